@@ -1,0 +1,5 @@
+"""python -m speechvq."""
+
+from speechvq.cli import main
+
+main()

@@ -1,0 +1,130 @@
+"""Reading and writing audio files: any rate and channel count that soundfile knows, one channel inside.
+
+Long files are read and written in pieces through one resampler, so memory does not grow with length.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from speechvq.errors import AudioError, OutputError
+from speechvq.output import new_file
+
+Wave = NDArray[np.float32]
+
+SHORTEST = 0.1
+"""Seconds; below this there is no voice to speak of."""
+
+SILENCE = 1e-5
+"""Peak (full scale 1) below which a recording is silent: -100 dB."""
+
+PIECE = 10
+"""Seconds read at a time."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """An audio file that can be read: its rate in Hz, channels, and length in samples."""
+
+    path: Path
+    rate: int
+    channels: int
+    samples: int
+
+    @property
+    def seconds(self) -> float:
+        """Length of the file."""
+        return self.samples / self.rate
+
+
+def inspect(path: str | Path) -> Source:
+    """Look at an audio file. Raises AudioError for what cannot be read or is too short to be encoded."""
+    path = Path(path)
+    if path.is_dir():
+        raise AudioError(f"{path} is a folder; give an audio file")
+    if not path.exists():
+        raise AudioError(f"there is no file {path}")
+    if path.stat().st_size == 0:
+        raise AudioError(f"{path} is empty")
+    try:
+        with soundfile.SoundFile(path) as file:
+            source = Source(path, file.samplerate, file.channels, file.frames)
+    except (soundfile.LibsndfileError, OSError, TypeError) as error:
+        reason = getattr(error, "error_string", str(error)).strip().rstrip(".")
+        known = "wav, flac, ogg, opus, mp3, aiff and more"
+        raise AudioError(f"{path} is not audio that can be read ({reason}); known formats: {known}") from error
+    if source.seconds < SHORTEST:
+        raise AudioError(f"{path} holds {source.samples} samples ({source.seconds:.3f} s); at least {SHORTEST} s are needed")
+    return source
+
+
+def pieces(source: Source, sample_rate: int) -> Iterator[Wave]:
+    """The samples at another rate, channels averaged, some seconds at a time.
+
+    Raises AudioError at a sample that is not a finite number, a file that ends early, and at the end if all was silence.
+    """
+    resampler = None
+    if source.rate != sample_rate:
+        resampler = soxr.ResampleStream(source.rate, sample_rate, 1, dtype="float32")
+    peak, seen = 0.0, 0
+    try:
+        for block in soundfile.blocks(source.path, PIECE * source.rate, dtype="float32", always_2d=True):
+            mono = block.mean(1)
+            if not np.isfinite(mono).all():
+                second = (seen + int(np.argmin(np.isfinite(mono)))) / source.rate
+                raise AudioError(f"{source.path} holds a sample that is not a finite number at {second:.3f} s; mend the file")
+            peak, seen = max(peak, float(np.abs(mono).max(initial=0.0))), seen + len(mono)
+            last = seen >= source.samples
+            yield mono if resampler is None else resampler.resample_chunk(mono, last=last)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(f"{source.path} cannot be read beyond {seen / source.rate:.1f} s: {error}") from error
+    if seen != source.samples:
+        raise AudioError(f"{source.path} ends after {seen} of {source.samples} samples; it is truncated")
+    if peak < SILENCE:
+        raise AudioError(f"{source.path} is silent from beginning to end; there is nothing to encode")
+
+
+def read_mono(path: str | Path, sample_rate: int) -> Wave:
+    """All samples (t,) at a rate, channels averaged. Raises AudioError."""
+    return np.concatenate(list(pieces(inspect(path), sample_rate)))
+
+
+def check_format(path: Path, rate: int) -> tuple[str, str | None]:
+    """The format and subtype that soundfile should write for this name. Raises OutputError for names and rates it cannot."""
+    suffix = path.suffix.lower().removeprefix(".")
+    kind, subtype = ("OGG", "OPUS") if suffix == "opus" else (suffix.upper(), None)
+    kind = {"AIF": "AIFF", "OGA": "OGG"}.get(kind, kind)
+    if kind not in soundfile.available_formats() or kind == "RAW":
+        raise OutputError(f"cannot tell an audio format from {path.name!r}; end the name in .wav, .flac, .ogg, .opus or .mp3")
+    if subtype == "OPUS" and rate not in (8000, 12000, 16000, 24000, 48000):
+        raise OutputError(f"an Opus file cannot have {rate} Hz; end the name in .wav or .flac")
+    return kind, subtype or soundfile.default_subtype(kind)
+
+
+def write_mono(path: Path, waves: Iterable[Wave], sample_rate: int, *, rate: int, samples: int) -> None:
+    """Write waves, given piece by piece at `sample_rate`, as a file of exactly `samples` samples at `rate`.
+
+    Raises OutputError and leaves nothing behind when it cannot be written.
+    """
+    kind, subtype = check_format(path, rate)
+    resampler = soxr.ResampleStream(sample_rate, rate, 1, dtype="float32") if rate != sample_rate else None
+    left = samples
+    with new_file(path) as partial:
+        try:
+            with soundfile.SoundFile(partial, "w", rate, 1, subtype, format=kind) as file:
+                for wave in waves:
+                    at_rate = wave if resampler is None else resampler.resample_chunk(wave)
+                    file.write(at_rate[:left].clip(-1, 1))
+                    left -= len(at_rate[:left])
+                if resampler is not None and left:
+                    rest = resampler.resample_chunk(np.zeros(0, np.float32), last=True)[:left]
+                    file.write(rest.clip(-1, 1))
+                    left -= len(rest)
+                file.write(np.zeros(left, np.float32))
+        except soundfile.LibsndfileError as error:
+            raise OutputError(f"cannot write {path}: {error.error_string}") from error

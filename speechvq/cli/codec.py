@@ -1,0 +1,148 @@
+"""encode, decode, convert, speakers, info. What needs torch is imported when a command runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from speechvq.cli.options import Device, Force, Kbps, Layers, Model, Quiet, progress, say
+
+Input = Annotated[Path, typer.Argument(help="An audio file of any rate and channel count.", metavar="IN")]
+CodesIn = Annotated[Path, typer.Argument(help="A code file.", metavar="IN")]
+Output = Annotated[Path, typer.Argument(help="The file to write.", metavar="OUT")]
+AudioOut = Annotated[Path, typer.Argument(help="The audio file to write; its suffix says the format.", metavar="OUT")]
+
+
+def encode(
+    source: Input,
+    target: Output,
+    layers: Layers = None,
+    kbps: Kbps = None,
+    model: Model = None,
+    device: Device = "cpu",
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Encode speech into a small code file."""
+    from speechvq import audio
+    from speechvq.codes import write_codes
+    from speechvq.output import check_writable
+
+    found = audio.inspect(source)
+    check_writable(target, force=force)
+    codec = _load(model, device)
+    depth = codec.depth(layers=layers, kbps=kbps)
+    _remark_on(found, codec.sample_rate, quiet=quiet)
+    with progress("encoding", found.seconds, quiet=quiet) as report:
+        codes = codec.encode_file(found, depth=depth, progress=report)
+    size = write_codes(target, codes, force=force)
+    say(
+        f"{target}: {size} bytes for {found.seconds:.2f} s, {8 * size / found.seconds / 1000:.2f} kbit/s,"
+        f" {depth} of {len(codec.table)} layers",
+        quiet=quiet,
+    )
+
+
+def decode(
+    source: CodesIn,
+    target: AudioOut,
+    speaker: Annotated[str | None, typer.Option("--speaker", "-s", help="Another voice than the one in the file.")] = None,
+    layers: Layers = None,
+    kbps: Kbps = None,
+    model: Model = None,
+    device: Device = "cpu",
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Decode a code file into audio, at the rate and length of the recording."""
+    from speechvq.audio import check_format
+    from speechvq.codes import read_codes
+    from speechvq.output import check_writable
+
+    codes = read_codes(source)
+    check_writable(target, force=force)
+    check_format(target, codes.source_rate)
+    codec = _load(model, device)
+    if layers is not None or kbps is not None:
+        codes = codes.prefix(min(len(codes.table), codec.depth(layers=layers, kbps=kbps)))
+    with progress("decoding", codes.seconds, quiet=quiet) as report:
+        codec.decode_file(codes, target, speaker=speaker, progress=report)
+    say(f"{target}: {codes.seconds:.2f} s at {codes.source_rate} Hz from {len(codes.table)} layers", quiet=quiet)
+
+
+def convert(
+    source: Input,
+    target: AudioOut,
+    speaker: Annotated[str, typer.Option("--speaker", "-s", help="The voice to speak with; see `speechvq speakers`.")],
+    layers: Layers = None,
+    model: Model = None,
+    device: Device = "cpu",
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say the same words in another voice.
+
+    More layers keep more of the source: its melody, then its voice. Without --layers the model's own choice is used.
+    """
+    from speechvq import audio, voices
+    from speechvq.output import check_writable
+
+    found = audio.inspect(source)
+    check_writable(target, force=force)
+    audio.check_format(target, found.rate)
+    codec = _load(model, device)
+    voices.find(codec.voices, speaker)
+    depth = codec.content_layers if layers is None else codec.depth(layers=layers)
+    _remark_on(found, codec.sample_rate, quiet=quiet)
+    with progress("encoding", found.seconds, quiet=quiet) as report:
+        codes = codec.encode_file(found, depth=depth, progress=report)
+    with progress("decoding", found.seconds, quiet=quiet) as report:
+        codec.decode_file(codes, target, speaker=speaker, progress=report)
+    say(f"{target}: {found.seconds:.2f} s in the voice of {speaker}, from {depth} of {len(codec.table)} layers", quiet=quiet)
+
+
+def speakers(
+    model: Model = None,
+    sex: Annotated[str | None, typer.Option("--sex", help="Only voices of this sex: f or m.")] = None,
+    language: Annotated[str | None, typer.Option("--language", help="Only voices of this language, say en.")] = None,
+) -> None:
+    """List the voices that `convert` and `decode` know, the longest heard first, tab-separated."""
+    rows = _load(model, "cpu").voices
+    typer.echo("name\tsex\tlanguage\tcorpus\tseconds")
+    for voice in rows:
+        facts = voice.facts
+        if sex in (None, facts.get("sex")) and language in (None, facts.get("language")):
+            known = (str(facts.get(key, "?")) for key in ("sex", "language", "corpus", "seconds"))
+            typer.echo("\t".join([voice.name, *known]))
+
+
+def info(
+    source: CodesIn,
+) -> None:
+    """Say what is in a code file, one `name: value` a line."""
+    from speechvq.codes import read_codes
+    from speechvq.codes.file import overhead
+
+    codes = read_codes(source)
+    size = source.stat().st_size
+    typer.echo(f"model: {codes.model}")
+    typer.echo(f"recording: {codes.samples} samples at {codes.source_rate} Hz, {codes.seconds:.3f} s")
+    typer.echo(f"size: {size} bytes, {8 * size / codes.seconds / 1000:.3f} kbit/s")
+    typer.echo(f"codes: {codes.bits_per_second / 1000:.3f} kbit/s")
+    typer.echo(f"overhead: {overhead(codes)} bytes, of them {len(codes.speaker)} the speaker vector")
+    for number, (layer, row) in enumerate(zip(codes.table, codes.layers, strict=True)):
+        rate = codes.sample_rate / layer.hop
+        typer.echo(f"layer {number}: {len(row)} codes, {rate:g} a second, {layer.size} entries, {rate * layer.bits:g} bit/s")
+
+
+def _load(model: Path | None, device: str):  # noqa: ANN202 - a Codec, whose import costs a second
+    from speechvq.hub import load
+
+    return load(model, device=device)
+
+
+def _remark_on(source, sample_rate: int, *, quiet: bool) -> None:  # noqa: ANN001 - a Source, likewise
+    if source.channels > 1:
+        say(f"{source.path}: {source.channels} channels are mixed down to one", quiet=quiet)
+    if source.rate != sample_rate:
+        say(f"{source.path}: resampled from {source.rate} to {sample_rate} Hz", quiet=quiet)

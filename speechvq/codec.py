@@ -1,0 +1,196 @@
+"""The codec as people use it: waveforms and files to codes and back."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import soxr
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from speechvq import audio
+from speechvq.codes import Codes, Layer, ModelId
+from speechvq.errors import AudioError, CodesError, ConfigError, WrongModel
+from speechvq.model import Network
+from speechvq.nn import speaker
+from speechvq.voices import Voice, find
+
+Wave = NDArray[np.float32]
+Progress = Callable[[float], None]
+"""Called with seconds of audio done since the last call."""
+
+PIECE_SECONDS = 10
+
+
+class Codec:
+    """A trained network with its name and voices.
+
+    codec = speechvq.load()
+    codes = codec.encode(wave, sample_rate=16000)     # wave: (t,) in [-1, 1]
+    back = codec.decode(codes)                        # (t,), as long as wave and at its rate
+    other = codec.decode(codes.prefix(2), speaker="bdl")
+
+    Waveforms of any length pass in pieces of some seconds; the codes do not depend on the size of the pieces.
+    """
+
+    def __init__(self, network: Network, model: ModelId, voices: Sequence[Voice] = ()) -> None:
+        self.network, self.model, self.voices = network.eval(), model, tuple(voices)
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate in Hz at which the network works."""
+        return self.network.config.sample_rate
+
+    @property
+    def table(self) -> tuple[Layer, ...]:
+        """All layers, coarse first."""
+        return tuple(Layer(hop, size) for hop, size in self.network.config.layers)
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """Nominal bits per second of every prefix, from one layer to all."""
+        rates = np.cumsum([layer.bits * self.sample_rate / layer.hop for layer in self.table])
+        return tuple(float(rate) for rate in rates)
+
+    def depth(self, *, layers: int | None = None, kbps: float | None = None) -> int:
+        """How many layers to keep: `layers`, or as many as fit into `kbps` (codes alone), or all.
+
+        Raises ConfigError when both are given or nothing fits.
+        """
+        if layers is not None and kbps is not None:
+            raise ConfigError("give the number of layers or the rate, not both")
+        if layers is not None:
+            if not 1 <= layers <= len(self.table):
+                raise ConfigError(f"layers must be between 1 and {len(self.table)}, not {layers}")
+            return layers
+        if kbps is None:
+            return len(self.table)
+        fitting = sum(rate <= 1000 * kbps + 1e-6 for rate in self.rates)
+        if not fitting or math.isnan(kbps):
+            choices = ", ".join(f"{rate / 1000:g}" for rate in self.rates)
+            raise ConfigError(f"no prefix has at most {kbps:g} kbit/s; this model has {choices}")
+        return fitting
+
+    def encode(
+        self, wave: Wave | Tensor, sample_rate: int | None = None, *, layers: int | None = None, kbps: float | None = None
+    ) -> Codes:
+        """Encode a waveform (t,) in [-1, 1].
+
+        Raises AudioError for another shape, nothing at all, or samples that are not finite; ConfigError as `depth`.
+        """
+        rate = sample_rate or self.sample_rate
+        samples = np.asarray(wave, np.float32)
+        if samples.ndim != 1 or not len(samples):
+            raise AudioError(f"a waveform has shape (samples,), not {samples.shape}")
+        if not np.isfinite(samples).all():
+            raise AudioError("the waveform holds samples that are not finite numbers")
+        depth = self.depth(layers=layers, kbps=kbps)
+        at_rate = samples if rate == self.sample_rate else soxr.resample(samples, rate, self.sample_rate)
+        size = PIECE_SECONDS * self.sample_rate
+        return self._encode((at_rate[i : i + size] for i in range(0, len(at_rate), size)), len(samples), rate, depth)
+
+    def encode_file(self, source: audio.Source, *, depth: int | None = None, progress: Progress | None = None) -> Codes:
+        """Encode an audio file in bounded memory. Raises AudioError."""
+        blocks = audio.pieces(source, self.sample_rate)
+        return self._encode(blocks, source.samples, source.rate, depth or len(self.table), progress)
+
+    @torch.inference_mode()
+    def _encode(self, blocks: Iterable[Wave], samples: int, rate: int, depth: int, progress: Progress | None = None) -> Codes:
+        network = self.network
+        wanted = -(-samples * self.sample_rate // rate)
+        padded = network.frames(wanted) * network.hop + network.encoder_lookahead
+        state, voice = network.initial_encoder(1), network.reference.initial_state(1)
+        found: list[list[Tensor]] = []
+        seen = 0
+        for block in _exactly(blocks, wanted):
+            wave = self._tensor(block)
+            voice = network.reference.step(wave, voice)
+            codes, state = network.encode_step(wave, state)
+            found.append(codes[:depth])
+            seen += len(block)
+            if progress is not None:
+                progress(len(block) / self.sample_rate)
+        codes, _ = network.encode_step(self._tensor(np.zeros(padded - seen, np.float32)), state)
+        found.append(codes[:depth])
+        voice = network.reference.step(self._tensor(np.zeros(network.config.window, np.float32)), voice)
+        vector = speaker.to_steps(network.reference.finish(voice))[0].tolist()
+        layers = tuple(torch.cat(parts, -1)[0].cpu().numpy().astype(np.uint16) for parts in zip(*found, strict=True))
+        return Codes(self.model, self.sample_rate, rate, samples, self.table[:depth], layers, speaker.pack(vector))
+
+    def decode(self, codes: Codes, speaker: str | None = None) -> Wave:
+        """The waveform (t,) of codes, at the recording's rate and length; `speaker` names another voice.
+
+        Raises WrongModel, SpeakerError.
+        """
+        wave = np.concatenate(list(self.decoded(codes, speaker)))
+        if codes.source_rate != self.sample_rate:
+            wave = soxr.resample(wave, self.sample_rate, codes.source_rate)
+        return np.pad(wave, (0, max(0, codes.samples - len(wave))))[: codes.samples]
+
+    def decode_file(self, codes: Codes, path: Path, *, speaker: str | None = None, progress: Progress | None = None) -> None:
+        """Decode into an audio file in bounded memory. Raises WrongModel, SpeakerError, OutputError."""
+        waves = self.decoded(codes, speaker, progress)
+        audio.write_mono(path, waves, self.sample_rate, rate=codes.source_rate, samples=codes.samples)
+
+    @torch.inference_mode()
+    def decoded(self, codes: Codes, speaker: str | None = None, progress: Progress | None = None) -> Iterator[Wave]:
+        """The waveform at the model's rate, some seconds at a time, a little longer than the recording."""
+        self._check(codes)
+        network = self.network
+        vector = self._vector(codes.speaker if speaker is None else find(self.voices, speaker).vector)
+        state = network.initial_decoder(1)
+        whole = PIECE_SECONDS * self.sample_rate // network.hop
+        for first in range(0, codes.frames[0], whole):
+            part = [
+                row[first * network.hop // layer.hop : (first + whole) * network.hop // layer.hop]
+                for layer, row in zip(codes.table, codes.layers, strict=True)
+            ]
+            tensors = [torch.from_numpy(row.astype(np.int64))[None].to(vector.device) for row in part]
+            wave, state = network.decode_step(tensors, vector, state)
+            yield wave[0, 0].cpu().numpy()
+            if progress is not None:
+                progress(len(part[0]) * codes.table[0].hop / self.sample_rate)
+        yield network.decode_end(vector, state)[0, 0].cpu().numpy()
+
+    def convert(self, wave: Wave | Tensor, speaker: str, sample_rate: int | None = None) -> Wave:
+        """The same words in a named voice: the content layers with its speaker vector. Raises SpeakerError, AudioError."""
+        find(self.voices, speaker)
+        return self.decode(self.encode(wave, sample_rate, layers=self.content_layers), speaker)
+
+    @property
+    def content_layers(self) -> int:
+        """The layers that `convert` keeps: finer ones carry the source's voice along."""
+        return self.network.config.content_layers
+
+    def _check(self, codes: Codes) -> None:
+        if codes.model != self.model:
+            raise WrongModel(
+                f"the codes were made by model {codes.model}, this is {self.model}; give the right one with --model"
+            )
+        if codes.table != self.table[: len(codes.table)] or len(codes.speaker) * 2 < self.network.config.speaker.size:
+            raise CodesError("the codes' layers or speaker vector do not fit the model that they name")
+
+    def _vector(self, packed: bytes) -> Tensor:
+        steps = speaker.unpack(packed, self.network.config.speaker.size)
+        return speaker.from_steps(torch.tensor([steps])).to(self._device)
+
+    def _tensor(self, wave: Wave) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(wave))[None, None].to(self._device)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+
+def _exactly(blocks: Iterable[Wave], samples: int) -> Iterator[Wave]:
+    """The blocks cut or padded to `samples` in all: a resampler may give a sample more or less."""
+    left = samples
+    for block in blocks:
+        piece = block[:left]
+        left -= len(piece)
+        if len(piece):
+            yield piece
+    if left:
+        yield np.zeros(left, np.float32)

@@ -1,0 +1,90 @@
+"""The codes of one recording: integers, one array a layer, coarse first, and what is needed to turn them back into sound."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speechvq.errors import CodesError
+
+
+@dataclass(frozen=True)
+class ModelId:
+    """Which weights made the codes: a name for people, and the first 8 bytes of the SHA-256 of the weights."""
+
+    name: str
+    digest: bytes
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.digest.hex()}"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer's shape: samples of the model's rate per code, and how many codes there are to choose from."""
+
+    hop: int
+    size: int
+
+    @property
+    def bits(self) -> int:
+        """Bits of one code."""
+        return (self.size - 1).bit_length()
+
+
+@dataclass(frozen=True)
+class Codes:
+    """The codes of one recording.
+
+    model: which weights made them
+    sample_rate: of the model, in Hz
+    source_rate, samples: rate and exact length of the recording that was encoded
+    table: the layers' shapes, coarse first
+    layers: the codes, one array (frames,) of whole numbers a layer
+    speaker: the speaker vector, packed
+    """
+
+    model: ModelId
+    sample_rate: int
+    source_rate: int
+    samples: int
+    table: tuple[Layer, ...]
+    layers: tuple[NDArray[np.uint16], ...]
+    speaker: bytes
+
+    def __post_init__(self) -> None:
+        if not self.table or len(self.table) != len(self.layers):
+            raise CodesError(f"{len(self.layers)} layers of codes do not fit a table of {len(self.table)}")
+        for number, (layer, codes, frames) in enumerate(zip(self.table, self.layers, self.frames, strict=True)):
+            if codes.shape != (frames,):
+                raise CodesError(f"layer {number} has shape {codes.shape}, but {self.samples} samples need ({frames},)")
+            if len(codes) and int(codes.max()) >= layer.size:
+                raise CodesError(f"layer {number} holds code {int(codes.max())}, but has only {layer.size} entries")
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """Codes of each layer."""
+        return frames(self.table, self.sample_rate, self.source_rate, self.samples)
+
+    @property
+    def seconds(self) -> float:
+        """Length of the recording."""
+        return self.samples / self.source_rate
+
+    @property
+    def bits_per_second(self) -> float:
+        """Nominal rate of the codes alone."""
+        return sum(layer.bits * self.sample_rate / layer.hop for layer in self.table)
+
+    def prefix(self, count: int) -> "Codes":
+        """Only the first `count` layers. Raises CodesError when there are not so many."""
+        if not 1 <= count <= len(self.table):
+            raise CodesError(f"cannot keep {count} layers: there are {len(self.table)}")
+        return replace(self, table=self.table[:count], layers=self.layers[:count])
+
+
+def frames(table: tuple[Layer, ...], sample_rate: int, source_rate: int, samples: int) -> tuple[int, ...]:
+    """Codes of each layer for a recording: whole frames of the coarsest layer, and as many finer ones as go into them."""
+    at_model_rate = -(-samples * sample_rate // source_rate)
+    coarse = -(-at_model_rate // table[0].hop)
+    return tuple(coarse * table[0].hop // layer.hop for layer in table)

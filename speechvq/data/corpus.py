@@ -1,0 +1,123 @@
+"""All training audio in one array of 16-bit samples, and random crops from it.
+
+Packing decodes every file once; training then only copies slices, and a machine without audio libraries can use the pack.
+Crops are a pure function of (seed, step, rank), so a resumed run sees the same batches as an unbroken one.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speechvq.data.manifest import Utterance
+from speechvq.errors import ManifestError
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Crops (b, t) in float32, and for each `references` further crops (b, r, t) of the same voice."""
+
+    waves: NDArray[np.float32]
+    references: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Packed audio: samples of all files end to end, where each begins, how long it is, and whose voice (-1 unknown)."""
+
+    samples: NDArray[np.int16]
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+    voices: NDArray[np.int64]
+    names: tuple[str, ...]
+
+    def restricted(self, keep: NDArray[np.bool_]) -> "Corpus":
+        """Only the files where `keep` is true."""
+        return Corpus(self.samples, self.starts[keep], self.lengths[keep], self.voices[keep], self.names)
+
+    def wave(self, index: int, start: int = 0, length: int | None = None) -> NDArray[np.float32]:
+        """Samples of one file from `start` on, in [-1, 1]."""
+        length = int(self.lengths[index]) - start if length is None else length
+        begin = int(self.starts[index]) + start
+        return self.samples[begin : begin + length].astype(np.float32) / 32768.0
+
+
+class Sampler:
+    """Draws batches: first a voice, with weight by the square root of its hours, then a file by its length, then a place in it.
+
+    Files shorter than a crop are left out (`left_out` counts them). Files of unknown voices count as one voice when drawn, and
+    each as its own voice when a reference is looked for.
+    """
+
+    def __init__(self, corpus: Corpus, *, crop: int, references: int, gain_db: tuple[float, float], seed: int) -> None:
+        usable = corpus.lengths >= crop
+        self.left_out = int((~usable).sum())
+        self.corpus, self.crop, self.references = corpus.restricted(usable), crop, references
+        self.gain_db, self.seed = gain_db, seed
+        if not len(self.corpus.lengths):
+            raise ManifestError(f"no file is as long as a crop of {crop} samples; use longer files or a shorter data.crop")
+        voices = np.unique(self.corpus.voices)
+        self.files = [np.flatnonzero(self.corpus.voices == voice) for voice in voices]
+        self.file_weights = [_normalised(self.corpus.lengths[files]) for files in self.files]
+        self.voice_weights = _normalised(np.array([self.corpus.lengths[files].sum() ** 0.5 for files in self.files]))
+
+    def batch(self, step: int, rank: int, count: int) -> Batch:
+        """The batch of one step on one rank."""
+        random = np.random.default_rng([self.seed, step, rank])
+        waves, references = [], []
+        for voice in random.choice(len(self.files), count, p=self.voice_weights):
+            file = random.choice(self.files[voice], p=self.file_weights[voice])
+            crops = [self._crop(random, file)]
+            known = self.corpus.voices[file] >= 0
+            for _ in range(self.references):
+                other = known and random.random() < 0.5
+                crops.append(self._crop(random, random.choice(self.files[voice]) if other else file))
+            gain = 10 ** (random.uniform(*self.gain_db) / 20)
+            crops = [crop * min(gain, 0.99 / max(1e-3, float(np.abs(crop).max()))) for crop in crops]
+            waves.append(crops[0])
+            references.append(np.stack(crops[1:]))
+        return Batch(np.stack(waves), np.stack(references))
+
+    def _crop(self, random: np.random.Generator, file: int) -> NDArray[np.float32]:
+        start = int(random.integers(self.corpus.lengths[file] - self.crop + 1))
+        return self.corpus.wave(file, start, self.crop)
+
+
+def _normalised(weights: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:
+    return weights / weights.sum()
+
+
+def pack(
+    utterances: Sequence[Utterance], folder: Path, sample_rate: int, read: Callable[[Path, int], NDArray[np.float32]]
+) -> Corpus:
+    """The corpus of these files from the pack in `folder`, made first where it is missing or belongs to other files.
+
+    read: a function that gives the samples of a file at a rate
+    """
+    names = tuple(sorted({one.speaker for one in utterances if one.speaker is not None}))
+    listing = [sample_rate, *((str(u.audio), u.start, u.seconds) for u in utterances)]
+    key = hashlib.sha256(json.dumps(listing).encode()).hexdigest()
+    samples, index = folder / f"{key[:16]}.i16", folder / f"{key[:16]}.npy"
+    if not index.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        lengths, partial = [], samples.with_suffix(f".{os.getpid()}")
+        with partial.open("wb") as file:
+            for one in utterances:
+                wave = (read(one.audio, sample_rate).clip(-1, 1) * 32767).round().astype("<i2")
+                first = round(one.start * sample_rate)
+                wave = wave[first : first + round(one.seconds * sample_rate)]
+                lengths.append(len(wave))
+                file.write(wave.tobytes())
+        partial.rename(samples)
+        with partial.open("wb") as file:
+            np.save(file, np.array(lengths, np.int64), allow_pickle=False)
+        partial.rename(index)
+    lengths = np.load(index, allow_pickle=False)
+    voices = np.array([-1 if one.speaker is None else names.index(one.speaker) for one in utterances])
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    return Corpus(np.memmap(samples, "<i2", "r"), starts, lengths, voices, names)

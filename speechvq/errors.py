@@ -1,0 +1,75 @@
+"""Everything that can go wrong for a user, as one small tree.
+
+SpeechVQError
+├── AudioError        a file that cannot be read, or holds nothing that can be encoded
+├── CodesError        a code file that is not one, is damaged, or does not fit the model
+│   ├── NotACodesFile
+│   ├── NewerVersion
+│   ├── DamagedCodes
+│   └── WrongModel
+├── ConfigError       a configuration that cannot exist
+├── ManifestError     a list of training files that cannot be used
+├── ModelError        a model file that is missing or damaged
+├── SpeakerError      a voice that the model does not have
+├── OutputError       a result that cannot be written
+├── TrainingError     a run that cannot start, resume or go on
+└── MissingExtra      an optional package that is not installed
+
+Each message says what is wrong, where, and what to do. The command line prints it as one sentence and exits with 1.
+"""
+
+
+class SpeechVQError(Exception):
+    """Base of every error that bad input can cause."""
+
+
+class AudioError(SpeechVQError):
+    """An audio file cannot be read, or holds nothing that can be encoded."""
+
+
+class CodesError(SpeechVQError):
+    """A code file cannot be used."""
+
+
+class NotACodesFile(CodesError):
+    """The file does not begin like a code file."""
+
+
+class NewerVersion(CodesError):
+    """The file was written by a newer speechvq."""
+
+
+class DamagedCodes(CodesError):
+    """The file is truncated, changed, or says something impossible."""
+
+
+class WrongModel(CodesError):
+    """The file was written with another model than the one in hand."""
+
+
+class ConfigError(SpeechVQError):
+    """A configuration value is unknown, of the wrong type, or impossible."""
+
+
+class ManifestError(SpeechVQError):
+    """A manifest cannot be read or lists nothing that can be used."""
+
+
+class ModelError(SpeechVQError):
+    """A model file is missing or damaged."""
+
+
+class SpeakerError(SpeechVQError):
+    """The model has no such voice."""
+
+
+class OutputError(SpeechVQError):
+    """A result cannot be written where it was asked for."""
+
+
+class TrainingError(SpeechVQError):
+    """A training run cannot start, resume or go on."""
+
+
+class MissingExtra(SpeechVQError):
+    """An optional package is needed and not installed."""

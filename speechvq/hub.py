@@ -1,0 +1,61 @@
+"""Models as single files: weights in half precision, configuration and voices in the header, no code.
+
+A model file is a safetensors file with one metadata entry, `speechvq`, holding JSON:
+
+    {"format": 1, "name": ..., "codec": {...}, "voices": [{"name": ..., "vector": hex, "facts": {...}}, ...]}
+
+Its identity is the SHA-256 of the whole file, so codes name exactly the weights that made them.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from speechvq.codec import Codec
+from speechvq.codes import ModelId
+from speechvq.config import parse, table
+from speechvq.errors import ConfigError, ModelError
+from speechvq.model import CodecConfig, Network
+from speechvq.output import new_file
+from speechvq.voices import Voice
+
+DEFAULT = Path(__file__).parent / "models" / "base0.safetensors"
+FORMAT = 1
+
+
+def load(path: str | Path | None = None, *, device: str | torch.device = "cpu") -> Codec:
+    """Load a model file, or the default model that comes with the package. Raises ModelError."""
+    path = Path(path) if path is not None else DEFAULT
+    if not path.is_file():
+        raise ModelError(f"there is no model file {path}")
+    digest = hashlib.sha256(path.read_bytes()).digest()[:8]
+    try:
+        with safe_open(path, "pt") as file:
+            header = json.loads((file.metadata() or {}).get("speechvq", "{}"))
+            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path} is not a speechvq model: {error}") from error
+    if header.get("format") != FORMAT:
+        raise ModelError(f"{path} has model format {header.get('format')}, this speechvq reads {FORMAT}")
+    try:
+        network = Network(parse(CodecConfig, header["codec"]))
+        network.load_state_dict(weights)
+        voices = [Voice(row["name"], bytes.fromhex(row["vector"]), row["facts"]) for row in header["voices"]]
+        name = str(header["name"])
+    except (ConfigError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path} is damaged or made by another speechvq: {str(error).splitlines()[0]}") from error
+    return Codec(network.to(device), ModelId(name, digest), voices)
+
+
+def save_model(path: Path, network: Network, name: str, voices: Sequence[Voice]) -> None:
+    """Write a model file. Raises OutputError."""
+    rows = [{"name": voice.name, "vector": voice.vector.hex(), "facts": voice.facts} for voice in voices]
+    header = {"format": FORMAT, "name": name, "codec": table(network.config), "voices": rows}
+    weights = {key: value.detach().cpu().half().contiguous() for key, value in network.state_dict().items()}
+    with new_file(path) as partial:
+        partial.write_bytes(save(weights, {"speechvq": json.dumps(header, ensure_ascii=False)}))

@@ -1,0 +1,105 @@
+"""Training objectives: named raw terms here, one weighted sum at the end.
+
+The reconstruction is a likelihood: log-mel spectrograms at several resolutions, each with independent Laplace errors of one
+unknown scale. Its best scale is the mean absolute error, so the negative log-likelihood of D values is
+
+    D (log(2 mae) + 1)   nats
+
+the Laplace twin of the log-of-the-mean-square of SQ-VAE and of AR-ELBO (Takida et al. 2021, 2022). As the error falls the
+likelihood sharpens, and with it the learned variances of the quantizers.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from speechvq.config import require
+from speechvq.errors import ConfigError
+
+FLOOR = 1e-5
+"""Amplitude (full scale 1) below which log-mel values are equal: -100 dB."""
+
+
+@dataclass(frozen=True)
+class MelConfig:
+    """Resolutions of the log-mel spectrograms: window lengths in samples (hops are a quarter), mel bands of each."""
+
+    windows: tuple[int, ...] = (2048, 1024, 512, 256, 128)
+    bands: tuple[int, ...] = (128, 80, 64, 32, 16)
+
+    def __post_init__(self) -> None:
+        require(len(self.windows) == len(self.bands) > 0, "mel.windows and mel.bands must be equally long")
+
+
+class MelLikelihood(nn.Module):
+    """Negative log-likelihood of log-mel spectrograms under Laplace errors of the best scale.
+
+    values_per_second: how many spectrogram values one second is measured by, the D of a second
+    """
+
+    def __init__(self, config: MelConfig, sample_rate: int) -> None:
+        super().__init__()
+        from torchaudio.functional import melscale_fbanks
+
+        self.windows = config.windows
+        for size, bands in zip(config.windows, config.bands, strict=True):
+            hann = torch.hann_window(size)
+            self.register_buffer(f"window{size}", hann / hann.sum(), persistent=False)
+            mels = (size // 2 + 1, 0.0, sample_rate / 2, bands, sample_rate)
+            filters = melscale_fbanks(*mels, norm=None, mel_scale="slaney")
+            self.register_buffer(f"filters{size}", filters, persistent=False)
+        pairs = zip(config.windows, config.bands, strict=True)
+        self.values_per_second = sum(sample_rate / (size // 4) * bands for size, bands in pairs)
+
+    def log_mel(self, wave: Tensor, size: int) -> Tensor:
+        """Log-mel amplitude (b, f, bands) of a waveform (b, t), in nats."""
+        window, filters = self.get_buffer(f"window{size}"), self.get_buffer(f"filters{size}")
+        spectrum = torch.stft(wave, size, size // 4, window=window, center=True, pad_mode="constant", return_complex=True)
+        power = spectrum.real.square() + spectrum.imag.square()
+        return 0.5 * (power.transpose(1, 2) @ filters).clamp_min(FLOOR**2).log()
+
+    def forward(
+        self,
+        target: Tensor,
+        estimate: Tensor,
+        groups: Tensor,
+        kinds: int,
+        add: Callable[[Tensor], Tensor] = lambda sums: sums,
+    ) -> tuple[Tensor, dict[str, float]]:
+        """Nats for each example (b,), for waveforms (b, t).
+
+        groups (b,) are whole numbers below `kinds`: examples with the same number share their error scales (in training, those that
+        decode from equally many layers). add sums a tensor over all devices, so that the scales are those of the whole batch.
+
+        The scale enters as a constant: the gradient of D err/scale at scale = mean(err) is that of D log mean(err).
+        """
+        nats = target.new_zeros(len(target))
+        stats: dict[str, float] = {}
+        with torch.autocast(target.device.type, enabled=False):
+            for size in self.windows:
+                with torch.no_grad():
+                    wanted = self.log_mel(target.float(), size)
+                errors = (self.log_mel(estimate.float(), size) - wanted).abs()
+                values = errors[0].numel()
+                errors = errors.mean((1, 2))
+                with torch.no_grad():
+                    sums = errors.new_zeros(2, kinds)
+                    sums[0].index_add_(0, groups, errors)
+                    sums[1].index_add_(0, groups, torch.ones_like(errors))
+                    sums = add(sums)
+                    scale = (sums[0] / sums[1].clamp_min(1)).clamp_min(1e-3)[groups]
+                nats = nats + values * ((2 * scale).log() + errors / scale)
+                stats[f"mel{size}"] = errors.detach().mean().item()
+        return nats, stats
+
+
+def total(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+    """The weighted sum of named terms.
+
+    Raises ConfigError when a name has no weight or a weight has no term: a misspelt weight must not go unnoticed.
+    """
+    if terms.keys() != weights.keys():
+        raise ConfigError(f"losses are {sorted(terms)}, but weights are given for {sorted(weights)}")
+    return torch.stack([weights[name] * value for name, value in terms.items()]).sum()

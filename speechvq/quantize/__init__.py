@@ -1,0 +1,1 @@
+"""Quantizers: one idea a file, the same contract for all (see `base`)."""

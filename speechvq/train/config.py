@@ -1,0 +1,123 @@
+"""The experiment: everything a training run depends on, as one TOML file."""
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tomli_w
+
+from speechvq.config import parse, require, table
+from speechvq.errors import ConfigError
+from speechvq.losses import MelConfig
+from speechvq.model import CodecConfig
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is trained on.
+
+    manifest: path of the manifest, relative to the working directory
+    validation_speakers: so many named speakers, chosen by a hash of their names, are kept out of training
+    validation_seconds: at most so much of each validation file is used
+    crop: seconds of a training example
+    references: further crops of the same voice that the reference encoder sees
+    gain_db: range of the random gain
+    cache: folder for the packed audio
+    """
+
+    manifest: str
+    validation_speakers: int = 12
+    validation_files: int = 48
+    validation_seconds: float = 4.0
+    crop: float = 1.0
+    references: int = 2
+    gain_db: tuple[float, ...] = (-12.0, 6.0)
+    cache: str = "runs/cache"
+
+    def __post_init__(self) -> None:
+        require(self.crop > 0, f"data.crop must be positive, not {self.crop}")
+        require(self.references > 0, f"data.references must be at least 1, not {self.references}")
+        require(
+            len(self.gain_db) == 2 and self.gain_db[0] <= self.gain_db[1],
+            f"data.gain_db must be two rising numbers, not {list(self.gain_db)}",
+        )
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """AdamW and its schedule.
+
+    batch: examples a step, over all devices
+    warmup, decay: the learning rate rises over the first `warmup` steps and falls to zero over the last `decay` share
+    clip: largest gradient norm
+    variance_rate: learning rate of the log variances, as a multiple of `rate`
+    temperature: of the relaxed samples at first and at the end of `anneal`, a share of the steps, falling exponentially
+    full_depth: probability that an example uses all layers; else every shorter prefix is as likely
+    """
+
+    steps: int
+    batch: int = 16
+    rate: float = 8e-4
+    betas: tuple[float, ...] = (0.9, 0.98)
+    weight_decay: float = 0.01
+    warmup: int = 300
+    decay: float = 0.3
+    clip: float = 1.0
+    variance_rate: float = 5.0
+    temperature: tuple[float, ...] = (1.0, 0.3)
+    anneal: float = 0.6
+    full_depth: float = 0.4
+
+    def __post_init__(self) -> None:
+        require(self.steps > 0, f"optim.steps must be positive, not {self.steps}")
+        require(self.batch > 0, f"optim.batch must be positive, not {self.batch}")
+        require(len(self.betas) == 2, f"optim.betas must be two numbers, not {list(self.betas)}")
+        require(
+            len(self.temperature) == 2 and min(self.temperature) > 0,
+            f"optim.temperature must be two positive numbers, not {list(self.temperature)}",
+        )
+        require(0 <= self.full_depth <= 1, f"optim.full_depth must be between 0 and 1, not {self.full_depth}")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """How often things happen, in steps, and where results go."""
+
+    folder: str = "runs/default"
+    log_every: int = 50
+    validate_every: int = 1000
+    save_every: int = 250
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A training run. weights: one for each loss term."""
+
+    name: str
+    data: DataConfig
+    codec: CodecConfig
+    optim: OptimConfig
+    mel: MelConfig = field(default_factory=MelConfig)
+    weights: dict[str, float] = field(default_factory=lambda: {"distortion": 1.0, "quadratic": 1.0, "rate": 1.0})
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self) -> None:
+        require(0 < len(self.name.encode()) <= 16, f"name must have 1 to 16 letters, not {self.name!r}")
+
+
+def read_experiment(path: str | Path) -> Experiment:
+    """Read an experiment from TOML. Raises ConfigError naming the file and the field."""
+    try:
+        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error}") from error
+    try:
+        return parse(Experiment, values)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def write_experiment(path: Path, experiment: Experiment) -> None:
+    """Write the resolved experiment as TOML, every default spelled out."""
+    path.write_text(tomli_w.dumps(table(experiment)), encoding="utf-8")

@@ -1,0 +1,63 @@
+"""Starting a run: devices, precision, and the line on the terminal."""
+
+import os
+import warnings
+from pathlib import Path
+
+import lightning_fabric
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from speechvq.errors import ConfigError
+from speechvq.train.config import Experiment
+from speechvq.train.loop import train
+
+
+def run(experiment: Experiment, *, accelerator: str = "auto", devices: int = 1, precision: str = "32-true") -> Path:
+    """Train on these devices with a progress bar; the last checkpoint. Raises ConfigError for devices that are not there."""
+    if accelerator == "cpu" and devices > 1:  # one thread a process: two that spin on the same cores slow each other tenfold
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", module="lightning_fabric")
+    try:
+        fabric = lightning_fabric.Fabric(
+            accelerator=accelerator,
+            devices=devices,
+            precision=precision,  # type: ignore[arg-type]
+            strategy="ddp" if devices > 1 else "auto",
+        )
+    except (RuntimeError, ValueError) as error:
+        raise ConfigError(f"cannot train on {devices} x {accelerator} in {precision}: {error}") from error
+    fabric.launch()
+    columns = (
+        TextColumn("{task.completed}/{task.total}"),
+        BarColumn(),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), disable=fabric.global_rank > 0) as bar:
+        task = bar.add_task("starting", total=experiment.optim.steps)
+
+        def report(step: int, numbers: dict[str, float]) -> None:
+            bar.update(task, completed=step, description=_line(numbers) or None)
+            if "loss" not in numbers or not bar.console.is_terminal:
+                bar.console.print(f"step {step}  {_line(numbers)}", highlight=False, soft_wrap=True)
+
+        return train(experiment, fabric, report=report)
+
+
+def _line(numbers: dict[str, float]) -> str:
+    """The numbers worth a glance: training, or validation."""
+    if "loss" in numbers:
+        parts = [
+            f"loss {numbers['loss']:.3f}",
+            f"distortion {numbers['distortion/nats_per_second']:.0f}",
+            f"rate {numbers['rate/nats_per_second']:.0f} nats/s",
+            f"{numbers['seconds_of_audio_per_second']:.1f} s/s",
+        ]
+        return "  ".join(parts)
+    prefixes = [value for name, value in numbers.items() if name.startswith("prefix")]
+    used = [value for name, value in numbers.items() if name.endswith("/used")]
+    mel = " ".join(f"{value:.3f}" for value in prefixes)
+    return f"validation: mel {mel}  used {' '.join(f'{100 * value:.0f}%' for value in used)}"

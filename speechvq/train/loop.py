@@ -1,0 +1,203 @@
+"""The training loop: plain Python over Lightning Fabric, which owns devices, precision and ranks."""
+
+import hashlib
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning_fabric
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from speechvq.audio import read_mono
+from speechvq.data.corpus import Corpus, Sampler, pack
+from speechvq.data.manifest import Utterance, read_manifest
+from speechvq.errors import ConfigError, ManifestError, TrainingError
+from speechvq.nn.speaker import rounded
+from speechvq.train.checkpoint import TrainState
+from speechvq.train.config import DataConfig, Experiment, OptimConfig, write_experiment
+from speechvq.train.log import Log
+from speechvq.train.objective import Objective, validate
+from speechvq.train.schedule import learning_rate, temperature
+
+Report = Callable[[int, dict[str, float]], None]
+"""Called with the step and its numbers."""
+
+
+def train(
+    experiment: Experiment, fabric: lightning_fabric.Fabric, *, stop_at: int | None = None, report: Report | None = None
+) -> Path:
+    """Train, or go on training, in `experiment.run.folder`; the path of the last checkpoint.
+
+    stop_at: stop early at this step, as if interrupted
+    Raises TrainingError when the loss is no longer a number, ManifestError or ConfigError when the run cannot start.
+    """
+    folder = Path(experiment.run.folder)
+    if experiment.optim.batch % fabric.world_size:
+        raise ConfigError(f"optim.batch {experiment.optim.batch} does not divide by {fabric.world_size} devices")
+    torch.manual_seed(experiment.run.seed)
+    objective = Objective(experiment)
+    crop = round(experiment.data.crop * experiment.codec.sample_rate / objective.network.hop) * objective.network.hop
+    if fabric.global_rank == 0:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_experiment(folder / "experiment.toml", experiment)
+        load_corpus(experiment)
+    fabric.barrier()
+    training, validation = load_corpus(experiment)
+    sampler = Sampler(
+        training,
+        crop=crop,
+        references=experiment.data.references,
+        gain_db=(experiment.data.gain_db[0], experiment.data.gain_db[1]),
+        seed=experiment.run.seed,
+    )
+    waves = validation_waves(validation, experiment.data, experiment.codec.sample_rate)
+    optimizer = torch.optim.AdamW(
+        parameter_groups(objective, experiment.optim), lr=experiment.optim.rate, betas=_betas(experiment.optim), fused=True
+    )
+    state = TrainState(objective.network, optimizer)
+    state.load(folder)
+    model, optimizer = fabric.setup(objective, optimizer)
+    state.optimizer = optimizer.optimizer
+    with Log(folder / f"log-{fabric.global_rank}" if fabric.global_rank else folder, experiment.codec.sample_rate) as log:
+        run = Run(experiment, fabric, objective, model, state, sampler, waves, log, report)
+        return run.fit(min(stop_at or experiment.optim.steps, experiment.optim.steps))
+
+
+@dataclass
+class Run:
+    """A started run: `fit` goes through the steps, everything it needs at hand."""
+
+    experiment: Experiment
+    fabric: lightning_fabric.Fabric
+    objective: Objective
+    model: nn.Module
+    state: TrainState
+    sampler: Sampler
+    waves: list[Tensor]
+    log: Log
+    report: Report | None
+
+    @property
+    def folder(self) -> Path:
+        """Where results go."""
+        return Path(self.experiment.run.folder)
+
+    def fit(self, stop: int) -> Path:
+        """Take steps until `stop`; the path of the last checkpoint."""
+        plan, begun, since = self.experiment.run, time.perf_counter(), self.state.step
+        while self.state.step < stop:
+            numbers = self.step()
+            self.state.step += 1
+            now = self.state.step
+            if now % plan.log_every == 0 or now == stop:
+                examples = self.experiment.optim.batch * (now - since)
+                numbers["seconds_of_audio_per_second"] = examples * self.experiment.data.crop / (time.perf_counter() - begun)
+                begun, since = time.perf_counter(), now
+                self._tell("train", numbers)
+            if now % plan.validate_every == 0 or now == stop:
+                self._validate()
+            if now % plan.save_every == 0 or now == stop:
+                self._save()
+        return self.folder / f"step-{self.state.step:08d}"
+
+    def step(self) -> dict[str, float]:
+        """One optimisation step on the batch that belongs to the current step."""
+        plan, fabric, step = self.experiment.optim, self.fabric, self.state.step
+        count = plan.batch // fabric.world_size
+        batch = self.sampler.batch(step, fabric.global_rank, count)
+        seed = (self.experiment.run.seed * 1_000_003 + step) * 64 + fabric.global_rank
+        depth = self.objective.depths(count, torch.Generator().manual_seed(seed)).to(fabric.device)
+        generator = torch.Generator(fabric.device).manual_seed(seed)
+        optimizer = self.state.optimizer
+        for group in optimizer.param_groups:
+            group["lr"] = group["scale"] * learning_rate(step, plan)
+        heat = temperature(step, plan)
+        waves = torch.from_numpy(batch.waves).to(fabric.device)
+        references = torch.from_numpy(batch.references).to(fabric.device)
+        loss, numbers = self.model(waves, references, depth, heat, generator, self._add)
+        if not math.isfinite(numbers["loss"]):
+            raise TrainingError(
+                f"the loss is {numbers['loss']} at step {step}; the last checkpoint in {self.folder} is whole:"
+                " lower optim.rate or optim.clip, then run the same command again"
+            )
+        fabric.backward(loss)
+        norm = nn.utils.clip_grad_norm_(self.objective.network.parameters(), plan.clip)
+        if math.isfinite(norm):
+            optimizer.step()
+        optimizer.zero_grad()
+        return numbers | {"gradient_norm": norm.item(), "rate": learning_rate(step, plan), "temperature": heat}
+
+    def _add(self, sums: Tensor) -> Tensor:
+        return self.fabric.all_reduce(sums, reduce_op="sum") if self.fabric.world_size > 1 else sums  # type: ignore[return-value]
+
+    def _tell(self, kind: str, numbers: dict[str, float]) -> None:
+        if self.fabric.global_rank == 0:
+            self.log.numbers(kind, self.state.step, numbers)
+            if self.report is not None:
+                self.report(self.state.step, numbers)
+
+    def _validate(self) -> None:
+        if self.fabric.global_rank == 0 and self.waves:
+            waves = [wave.to(self.fabric.device) for wave in self.waves]
+            self._tell("validation", validate(self.objective, waves))
+            network = self.objective.network
+            with torch.inference_mode():
+                decoded = network.decode(network.encode(waves[0]), rounded(network.reference(waves[0])))
+            self.log.audio("validation/original", self.state.step, waves[0][0, 0])
+            self.log.audio("validation/decoded", self.state.step, decoded[0, 0])
+        self.fabric.barrier()
+
+    def _save(self) -> None:
+        if self.fabric.global_rank == 0:
+            self.state.save(self.folder)
+        self.fabric.barrier()
+
+
+def load_corpus(experiment: Experiment) -> tuple[Corpus, Corpus]:
+    """Training and validation audio: the validation speakers are those whose names hash lowest."""
+    rows = read_manifest(experiment.data.manifest)
+    corpus = pack(rows, Path(experiment.data.cache), experiment.codec.sample_rate, read_mono)
+    held = held_out(rows, experiment.data.validation_speakers)
+    mask = np.array([row.speaker in held for row in rows])
+    if mask.all():
+        raise ManifestError("every file belongs to a validation speaker; lower data.validation_speakers")
+    return corpus.restricted(~mask), corpus.restricted(mask)
+
+
+def held_out(rows: list[Utterance], count: int) -> set[str]:
+    """The validation speakers: `count` names with the lowest hashes, the same for the same names on any machine."""
+    names = {row.speaker for row in rows if row.speaker is not None}
+    return set(sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())[:count])
+
+
+def validation_waves(corpus: Corpus, data: DataConfig, sample_rate: int) -> list[Tensor]:
+    """The beginnings of validation files spread evenly over the corpus, (1, 1, t) each."""
+    chosen = np.unique(np.linspace(0, len(corpus.lengths) - 1, data.validation_files).round().astype(int))
+    longest = round(data.validation_seconds * sample_rate)
+    lengths = [min(longest, int(corpus.lengths[i])) for i in chosen] if len(corpus.lengths) else []
+    return [torch.from_numpy(corpus.wave(i, 0, n))[None, None] for i, n in zip(chosen, lengths, strict=False)]
+
+
+def parameter_groups(model: nn.Module, plan: OptimConfig) -> list[dict[str, Any]]:
+    """Weight decay for matrices only: not for biases, norms, codebooks or log variances (decay would pull s^2 to 1).
+
+    The log variances, one number a layer, have a rate of their own: their way is long (s^2 falls a hundredfold).
+    """
+    decayed, free, variances = [], [], []
+    for name, parameter in model.named_parameters():
+        plain = parameter.ndim < 2 or name.endswith("codebook")
+        (variances if name.endswith("log_variance") else free if plain else decayed).append(parameter)
+    return [
+        {"params": decayed, "weight_decay": plan.weight_decay, "scale": 1.0},
+        {"params": free, "weight_decay": 0.0, "scale": 1.0},
+        {"params": variances, "weight_decay": 0.0, "scale": plan.variance_rate},
+    ]
+
+
+def _betas(plan: OptimConfig) -> tuple[float, float]:
+    return plan.betas[0], plan.betas[1]

@@ -1,0 +1,86 @@
+"""One training pass of the codec: what a batch costs, in nats."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from speechvq.losses import MelLikelihood, total
+from speechvq.model import Network
+from speechvq.nn.speaker import rounded
+from speechvq.train.config import Experiment
+
+
+class Objective(nn.Module):
+    """The network and its likelihood; `forward` gives the bound J of HQ-VAE for a random prefix of the layers of each example.
+
+    Decoding a random prefix makes every prefix a codec of its own (progressive coding). With the probability of each prefix
+    fixed, the result is still a bound: of the model that draws a depth first.
+    """
+
+    def __init__(self, experiment: Experiment) -> None:
+        super().__init__()
+        self.network = Network(experiment.codec)
+        self.likelihood = MelLikelihood(experiment.mel, experiment.codec.sample_rate)
+        self.weights, self.full_depth = experiment.weights, experiment.optim.full_depth
+        self.layers = len(experiment.codec.layers)
+
+    def depths(self, count: int, generator: torch.Generator) -> Tensor:
+        """How many layers each example uses, (count,): all with probability `full_depth`, else any fewer alike."""
+        fewer = torch.randint(1, max(2, self.layers), (count,), generator=generator)
+        full = torch.rand(count, generator=generator) < self.full_depth
+        return torch.where(full, self.layers, fewer)
+
+    def vector(self, references: Tensor) -> Tensor:
+        """The speaker vector (b, n) of further crops (b, r, t), each crop's vector averaged."""
+        b, r, _ = references.shape
+        return self.network.reference(references.flatten(0, 1).unsqueeze(1)).unflatten(0, (b, r)).mean(1)
+
+    def forward(
+        self,
+        waves: Tensor,
+        references: Tensor,
+        depth: Tensor,
+        temperature: float,
+        generator: torch.Generator,
+        add: Callable[[Tensor], Tensor],
+    ) -> tuple[Tensor, dict[str, float]]:
+        """The loss for waves (b, t), divided by the number of spectrogram values to be near 1, and numbers for the log."""
+        estimate, quantized = self.network(
+            waves.unsqueeze(1), self.vector(references), depth, temperature=temperature, generator=generator
+        )
+        nats, stats = self.likelihood(waves, estimate[:, 0], depth, self.layers + 1, add)
+        terms = {name: value.mean() for name, value in (quantized.terms | {"distortion": nats}).items()}
+        seconds = waves.shape[-1] / self.network.config.sample_rate
+        loss = total(terms, self.weights) / (seconds * self.likelihood.values_per_second)
+        per_second = {f"{name}/nats_per_second": value.item() / seconds for name, value in terms.items()}
+        return loss, {"loss": loss.item()} | per_second | stats | quantized.stats
+
+
+@torch.inference_mode()
+def validate(objective: Objective, waves: list[Tensor]) -> dict[str, float]:
+    """Hard codes over a whole validation set: mel error of every prefix, used entries and perplexity of every layer.
+
+    waves: (1, 1, t) each. Perplexity is exp of the entropy of the codes' histogram over the whole set.
+    """
+    network, layers = objective.network, objective.layers
+    network.eval()
+    errors = torch.zeros(layers)
+    counts = [torch.zeros(size) for _, size in network.config.layers]
+    for wave in waves:
+        vector = rounded(network.reference(wave))
+        codes = network.encode(wave)
+        for layer, code in enumerate(codes):
+            counts[layer] += torch.bincount(code.flatten().cpu(), minlength=len(counts[layer]))
+            estimate = network.decode(codes[: layer + 1], vector)[0, :, : wave.shape[-1]]
+            groups = torch.zeros(1, dtype=torch.long, device=wave.device)
+            _, stats = objective.likelihood(wave[0], estimate, groups, 1)
+            errors[layer] += sum(stats.values()) / len(stats) / len(waves)
+    network.train()
+    result = {}
+    for layer, count in enumerate(counts):
+        share = count / count.sum()
+        result[f"prefix{layer + 1}/mel"] = errors[layer].item()
+        result[f"layer{layer}/used"] = (count > 0).float().mean().item()
+        result[f"layer{layer}/perplexity"] = torch.special.entr(share).sum().exp().item()
+    return result
