@@ -26,6 +26,36 @@ SILENCE = 1e-5
 PIECE = 10
 """Seconds read at a time."""
 
+UNKNOWN = 2**63 - 1
+"""What libsndfile says of a FLAC file without a length."""
+
+SYSTEM_ERROR = 2
+"""What libsndfile calls any refusal of the operating system."""
+
+MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
+VORBIS_LIMIT = 200_000
+"""Hz; libsndfile 1.2.2 crashes above."""
+
+FLAC_LIMIT = 65_535
+"""Hz; up to 655,350 in steps of 10."""
+
+FORMATS = {
+    "wav": ("WAV", "PCM_16"),
+    "flac": ("FLAC", "PCM_16"),
+    "ogg": ("OGG", "VORBIS"),
+    "oga": ("OGG", "VORBIS"),
+    "opus": ("OGG", "OPUS"),
+    "mp3": ("MP3", "MPEG_LAYER_III"),
+    "aif": ("AIFF", "PCM_16"),
+    "aiff": ("AIFF", "PCM_16"),
+    "au": ("AU", "PCM_16"),
+    "caf": ("CAF", "PCM_16"),
+    "w64": ("W64", "PCM_16"),
+    "rf64": ("RF64", "PCM_16"),
+}
+"""What each suffix means. Other formats of libsndfile cannot keep every rate, or write a second file."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -45,19 +75,23 @@ class Source:
 def inspect(path: str | Path) -> Source:
     """Look at an audio file. Raises AudioError for what cannot be read or is too short to be encoded."""
     path = Path(path)
-    if path.is_dir():
-        raise AudioError(f"{path} is a folder; give an audio file")
-    if not path.exists():
-        raise AudioError(f"there is no file {path}")
-    if path.stat().st_size == 0:
-        raise AudioError(f"{path} is empty")
     try:
+        if path.is_dir():
+            raise AudioError(f"{path} is a folder; give an audio file")
+        if not path.exists():
+            raise AudioError(f"there is no file {path}")
+        if not path.is_file():
+            raise AudioError(f"{path} is a device or a pipe; give an audio file")
+        if path.stat().st_size == 0:
+            raise AudioError(f"{path} is empty")
         with soundfile.SoundFile(path) as file:
             source = Source(path, file.samplerate, file.channels, file.frames)
     except (soundfile.LibsndfileError, OSError, TypeError) as error:
-        reason = getattr(error, "error_string", str(error)).strip().rstrip(".")
+        reason = (getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)).strip().rstrip(".")
         known = "wav, flac, ogg, opus, mp3, aiff and more"
         raise AudioError(f"{path} is not audio that can be read ({reason}); known formats: {known}") from error
+    if source.samples == UNKNOWN:
+        raise AudioError(f"{path} does not say how long it is, as if written through a pipe; convert it to .wav first")
     if source.seconds < SHORTEST:
         raise AudioError(f"{path} holds {source.samples} samples ({source.seconds:.3f} s); at least {SHORTEST} s are needed")
     return source
@@ -73,8 +107,7 @@ def pieces(source: Source, sample_rate: int) -> Iterator[Wave]:
         resampler = soxr.ResampleStream(source.rate, sample_rate, 1, dtype="float32")
     peak, seen = 0.0, 0
     try:
-        for block in soundfile.blocks(source.path, PIECE * source.rate, dtype="float32", always_2d=True):
-            mono = block.mean(1)
+        for mono in _blocks(source):
             if not np.isfinite(mono).all():
                 second = (seen + int(np.argmin(np.isfinite(mono)))) / source.rate
                 raise AudioError(f"{source.path} holds a sample that is not a finite number at {second:.3f} s; mend the file")
@@ -89,21 +122,33 @@ def pieces(source: Source, sample_rate: int) -> Iterator[Wave]:
         raise AudioError(f"{source.path} is silent from beginning to end; there is nothing to encode")
 
 
+def _blocks(source: Source) -> Iterator[Wave]:
+    """Some seconds at a time, channels averaged."""
+    with soundfile.SoundFile(source.path) as file:
+        # soundfile.blocks would hand out old samples again where a file ends early
+        while len(block := file.read(PIECE * source.rate, dtype="float32", always_2d=True)):
+            yield block.mean(1)
+
+
 def read_mono(path: str | Path, sample_rate: int) -> Wave:
     """All samples (t,) at a rate, channels averaged. Raises AudioError."""
     return np.concatenate(list(pieces(inspect(path), sample_rate)))
 
 
-def check_format(path: Path, rate: int) -> tuple[str, str | None]:
+def check_format(path: Path, rate: int) -> tuple[str, str]:
     """The format and subtype that soundfile should write for this name. Raises OutputError for names and rates it cannot."""
     suffix = path.suffix.lower().removeprefix(".")
-    kind, subtype = ("OGG", "OPUS") if suffix == "opus" else (suffix.upper(), None)
-    kind = {"AIF": "AIFF", "OGA": "OGG"}.get(kind, kind)
-    if kind not in soundfile.available_formats() or kind == "RAW":
+    if suffix not in FORMATS:
         raise OutputError(f"cannot tell an audio format from {path.name!r}; end the name in .wav, .flac, .ogg, .opus or .mp3")
-    if subtype == "OPUS" and rate not in (8000, 12000, 16000, 24000, 48000):
-        raise OutputError(f"an Opus file cannot have {rate} Hz; end the name in .wav or .flac")
-    return kind, subtype or soundfile.default_subtype(kind)
+    kind, subtype = FORMATS[suffix]
+    possible = {
+        "OPUS": rate in OPUS_RATES,
+        "MPEG_LAYER_III": rate in MP3_RATES,
+        "VORBIS": rate <= VORBIS_LIMIT,
+    }
+    if not possible.get(subtype, kind != "FLAC" or rate <= FLAC_LIMIT or (rate % 10 == 0 and rate <= 10 * FLAC_LIMIT)):
+        raise OutputError(f"a .{suffix} file cannot have {rate} Hz; end the name in .wav")
+    return kind, subtype
 
 
 def write_mono(path: Path, waves: Iterable[Wave], sample_rate: int, *, rate: int, samples: int) -> None:
@@ -127,4 +172,5 @@ def write_mono(path: Path, waves: Iterable[Wave], sample_rate: int, *, rate: int
                     left -= len(rest)
                 file.write(np.zeros(left, np.float32))
         except soundfile.LibsndfileError as error:
-            raise OutputError(f"cannot write {path}: {error.error_string}") from error
+            reason = "the system refuses; is the disk full?" if error.code == SYSTEM_ERROR else error.error_string
+            raise OutputError(f"cannot write {path}: {reason}") from error

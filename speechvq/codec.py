@@ -12,6 +12,7 @@ from torch import Tensor
 
 from speechvq import audio
 from speechvq.codes import Codes, Layer, ModelId
+from speechvq.codes.record import RATE_LIMIT
 from speechvq.errors import AudioError, CodesError, ConfigError, WrongModel
 from speechvq.model import Network
 from speechvq.nn import speaker
@@ -80,8 +81,8 @@ class Codec:
 
         Raises AudioError for another shape, nothing at all, or samples that are not finite; ConfigError as `depth`.
         """
-        rate = sample_rate or self.sample_rate
-        samples = np.asarray(wave, np.float32)
+        rate = self.sample_rate if sample_rate is None else _whole(sample_rate)
+        samples = np.asarray(wave.detach().cpu().float() if isinstance(wave, Tensor) else wave, np.float32)
         if samples.ndim != 1 or not len(samples):
             raise AudioError(f"a waveform has shape (samples,), not {samples.shape}")
         if not np.isfinite(samples).all():
@@ -94,7 +95,7 @@ class Codec:
     def encode_file(self, source: audio.Source, *, depth: int | None = None, progress: Progress | None = None) -> Codes:
         """Encode an audio file in bounded memory. Raises AudioError."""
         blocks = audio.pieces(source, self.sample_rate)
-        return self._encode(blocks, source.samples, source.rate, depth or len(self.table), progress)
+        return self._encode(blocks, source.samples, _whole(source.rate), depth or len(self.table), progress)
 
     @torch.inference_mode()
     def _encode(self, blocks: Iterable[Wave], samples: int, rate: int, depth: int, progress: Progress | None = None) -> Codes:
@@ -169,19 +170,27 @@ class Codec:
             raise WrongModel(
                 f"the codes were made by model {codes.model}, this is {self.model}; give the right one with --model"
             )
-        if codes.table != self.table[: len(codes.table)] or len(codes.speaker) * 2 < self.network.config.speaker.size:
-            raise CodesError("the codes' layers or speaker vector do not fit the model that they name")
+        fits = codes.sample_rate == self.sample_rate and codes.table == self.table[: len(codes.table)]
+        if not fits or len(codes.speaker) * 2 < self.network.config.speaker.size:
+            raise CodesError("the codes' rate, layers or speaker vector do not fit the model that they name")
 
     def _vector(self, packed: bytes) -> Tensor:
         steps = speaker.unpack(packed, self.network.config.speaker.size)
         return speaker.from_steps(torch.tensor([steps])).to(self._device)
 
     def _tensor(self, wave: Wave) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(wave))[None, None].to(self._device)
+        return torch.tensor(np.ascontiguousarray(wave), device=self._device)[None, None]  # a copy: wave may be read-only
 
     @property
     def _device(self) -> torch.device:
         return next(self.network.parameters()).device
+
+
+def _whole(rate: float) -> int:
+    """A sample rate that a code file can hold. Raises AudioError."""
+    if not 1 <= rate <= RATE_LIMIT or rate != int(rate):
+        raise AudioError(f"a sample rate is a whole number of Hz, from 1 to {RATE_LIMIT}, not {rate}")
+    return int(rate)
 
 
 def _exactly(blocks: Iterable[Wave], samples: int) -> Iterator[Wave]:

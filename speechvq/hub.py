@@ -48,7 +48,8 @@ def load(path: str | Path | None = None, *, device: str | torch.device = "cpu") 
         voices = [Voice(row["name"], bytes.fromhex(row["vector"]), row["facts"]) for row in header["voices"]]
         name = str(header["name"])
     except (ConfigError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{path} is damaged or made by another speechvq: {str(error).splitlines()[0]}") from error
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise ModelError(f"{path} is damaged or made by another speechvq: {reason}") from error
     return Codec(network.to(device), ModelId(name, digest), voices)
 
 

@@ -27,7 +27,7 @@ class MelConfig:
     """Resolutions of the log-mel spectrograms: window lengths in samples (hops are a quarter), mel bands of each."""
 
     windows: tuple[int, ...] = (2048, 1024, 512, 256, 128)
-    bands: tuple[int, ...] = (128, 80, 64, 32, 16)
+    bands: tuple[int, ...] = (192, 128, 88, 44, 22)
 
     def __post_init__(self) -> None:
         require(len(self.windows) == len(self.bands) > 0, "mel.windows and mel.bands must be equally long")
@@ -70,8 +70,8 @@ class MelLikelihood(nn.Module):
     ) -> tuple[Tensor, dict[str, float]]:
         """Nats for each example (b,), for waveforms (b, t).
 
-        groups (b,) are whole numbers below `kinds`: examples with the same number share their error scales (in training, those that
-        decode from equally many layers). add sums a tensor over all devices, so that the scales are those of the whole batch.
+        groups (b,) are whole numbers below `kinds`: examples with the same number share their error scales (in training, those
+        that decode from equally many layers). add sums a tensor over all devices: the scales are those of the whole batch.
 
         The scale enters as a constant: the gradient of D err/scale at scale = mean(err) is that of D log mean(err).
         """

@@ -103,7 +103,8 @@ class Network(nn.Module):
     """The trained parts. Waveforms are (b, 1, t) at the config's sample rate, codes one (b, f) tensor a layer.
 
     hop: samples per frame of the coarsest level; whole frames go through together
-    encoder_lookahead, decoder_lookahead: samples and samples that codes and sound wait for beyond their own frame
+    encoder_lookahead: samples beyond its own frame that a code waits for
+    decoder_lookahead: the same for decoded sound, once the codes are there
     latency: samples from a sound going in to the same sound coming out, when both run live
     """
 
@@ -127,8 +128,8 @@ class Network(nn.Module):
         self.reference = ReferenceEncoder(config.window, config.speaker)
         self.hop = level_hops[0]
         self.encoder_lookahead = _whole(self.encoder.lookahead)
-        self.decoder_frames = math.ceil(self.decoder.lookahead * level_hops[-1] / self.hop)
-        self.latency = self.hop + self.encoder_lookahead + self.decoder_frames * self.hop
+        self.decoder_lookahead = math.ceil(self.decoder.lookahead * level_hops[-1])
+        self.latency = self.hop + self.encoder_lookahead + self.decoder_lookahead
 
     def frames(self, samples: int) -> int:
         """Frames of the coarsest level for a number of samples."""
@@ -140,7 +141,7 @@ class Network(nn.Module):
         vector: Tensor,
         depth: Tensor,
         *,
-        temperature: float = 1.0,
+        temperature: float | None = 1.0,
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, Quantized]:
         """A training pass: wave (b, 1, t) with t a multiple of hop, speaker vector (b, n), layers used by each example (b,).
@@ -161,7 +162,8 @@ class Network(nn.Module):
         return self._synthesize(self.topdown.decode(codes), vector)
 
     def _synthesize(self, latents: Tensor, vector: Tensor) -> Tensor:
-        return self.decoder(functional.pad(latents, (0, math.ceil(self.decoder.lookahead))), vector)
+        wave = self.decoder(functional.pad(latents, (0, math.ceil(self.decoder.lookahead))), vector)
+        return wave[..., : latents.shape[-1] * self.config.level_hops[-1]]
 
     def initial_encoder(self, batch: int) -> State:
         """The state of `encode_step` before the first sample."""

@@ -10,13 +10,15 @@ from speechvq.errors import OutputError
 
 def check_writable(path: Path, *, force: bool) -> None:
     """Refuse early, before any work, what could not be written later. Raises OutputError."""
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder; give a file name")
-    if path.exists() and not force:
-        raise OutputError(f"{path} exists already; use --force to overwrite it")
-    if not path.parent.is_dir():
-        raise OutputError(f"the folder {path.parent} does not exist; make it first")
-    if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+    try:
+        target = _target(path)
+        if path.exists() and not force:
+            raise OutputError(f"{path} exists already; use --force to overwrite it")
+        if not target.parent.is_dir():
+            raise OutputError(f"the folder {target.parent} does not exist; make it first")
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+    if not os.access(target.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise OutputError(f"{path} cannot be written: permission denied")
 
 
@@ -26,11 +28,21 @@ def new_file(path: Path) -> Iterator[Path]:
 
     Raises OutputError for what the system refuses (a full disk, say).
     """
-    partial = path.with_name(f".{path.stem[:80]}.{os.getpid()}.partial{path.suffix}")
+    target = _target(path)
+    partial = target.with_name(f".{target.name[:40]}.{os.getpid()}.partial")
     try:
         yield partial
-        partial.replace(path)
+        partial.replace(target)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _target(path: Path) -> Path:
+    """The file itself behind any links. Raises OutputError for what is no file: taking a device's place would destroy it."""
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; give a file name")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} is a device or a pipe; give a file name")
+    return Path(os.path.realpath(path))

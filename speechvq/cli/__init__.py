@@ -42,6 +42,10 @@ def main() -> None:
     except SpeechVQError as error:
         typer.echo(f"speechvq: {error}", err=True)
         sys.exit(1)
+    except OSError as error:  # standard output is full, say
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"speechvq: {where}{error.strerror or error}", err=True)
+        sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("speechvq: interrupted", err=True)
         sys.exit(130)

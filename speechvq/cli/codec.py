@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from speechvq.cli.options import Device, Force, Kbps, Layers, Model, Quiet, progress, say
+from speechvq.errors import ConfigError
 
 Input = Annotated[Path, typer.Argument(help="An audio file of any rate and channel count.", metavar="IN")]
 CodesIn = Annotated[Path, typer.Argument(help="A code file.", metavar="IN")]
@@ -138,7 +139,12 @@ def info(
 def _load(model: Path | None, device: str):  # noqa: ANN202 - a Codec, whose import costs a second
     from speechvq.hub import load
 
-    return load(model, device=device)
+    codec = load(model)
+    try:
+        codec.network.to(device)
+    except (RuntimeError, AssertionError, ImportError) as error:
+        raise ConfigError(f"cannot compute on {device!r} here; leave out --device, or give cpu, cuda or mps") from error
+    return codec
 
 
 def _remark_on(source, sample_rate: int, *, quiet: bool) -> None:  # noqa: ANN001 - a Source, likewise

@@ -27,7 +27,7 @@ def console() -> Console:
 def say(text: str, *, quiet: bool = False) -> None:
     """A remark for the person at the terminal."""
     if not quiet:
-        console().print(text, markup=False)
+        console().print(text, markup=False, emoji=False)
 
 
 @contextmanager

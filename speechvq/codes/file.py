@@ -5,9 +5,9 @@
     1      version, 1
     1      coding of the payload, 0: fixed-width bits (others are kept for entropy coding and seekable blocks)
     8      first bytes of the SHA-256 of the model's weights
-    n      model name: its length, then UTF-8
-    v      the model's sample rate in Hz
-    v      the recording's sample rate in Hz, 0 when it is the model's
+    n      model name: its length, then UTF-8, nothing that cannot be printed
+    v      the model's sample rate in Hz, at most a million
+    v      the recording's sample rate in Hz, at most a million, 0 when it is the model's
     v      the recording's exact length in samples of its own rate
     n      layer table: the number of runs of equal layers, then of each: how many, samples per code, entries
     n      speaker vector: its length (at most 32), then its bytes
@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from speechvq.codes import bits
-from speechvq.codes.record import Codes, Layer, ModelId, frames
+from speechvq.codes.record import RATE_LIMIT, Codes, Layer, ModelId, frames
 from speechvq.errors import DamagedCodes, NewerVersion, NotACodesFile
 from speechvq.output import check_writable, new_file
 
@@ -95,21 +95,20 @@ def _parse(data: bytes) -> Codes:
     if (version, coding) != (VERSION, FIXED_WIDTH):
         raise ValueError(f"unknown version {version} or coding {coding}")
     model = ModelId(digest=reader.take(8), name=reader.take(reader.byte()).decode())
+    if not model.name.isprintable():
+        raise ValueError("a model name that cannot be printed")
     sample_rate = reader.varint()
     source_rate = reader.varint() or sample_rate
     samples = reader.varint()
-    table: list[Layer] = []
-    for _ in range(reader.varint()):
-        count, hop, size = reader.varint(), reader.varint(), reader.varint()
-        if not (count and hop and 2 <= size <= 65536 and len(table) + count <= LAYER_LIMIT):
-            raise ValueError(f"impossible layers: {count} of hop {hop} with {size} entries")
-        table += [Layer(hop, size)] * count
+    if max(sample_rate, source_rate) > RATE_LIMIT:
+        raise ValueError(f"a rate of {max(sample_rate, source_rate)} Hz")
+    table = _table(reader)
     speaker = reader.take(reader.byte())
     if not (table and samples and sample_rate and all(table[0].hop % layer.hop == 0 for layer in table)):
         raise ValueError("it lists no layers, no samples, or rates that do not fit each other")
     if len(speaker) > SPEAKER_LIMIT:
         raise ValueError(f"a speaker vector of {len(speaker)} bytes")
-    counts = frames(tuple(table), sample_rate, source_rate, samples)
+    counts = frames(table, sample_rate, source_rate, samples)
     needed = [count * layer.bits for count, layer in zip(counts, table, strict=True)]
     rest = data[reader.position :]
     if len(rest) != (sum(needed) + 7) // 8:
@@ -122,16 +121,28 @@ def _parse(data: bytes) -> Codes:
     for codes, layer in zip(layers, table, strict=True):
         if int(codes.max()) >= layer.size:
             raise ValueError(f"code {int(codes.max())} in a layer of {layer.size} entries")
-    return Codes(model, sample_rate, source_rate, samples, tuple(table), layers, speaker)
+    return Codes(model, sample_rate, source_rate, samples, table, layers, speaker)
+
+
+def _table(reader: "_Reader") -> tuple[Layer, ...]:
+    table: list[Layer] = []
+    for _ in range(reader.varint()):
+        count, hop, size = reader.varint(), reader.varint(), reader.varint()
+        if not (count and hop and 2 <= size <= 65536 and len(table) + count <= LAYER_LIMIT):
+            raise ValueError(f"impossible layers: {count} of hop {hop} with {size} entries")
+        table += [Layer(hop, size)] * count
+    return tuple(table)
 
 
 def read_codes(path: str | Path) -> Codes:
     """Read a code file. Raises NotACodesFile, NewerVersion, DamagedCodes, each naming the file."""
     path = Path(path)
-    if path.is_dir():
-        raise NotACodesFile(f"{path} is a folder; give a code file")
     try:
-        data = path.read_bytes()
+        if path.is_dir():
+            raise NotACodesFile(f"{path} is a folder; give a code file")
+        with path.open("rb") as file:
+            data = file.read(len(MAGIC))
+            data += file.read() if data == MAGIC else b""  # a film named by mistake is not read to its end
     except FileNotFoundError:
         raise NotACodesFile(f"there is no file {path}") from None
     except OSError as error:

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from speechvq.errors import CodesError
 
+RATE_LIMIT = 1_000_000
+"""Hz; no recording is faster, and what claims to be would need absurd memory."""
+
 
 @dataclass(frozen=True)
 class ModelId:
@@ -32,7 +35,7 @@ class Layer:
         return (self.size - 1).bit_length()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Codes:
     """The codes of one recording.
 
@@ -58,8 +61,20 @@ class Codes:
         for number, (layer, codes, frames) in enumerate(zip(self.table, self.layers, self.frames, strict=True)):
             if codes.shape != (frames,):
                 raise CodesError(f"layer {number} has shape {codes.shape}, but {self.samples} samples need ({frames},)")
-            if len(codes) and int(codes.max()) >= layer.size:
-                raise CodesError(f"layer {number} holds code {int(codes.max())}, but has only {layer.size} entries")
+            if not np.issubdtype(codes.dtype, np.integer):
+                raise CodesError(f"layer {number} holds {codes.dtype}, but codes are whole numbers")
+            wrong = codes[(codes < 0) | (codes >= layer.size)]
+            if len(wrong):
+                raise CodesError(f"layer {number} holds code {wrong[0]}, but has only {layer.size} entries, from 0")
+
+    def __eq__(self, other: object) -> bool:
+        """Equal in everything, arrays by what they hold."""
+        if not isinstance(other, Codes):
+            return NotImplemented
+        facts = [(one.model, one.sample_rate, one.source_rate, one.samples, one.table, one.speaker) for one in (self, other)]
+        return facts[0] == facts[1] and all(map(np.array_equal, self.layers, other.layers))
+
+    __hash__ = None  # type: ignore[assignment] - arrays have none
 
     @property
     def frames(self) -> tuple[int, ...]:

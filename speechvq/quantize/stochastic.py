@@ -90,6 +90,31 @@ class StochasticQuantizer(nn.Module):
             codes = rearrange(log_p.argmax(-1), "(b f) -> b f", b=len(z))
         return rearrange(soft, "(b f) d -> b d f", b=len(z)), entropies, codes
 
+    def nearest(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The limit s^2 -> 0, vector quantization, for z (b, d, f): nearest entry (b, d, f), quadratic term (b,), codes (b, f).
+
+        The entry is without gradient; the quadratic term, over the learned and now constant variance, draws z and entry to each
+        other (van den Oord et al. 2017, eq. 3, both with the same weight).
+        """
+        codes = self.encode(z)
+        entry = self.decode(codes)
+        errors = (z - entry.detach()).square() + (z.detach() - entry).square()
+        return entry.detach(), errors.sum((1, 2)) / (2 * self.variance.detach()), codes
+
+    def split(self, counts: Tensor, generator: torch.Generator) -> Tensor:
+        """Give entries that were never chosen a second life beside busy ones; which they were, (k,) booleans.
+
+        counts (k,) is how often each entry was chosen. A dead entry moves next to one drawn by its count, so that a crowded
+        cell is split in two, as in the algorithm of Linde, Buzo and Gray (1980).
+        """
+        dead = counts == 0
+        if dead.any() and not dead.all():
+            busy = torch.multinomial(counts.cpu().double(), int(dead.sum()), replacement=True, generator=generator)
+            noise = torch.randn(len(busy), self.width, generator=generator).to(self.codebook)
+            with torch.no_grad():
+                self.codebook[dead] = self.codebook[busy.to(dead.device)] + 0.3 * self.variance.sqrt() * noise
+        return dead
+
     def forward(self, z: Tensor, *, temperature: float = 1.0, generator: torch.Generator | None = None) -> Quantized:
         """Quantize z (b, d, f). Training: a relaxed sample and the two latent terms of eq. 8 of SQ-VAE; eval: hard codes."""
         if not self.training:

@@ -27,6 +27,9 @@ from speechvq.nn.modules import Modules
 from speechvq.quantize.base import Quantized
 from speechvq.quantize.stochastic import StochasticQuantizer
 
+Pass = tuple[Tensor, dict[str, Tensor], list[Tensor], dict[str, float]]
+"""A level's quantized sum, terms, codes and numbers for the log."""
+
 
 class Level(nn.Module):
     """An injected layer and the residual layers after it, all at one frame rate and in one latent space.
@@ -39,18 +42,40 @@ class Level(nn.Module):
         self.quantizers = Modules[StochasticQuantizer](quantizers)
         width = quantizers[0].width
         hidden = 2 * feature
-        self.inject = nn.Sequential(nn.Conv1d(feature + state, hidden, 1), nn.GELU(), nn.Conv1d(hidden, width, 1))
+        last = nn.Linear(hidden, width)
+        nn.init.normal_(last.weight, std=hidden**-0.5)  # z starts as wide as the codebooks: unit variance
+        self.inject = nn.Sequential(nn.Linear(feature + state, hidden), nn.GELU(), nn.LayerNorm(hidden), last)
         self.add = nn.Conv1d(width, state, 1)
 
+    def latent(self, feature: Tensor, u: Tensor) -> Tensor:
+        """What is to be quantized, z (b, d, f), always in float32."""
+        return self.inject(torch.cat([feature, u], 1).transpose(1, 2)).transpose(1, 2).float()
+
     def forward(
-        self, feature: Tensor, u: Tensor, keep: Tensor, *, temperature: float, generator: torch.Generator | None
+        self,
+        feature: Tensor,
+        u: Tensor,
+        keep: Tensor,
+        *,
+        temperature: float | None,
+        generator: torch.Generator | None = None,
     ) -> Quantized:
         """A training pass. keep (b, layers) is 1 for the layers an example uses, a prefix of them.
 
-        The quadratic term is one for the whole level, over the sum of the kept layers' variances: independent Gaussian
-        blurs add. (With one term a layer every partial sum would have to match z, against the point of refinement.)
+        With a temperature the layers are sampled, without one they are hard: the nearest entries, straight through.
         """
-        z = self.inject(torch.cat([feature, u], 1)).float()
+        z = self.latent(feature, u)
+        total, terms, codes, stats = (
+            self._hard(z, keep) if temperature is None else self._sampled(z, keep, temperature, generator)
+        )
+        return Quantized(u + self.add(total), tuple(codes), terms, stats)
+
+    def _sampled(self, z: Tensor, keep: Tensor, temperature: float, generator: torch.Generator | None) -> Pass:
+        """RSQ-VAE: the quadratic term is one for the whole level, over the sum of the kept layers' variances.
+
+        Independent Gaussian blurs add. (With one term a layer every partial sum would have to match z, against the point of
+        refinement.)
+        """
         total, variance = torch.zeros_like(z), keep.new_zeros(len(z))
         codes, rate, stats = [], keep.new_zeros(len(z)), {}
         for index, quantizer in enumerate(self.quantizers):
@@ -67,11 +92,28 @@ class Level(nn.Module):
             codes.append(hard)
         error = (z - total).square().sum((1, 2))
         quadratic = torch.where(variance > 0, error / (2 * variance.clamp_min(1e-12)), 0.0)
-        return Quantized(u + self.add(total), tuple(codes), {"quadratic": quadratic, "rate": rate}, stats)
+        return total, {"quadratic": quadratic, "rate": rate}, codes, stats
+
+    def _hard(self, z: Tensor, keep: Tensor) -> Pass:
+        """RQ-VAE, the limit of small variances: a quadratic term a layer, the reconstruction's gradient copied to z once."""
+        total, residual = torch.zeros_like(z), z
+        codes, stats = [], {}
+        quadratic, rate = keep.new_zeros(len(z)), keep.new_zeros(len(z))
+        for index, quantizer in enumerate(self.quantizers):
+            mask = keep[:, index]
+            entry, error, hard = quantizer.nearest(residual)
+            total = total + entry * mask[:, None, None]
+            residual = residual - entry * mask[:, None, None]
+            quadratic = quadratic + error * mask
+            rate = rate + z.shape[-1] * math.log(quantizer.size) * mask
+            stats |= {f"{index}/variance": quantizer.variance.item(), f"{index}/entropy": 0.0}
+            codes.append(hard)
+        through = z + (total - z).detach()
+        return through * keep[:, 0, None, None], {"quadratic": quadratic, "rate": rate}, codes, stats
 
     def encode(self, feature: Tensor, u: Tensor) -> tuple[list[Tensor], Tensor]:
         """Greedy hard codes of every layer, each (b, f), and the state after them."""
-        z = self.inject(torch.cat([feature, u], 1)).float()
+        z = self.latent(feature, u)
         codes, total = [], torch.zeros_like(z)
         for quantizer in self.quantizers:
             codes.append(quantizer.encode(z - total))
@@ -97,7 +139,7 @@ class TopDown(nn.Module):
         self.depths = tuple(len(level.quantizers) for level in levels)
 
     def forward(
-        self, features: Sequence[Tensor], depth: Tensor, *, temperature: float, generator: torch.Generator | None
+        self, features: Sequence[Tensor], depth: Tensor, *, temperature: float | None, generator: torch.Generator | None = None
     ) -> Quantized:
         """A training pass over features (one a level, coarse first); depth (b,) is how many layers each example uses."""
         u = features[0].new_zeros(len(features[0]), self.state, features[0].shape[-1])

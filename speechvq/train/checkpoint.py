@@ -20,6 +20,7 @@ class TrainState:
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
+    counts: torch.Tensor
     step: int = 0
 
     def save(self, folder: Path) -> Path:
@@ -29,6 +30,7 @@ class TrainState:
         partial.mkdir(parents=True, exist_ok=True)
         save_file(self.network.state_dict(), partial / "network.safetensors")
         save_file(_flat(self.optimizer), partial / "optimizer.safetensors")
+        save_file({"counts": self.counts}, partial / "counts.safetensors")
         (partial / "state.json").write_text(json.dumps({"step": self.step}), encoding="utf-8")
         if final.exists():
             shutil.rmtree(final)
@@ -49,6 +51,7 @@ class TrainState:
         try:
             self.network.load_state_dict(load_file(found[-1] / "network.safetensors"))
             _restore(self.optimizer, load_file(found[-1] / "optimizer.safetensors"))
+            self.counts.copy_(load_file(found[-1] / "counts.safetensors")["counts"])
             self.step = int(json.loads((found[-1] / "state.json").read_text(encoding="utf-8"))["step"])
         except (OSError, SafetensorError, RuntimeError, ValueError, KeyError) as error:
             reason = str(error).splitlines()[0]

@@ -50,8 +50,10 @@ class OptimConfig:
     batch: examples a step, over all devices
     warmup, decay: the learning rate rises over the first `warmup` steps and falls to zero over the last `decay` share
     clip: largest gradient norm
-    variance_rate: learning rate of the log variances, as a multiple of `rate`
     temperature: of the relaxed samples at first and at the end of `anneal`, a share of the steps, falling exponentially
+    variance_rate: learning rate of the log variances, as a multiple of `rate`
+    hard: from this share of the steps on, codes are the nearest entries, straight through
+    revive_every: then, entries not chosen for so many steps are moved beside busy ones
     full_depth: probability that an example uses all layers; else every shorter prefix is as likely
     """
 
@@ -65,7 +67,9 @@ class OptimConfig:
     clip: float = 1.0
     variance_rate: float = 5.0
     temperature: tuple[float, ...] = (1.0, 0.3)
-    anneal: float = 0.6
+    anneal: float = 0.5
+    hard: float = 0.25
+    revive_every: int = 100
     full_depth: float = 0.4
 
     def __post_init__(self) -> None:

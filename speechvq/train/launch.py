@@ -25,7 +25,7 @@ def run(experiment: Experiment, *, accelerator: str = "auto", devices: int = 1, 
             accelerator=accelerator,
             devices=devices,
             precision=precision,  # type: ignore[arg-type]
-            strategy="ddp" if devices > 1 else "auto",
+            strategy="ddp_find_unused_parameters_true" if devices > 1 else "auto",
         )
     except (RuntimeError, ValueError) as error:
         raise ConfigError(f"cannot train on {devices} x {accelerator} in {precision}: {error}") from error

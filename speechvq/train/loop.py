@@ -59,7 +59,7 @@ def train(
     optimizer = torch.optim.AdamW(
         parameter_groups(objective, experiment.optim), lr=experiment.optim.rate, betas=_betas(experiment.optim), fused=True
     )
-    state = TrainState(objective.network, optimizer)
+    state = TrainState(objective.network, optimizer, objective.counts)
     state.load(folder)
     model, optimizer = fabric.setup(objective, optimizer)
     state.optimizer = optimizer.optimizer
@@ -115,7 +115,7 @@ class Run:
         generator = torch.Generator(fabric.device).manual_seed(seed)
         optimizer = self.state.optimizer
         for group in optimizer.param_groups:
-            group["lr"] = group["scale"] * learning_rate(step, plan)
+            group["lr"] = learning_rate(step, plan) * group["scale"]
         heat = temperature(step, plan)
         waves = torch.from_numpy(batch.waves).to(fabric.device)
         references = torch.from_numpy(batch.references).to(fabric.device)
@@ -130,7 +130,23 @@ class Run:
         if math.isfinite(norm):
             optimizer.step()
         optimizer.zero_grad()
-        return numbers | {"gradient_norm": norm.item(), "rate": learning_rate(step, plan), "temperature": heat}
+        numbers["revived"] = self._revive(hard=heat is None) if (step + 1) % plan.revive_every == 0 else 0
+        return numbers | {"gradient_norm": norm.item(), "rate": learning_rate(step, plan), "temperature": heat or 0.0}
+
+    def _revive(self, *, hard: bool) -> int:
+        """Move entries that no example chose, and forget what the optimizer knew of them; how many. The same on every rank."""
+        counts, revived = self.state.counts, 0
+        generator = torch.Generator().manual_seed(self.experiment.run.seed * 1_000_003 + self.state.step)
+        quantizers = [one for level in self.objective.network.topdown.levels for one in level.quantizers]
+        for quantizer, count in zip(quantizers, counts, strict=True):
+            if hard:
+                dead = quantizer.split(count[: quantizer.size].to(quantizer.codebook.device), generator)
+                for moment in self.state.optimizer.state[quantizer.codebook].values():
+                    if moment.shape == quantizer.codebook.shape:
+                        moment[dead] = 0
+                revived += int(dead.sum())
+        counts.zero_()
+        return revived
 
     def _add(self, sums: Tensor) -> Tensor:
         return self.fabric.all_reduce(sums, reduce_op="sum") if self.fabric.world_size > 1 else sums  # type: ignore[return-value]

@@ -1,6 +1,6 @@
 """One training pass of the codec: what a batch costs, in nats."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,8 @@ class Objective(nn.Module):
 
     Decoding a random prefix makes every prefix a codec of its own (progressive coding). With the probability of each prefix
     fixed, the result is still a bound: of the model that draws a depth first.
+
+    counts: how often each entry of each layer was chosen since they were last set to zero, (l, k), over all devices
     """
 
     def __init__(self, experiment: Experiment) -> None:
@@ -24,6 +26,7 @@ class Objective(nn.Module):
         self.likelihood = MelLikelihood(experiment.mel, experiment.codec.sample_rate)
         self.weights, self.full_depth = experiment.weights, experiment.optim.full_depth
         self.layers = len(experiment.codec.layers)
+        self.counts = torch.zeros(self.layers, max(size for _, size in experiment.codec.layers))
 
     def depths(self, count: int, generator: torch.Generator) -> Tensor:
         """How many layers each example uses, (count,): all with probability `full_depth`, else any fewer alike."""
@@ -36,12 +39,18 @@ class Objective(nn.Module):
         b, r, _ = references.shape
         return self.network.reference(references.flatten(0, 1).unsqueeze(1)).unflatten(0, (b, r)).mean(1)
 
+    def _chosen(self, codes: Sequence[Tensor], depth: Tensor) -> Tensor:
+        """How often each entry of each layer was chosen (l, k), among the examples that use the layer."""
+        width = self.counts.shape[1]
+        rows = [torch.bincount(row[depth > layer].flatten(), minlength=width) for layer, row in enumerate(codes)]
+        return torch.stack(rows).to(self.counts)
+
     def forward(
         self,
         waves: Tensor,
         references: Tensor,
         depth: Tensor,
-        temperature: float,
+        temperature: float | None,
         generator: torch.Generator,
         add: Callable[[Tensor], Tensor],
     ) -> tuple[Tensor, dict[str, float]]:
@@ -52,6 +61,7 @@ class Objective(nn.Module):
         nats, stats = self.likelihood(waves, estimate[:, 0], depth, self.layers + 1, add)
         terms = {name: value.mean() for name, value in (quantized.terms | {"distortion": nats}).items()}
         seconds = waves.shape[-1] / self.network.config.sample_rate
+        self.counts += add(self._chosen(quantized.codes, depth))
         loss = total(terms, self.weights) / (seconds * self.likelihood.values_per_second)
         per_second = {f"{name}/nats_per_second": value.item() / seconds for name, value in terms.items()}
         return loss, {"loss": loss.item()} | per_second | stats | quantized.stats

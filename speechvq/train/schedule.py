@@ -10,7 +10,9 @@ def learning_rate(step: int, plan: OptimConfig) -> float:
     return plan.rate * min(rise, max(0.0, fall))
 
 
-def temperature(step: int, plan: OptimConfig) -> float:
-    """Exponential from the first to the last temperature over the annealing share of the steps, then constant."""
+def temperature(step: int, plan: OptimConfig) -> float | None:
+    """Exponential from the first to the last temperature over the annealing share of the steps; None when codes are hard."""
+    if step >= plan.hard * plan.steps:
+        return None
     first, last = plan.temperature
     return first * (last / first) ** min(1.0, step / max(1.0, plan.anneal * plan.steps))

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# From a folder of speech to a model file. See README.md.
+set -euo pipefail
+data=${1:?usage: run.sh DATA_FOLDER [RUN_FOLDER]}
+run=${2:-runs/default}
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$run"
+manifest="$data/train.jsonl"
+if [ ! -e "$manifest" ]; then
+    manifest="$run/train.jsonl"
+    [ -e "$manifest" ] || speechvq prepare "$data" "$manifest"
+fi
+speechvq train "$here/config.toml" --manifest "$manifest" --folder "$run" \
+    --accelerator "${ACCELERATOR:-cpu}" --devices "${DEVICES:-2}" --precision "${PRECISION:-32-true}"
+[ -e "$run/base0.safetensors" ] || speechvq export "$run" "$run/base0.safetensors"

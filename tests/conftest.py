@@ -1,0 +1,112 @@
+"""What most tests need: speech, the default model, a tiny model, and the command line as a user meets it."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import soundfile
+
+import speechvq
+from speechvq.cli import main
+from speechvq.hub import save_model
+from speechvq.nn.speaker import SpeakerConfig
+from speechvq.voices import Voice
+from tests.networks import tiny_network
+
+CLIPS = Path(__file__).parent / "clips"
+
+
+@pytest.fixture(scope="session")
+def codec():
+    """The default model."""
+    return speechvq.load()
+
+
+@pytest.fixture(scope="session")
+def clip():
+    """Four seconds of speech, 16 kHz, one channel."""
+    return CLIPS / "female.flac"
+
+
+@pytest.fixture(scope="session")
+def speech(clip):
+    wave, _ = soundfile.read(clip, dtype="float32")
+    wave.flags.writeable = False
+    return wave
+
+
+def make_model(path, seed):
+    """The file of an untrained network at 25 and 50 Hz, with two voices."""
+    network = tiny_network(seed, window=640, hop=160, speaker=SpeakerConfig(size=32))
+    voices = [
+        Voice("bdl", bytes(range(16)), {"sex": "m", "language": "en", "corpus": "arctic", "seconds": 20}),
+        Voice("slt", bytes(range(240, 256)), {"sex": "f", "language": "en", "corpus": "arctic", "seconds": 10}),
+    ]
+    save_model(path, network, "tiny", voices)
+    return path
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    return make_model(tmp_path_factory.mktemp("model") / "tiny.safetensors", seed=0)
+
+
+@pytest.fixture(scope="session")
+def other_model(tmp_path_factory):
+    return make_model(tmp_path_factory.mktemp("model") / "other.safetensors", seed=1)
+
+
+@pytest.fixture(scope="session")
+def tiny(model):
+    return speechvq.load(model)
+
+
+@dataclass(frozen=True)
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run a command as if typed; its exit code and what it said."""
+
+    def type_in(*words):
+        monkeypatch.setattr(sys, "argv", ["speechvq", *map(str, words)])
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        said = capsys.readouterr()
+        return Result(code, said.out, said.err)
+
+    return type_in
+
+
+def contents(folder):
+    """Every file below a folder, hidden ones too, with what is in it; None for folders and pipes."""
+    paths = (Path(root) / name for root, folders, files in os.walk(folder) for name in folders + files)
+    return {path: path.read_bytes() if path.is_file() else None for path in paths}
+
+
+@pytest.fixture
+def refused(run, tmp_path):
+    """Run a command that must fail: one sentence on stderr that holds `says`, exit code 1, nothing changed in tmp_path."""
+
+    def attempt(*words, says, code=1):
+        before = contents(tmp_path)
+        result = run(*words)
+        assert result.code == code, result
+        assert result.out == ""
+        (line,) = result.err.splitlines()
+        assert line.startswith("speechvq: ")
+        assert says in line
+        assert contents(tmp_path) == before
+        return line
+
+    return attempt

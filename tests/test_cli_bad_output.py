@@ -1,0 +1,172 @@
+"""Whatever is wrong with where results go, or with what is asked for: nothing is overwritten, nothing is left behind."""
+
+import errno
+import os
+import resource
+import stat
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from tests.conftest import contents
+
+
+@pytest.fixture
+def commands(run, clip, model, tmp_path):
+    """Each command that writes, given the name of its output in tmp_path."""
+    codes = tmp_path / "clip.codes"
+    assert run("encode", clip, codes, "-m", model).code == 0
+    return {
+        "encode": lambda name, *words: ["encode", clip, tmp_path / name, "-m", model, "-q", *words],
+        "decode": lambda name, *words: ["decode", codes, tmp_path / name, "-m", model, "-q", *words],
+        "convert": lambda name, *words: ["convert", clip, tmp_path / name, "-s", "bdl", "-m", model, "-q", *words],
+    }
+
+
+ALL = pytest.mark.parametrize("command", ["encode", "decode", "convert"])
+
+
+@ALL
+def test_nothing_is_overwritten_unasked(refused, commands, tmp_path, command):
+    (tmp_path / "a.wav").write_bytes(b"mine")
+    refused(*commands[command]("a.wav"), says="a.wav exists already; use --force to overwrite it")
+
+
+@ALL
+def test_refused_before_any_work(refused, commands, tmp_path, command):
+    (tmp_path / "a.wav").write_bytes(b"mine")
+    refused(*commands[command]("a.wav", "-m", tmp_path / "no model"), says="a.wav exists already")
+
+
+@ALL
+def test_folders_that_are_missing_or_closed(refused, commands, monkeypatch, tmp_path, command):
+    refused(*commands[command]("none/a.wav"), says="none does not exist; make it first")
+    refused(*commands[command]("clip.codes/a.wav"), says="clip.codes does not exist; make it first")
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != tmp_path)
+    refused(*commands[command]("a.wav"), says="a.wav cannot be written: permission denied")
+
+
+@ALL
+def test_a_folder_or_pipe_is_no_output(refused, commands, tmp_path, command):
+    (tmp_path / "folder.wav").mkdir()
+    refused(*commands[command]("folder.wav", "--force"), says="folder.wav is a folder; give a file name")
+    os.mkfifo(tmp_path / "pipe.wav")
+    refused(*commands[command]("pipe.wav", "--force"), says="pipe.wav is a device or a pipe")
+    assert stat.S_ISFIFO((tmp_path / "pipe.wav").stat().st_mode)
+
+
+@pytest.mark.parametrize("command", ["decode", "convert"])
+@pytest.mark.parametrize("name", ["a", "a.txt", "a.codes", "a.raw"])
+def test_names_that_tell_no_format(refused, commands, command, name):
+    refused(*commands[command](name), says=f"cannot tell an audio format from '{name}'; end the name in .wav, .flac")
+
+
+@pytest.mark.parametrize("suffix", ["opus", "mp3"])
+def test_rates_that_a_format_does_not_have(run, refused, speech, model, tmp_path, suffix):
+    soundfile.write(tmp_path / "a.wav", speech, 96000)
+    assert run("encode", tmp_path / "a.wav", tmp_path / "a.codes", "-m", model).code == 0
+    says = f"a .{suffix} file cannot have 96000 Hz; end the name in .wav"
+    refused("decode", tmp_path / "a.codes", tmp_path / f"b.{suffix}", "-m", model, says=says)
+    refused("convert", tmp_path / "a.wav", tmp_path / f"b.{suffix}", "-s", "slt", "-m", model, says=says)
+
+
+def after_the_first_part(error, monkeypatch):
+    """Writing sound or bytes goes wrong in the middle."""
+    write, calls = soundfile.SoundFile.write, []
+
+    def write_sound(self, data):
+        calls.append(len(data))
+        if len(calls) > 1:
+            raise error
+        write(self, data)
+
+    def write_bytes(self, data):
+        with self.open("wb") as file:
+            file.write(data[: len(data) // 2])
+        raise error
+
+    monkeypatch.setattr(soundfile.SoundFile, "write", write_sound)
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+
+
+@ALL
+@pytest.mark.parametrize("words", [[], ["--force"]])
+def test_a_disk_that_fills_up_leaves_what_was(refused, commands, monkeypatch, tmp_path, command, words):
+    if words:
+        (tmp_path / "a.wav").write_bytes(b"mine")
+    after_the_first_part(OSError(errno.ENOSPC, "No space left on device"), monkeypatch)
+    refused(*commands[command]("a.wav", *words), says="a.wav: No space left on device")
+
+
+@ALL
+def test_a_limit_of_the_system_leaves_nothing(refused, commands, command):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        refused(*commands[command]("a.wav"), says="cannot write ")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@ALL
+def test_an_interrupt_leaves_nothing(run, commands, monkeypatch, tmp_path, command):
+    before = contents(tmp_path)
+    after_the_first_part(KeyboardInterrupt(), monkeypatch)
+    result = run(*commands[command]("a.wav"))
+    assert result.code == 130
+    assert "Traceback" not in result.err
+    assert contents(tmp_path) == before
+
+
+@ALL
+@pytest.mark.parametrize("layers", [5, 10**6])
+def test_more_layers_than_the_model_has(refused, commands, command, layers):
+    refused(*commands[command]("a.wav", "--layers", layers), says=f"layers must be between 1 and 4, not {layers}")
+
+
+@pytest.mark.parametrize("command", ["encode", "decode"])
+@pytest.mark.parametrize("kbps", ["0.099", "0", "-1", "nan"])
+def test_rates_too_low_for_one_layer(refused, commands, command, kbps):
+    refused(*commands[command]("a.wav", "--kbps", kbps), says="kbit/s; this model has 0.1, 0.2, 0.35, 0.5")
+
+
+@pytest.mark.parametrize("command", ["encode", "decode"])
+def test_layers_or_a_rate_but_not_both(refused, commands, command):
+    refused(*commands[command]("a.wav", "--layers", 1, "--kbps", 1), says="give the number of layers or the rate, not both")
+
+
+@ALL
+@pytest.mark.parametrize("device", ["nonsense", "cuda:99", ""])
+def test_devices_that_are_not_there(refused, commands, command, device):
+    refused(*commands[command]("a.wav", "--device", device), says=f"cannot compute on '{device}' here")
+
+
+USAGE = {
+    "an unknown command": ["play"],
+    "an unknown option": ["info", "a.codes", "--loud"],
+    "no input": ["encode"],
+    "no output": ["encode", "a.wav"],
+    "three files": ["encode", "a.wav", "b.codes", "c.codes"],
+    "no voice": ["convert", "a.wav", "b.wav"],
+    "no layers": ["encode", "a.wav", "b.codes", "--layers", "0"],
+    "half a layer": ["encode", "a.wav", "b.codes", "--layers", "1.5"],
+    "a rate in words": ["encode", "a.wav", "b.codes", "--kbps", "low"],
+}
+
+
+@pytest.mark.parametrize("what", USAGE)
+def test_usage_errors_are_exit_code_2(run, what, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    result = run(*USAGE[what])
+    assert result.code == 2
+    assert result.out == ""
+    assert result.err.startswith("Usage: ")
+    assert "Traceback" not in result.err
+    assert contents(tmp_path) == {}
+
+
+def test_no_command_shows_the_help(run):
+    result = run()
+    assert result.code == 2
+    assert "encode" in result.out + result.err

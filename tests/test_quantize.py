@@ -1,0 +1,295 @@
+"""Laws of stochastic quantization and of the top-down stack, in float64 against slow oracles.
+
+The names T1 ... T11 are those of the list of properties that the project keeps for HQ-VAE.
+"""
+
+import itertools
+import math
+
+import pytest
+import torch
+
+from speechvq.quantize.stochastic import StochasticQuantizer, entropy, gumbel_softmax, log_posterior, squared_distances
+from speechvq.quantize.topdown import Level, TopDown
+
+
+def quantizer(size=16, width=3, variance=1.0, seed=0) -> StochasticQuantizer:
+    torch.manual_seed(seed)
+    return StochasticQuantizer(size, width, initial_variance=variance).double()
+
+
+def level(layers=3, variance=1.0, width=3, seed=0) -> Level:
+    torch.manual_seed(seed)
+    quantizers = [StochasticQuantizer(8, width, initial_variance=variance * 2.0**-i) for i in range(layers)]
+    return Level(5, 4, quantizers).double()
+
+
+def nearest(z, codebook):
+    """The slow oracle: direct differences, one position at a time."""
+    return torch.stack([(codebook - row).square().sum(1).argmin() for row in z])
+
+
+def draw(seed=1):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_distances_are_squared_differences():
+    z, codebook = torch.randn(7, 3, dtype=torch.float64) + 5, torch.randn(9, 3, dtype=torch.float64) + 5
+    expected = (z[:, None] - codebook).square().sum(-1)
+    torch.testing.assert_close(squared_distances(z, codebook), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_posterior_is_bayes_rule_for_blurred_entries():
+    one = quantizer(variance=0.7)
+    z = torch.randn(5, 3, dtype=torch.float64)
+    density = torch.exp(-(z[:, None] - one.codebook).square().sum(-1) / (2 * one.variance))
+    expected = density / density.sum(1, keepdim=True)
+    torch.testing.assert_close(log_posterior(z, one.codebook, one.log_variance).exp(), expected, rtol=1e-12, atol=1e-15)
+
+
+def test_t1_small_variance_is_vector_quantization():
+    """P is one-hot, the entropy 0, the sample and the code those of the brute-force nearest neighbour."""
+    one = quantizer(variance=1e-6)
+    z = torch.randn(2, 3, 11, dtype=torch.float64)
+    flat = z.transpose(1, 2).reshape(-1, 3)
+    oracle = nearest(flat, one.codebook)
+    sample, entropies, codes = one.sample(z, temperature=0.1, generator=draw())
+    assert torch.equal(codes.flatten(), oracle)
+    assert torch.equal(one.encode(z).flatten(), oracle)
+    torch.testing.assert_close(entropies, torch.zeros(2, dtype=torch.float64), rtol=0, atol=1e-6)
+    torch.testing.assert_close(sample.transpose(1, 2).reshape(-1, 3), one.codebook[oracle], rtol=0, atol=1e-6)
+
+
+def test_t1_residual_layers_are_greedy_residual_quantization():
+    stack = level(variance=1e-6)
+    feature, u = torch.randn(2, 5, 6, dtype=torch.float64), torch.randn(2, 4, 6, dtype=torch.float64)
+    residual = stack.latent(feature, u).double().transpose(1, 2).reshape(-1, 3)
+    expected, total = [], torch.zeros_like(residual)
+    for one in stack.quantizers:
+        expected.append(nearest(residual, one.codebook))
+        total = total + one.codebook[expected[-1]]
+        residual = residual - one.codebook[expected[-1]]
+    codes, after = stack.encode(feature, u)
+    for found, wanted in zip(codes, expected, strict=True):
+        assert torch.equal(found.flatten(), wanted)
+    oracle = u + stack.add(total.reshape(2, 6, 3).transpose(1, 2))
+    torch.testing.assert_close(after, oracle, rtol=1e-5, atol=1e-6)
+    keep = torch.ones(2, 3, dtype=torch.float64)
+    soft = stack(feature, u, keep, temperature=0.05, generator=draw())
+    torch.testing.assert_close(soft.z, oracle, rtol=1e-4, atol=1e-4)
+
+
+def test_t2_large_variance_is_uniform():
+    """P = 1/K, H = log K, a hot sample is the codebook's mean, and no gradient reaches the encoder."""
+    one = quantizer(variance=1e4)
+    one.log_variance.data.fill_(math.log(1e4))
+    z = torch.randn(1, 3, 4, dtype=torch.float64, requires_grad=True)
+    log_p = log_posterior(z[0].T, one.codebook, torch.tensor(math.log(1e8), dtype=torch.float64))
+    torch.testing.assert_close(log_p.exp(), torch.full_like(log_p, 1 / 16), rtol=1e-6, atol=0)
+    torch.testing.assert_close(entropy(log_p), torch.full((4,), math.log(16), dtype=torch.float64), rtol=1e-9, atol=0)
+    soft = gumbel_softmax(log_p, 1e6, draw()) @ one.codebook
+    torch.testing.assert_close(soft, one.codebook.mean(0).expand_as(soft), rtol=1e-4, atol=1e-4)
+    (gradient,) = torch.autograd.grad(soft.square().sum(), z)
+    assert gradient.abs().max() < 1e-6
+
+
+def test_t3_latent_terms_collapse_to_a_log_sum_exp():
+    """E_P |z-b|^2 / 2s^2 - H(P) = -log sum_k exp(-|z-b_k|^2 / 2s^2), and its slope in log s^2 is -E_P |z-b|^2 / 2s^2."""
+    one = quantizer(variance=0.9)
+    z = torch.randn(20, 3, dtype=torch.float64)
+    log_p = log_posterior(z, one.codebook, one.log_variance)
+    energy = squared_distances(z, one.codebook) / (2 * one.log_variance.exp())
+    expected_energy = (log_p.exp() * energy).sum(1)
+    collapsed = -torch.logsumexp(-energy, 1)
+    torch.testing.assert_close(expected_energy - entropy(log_p), collapsed, rtol=1e-12, atol=1e-12)
+    (slope,) = torch.autograd.grad(collapsed.sum(), one.log_variance)
+    torch.testing.assert_close(slope, -expected_energy.sum(), rtol=1e-10, atol=1e-10)
+
+
+def test_t4_partial_sums_telescope_and_variances_add():
+    stack = level(layers=3)
+    feature, u = torch.randn(2, 5, 6, dtype=torch.float64), torch.zeros(2, 4, 6, dtype=torch.float64)
+    keep = torch.ones(2, 3, dtype=torch.float64)
+    result = stack(feature, u, keep, temperature=0.7, generator=draw())
+    z = stack.latent(feature, u)
+    total, generator = torch.zeros_like(z), draw()
+    for one in stack.quantizers:
+        total = total + one.sample(z - total, temperature=0.7, generator=generator)[0]
+    variance = sum(one.log_variance.exp() for one in stack.quantizers)
+    expected = (z - total).square().sum((1, 2)) / (2 * variance)
+    torch.testing.assert_close(result.terms["quadratic"].double(), expected.double(), rtol=1e-5, atol=1e-6)
+
+
+def test_t4_one_layer_level_is_the_single_quantizer():
+    stack = level(layers=1)
+    feature, u = torch.randn(2, 5, 6, dtype=torch.float64), torch.zeros(2, 4, 6, dtype=torch.float64)
+    result = stack(feature, u, torch.ones(2, 1, dtype=torch.float64), temperature=0.7, generator=draw())
+    alone = stack.quantizers[0](stack.latent(feature, u), temperature=0.7, generator=draw())
+    for name in ("quadratic", "rate"):
+        torch.testing.assert_close(result.terms[name].double(), alone.terms[name].double(), rtol=1e-5, atol=1e-6)
+
+
+def test_t4_dropped_layers_leave_no_trace():
+    """With a prefix kept, terms and state are those of a level that has only the prefix."""
+    stack = level(layers=3)
+    feature, u = torch.randn(2, 5, 6, dtype=torch.float64), torch.zeros(2, 4, 6, dtype=torch.float64)
+    shorter = level(layers=3)
+    shorter.quantizers = type(shorter.quantizers)(list(stack.quantizers)[:2])
+    shorter.load_state_dict({k: v for k, v in stack.state_dict().items() if not k.startswith("quantizers.2")})
+    keep = torch.tensor([[1.0, 1.0, 0.0]] * 2, dtype=torch.float64)
+    kept = stack(feature, u, keep, temperature=0.7, generator=draw())
+    alone = shorter(feature, u, keep[:, :2], temperature=0.7, generator=draw())
+    torch.testing.assert_close(kept.z, alone.z)
+    for name in ("quadratic", "rate"):
+        torch.testing.assert_close(kept.terms[name], alone.terms[name])
+    nothing = stack(feature, u, torch.zeros(2, 3, dtype=torch.float64), temperature=0.7, generator=draw())
+    assert nothing.terms["rate"].abs().max() == 0
+    assert nothing.terms["quadratic"].abs().max() == 0
+
+
+def topdown(seed=0) -> TopDown:
+    torch.manual_seed(seed)
+    levels = [
+        Level(5, 4, [StochasticQuantizer(8, 3, initial_variance=1.0) for _ in range(2)]),
+        Level(6, 4, [StochasticQuantizer(12, 2, initial_variance=1.0)]),
+    ]
+    return TopDown(levels, [2], 4)
+
+
+def features(frames=6, batch=2, seed=3):
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(batch, 5, frames, generator=generator), torch.randn(batch, 6, 2 * frames, generator=generator)]
+
+
+def test_t5_terms_are_sums_over_positions_and_values_of_examples():
+    """Doubling the sequence doubles the latent terms; another example in the batch changes nothing."""
+    stack = topdown()
+    for one in (q for lev in stack.levels for q in lev.quantizers):
+        one.log_variance.data.fill_(math.log(1e-5))  # so that noise does not matter
+    short = features()
+    long = [torch.cat([f, f], -1) for f in short]
+    depth = torch.tensor([3, 3])
+    once = stack(short, depth, temperature=0.1, generator=draw()).terms
+    twice = stack(long, depth, temperature=0.1, generator=draw()).terms
+    single = stack([f[:1] for f in short], depth[:1], temperature=0.1, generator=draw()).terms
+    for name in ("rate", "quadratic"):
+        torch.testing.assert_close(twice[name], 2 * once[name], rtol=1e-3, atol=1e-3)
+        torch.testing.assert_close(single[name], once[name][:1], rtol=1e-3, atol=1e-3)
+
+
+def test_t5_the_uniform_rate_is_zero_and_the_hard_rate_is_log_k():
+    stack, depth = topdown(), torch.tensor([3, 1])
+    for log_variance, share in ((1e4, 0.0), (1e-6, 1.0)):
+        for one in (q for lev in stack.levels for q in lev.quantizers):
+            one.log_variance.data.fill_(math.log(log_variance))
+        rate = stack(features(), depth, temperature=1.0, generator=draw()).terms["rate"]
+        full = torch.tensor([6 * 2 * math.log(8) + 12 * math.log(12), 6 * math.log(8)])
+        torch.testing.assert_close(rate, share * full, rtol=0.01, atol=0.05)
+
+
+def test_t10_codes_decode_to_what_was_quantized_bit_for_bit():
+    stack = topdown().eval()
+    codes = stack.encode(features())
+    rebuilt = torch.zeros(2, 4, 6)
+    rebuilt = stack.levels[0].encode(features()[0], rebuilt)[1]
+    rebuilt = stack.levels[1].encode(features()[1], stack.up[0](rebuilt))[1]
+    assert torch.equal(stack.decode(codes), rebuilt)
+    one = quantizer().eval()
+    z = torch.randn(2, 3, 9, dtype=torch.float64)
+    result = one(z)
+    assert torch.equal(one.decode(one.encode(z)), result.z)
+    assert torch.equal(result.codes[0], one.encode(z))
+
+
+def test_t10_codes_do_not_depend_on_the_batch():
+    stack = topdown().eval()
+    together = stack.encode(features(batch=2))
+    for index in range(2):
+        alone = stack.encode([f[index : index + 1] for f in features(batch=2)])
+        for row, single in zip(together, alone, strict=True):
+            assert torch.equal(row[index : index + 1], single)
+
+
+@pytest.mark.parametrize("offset", [0.0, 3.0, 100.0])
+def test_t10_codes_do_not_depend_on_a_common_offset(offset):
+    """In float32: without centring, offsets like these turn codes."""
+    torch.manual_seed(0)
+    one = StochasticQuantizer(64, 8, initial_variance=1.0).eval()
+    z = torch.round(torch.randn(1, 8, 200) * 64) / 64
+    one.codebook.data = torch.round(one.codebook.data * 64) / 64
+    before = one.encode(z)
+    one.codebook.data += offset
+    assert torch.equal(one.encode(z + offset), before)
+
+
+def test_every_prefix_decodes_and_adds_only_its_layers():
+    stack = topdown().eval()
+    codes = stack.encode(features())
+    states = [stack.decode(codes[:count]) for count in (1, 2, 3)]
+    for one, other in itertools.pairwise(states):
+        assert one.shape == other.shape == (2, 4, 12)
+        assert not torch.equal(one, other)
+    changed = [*codes[:2], (codes[2] + 1) % 12]
+    assert torch.equal(stack.decode(changed[:2]), states[1])
+
+
+def test_t11_everything_learns_at_the_first_step():
+    """Soft assignment reaches every entry, every variance and the encoder; with a tiny variance most entries get nothing."""
+    stack, inputs = topdown(), [f.requires_grad_() for f in features()]
+    result = stack(inputs, torch.tensor([3, 3]), temperature=1.0, generator=draw())
+    (result.z.square().mean() + sum(term.mean() for term in result.terms.values())).backward()
+    for one in (q for lev in stack.levels for q in lev.quantizers):
+        assert one.codebook.grad.abs().sum(1).gt(0).all()
+        assert one.log_variance.grad.abs() > 0
+    assert all(f.grad.abs().max() > 0 for f in inputs)
+    cold = quantizer(size=64, variance=1e-6)
+    cold(torch.randn(1, 3, 5, dtype=torch.float64), temperature=0.1, generator=draw()).z.square().sum().backward()
+    assert cold.codebook.grad.abs().sum(1).gt(1e-12).sum() <= 5
+
+
+def test_t9_hard_draws_follow_the_posterior():
+    """At a low temperature the largest entry of the relaxed sample is a draw from P (chi-square over 20,000 draws)."""
+    p = torch.tensor([0.5, 0.3, 0.15, 0.05])
+    draws = gumbel_softmax(p.log().expand(20_000, 4), 0.1, draw()).argmax(1).bincount(minlength=4)
+    chi_square = ((draws - 20_000 * p).square() / (20_000 * p)).sum()
+    assert chi_square < 16.27  # 0.1 % for 3 degrees of freedom
+
+
+def test_t1_hard_layers_decode_to_their_codes():
+    """Without a temperature a level is RQ-VAE: what training sees is what inference decodes."""
+    stack = level(layers=3)
+    feature, u = torch.randn(2, 5, 6, dtype=torch.float64), torch.randn(2, 4, 6, dtype=torch.float64)
+    result = stack(feature, u, torch.ones(2, 3, dtype=torch.float64), temperature=None)
+    codes, after = stack.encode(feature, u)
+    assert all(torch.equal(one, other) for one, other in zip(result.codes, codes, strict=True))
+    torch.testing.assert_close(result.z, after, rtol=1e-6, atol=1e-6)
+    assert result.terms["rate"].tolist() == pytest.approx([3 * 6 * math.log(8)] * 2)
+
+
+def test_hard_layers_copy_the_gradient_to_z_once():
+    """However many layers, the decoder's gradient reaches z unchanged; entries learn from the quadratic term alone."""
+    stack = level(layers=3)
+    feature = torch.randn(1, 5, 6, dtype=torch.float64)
+    z = stack.latent(feature, torch.zeros(1, 4, 6, dtype=torch.float64)).detach().requires_grad_()
+    stack.latent = lambda *_: z
+    result = stack(feature, torch.zeros(1, 4, 6, dtype=torch.float64), torch.ones(1, 3).double(), temperature=None)
+    wanted = torch.randn_like(result.z)
+    through = torch.autograd.grad((result.z * wanted).sum(), z, retain_graph=True)[0]
+    expected = torch.einsum("bdf,dk->bkf", wanted, stack.add.weight[..., 0])
+    torch.testing.assert_close(through.double(), expected, rtol=1e-5, atol=1e-6)
+    result.terms["quadratic"].sum().backward()
+    for one, codes in zip(stack.quantizers, result.codes, strict=True):
+        moved = one.codebook.grad.abs().sum(1) > 0
+        assert set(moved.nonzero().flatten().tolist()) == set(codes.flatten().tolist())
+
+
+def test_split_moves_dead_entries_beside_busy_ones_and_nothing_else():
+    one = quantizer(size=6, variance=0.01)
+    before = one.codebook.detach().clone()
+    dead = one.split(torch.tensor([5.0, 0.0, 7.0, 0.0, 3.0, 4.0]), draw())
+    assert dead.tolist() == [False, True, False, True, False, False]
+    assert torch.equal(one.codebook[~dead], before[~dead])
+    nearest_busy = (one.codebook[dead][:, None] - before[~dead]).norm(dim=-1).min(1).values
+    assert (nearest_busy > 0).all()
+    assert (nearest_busy < 1.0 * 0.1 * math.sqrt(3) * 2).all()
+    assert not one.split(torch.ones(6), draw()).any()

@@ -1,0 +1,296 @@
+"""Training: a step of every shipped configuration, resuming, guards, export."""
+
+import math
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import lightning_fabric
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors.torch import load_file
+
+from speechvq.data.corpus import Sampler, pack
+from speechvq.data.manifest import Utterance, read_manifest, write_manifest
+from speechvq.data.prepare import find_audio, survey
+from speechvq.errors import ConfigError, ManifestError, TrainingError
+from speechvq.hub import load
+from speechvq.losses import MelConfig, MelLikelihood, total
+from speechvq.train.config import DataConfig, Experiment, OptimConfig, RunConfig, read_experiment, write_experiment
+from speechvq.train.export import export_run
+from speechvq.train.loop import held_out, train
+from speechvq.train.objective import Objective
+from speechvq.train.schedule import learning_rate, temperature
+from tests.networks import tiny_config
+
+RECIPES = sorted((Path(__file__).parent.parent / "recipes").rglob("*.toml"))
+
+
+@pytest.fixture(scope="session")
+def manifest(tmp_path_factory) -> Path:
+    """Four speakers, two files of two seconds each: buzzes of different pitch."""
+    folder = tmp_path_factory.mktemp("corpus")
+    random = np.random.default_rng(0)
+    for speaker in range(4):
+        for take in range(2):
+            time = np.arange(32_000) / 16_000
+            buzz = 0.3 * np.sign(np.sin(2 * np.pi * (80 + 40 * speaker + 5 * take) * time)) + 0.01 * random.normal(size=32_000)
+            path = folder / f"speaker{speaker}" / f"take{take}.wav"
+            path.parent.mkdir(exist_ok=True)
+            soundfile.write(path, buzz, 16_000)
+    kept, left_out = survey(folder, find_audio(folder), shortest=1.0, longest=60.0)
+    assert not left_out
+    write_manifest(folder / "manifest.jsonl", kept)
+    return folder / "manifest.jsonl"
+
+
+def tiny_experiment(manifest: Path, folder: Path, **optim) -> Experiment:
+    plan = {"steps": 6, "batch": 4, "warmup": 2, "rate": 1e-3, "hard": 0.3, "revive_every": 2} | optim
+    return Experiment(
+        name="tiny",
+        data=DataConfig(
+            manifest=str(manifest), validation_speakers=1, validation_files=2, crop=0.5, cache=str(folder / "cache")
+        ),
+        codec=tiny_config(),
+        optim=OptimConfig(**plan),
+        mel=MelConfig(windows=(256, 64), bands=(16, 8)),
+        run=RunConfig(folder=str(folder / "run"), log_every=2, validate_every=3, save_every=2, seed=1),
+    )
+
+
+def fabric() -> lightning_fabric.Fabric:
+    one = lightning_fabric.Fabric(accelerator="cpu", devices=1)
+    one.launch()
+    return one
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "network.safetensors")
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.parent.name)
+def test_every_shipped_configuration_takes_a_step(path, manifest, tmp_path):
+    experiment = read_experiment(path)
+    experiment = replace(
+        experiment,
+        data=replace(experiment.data, manifest=str(manifest), validation_speakers=1, cache=str(tmp_path)),
+        optim=replace(experiment.optim, batch=2),
+        run=replace(experiment.run, folder=str(tmp_path / "run")),
+    )
+    told = {}
+    last = train(experiment, fabric(), stop_at=1, report=lambda _, numbers: told.update(numbers))
+    assert (last / "network.safetensors").exists()
+    assert math.isfinite(told["loss"])
+    assert told["gradient_norm"] > 0
+    assert read_experiment(tmp_path / "run" / "experiment.toml") == experiment
+
+
+def test_resuming_equals_never_stopping(manifest, tmp_path):
+    """Weights, optimizer and log are the same to the last bit."""
+    whole = train(tiny_experiment(manifest, tmp_path / "a"), fabric())
+    experiment = tiny_experiment(manifest, tmp_path / "b")
+    train(experiment, fabric(), stop_at=3)
+    torch.manual_seed(99)  # a new process has other random numbers
+    resumed = train(experiment, fabric())
+    for name in ("network.safetensors", "optimizer.safetensors", "counts.safetensors"):
+        one, other = load_file(whole / name), load_file(resumed / name)
+        assert one.keys() == other.keys()
+        assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_training_lowers_the_loss_and_logs(manifest, tmp_path):
+    told = []
+    experiment = tiny_experiment(manifest, tmp_path, steps=60, rate=3e-3)
+    train(experiment, fabric(), report=lambda _, numbers: told.append(numbers))
+    losses = [numbers["loss"] for numbers in told if "loss" in numbers]
+    assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 0.3
+    run = Path(experiment.run.folder)
+    header, *lines = (run / "train.csv").read_text().splitlines()
+    assert header.startswith("step,")
+    assert len(lines) == 30
+    assert "layer0/perplexity" in (run / "validation.csv").read_text()
+    assert list(run.glob("events.out.tfevents.*"))
+
+
+def test_nan_stops_the_run_and_keeps_the_checkpoint(manifest, tmp_path, monkeypatch):
+    experiment = tiny_experiment(manifest, tmp_path)
+    kept = train(experiment, fabric(), stop_at=2)
+    before = weights(kept)
+    monkeypatch.setattr(MelLikelihood, "log_mel", lambda _self, wave, _size: wave[..., None] * math.nan)
+    with pytest.raises(TrainingError, match="at step 2"):
+        train(experiment, fabric())
+    assert all(torch.equal(before[key], value) for key, value in weights(kept).items())
+
+
+def test_damaged_checkpoint_is_named(manifest, tmp_path):
+    experiment = tiny_experiment(manifest, tmp_path)
+    kept = train(experiment, fabric(), stop_at=2)
+    data = (kept / "network.safetensors").read_bytes()
+    (kept / "network.safetensors").write_bytes(data[: len(data) // 2])
+    with pytest.raises(TrainingError, match=r"cannot resume from .*step-00000002"):
+        train(experiment, fabric())
+
+
+def test_two_processes_share_one_objective(manifest, tmp_path):
+    """The error scale is that of the whole batch: halves that know of each other give the whole's gradient."""
+    experiment = tiny_experiment(manifest, tmp_path)
+    likelihood = MelLikelihood(experiment.mel, 16_000)
+    target, estimate = torch.randn(4, 2000), torch.randn(4, 2000, requires_grad=True)
+    groups = torch.tensor([0, 1, 1, 1])
+    likelihood(target, estimate, groups, 2)[0].mean().backward()
+    whole = estimate.grad.clone()
+    recorded = []
+    for half in (slice(0, 2), slice(2, 4)):
+        likelihood(target[half], estimate[half], groups[half], 2, lambda sums: recorded.append(sums.clone()) or sums)
+    shared = [a + b for a, b in zip(recorded[:2], recorded[2:], strict=True)]
+    estimate.grad = None
+    for half in (slice(0, 2), slice(2, 4)):
+        replies = iter(shared)
+        loss = likelihood(target[half], estimate[half], groups[half], 2, lambda _, replies=replies: next(replies))[0]
+        (loss.mean() / 2).backward()
+    torch.testing.assert_close(estimate.grad, whole, rtol=1e-4, atol=1e-6)
+
+
+def test_likelihood_is_that_of_the_best_laplace_scale():
+    """For one example: no other scale gives a lower negative log-likelihood."""
+    likelihood = MelLikelihood(MelConfig(windows=(256,), bands=(16,)), 16_000)
+    target, estimate = torch.randn(1, 4000), torch.randn(1, 4000)
+    nats, stats = likelihood(target, estimate, torch.zeros(1, dtype=torch.long), 1)
+    errors = (likelihood.log_mel(target, 256) - likelihood.log_mel(estimate, 256)).abs()
+    scales = torch.linspace(0.2, 5, 2000)[:, None, None] * errors.mean()
+    oracle = (errors / scales + (2 * scales).log()).sum((1, 2)).min()
+    torch.testing.assert_close(nats[0], oracle, rtol=1e-4, atol=1e-2)
+    assert stats["mel256"] == pytest.approx(errors.mean().item(), rel=1e-5)
+
+
+def test_t5_loss_does_not_depend_on_how_often_an_example_stands_in_the_batch(manifest, tmp_path):
+    objective = Objective(tiny_experiment(manifest, tmp_path)).double()
+    for one in (q for lev in objective.network.topdown.levels for q in lev.quantizers):
+        one.log_variance.data.fill_(math.log(1e-6))
+    waves, references = torch.randn(2, 2048).double(), torch.randn(2, 1, 2048).double()
+    depth = torch.tensor([4, 2])
+    once, _ = objective(waves, references, depth, 0.1, torch.Generator(), lambda sums: sums)
+    doubled = (waves.repeat(2, 1), references.repeat(2, 1, 1), depth.repeat(2))
+    twice, _ = objective(*doubled, 0.1, torch.Generator(), lambda sums: sums)
+    torch.testing.assert_close(once, twice, rtol=1e-5, atol=1e-6)
+
+
+def test_misspelt_weights_are_refused():
+    with pytest.raises(ConfigError, match="distorsion"):
+        total({"distortion": torch.ones(())}, {"distorsion": 1.0})
+
+
+def test_schedules():
+    plan = OptimConfig(steps=1000, rate=1.0, warmup=10, decay=0.2, temperature=(1.0, 0.25), anneal=0.5, hard=0.6)
+    rates = [learning_rate(step, plan) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[10:800] == [1.0] * 790
+    assert rates[999] == pytest.approx(1 / 200)
+    assert [temperature(step, plan) for step in (0, 250, 500, 599)] == pytest.approx([1.0, 0.5, 0.25, 0.25])
+    assert temperature(600, plan) is None
+
+
+def test_batches_depend_on_seed_step_and_rank_alone(manifest, tmp_path):
+    rows = read_manifest(manifest)
+    corpus = pack(rows, tmp_path, 16_000, lambda path, _rate: soundfile.read(path, dtype="float32")[0])
+    make = lambda seed: Sampler(corpus, crop=1600, references=2, gain_db=(-6.0, 0.0), seed=seed)  # noqa: E731
+    one, same = make(0).batch(3, 0, 5), make(0).batch(3, 0, 5)
+    assert np.array_equal(one.waves, same.waves)
+    assert np.array_equal(one.references, same.references)
+    assert one.references.shape == (5, 2, 1600)
+    for other in (make(1).batch(3, 0, 5), make(0).batch(4, 0, 5), make(0).batch(3, 1, 5)):
+        assert not np.array_equal(one.waves, other.waves)
+
+
+def test_sampler_leaves_out_what_is_too_short(manifest, tmp_path):
+    rows = read_manifest(manifest)
+    corpus = pack(rows, tmp_path, 16_000, lambda path, _rate: soundfile.read(path, dtype="float32")[0])
+    with pytest.raises(ManifestError, match=r"shorter data\.crop"):
+        Sampler(corpus, crop=64_000, references=1, gain_db=(0.0, 0.0), seed=0)
+
+
+def test_validation_speakers_depend_on_names_alone(manifest):
+    rows = read_manifest(manifest)
+    chosen = held_out(rows, 2)
+    assert len(chosen) == 2
+    assert chosen == held_out(rows[::-1], 2)
+    assert held_out([*rows, Utterance(Path("x"), 1.0)], 2) == chosen
+
+
+def test_export_makes_a_model_with_voices(manifest, tmp_path):
+    experiment = tiny_experiment(manifest, tmp_path)
+    train(experiment, fabric(), stop_at=2)
+    codec = export_run(Path(experiment.run.folder), tmp_path / "tiny.safetensors", 1.0)
+    assert sorted(voice.name for voice in codec.voices) == [f"speaker{i}" for i in range(4)]
+    again = load(tmp_path / "tiny.safetensors")
+    assert again.model == codec.model
+    assert again.model.name == "tiny"
+    wave = np.random.default_rng(0).normal(size=8000).astype(np.float32) * 0.1
+    assert len(again.convert(wave, "speaker1", 16_000)) == 8000
+    shutil.rmtree(Path(experiment.run.folder))
+    with pytest.raises(TrainingError, match="no checkpoint"):
+        export_run(Path(experiment.run.folder), tmp_path / "other.safetensors", 1.0)
+
+
+def test_experiments_survive_toml(manifest, tmp_path):
+    experiment = tiny_experiment(manifest, tmp_path)
+    write_experiment(tmp_path / "e.toml", experiment)
+    assert read_experiment(tmp_path / "e.toml") == experiment
+
+
+BAD = {
+    "[optim]\nsteps = 5\nstep = 3": r"unknown key optim\.step",
+    "[optim]\nsteps = 'many'": r"optim\.steps must be a whole number",
+    "[optim]\nsteps = true": r"optim\.steps must be a whole number",
+    "[optim]\nsteps = 0": r"optim\.steps must be positive",
+    "[optim]": r"missing key optim\.steps",
+    "[optim]\nsteps = 5\n[codec]\nlevels = 3": r"codec\.levels must be a list",
+    "not toml": "cannot read the configuration",
+}
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_bad_configurations_are_refused_by_name(text, tmp_path):
+    path = tmp_path / "bad.toml"
+    path.write_text('name = "x"\n[data]\nmanifest = "m"\n[codec]\nencoder = []\ndecoder = []\n' * ("not" not in text) + text)
+    if "[codec]\nlevels" in text:
+        path.write_text('name = "x"\n[data]\nmanifest = "m"\n' + text)
+    elif "not" not in text:
+        path.write_text('name = "x"\n[data]\nmanifest = "m"\n[codec]\nencoder = [{width = 2, lookahead = [0]}]\n'
+                        'levels = [{stage = 0, layers = 1}]\ndecoder = [{width = 2, lookahead = [0]}]\n' + text)  # fmt: skip
+    with pytest.raises(ConfigError, match=BAD[text]):
+        read_experiment(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"hop": 40}, "window must be even"),
+        ({"levels": ()}, "must not be empty"),
+        ({"content_layers": 9}, "content_layers must be between 1 and 4"),
+        ({"decoder": tiny_config().decoder[:1]}, "decoder strides must multiply"),
+        ({"levels": tiny_config().levels[::-1]}, r"levels\.stage must be"),
+    ],
+)
+def test_networks_that_cannot_exist_are_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        tiny_config(**changes)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "line 1: not JSON"),
+        ("[]", 'needs a table with "audio"'),
+        ('{"audio": "x", "seconds": -1}', '"seconds" must be'),
+        ('{"audio": "x", "seconds": 1, "speaker": 3}', '"speaker" must be a text'),
+        ("", "lists no audio"),
+    ],
+)
+def test_bad_manifests_are_refused_by_line(line, message, tmp_path):
+    path = tmp_path / "m.jsonl"
+    path.write_text(line)
+    with pytest.raises(ManifestError, match=message):
+        read_manifest(path)
