@@ -82,7 +82,10 @@ class Codec:
         Raises AudioError for another shape, nothing at all, or samples that are not finite; ConfigError as `depth`.
         """
         rate = self.sample_rate if sample_rate is None else _whole(sample_rate)
-        samples = np.asarray(wave.detach().cpu().float() if isinstance(wave, Tensor) else wave, np.float32)
+        given = wave.detach().cpu().numpy() if isinstance(wave, Tensor) else np.asarray(wave)
+        if not np.issubdtype(given.dtype, np.floating):
+            raise AudioError(f"a waveform holds floating-point numbers in [-1, 1], not {given.dtype}; divide by full scale")
+        samples = given.astype(np.float32)
         if samples.ndim != 1 or not len(samples):
             raise AudioError(f"a waveform has shape (samples,), not {samples.shape}")
         if not np.isfinite(samples).all():

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -40,17 +41,26 @@ def load(path: str | Path | None = None, *, device: str | torch.device = "cpu") 
             weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError, ValueError) as error:
         raise ModelError(f"{path} is not a speechvq model: {error}") from error
-    if header.get("format") != FORMAT:
-        raise ModelError(f"{path} has model format {header.get('format')}, this speechvq reads {FORMAT}")
+    if not isinstance(header, dict) or "format" not in header:
+        raise ModelError(f"{path} is not a speechvq model: its header says nothing of one")
+    if header["format"] != FORMAT:
+        raise ModelError(f"{path} has model format {header['format']}, this speechvq reads {FORMAT}")
     try:
         network = Network(parse(CodecConfig, header["codec"]))
         network.load_state_dict(weights)
-        voices = [Voice(row["name"], bytes.fromhex(row["vector"]), row["facts"]) for row in header["voices"]]
+        voices = [_voice(row, network.config.speaker.size) for row in header["voices"]]
         name = str(header["name"])
     except (ConfigError, RuntimeError, KeyError, TypeError, ValueError) as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise ModelError(f"{path} is damaged or made by another speechvq: {reason}") from error
     return Codec(network.to(device), ModelId(name, digest), voices)
+
+
+def _voice(row: dict[str, Any], size: int) -> Voice:
+    voice = Voice(row["name"], bytes.fromhex(row["vector"]), row["facts"])
+    if 2 * len(voice.vector) < size:
+        raise ValueError(f"the vector of voice {voice.name} is too short")
+    return voice
 
 
 def save_model(path: Path, network: Network, name: str, voices: Sequence[Voice]) -> None:

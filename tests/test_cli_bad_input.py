@@ -170,7 +170,7 @@ MODELS = {
     "text": (lambda _: b"Speech is silver.\n" * 9, "is not a speechvq model"),
     "truncated": (lambda data: data[:-1], "is not a speechvq model"),
     "half": (lambda data: data[: len(data) // 2], "is not a speechvq model"),
-    "of another program": (lambda _: struct.pack("<Q", 2) + b"{}", "has model format None, this speechvq reads 1"),
+    "of another program": (lambda _: struct.pack("<Q", 2) + b"{}", "is not a speechvq model"),
     "newer": (lambda _: header('{"format": 2}'), "has model format 2, this speechvq reads 1"),
     "without a network": (lambda _: header('{"format": 1}'), "is damaged or made by another speechvq"),
     "with a header that is no JSON": (lambda _: header("{"), "is not a speechvq model"),

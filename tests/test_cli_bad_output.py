@@ -25,35 +25,39 @@ def commands(run, clip, model, tmp_path):
 
 
 ALL = pytest.mark.parametrize("command", ["encode", "decode", "convert"])
+SUFFIX = {"encode": "codes", "decode": "wav", "convert": "wav"}
 
 
 @ALL
 def test_nothing_is_overwritten_unasked(refused, commands, tmp_path, command):
-    (tmp_path / "a.wav").write_bytes(b"mine")
-    refused(*commands[command]("a.wav"), says="a.wav exists already; use --force to overwrite it")
+    (tmp_path / f"a.{SUFFIX[command]}").write_bytes(b"mine")
+    refused(*commands[command](f"a.{SUFFIX[command]}"), says=f"a.{SUFFIX[command]} exists already; use --force to overwrite it")
 
 
 @ALL
 def test_refused_before_any_work(refused, commands, tmp_path, command):
-    (tmp_path / "a.wav").write_bytes(b"mine")
-    refused(*commands[command]("a.wav", "-m", tmp_path / "no model"), says="a.wav exists already")
+    (tmp_path / f"a.{SUFFIX[command]}").write_bytes(b"mine")
+    refused(*commands[command](f"a.{SUFFIX[command]}", "-m", tmp_path / "no model"), says=f"a.{SUFFIX[command]} exists already")
 
 
 @ALL
 def test_folders_that_are_missing_or_closed(refused, commands, monkeypatch, tmp_path, command):
-    refused(*commands[command]("none/a.wav"), says="none does not exist; make it first")
-    refused(*commands[command]("clip.codes/a.wav"), says="clip.codes does not exist; make it first")
+    refused(*commands[command](f"none/a.{SUFFIX[command]}"), says="none does not exist; make it first")
+    refused(*commands[command](f"clip.codes/a.{SUFFIX[command]}"), says="clip.codes does not exist; make it first")
     monkeypatch.setattr(os, "access", lambda path, _: Path(path) != tmp_path)
-    refused(*commands[command]("a.wav"), says="a.wav cannot be written: permission denied")
+    refused(*commands[command](f"a.{SUFFIX[command]}"), says=f"a.{SUFFIX[command]} cannot be written: permission denied")
 
 
 @ALL
 def test_a_folder_or_pipe_is_no_output(refused, commands, tmp_path, command):
-    (tmp_path / "folder.wav").mkdir()
-    refused(*commands[command]("folder.wav", "--force"), says="folder.wav is a folder; give a file name")
-    os.mkfifo(tmp_path / "pipe.wav")
-    refused(*commands[command]("pipe.wav", "--force"), says="pipe.wav is a device or a pipe")
-    assert stat.S_ISFIFO((tmp_path / "pipe.wav").stat().st_mode)
+    (tmp_path / f"folder.{SUFFIX[command]}").mkdir()
+    refused(
+        *commands[command](f"folder.{SUFFIX[command]}", "--force"),
+        says=f"folder.{SUFFIX[command]} is a folder; give a file name",
+    )
+    os.mkfifo(tmp_path / f"pipe.{SUFFIX[command]}")
+    refused(*commands[command](f"pipe.{SUFFIX[command]}", "--force"), says=f"pipe.{SUFFIX[command]} is a device or a pipe")
+    assert stat.S_ISFIFO((tmp_path / f"pipe.{SUFFIX[command]}").stat().st_mode)
 
 
 @pytest.mark.parametrize("command", ["decode", "convert"])
@@ -94,9 +98,9 @@ def after_the_first_part(error, monkeypatch):
 @pytest.mark.parametrize("words", [[], ["--force"]])
 def test_a_disk_that_fills_up_leaves_what_was(refused, commands, monkeypatch, tmp_path, command, words):
     if words:
-        (tmp_path / "a.wav").write_bytes(b"mine")
+        (tmp_path / f"a.{SUFFIX[command]}").write_bytes(b"mine")
     after_the_first_part(OSError(errno.ENOSPC, "No space left on device"), monkeypatch)
-    refused(*commands[command]("a.wav", *words), says="a.wav: No space left on device")
+    refused(*commands[command](f"a.{SUFFIX[command]}", *words), says=f"a.{SUFFIX[command]}: No space left on device")
 
 
 @ALL
@@ -104,7 +108,7 @@ def test_a_limit_of_the_system_leaves_nothing(refused, commands, command):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
     try:
-        refused(*commands[command]("a.wav"), says="cannot write ")
+        refused(*commands[command](f"a.{SUFFIX[command]}"), says="cannot write ")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
@@ -113,7 +117,7 @@ def test_a_limit_of_the_system_leaves_nothing(refused, commands, command):
 def test_an_interrupt_leaves_nothing(run, commands, monkeypatch, tmp_path, command):
     before = contents(tmp_path)
     after_the_first_part(KeyboardInterrupt(), monkeypatch)
-    result = run(*commands[command]("a.wav"))
+    result = run(*commands[command](f"a.{SUFFIX[command]}"))
     assert result.code == 130
     assert "Traceback" not in result.err
     assert contents(tmp_path) == before
@@ -122,24 +126,29 @@ def test_an_interrupt_leaves_nothing(run, commands, monkeypatch, tmp_path, comma
 @ALL
 @pytest.mark.parametrize("layers", [5, 10**6])
 def test_more_layers_than_the_model_has(refused, commands, command, layers):
-    refused(*commands[command]("a.wav", "--layers", layers), says=f"layers must be between 1 and 4, not {layers}")
+    refused(
+        *commands[command](f"a.{SUFFIX[command]}", "--layers", layers), says=f"layers must be between 1 and 4, not {layers}"
+    )
 
 
 @pytest.mark.parametrize("command", ["encode", "decode"])
 @pytest.mark.parametrize("kbps", ["0.099", "0", "-1", "nan"])
 def test_rates_too_low_for_one_layer(refused, commands, command, kbps):
-    refused(*commands[command]("a.wav", "--kbps", kbps), says="kbit/s; this model has 0.1, 0.2, 0.35, 0.5")
+    refused(*commands[command](f"a.{SUFFIX[command]}", "--kbps", kbps), says="kbit/s; this model has 0.1, 0.2, 0.35, 0.5")
 
 
 @pytest.mark.parametrize("command", ["encode", "decode"])
 def test_layers_or_a_rate_but_not_both(refused, commands, command):
-    refused(*commands[command]("a.wav", "--layers", 1, "--kbps", 1), says="give the number of layers or the rate, not both")
+    refused(
+        *commands[command](f"a.{SUFFIX[command]}", "--layers", 1, "--kbps", 1),
+        says="give the number of layers or the rate, not both",
+    )
 
 
 @ALL
 @pytest.mark.parametrize("device", ["nonsense", "cuda:99", ""])
 def test_devices_that_are_not_there(refused, commands, command, device):
-    refused(*commands[command]("a.wav", "--device", device), says=f"cannot compute on '{device}' here")
+    refused(*commands[command](f"a.{SUFFIX[command]}", "--device", device), says=f"cannot compute on '{device}' here")
 
 
 USAGE = {

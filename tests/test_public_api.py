@@ -208,3 +208,8 @@ def test_codes_that_do_not_fit_the_model(tiny, codec):
     for wrong in (replace(codes, speaker=b""), replace(codes, sample_rate=8000, source_rate=8000, samples=8000)):
         with pytest.raises(CodesError, match="do not fit the model"):
             tiny.decode(wrong)
+
+
+def test_integer_waves_are_refused_not_taken_for_very_loud_ones(codec):
+    with pytest.raises(AudioError, match="int16"):
+        codec.encode(np.ones(8000, np.int16))

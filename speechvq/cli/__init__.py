@@ -46,6 +46,3 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         typer.echo(f"speechvq: {where}{error.strerror or error}", err=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("speechvq: interrupted", err=True)
-        sys.exit(130)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from speechvq.cli.options import Device, Force, Kbps, Layers, Model, Quiet, progress, say
-from speechvq.errors import ConfigError
+from speechvq.errors import ConfigError, OutputError, SpeakerError
 
 Input = Annotated[Path, typer.Argument(help="An audio file of any rate and channel count.", metavar="IN")]
 CodesIn = Annotated[Path, typer.Argument(help="A code file.", metavar="IN")]
@@ -30,6 +30,8 @@ def encode(
     from speechvq.output import check_writable
 
     found = audio.inspect(source)
+    if target.suffix.lower().removeprefix(".") in audio.FORMATS:
+        raise OutputError(f"{target} ends like an audio file, but holds codes; end the name in .codes")
     check_writable(target, force=force)
     codec = _load(model, device)
     depth = codec.depth(layers=layers, kbps=kbps)
@@ -68,7 +70,7 @@ def decode(
         codes = codes.prefix(min(len(codes.table), codec.depth(layers=layers, kbps=kbps)))
     with progress("decoding", codes.seconds, quiet=quiet) as report:
         codec.decode_file(codes, target, speaker=speaker, progress=report)
-    say(f"{target}: {codes.seconds:.2f} s at {codes.source_rate} Hz from {len(codes.table)} layers", quiet=quiet)
+    say(f"{target}: {codes.seconds:.2f} s at {codes.source_rate} Hz from {_count(len(codes.table))}", quiet=quiet)
 
 
 def convert(
@@ -108,19 +110,29 @@ def speakers(
     language: Annotated[str | None, typer.Option("--language", help="Only voices of this language, say en.")] = None,
 ) -> None:
     """List the voices that `convert` and `decode` know, the longest heard first, tab-separated."""
-    rows = _load(model, "cpu").voices
+    wanted = {key: value for key, value in (("sex", sex), ("language", language)) if value is not None}
+    rows = [v for v in _load(model, "cpu").voices if all(v.facts.get(key) == value for key, value in wanted.items())]
+    if not rows:
+        raise SpeakerError("the model has no such voices; leave out --sex and --language to see all")
     typer.echo("name\tsex\tlanguage\tcorpus\tseconds")
     for voice in rows:
-        facts = voice.facts
-        if sex in (None, facts.get("sex")) and language in (None, facts.get("language")):
-            known = (str(facts.get(key, "?")) for key in ("sex", "language", "corpus", "seconds"))
-            typer.echo("\t".join([voice.name, *known]))
+        known = (str(voice.facts.get(key, "?")) for key in ("sex", "language", "corpus", "seconds"))
+        typer.echo("\t".join([voice.name, *known]))
 
 
 def info(
-    source: CodesIn,
+    source: Annotated[
+        Path | None, typer.Argument(help="A code file or a model; none: the default model.", metavar="[IN]")
+    ] = None,
 ) -> None:
-    """Say what is in a code file, one `name: value` a line."""
+    """Say what is in a code file, or what a model is, one `name: value` a line."""
+    if source is None or source.suffix == ".safetensors":
+        _describe_model(source)
+    else:
+        _describe_codes(source)
+
+
+def _describe_codes(source: Path) -> None:
     from speechvq.codes import read_codes
     from speechvq.codes.file import overhead
 
@@ -134,6 +146,24 @@ def info(
     for number, (layer, row) in enumerate(zip(codes.table, codes.layers, strict=True)):
         rate = codes.sample_rate / layer.hop
         typer.echo(f"layer {number}: {len(row)} codes, {rate:g} a second, {layer.size} entries, {rate * layer.bits:g} bit/s")
+
+
+def _describe_model(source: Path | None) -> None:
+    codec = _load(source, "cpu")
+    parameters = sum(parameter.numel() for parameter in codec.network.parameters())
+    typer.echo(f"model: {codec.model}")
+    typer.echo(f"parameters: {parameters / 1e6:.2f} million")
+    typer.echo(f"sample rate: {codec.sample_rate} Hz")
+    typer.echo(f"latency: {1000 * codec.network.latency / codec.sample_rate:g} ms")
+    typer.echo(f"voices: {len(codec.voices)}")
+    typer.echo(f"conversion: {_count(codec.content_layers)}")
+    for number, (layer, rate) in enumerate(zip(codec.table, codec.rates, strict=True)):
+        frames = codec.sample_rate / layer.hop
+        typer.echo(f"layer {number}: {frames:g} a second, {layer.size} entries, {rate / 1000:g} kbit/s up to here")
+
+
+def _count(layers: int) -> str:
+    return "1 layer" if layers == 1 else f"{layers} layers"
 
 
 def _load(model: Path | None, device: str):  # noqa: ANN202 - a Codec, whose import costs a second

@@ -66,7 +66,8 @@ def train(
     except ModuleNotFoundError as error:
         raise MissingExtra(f"training needs {error.name}: pip install 'speechvq[train]'") from error
     last = run(experiment, accelerator=accelerator, devices=devices, precision=precision)
-    typer.echo(str(last))
+    if last is not None:
+        typer.echo(str(last))
 
 
 def export(

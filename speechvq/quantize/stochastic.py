@@ -5,9 +5,10 @@ SQ-VAE (Takida et al. 2022), Gaussian type I. Given the encoder's z, entry k is 
     P(k | z) = softmax_k( -|z - b_k|^2 / (2 s^2) )
 
 which is Bayes' rule for a uniform prior over entries blurred by Gaussian noise of the learned variance s^2. Training sees a
-relaxed sample (Gumbel-softmax), so gradients reach codebook, variance and encoder through the assignment itself: no
-straight-through copy, no moving averages, no revival of dead entries. As reconstruction improves s^2 falls by itself and the
-assignment hardens. At inference the most probable entry is taken, which is the nearest one.
+relaxed sample (Gumbel-softmax), so gradients reach codebook, variance and encoder through the assignment itself. As
+reconstruction improves s^2 falls by itself and the assignment hardens. At inference the most probable entry is taken, which
+is the nearest one. `nearest` is the limit of vanishing variance, for those who cannot wait for it; only then entries can
+die, and `split` brings them back.
 
 As the authors' code, not the formula, the mean z stands in for a noisy sample both in P and in the quadratic term.
 """

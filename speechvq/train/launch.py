@@ -14,8 +14,11 @@ from speechvq.train.config import Experiment
 from speechvq.train.loop import train
 
 
-def run(experiment: Experiment, *, accelerator: str = "auto", devices: int = 1, precision: str = "32-true") -> Path:
-    """Train on these devices with a progress bar; the last checkpoint. Raises ConfigError for devices that are not there."""
+def run(experiment: Experiment, *, accelerator: str = "auto", devices: int = 1, precision: str = "32-true") -> Path | None:
+    """Train on these devices with a progress bar; the last checkpoint, or None in all processes but the first.
+
+    Raises ConfigError for devices that are not there.
+    """
     if accelerator == "cpu" and devices > 1:  # one thread a process: two that spin on the same cores slow each other tenfold
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         torch.set_num_threads(1)
@@ -40,11 +43,12 @@ def run(experiment: Experiment, *, accelerator: str = "auto", devices: int = 1, 
         task = bar.add_task("starting", total=experiment.optim.steps)
 
         def report(step: int, numbers: dict[str, float]) -> None:
-            bar.update(task, completed=step, description=_line(numbers) or None)
+            bar.update(task, completed=step, description=_line(numbers) if "loss" in numbers else None)
             if "loss" not in numbers or not bar.console.is_terminal:
                 bar.console.print(f"step {step}  {_line(numbers)}", highlight=False, soft_wrap=True)
 
-        return train(experiment, fabric, report=report)
+        last = train(experiment, fabric, report=report)
+    return last if fabric.global_rank == 0 else None
 
 
 def _line(numbers: dict[str, float]) -> str:
