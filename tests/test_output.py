@@ -2,7 +2,10 @@
 
 import errno
 import os
+import signal
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -103,3 +106,31 @@ def test_a_file_that_is_write_protected_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, _: path != old)
     with pytest.raises(OutputError, match="permission denied"):
         check_writable(old, force=True)
+
+
+HOLD = """
+import time
+from pathlib import Path
+from speechvq import cli
+from speechvq.output import new_file
+
+@cli.app.command()
+def hold(path: Path):
+    with new_file(path) as partial:
+        partial.write_text("half")
+        print("ready", flush=True)
+        time.sleep(60)
+
+cli.main()
+"""
+
+
+def test_a_terminated_command_leaves_nothing(tmp_path):
+    command = [sys.executable, "-c", HOLD, "hold", str(tmp_path / "out.wav")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        assert len(list(tmp_path.iterdir())) == 1
+        process.terminate()
+        assert process.wait(20) == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []

@@ -1,5 +1,6 @@
 """The command line: a thin skin. Each command reads its arguments, calls one library function and prints one line."""
 
+import signal
 import sys
 from typing import Annotated
 
@@ -36,7 +37,11 @@ def _root(
 
 
 def main() -> None:
-    """Run a command; what the user can mend is told in one sentence, with exit code 1."""
+    """Run a command; what the user can mend is told in one sentence, with exit code 1.
+
+    Being terminated cleans up like being interrupted: no half-written file stays.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app()
     except SpeechVQError as error:
