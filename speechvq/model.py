@@ -18,6 +18,9 @@ from speechvq.nn.streaming import State
 from speechvq.quantize.base import Quantized
 from speechvq.quantize.stochastic import StochasticQuantizer
 from speechvq.quantize.topdown import Level, TopDown
+from speechvq.quantize.vector import VectorQuantizer
+
+QUANTIZERS = ("vq", "sq")
 
 
 @dataclass(frozen=True)
@@ -28,20 +31,29 @@ class LevelConfig:
     layers: how many
     size: codebook entries of each
     width: dimensions of the latent space
-    variance: initial s^2 of the stochastic quantizers
+    quantizer: "vq" for vector quantizers, "sq" for stochastic ones
+    variance: initial s^2 of stochastic quantizers
     """
 
     stage: int
     layers: int
     size: int = 1024
     width: int = 16
+    quantizer: str = "vq"
     variance: float = 4.0
 
     def __post_init__(self) -> None:
         require(self.layers > 0, f"a level needs at least one layer, not {self.layers}")
         require(2 <= self.size <= 65536, f"a codebook has 2 to 65536 entries, not {self.size}")
         require(self.width > 0, f"a latent width must be positive, not {self.width}")
+        require(self.quantizer in QUANTIZERS, f"a level's quantizer is one of {', '.join(QUANTIZERS)}, not {self.quantizer!r}")
         require(self.variance > 0, f"a level's variance must be positive, not {self.variance}")
+
+    def quantizers(self) -> list[VectorQuantizer] | list[StochasticQuantizer]:
+        """The level's layers, untrained."""
+        if self.quantizer == "vq":
+            return [VectorQuantizer(self.size, self.width) for _ in range(self.layers)]
+        return [StochasticQuantizer(self.size, self.width, initial_variance=self.variance) for _ in range(self.layers)]
 
 
 @dataclass(frozen=True)
@@ -117,7 +129,7 @@ class Network(nn.Module):
             Level(
                 config.encoder[level.stage].width,
                 config.state,
-                [StochasticQuantizer(level.size, level.width, initial_variance=level.variance) for _ in range(level.layers)],
+                level.quantizers(),
             )
             for level in config.levels
         ]
@@ -141,15 +153,16 @@ class Network(nn.Module):
         vector: Tensor,
         depth: Tensor,
         *,
-        temperature: float | None = 1.0,
+        temperature: float = 1.0,
         generator: torch.Generator | None = None,
+        bypass: Tensor | None = None,
     ) -> tuple[Tensor, Quantized]:
         """A training pass: wave (b, 1, t) with t a multiple of hop, speaker vector (b, n), layers used by each example (b,).
 
-        Returns the reconstruction (b, 1, t) and the quantizers' result.
+        bypass: which examples skip the quantizers, (b,). Returns the reconstruction (b, 1, t) and the quantizers' result.
         """
         features = self.encoder(functional.pad(wave, (0, self.encoder_lookahead)))
-        quantized = self.topdown(features, depth, temperature=temperature, generator=generator)
+        quantized = self.topdown(features, depth, temperature=temperature, generator=generator, bypass=bypass)
         return self._synthesize(quantized.z, rounded(vector)), quantized
 
     def encode(self, wave: Tensor) -> list[Tensor]:

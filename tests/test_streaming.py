@@ -1,5 +1,6 @@
 """Chunked equals whole, for every layer and for the network, over random chunkings."""
 
+import math
 import random
 
 import pytest
@@ -84,9 +85,41 @@ def test_analysis_then_ideal_synthesis_returns_the_wave():
     window = torch.hann_window(64)
     x = torch.randn(1, 800)
     frames = functional.pad(x, (32, 0)).unfold(-1, 64, 16)
-    synthesis.frames = lambda _: torch.fft.irfft(torch.fft.rfft(frames * window), 64) * synthesis.window
+    synthesis.frames = lambda *_: torch.fft.irfft(torch.fft.rfft(frames * window), 64) * synthesis.window
     y = synthesis(torch.zeros(1, 4, frames.shape[1]))[0, 0]
     torch.testing.assert_close(y[32:], x[0, 32 : len(y)], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("bin_", [3, 10])
+def test_a_sine_in_the_middle_of_a_bin_has_the_same_features_in_every_frame(bin_):
+    """Low frequencies are emphasised, and the power is 0.3."""
+    layer = Analysis(256, 64, 6, phase=True).eval()
+    wave = 0.5 * torch.cos(2 * torch.pi * bin_ / 256 * torch.arange(2560, dtype=torch.float64) + 0.7).float()
+    frames = functional.pad(wave[None], (128, 0)).unfold(-1, 256, 64)
+    log, real, imag = layer.features(frames, 0)[0, 4:, bin_::129].T
+    gain = 20.0 if bin_ == 3 else 2.0
+    gain *= (-1) ** bin_  # phases are those at the beginning of the window, not in its middle
+    assert log.tolist() == pytest.approx([math.log(0.25) / 4 + 2] * len(log), abs=1e-3)
+    assert real.tolist() == pytest.approx([gain * 0.25**0.3 * math.cos(0.7)] * len(log), rel=1e-2)
+    assert imag.tolist() == pytest.approx([gain * 0.25**0.3 * math.sin(0.7)] * len(log), rel=1e-2)
+    same = layer.features(frames[:, 5:], 5)[0]
+    torch.testing.assert_close(same, layer.features(frames, 0)[0, 5:], rtol=1e-5, atol=1e-5)
+
+
+def test_a_steady_hidden_state_synthesizes_steady_sines():
+    """The same log magnitude and direction in every frame: every frequency goes on without a jump."""
+    torch.manual_seed(0)
+    layer = Synthesis(256, 64, 4).eval()
+    layer.linear.weight.data.zero_()
+    layer.linear.bias.data[:129] = -5.0
+    layer.linear.bias.data[10] = 1.0
+    layer.linear.bias.data[129:258] = 0.3  # cosine of the phase, before it is normalised
+    layer.linear.bias.data[258:] = 0.4
+    with torch.inference_mode():
+        wave = layer(torch.randn(1, 4, 40))[0, 0, 256:-256].double()
+    time = torch.arange(256, 256 + len(wave), dtype=torch.float64)
+    sine = torch.cos(2 * torch.pi * 10 / 256 * time + torch.atan2(torch.tensor(0.4), torch.tensor(0.3)))
+    assert (wave @ sine) / (wave.norm() * sine.norm()) > 0.999
 
 
 def test_network_codes_do_not_depend_on_chunks():
@@ -127,12 +160,13 @@ def test_latency_is_what_the_network_says():
     hop, length = network.hop, 40 * network.hop
     x = 0.1 * torch.randn(1, 1, length, dtype=torch.float64)
     vector = torch.zeros(1, network.config.speaker.size, dtype=torch.float64)
-    quiet, _ = network(x, vector, torch.tensor([1]), temperature=50.0, generator=torch.Generator().manual_seed(1))
+    skip = torch.tensor([True])  # unquantized, so that the slightest change is heard
+    quiet, _ = network(x, vector, torch.tensor([1]), bypass=skip)
     earliest = 0
     for place in range(20 * hop, 22 * hop, 3):
         changed = x.clone()
         changed[..., place:] += 0.5
-        loud, _ = network(changed, vector, torch.tensor([1]), temperature=50.0, generator=torch.Generator().manual_seed(1))
+        loud, _ = network(changed, vector, torch.tensor([1]), bypass=skip)
         first = int((loud - quiet).abs()[0, 0].gt(1e-12).nonzero()[0])
         assert place - first < network.latency
         earliest = max(earliest, place - first)

@@ -17,12 +17,13 @@ from speechvq.data.manifest import Utterance, read_manifest, write_manifest
 from speechvq.data.prepare import find_audio, survey
 from speechvq.errors import ConfigError, ManifestError, TrainingError
 from speechvq.hub import load
-from speechvq.losses import MelConfig, MelLikelihood, total
+from speechvq.losses import MelConfig, MelLikelihood, PhaseConfig, PhaseLikelihood, total
+from speechvq.model import LevelConfig
 from speechvq.train.config import DataConfig, Experiment, OptimConfig, RunConfig, read_experiment, write_experiment
 from speechvq.train.export import export_run
 from speechvq.train.loop import held_out, train
 from speechvq.train.objective import Objective
-from speechvq.train.schedule import learning_rate, temperature
+from speechvq.train.schedule import bypass, learning_rate, temperature
 from tests.networks import tiny_config
 
 RECIPES = sorted((Path(__file__).parent.parent / "recipes").rglob("*.toml"))
@@ -47,7 +48,7 @@ def manifest(tmp_path_factory) -> Path:
 
 
 def tiny_experiment(manifest: Path, folder: Path, **optim) -> Experiment:
-    plan = {"steps": 6, "batch": 4, "warmup": 2, "rate": 1e-3, "hard": 0.3, "revive_every": 2} | optim
+    plan = {"steps": 6, "batch": 4, "warmup": 2, "rate": 1e-3, "revive_every": 2} | optim
     return Experiment(
         name="tiny",
         data=DataConfig(
@@ -58,6 +59,17 @@ def tiny_experiment(manifest: Path, folder: Path, **optim) -> Experiment:
         mel=MelConfig(windows=(256, 64), bands=(16, 8)),
         run=RunConfig(folder=str(folder / "run"), log_every=2, validate_every=3, save_every=2, seed=1),
     )
+
+
+def sampled(experiment: Experiment) -> Experiment:
+    """The same with stochastic quantizers."""
+    levels = tuple(replace(level, quantizer="sq") for level in experiment.codec.levels)
+    weights = {"distortion": 1.0, "phase": 4.0, "quadratic": 1.0, "rate": 1.0}
+    return replace(experiment, codec=replace(experiment.codec, levels=levels), weights=weights)
+
+
+def unchanged(experiment: Experiment) -> Experiment:
+    return experiment
 
 
 def fabric() -> lightning_fabric.Fabric:
@@ -87,14 +99,15 @@ def test_every_shipped_configuration_takes_a_step(path, manifest, tmp_path):
     assert read_experiment(tmp_path / "run" / "experiment.toml") == experiment
 
 
-def test_resuming_equals_never_stopping(manifest, tmp_path):
-    """Weights, optimizer and log are the same to the last bit."""
-    whole = train(tiny_experiment(manifest, tmp_path / "a"), fabric())
-    experiment = tiny_experiment(manifest, tmp_path / "b")
+@pytest.mark.parametrize("kind", [unchanged, sampled])
+def test_resuming_equals_never_stopping(kind, manifest, tmp_path):
+    """Weights, optimizer and codebooks are the same to the last bit."""
+    whole = train(kind(tiny_experiment(manifest, tmp_path / "a")), fabric())
+    experiment = kind(tiny_experiment(manifest, tmp_path / "b"))
     train(experiment, fabric(), stop_at=3)
     torch.manual_seed(99)  # a new process has other random numbers
     resumed = train(experiment, fabric())
-    for name in ("network.safetensors", "optimizer.safetensors", "counts.safetensors"):
+    for name in ("network.safetensors", "optimizer.safetensors", "codebooks.safetensors"):
         one, other = load_file(whole / name), load_file(resumed / name)
         assert one.keys() == other.keys()
         assert all(torch.equal(one[key], other[key]) for key in one)
@@ -165,14 +178,44 @@ def test_likelihood_is_that_of_the_best_laplace_scale():
     assert stats["mel256"] == pytest.approx(errors.mean().item(), rel=1e-5)
 
 
+def test_phases_are_compared_by_their_cosine():
+    """Against a loop over frames and bins; a shift by half a period turns the cosine round, a change of level does nothing."""
+    one = PhaseLikelihood(PhaseConfig(window=256, highest=500.0), 16_000)
+    assert one.last == 8
+    target, estimate = torch.randn(2, 2000), torch.randn(2, 2000)
+    nats, mean = one(target, estimate)
+    wanted, found = one.spectrum(target), one.spectrum(estimate)
+    for b in range(2):
+        weights = wanted[b].abs() ** 0.6 / (wanted[b].abs() ** 0.6).mean()
+        errors = []
+        for weight, s, y in zip(weights.flatten(), wanted[b].flatten(), found[b].flatten(), strict=True):
+            cosine = (s.conj() * y).real / (s.abs() * torch.sqrt(y.abs() ** 2 + (0.1 * s.abs()) ** 2))
+            errors.append(weight * (1 - cosine))
+        assert nats[b].item() == pytest.approx(sum(errors).item(), rel=1e-3)
+        assert mean[b].item() == pytest.approx(1 - (sum(errors) / len(errors)).item(), abs=1e-3)
+    sine = torch.sin(2 * math.pi * 250 / 16_000 * torch.arange(4000))[None]
+    assert one(sine, 3 * sine)[1].item() > 0.99
+    assert one(sine[:, :3960], sine[:, 32:3992])[1].item() < -0.9
+
+
+def test_phases_reach_the_estimate_with_finite_gradients():
+    one = PhaseLikelihood(PhaseConfig(), 16_000)
+    for estimate in (torch.zeros(1, 4000), torch.randn(1, 4000)):
+        estimate.requires_grad_()
+        one(torch.randn(1, 4000), estimate)[0].sum().backward()
+        assert estimate.grad.isfinite().all()
+        assert estimate.grad.abs().max() > 0
+
+
 def test_t5_loss_does_not_depend_on_how_often_an_example_stands_in_the_batch(manifest, tmp_path):
-    objective = Objective(tiny_experiment(manifest, tmp_path)).double()
+    objective = Objective(sampled(tiny_experiment(manifest, tmp_path))).double()
     for one in (q for lev in objective.network.topdown.levels for q in lev.quantizers):
         one.log_variance.data.fill_(math.log(1e-6))
     waves, references = torch.randn(2, 2048).double(), torch.randn(2, 1, 2048).double()
     depth = torch.tensor([4, 2])
-    once, _ = objective(waves, references, depth, 0.1, torch.Generator(), lambda sums: sums)
-    doubled = (waves.repeat(2, 1), references.repeat(2, 1, 1), depth.repeat(2))
+    skip = torch.zeros(2, dtype=torch.bool)
+    once, _ = objective(waves, references, depth, skip, 0.1, torch.Generator(), lambda sums: sums)
+    doubled = (waves.repeat(2, 1), references.repeat(2, 1, 1), depth.repeat(2), skip.repeat(2))
     twice, _ = objective(*doubled, 0.1, torch.Generator(), lambda sums: sums)
     torch.testing.assert_close(once, twice, rtol=1e-5, atol=1e-6)
 
@@ -182,14 +225,21 @@ def test_misspelt_weights_are_refused():
         total({"distortion": torch.ones(())}, {"distorsion": 1.0})
 
 
+def test_fewer_and_fewer_examples_skip_the_quantizers():
+    plan = OptimConfig(steps=1000, bypass=0.2)
+    assert [bypass(step, plan) for step in (0, 50, 100, 200, 999)] == pytest.approx([1.0, 0.75, 0.5, 0.0, 0.0])
+    assert bypass(0, OptimConfig(steps=1000, bypass=0.0)) == 0.0
+    skips = Objective.bypasses(10_000, 0.75, torch.Generator().manual_seed(0))
+    assert skips.float().mean().item() == pytest.approx(0.75, abs=0.02)
+
+
 def test_schedules():
-    plan = OptimConfig(steps=1000, rate=1.0, warmup=10, decay=0.2, temperature=(1.0, 0.25), anneal=0.5, hard=0.6)
+    plan = OptimConfig(steps=1000, rate=1.0, warmup=10, decay=0.2, temperature=(1.0, 0.25), anneal=0.5)
     rates = [learning_rate(step, plan) for step in range(1000)]
     assert rates[0] == pytest.approx(0.1)
     assert rates[10:800] == [1.0] * 790
     assert rates[999] == pytest.approx(1 / 200)
     assert [temperature(step, plan) for step in (0, 250, 500, 599)] == pytest.approx([1.0, 0.5, 0.25, 0.25])
-    assert temperature(600, plan) is None
 
 
 def test_batches_depend_on_seed_step_and_rank_alone(manifest, tmp_path):
@@ -262,6 +312,11 @@ def test_bad_configurations_are_refused_by_name(text, tmp_path):
                         'levels = [{stage = 0, layers = 1}]\ndecoder = [{width = 2, lookahead = [0]}]\n' + text)  # fmt: skip
     with pytest.raises(ConfigError, match=BAD[text]):
         read_experiment(path)
+
+
+def test_unknown_quantizers_are_refused():
+    with pytest.raises(ConfigError, match="quantizer is one of vq, sq, not 'svq'"):
+        LevelConfig(stage=0, layers=1, quantizer="svq")
 
 
 @pytest.mark.parametrize(

@@ -12,4 +12,4 @@ if [ ! -e "$manifest" ]; then
 fi
 speechvq train "$here/config.toml" --manifest "$manifest" --folder "$run" \
     --accelerator "${ACCELERATOR:-cpu}" --devices "${DEVICES:-2}" --precision "${PRECISION:-32-true}"
-[ -e "$run/base0.safetensors" ] || speechvq export "$run" "$run/base0.safetensors"
+[ -e "$run/base1.safetensors" ] || speechvq export "$run" "$run/base1.safetensors"

@@ -2,8 +2,12 @@
 
 `Analysis` is a short-time Fourier transform whose frames are turned into features; `Synthesis` predicts a spectrum for
 each frame and overlap-adds its inverse (the head of Vocos, Siuzdak 2023, eq. 1).
+
+Both look at each frequency as a phase vocoder does: turned back by the phase that a sine in the middle of the bin would have
+gained since frame 0. What is left changes slowly from frame to frame, so that it can be filtered and interpolated.
 """
 
+import math
 from fractions import Fraction
 
 import torch
@@ -16,15 +20,35 @@ from speechvq.nn.streaming import State, Step
 FLOOR = 1e-5
 """Amplitude (full scale 1) below which the log spectrum is flat: -100 dB."""
 
+EMPHASIS = 10.0
+"""Gain of the complex spectrum below a 24th of the sample rate (667 Hz at 16 kHz), where phase is worth its bits.
+
+Among a thousand features the few of the first harmonics are too faint for training to find a way for them through the codes.
+"""
+
+
+def turns(window: int, hop: int) -> Tensor:
+    """How far bin k has turned at frame i, exp(2 pi j k i hop / window): (frames until that repeats, bins)."""
+    frames = torch.arange(window // math.gcd(window, hop), dtype=torch.float64)
+    angles = torch.outer(frames, torch.arange(window // 2 + 1, dtype=torch.float64)) * hop / window
+    return torch.polar(torch.ones_like(angles), (angles % 1.0) * 2 * math.pi).to(torch.complex64)
+
+
+def repeated(table: Tensor, first: int, count: int) -> Tensor:
+    """Rows first, first + 1, ... of a table that goes on for ever, (count, ...)."""
+    return table[torch.arange(first, first + count, device=table.device) % len(table)]
+
 
 class Analysis(Step):
     """Waveform (b, 1, t) to features (b, width, f), one frame every `hop` samples.
 
     Frame i is centred on sample i*hop. Features before the linear map: log magnitude, and with `phase` also the real and
-    imaginary parts compressed to the power 0.3.
+    imaginary parts, turned back, compressed to the power 0.3 and with the low frequencies emphasised.
     """
 
     window: Tensor
+    turns: Tensor
+    gains: Tensor
 
     def __init__(self, window: int, hop: int, width: int, *, phase: bool) -> None:
         super().__init__()
@@ -32,40 +56,48 @@ class Analysis(Step):
         self.stride, self.lookahead = Fraction(hop), Fraction(window - self.left - hop)
         hann = torch.hann_window(window)
         self.register_buffer("window", hann / hann.sum(), persistent=False)
+        self.register_buffer("turns", turns(window, hop).conj().resolve_conj(), persistent=False)
+        gains = torch.full((window // 2 + 1,), 2.0)
+        gains[: window // 24] *= EMPHASIS
+        self.register_buffer("gains", gains, persistent=False)
         self.linear = nn.Linear((3 if phase else 1) * (window // 2 + 1), width)
         self.norm = nn.LayerNorm(width)
 
     def initial_state(self, batch: int) -> State:
-        return self.window.new_zeros(batch, 1, self.left)
+        return self.window.new_zeros(batch, 1, self.left), 0
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        x = torch.cat([state, x], -1)
+        before, first = state
+        x = torch.cat([before, x], -1)
         hop = self.stride.numerator
         count = outputs(x.shape[-1], self.size, hop)
         if not count:
-            return x.new_zeros(len(x), self.linear.out_features, 0), x
+            return x.new_zeros(len(x), self.linear.out_features, 0), (x, first)
         frames = x[:, 0, : (count - 1) * hop + self.size].unfold(-1, self.size, hop)
-        return self.norm(self.linear(self.features(frames))).transpose(1, 2), x[..., count * hop :]
+        y = self.norm(self.linear(self.features(frames, first))).transpose(1, 2)
+        return y, (x[..., count * hop :], (first + count) % len(self.turns))
 
-    def features(self, frames: Tensor) -> Tensor:
-        """Samples (b, f, window) to (b, f, features), always in float32."""
+    def features(self, frames: Tensor, first: int) -> Tensor:
+        """Samples (b, f, window) of frames first, first + 1, ... to (b, f, features), always in float32."""
         with torch.autocast(frames.device.type, enabled=False):
             spectrum = torch.fft.rfft(frames.float() * self.window)
             magnitude = spectrum.abs().clamp_min(FLOOR)
             log = magnitude.log() / 4 + 2  # -100 dB .. 0 dB to about -1 .. 2
             if not self.phase:
                 return log
-            compressed = spectrum * (2 * magnitude**-0.7)
+            compressed = spectrum * (self.gains * magnitude**-0.7) * repeated(self.turns, first, frames.shape[1])
             return torch.cat([log, compressed.real, compressed.imag], -1)
 
 
 class Synthesis(Step):
     """Frames (b, width, f) to waveform (b, 1, t), `hop` samples a frame.
 
-    A linear map gives log magnitude and phase of every frequency; frame i is centred on sample i*hop.
+    A linear map gives the log magnitude and, as a point in the plane whose length does not count, the phase of every frequency
+    (as in APNet, Ai and Ling 2023): a point can go round the circle, an angle has to jump. Frame i is centred on sample i*hop.
     """
 
     window: Tensor
+    turns: Tensor
 
     def __init__(self, window: int, hop: int, width: int) -> None:
         super().__init__()
@@ -73,29 +105,32 @@ class Synthesis(Step):
         self.stride, self.lookahead = Fraction(1, hop), Fraction(-(-(window // 2) // hop))
         hann = torch.hann_window(window)
         self.register_buffer("window", hann / (hann.square().sum() / hop), persistent=False)
+        self.register_buffer("turns", turns(window, hop), persistent=False)
         self.norm = nn.LayerNorm(width)
-        self.linear = nn.Linear(width, 2 * (window // 2 + 1))
+        self.linear = nn.Linear(width, 3 * (window // 2 + 1))
         nn.init.normal_(self.linear.weight, std=0.02)
 
     def initial_state(self, batch: int) -> State:
-        return self.window.new_zeros(batch, self.size - self.hop), self.skip
+        return self.window.new_zeros(batch, self.size - self.hop), self.skip, 0
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        tail, skip = state
+        tail, skip, first = state
         if not x.shape[-1]:
             return x.new_zeros(len(x), 1, 0), state
-        frames = self.frames(x.transpose(1, 2))
+        frames = self.frames(x.transpose(1, 2), first)
         complete = self.hop * frames.shape[1]
         wave = functional.fold(
             frames.transpose(1, 2), (1, complete + len(self.window) - self.hop), (1, self.size), stride=(1, self.hop)
         )[:, 0, 0]
         wave = torch.cat([wave[:, : tail.shape[1]] + tail, wave[:, tail.shape[1] :]], -1)
         drop = min(skip, complete)
-        return wave[:, None, drop:complete], (wave[:, complete:], skip - drop)
+        return wave[:, None, drop:complete], (wave[:, complete:], skip - drop, (first + frames.shape[1]) % len(self.turns))
 
-    def frames(self, x: Tensor) -> Tensor:
-        """Hidden (b, f, width) to windowed samples (b, f, window), always in float32."""
-        log, phase = self.linear(self.norm(x)).float().chunk(2, -1)
+    def frames(self, x: Tensor, first: int) -> Tensor:
+        """Hidden (b, f, width) of frames first, first + 1, ... to windowed samples (b, f, window), always in float32."""
+        log, real, imag = self.linear(self.norm(x)).float().chunk(3, -1)
         with torch.autocast(x.device.type, enabled=False):
-            spectrum = torch.polar(torch.exp((4 * log - 5).clamp_max(2.0)) * (self.size / 4), phase)
+            magnitude = torch.exp((4 * log - 5).clamp_max(2.0)) * (self.size / 4)
+            magnitude = magnitude * (real.square() + imag.square() + 1e-6).rsqrt()
+            spectrum = torch.complex(real * magnitude, imag * magnitude) * repeated(self.turns, first, x.shape[1])
             return torch.fft.irfft(spectrum, self.size) * self.window

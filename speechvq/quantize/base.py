@@ -20,9 +20,11 @@ class Quantized:
     codes: integers, the hard choice at every position, one tensor a layer, coarse first
     terms: named differentiable losses, unweighted, one value an example (b,): summed over positions, in nats
     stats: named detached numbers for the log
+    inputs: what each layer quantized, (b, d, f), without gradient; from stacks in training
     """
 
     z: Tensor
     codes: tuple[Tensor, ...]
     terms: dict[str, Tensor]
     stats: dict[str, float]
+    inputs: tuple[Tensor, ...] = ()

@@ -7,8 +7,7 @@ SQ-VAE (Takida et al. 2022), Gaussian type I. Given the encoder's z, entry k is 
 which is Bayes' rule for a uniform prior over entries blurred by Gaussian noise of the learned variance s^2. Training sees a
 relaxed sample (Gumbel-softmax), so gradients reach codebook, variance and encoder through the assignment itself. As
 reconstruction improves s^2 falls by itself and the assignment hardens. At inference the most probable entry is taken, which
-is the nearest one. `nearest` is the limit of vanishing variance, for those who cannot wait for it; only then entries can
-die, and `split` brings them back.
+is the nearest one.
 
 As the authors' code, not the formula, the mean z stands in for a noisy sample both in P and in the quadratic term.
 """
@@ -18,23 +17,11 @@ import math
 import torch
 from einops import rearrange
 from torch import Tensor, nn
-from torch.nn import functional
 
 from speechvq.quantize.base import Quantized
+from speechvq.quantize.codebook import Codebook
 
 LOG_VARIANCE_LIMITS = (math.log(1e-6), math.log(1e4))
-
-
-def squared_distances(z: Tensor, codebook: Tensor) -> Tensor:
-    """|z - b_k|^2 for z (n, d) and codebook (k, d), as (n, k) in float32 or float64.
-
-    Both are centred on the codebook's mean first: the expansion |z|^2 + |b|^2 - 2zb loses digits in proportion to the common
-    offset, and a wrong nearest entry is worse than a slow one.
-    """
-    centre = codebook.mean(0)
-    z, codebook = z - centre, codebook - centre
-    inner = z @ codebook.T
-    return (z.square().sum(1, keepdim=True) - 2 * inner + codebook.square().sum(1)).clamp_min(0)
 
 
 def log_posterior(z: Tensor, codebook: Tensor, log_variance: Tensor) -> Tensor:
@@ -46,7 +33,7 @@ def log_posterior(z: Tensor, codebook: Tensor, log_variance: Tensor) -> Tensor:
     z, codebook = z - centre, codebook - centre
     precision = torch.exp(-log_variance)
     logits = torch.addmm(-0.5 * precision * codebook.square().sum(1), z * precision, codebook.T)
-    return functional.log_softmax(logits, -1)
+    return torch.log_softmax(logits, -1)
 
 
 def entropy(log_probabilities: Tensor) -> Tensor:
@@ -61,7 +48,7 @@ def gumbel_softmax(log_probabilities: Tensor, temperature: float, generator: tor
     return torch.softmax((log_probabilities - noise) / temperature, -1)
 
 
-class StochasticQuantizer(nn.Module):
+class StochasticQuantizer(Codebook):
     """One codebook of `size` entries in `width` dimensions with its variance s^2.
 
     log_variance starts at log(initial_variance) and codebook entries at unit Gaussians; sqrt(6 width) makes the first
@@ -69,8 +56,7 @@ class StochasticQuantizer(nn.Module):
     """
 
     def __init__(self, size: int, width: int, *, initial_variance: float) -> None:
-        super().__init__()
-        self.size, self.width = size, width
+        super().__init__(size, width)
         self.codebook = nn.Parameter(torch.randn(size, width))
         self.log_variance = nn.Parameter(torch.tensor(math.log(initial_variance)))
 
@@ -91,31 +77,6 @@ class StochasticQuantizer(nn.Module):
             codes = rearrange(log_p.argmax(-1), "(b f) -> b f", b=len(z))
         return rearrange(soft, "(b f) d -> b d f", b=len(z)), entropies, codes
 
-    def nearest(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The limit s^2 -> 0, vector quantization, for z (b, d, f): nearest entry (b, d, f), quadratic term (b,), codes (b, f).
-
-        The entry is without gradient; the quadratic term, over the learned and now constant variance, draws z and entry to each
-        other (van den Oord et al. 2017, eq. 3, both with the same weight).
-        """
-        codes = self.encode(z)
-        entry = self.decode(codes)
-        errors = (z - entry.detach()).square() + (z.detach() - entry).square()
-        return entry.detach(), errors.sum((1, 2)) / (2 * self.variance.detach()), codes
-
-    def split(self, counts: Tensor, generator: torch.Generator) -> Tensor:
-        """Give entries that were never chosen a second life beside busy ones; which they were, (k,) booleans.
-
-        counts (k,) is how often each entry was chosen. A dead entry moves next to one drawn by its count, so that a crowded
-        cell is split in two, as in the algorithm of Linde, Buzo and Gray (1980).
-        """
-        dead = counts == 0
-        if dead.any() and not dead.all():
-            busy = torch.multinomial(counts.cpu().double(), int(dead.sum()), replacement=True, generator=generator)
-            noise = torch.randn(len(busy), self.width, generator=generator).to(self.codebook)
-            with torch.no_grad():
-                self.codebook[dead] = self.codebook[busy.to(dead.device)] + 0.3 * self.variance.sqrt() * noise
-        return dead
-
     def forward(self, z: Tensor, *, temperature: float = 1.0, generator: torch.Generator | None = None) -> Quantized:
         """Quantize z (b, d, f). Training: a relaxed sample and the two latent terms of eq. 8 of SQ-VAE; eval: hard codes."""
         if not self.training:
@@ -125,13 +86,3 @@ class StochasticQuantizer(nn.Module):
         quadratic = (z - sample).square().sum((1, 2)) / (2 * self.variance)
         rate = z.shape[-1] * math.log(self.size) - entropies
         return Quantized(sample, (codes,), {"quadratic": quadratic, "rate": rate}, {"variance": self.variance.item()})
-
-    def encode(self, z: Tensor) -> Tensor:
-        """The nearest entry for every position: z (b, d, f) to codes (b, f)."""
-        with torch.autocast(z.device.type, enabled=False):
-            flat = rearrange(z, "b d f -> (b f) d").to(self.codebook.dtype)
-            return rearrange(squared_distances(flat, self.codebook).argmin(-1), "(b f) -> b f", b=len(z))
-
-    def decode(self, codes: Tensor) -> Tensor:
-        """Codes (b, f) to their entries (b, d, f)."""
-        return functional.embedding(codes, self.codebook).transpose(1, 2)

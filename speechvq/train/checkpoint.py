@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from speechvq.errors import TrainingError
+from speechvq.train.codebooks import Codebooks
 
 
 @dataclass
@@ -20,7 +21,7 @@ class TrainState:
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
-    counts: torch.Tensor
+    codebooks: Codebooks
     step: int = 0
 
     def save(self, folder: Path) -> Path:
@@ -30,7 +31,7 @@ class TrainState:
         partial.mkdir(parents=True, exist_ok=True)
         save_file(self.network.state_dict(), partial / "network.safetensors")
         save_file(_flat(self.optimizer), partial / "optimizer.safetensors")
-        save_file({"counts": self.counts}, partial / "counts.safetensors")
+        save_file({"mean": self.codebooks.mean, "recent": self.codebooks.recent}, partial / "codebooks.safetensors")
         (partial / "state.json").write_text(json.dumps({"step": self.step}), encoding="utf-8")
         if final.exists():
             shutil.rmtree(final)
@@ -51,7 +52,9 @@ class TrainState:
         try:
             self.network.load_state_dict(load_file(found[-1] / "network.safetensors"))
             _restore(self.optimizer, load_file(found[-1] / "optimizer.safetensors"))
-            self.counts.copy_(load_file(found[-1] / "counts.safetensors")["counts"])
+            means = load_file(found[-1] / "codebooks.safetensors")
+            self.codebooks.mean.copy_(means["mean"])
+            self.codebooks.recent.copy_(means["recent"])
             self.step = int(json.loads((found[-1] / "state.json").read_text(encoding="utf-8"))["step"])
         except (OSError, SafetensorError, RuntimeError, ValueError, KeyError) as error:
             reason = str(error).splitlines()[0]

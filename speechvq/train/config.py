@@ -8,7 +8,7 @@ import tomli_w
 
 from speechvq.config import parse, require, table
 from speechvq.errors import ConfigError
-from speechvq.losses import MelConfig
+from speechvq.losses import MelConfig, PhaseConfig
 from speechvq.model import CodecConfig
 
 
@@ -50,10 +50,11 @@ class OptimConfig:
     batch: examples a step, over all devices
     warmup, decay: the learning rate rises over the first `warmup` steps and falls to zero over the last `decay` share
     clip: largest gradient norm
-    temperature: of the relaxed samples at first and at the end of `anneal`, a share of the steps, falling exponentially
+    temperature: of stochastic quantizers, at first and at the end of `anneal`, a share of the steps, falling exponentially
     variance_rate: learning rate of the log variances, as a multiple of `rate`
-    hard: from this share of the steps on, codes are the nearest entries, straight through
-    revive_every: then, entries not chosen for so many steps are moved beside busy ones
+    bypass: the share of the steps in which fewer and fewer examples skip the quantizers
+    codebook_keep: entries of vector quantizers are running means of what they got, keeping so much of their past at each step
+    revive_every: those not chosen for so many steps are moved beside busy ones
     full_depth: probability that an example uses all layers; else every shorter prefix is as likely
     """
 
@@ -68,7 +69,8 @@ class OptimConfig:
     variance_rate: float = 5.0
     temperature: tuple[float, ...] = (1.0, 0.3)
     anneal: float = 0.5
-    hard: float = 0.25
+    bypass: float = 0.2
+    codebook_keep: float = 0.99
     revive_every: int = 100
     full_depth: float = 0.4
 
@@ -103,7 +105,10 @@ class Experiment:
     codec: CodecConfig
     optim: OptimConfig
     mel: MelConfig = field(default_factory=MelConfig)
-    weights: dict[str, float] = field(default_factory=lambda: {"distortion": 1.0, "quadratic": 1.0, "rate": 1.0})
+    phase: PhaseConfig = field(default_factory=PhaseConfig)
+    weights: dict[str, float] = field(
+        default_factory=lambda: {"distortion": 1.0, "phase": 4.0, "commitment": 1 / 6, "rate": 1.0}
+    )
     run: RunConfig = field(default_factory=RunConfig)
 
     def __post_init__(self) -> None:

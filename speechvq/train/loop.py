@@ -19,10 +19,11 @@ from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import ConfigError, ManifestError, TrainingError
 from speechvq.nn.speaker import rounded
 from speechvq.train.checkpoint import TrainState
+from speechvq.train.codebooks import Codebooks
 from speechvq.train.config import DataConfig, Experiment, OptimConfig, write_experiment
 from speechvq.train.log import Log
 from speechvq.train.objective import Objective, validate
-from speechvq.train.schedule import learning_rate, temperature
+from speechvq.train.schedule import bypass, learning_rate, temperature
 
 Report = Callable[[int, dict[str, float]], None]
 """Called with the step and its numbers."""
@@ -59,7 +60,8 @@ def train(
     optimizer = torch.optim.AdamW(
         parameter_groups(objective, experiment.optim), lr=experiment.optim.rate, betas=_betas(experiment.optim), fused=True
     )
-    state = TrainState(objective.network, optimizer, objective.counts)
+    quantizers = [one for level in objective.network.topdown.levels for one in level.quantizers]
+    state = TrainState(objective.network, optimizer, Codebooks(quantizers, keep=experiment.optim.codebook_keep))
     state.load(folder)
     model, optimizer = fabric.setup(objective, optimizer)
     state.optimizer = optimizer.optimizer
@@ -111,7 +113,9 @@ class Run:
         count = plan.batch // fabric.world_size
         batch = self.sampler.batch(step, fabric.global_rank, count)
         seed = (self.experiment.run.seed * 1_000_003 + step) * 64 + fabric.global_rank
-        depth = self.objective.depths(count, torch.Generator().manual_seed(seed)).to(fabric.device)
+        random = torch.Generator().manual_seed(seed)
+        depth = self.objective.depths(count, random).to(fabric.device)
+        skip = self.objective.bypasses(count, bypass(step, plan), random).to(fabric.device)
         generator = torch.Generator(fabric.device).manual_seed(seed)
         optimizer = self.state.optimizer
         for group in optimizer.param_groups:
@@ -119,7 +123,7 @@ class Run:
         heat = temperature(step, plan)
         waves = torch.from_numpy(batch.waves).to(fabric.device)
         references = torch.from_numpy(batch.references).to(fabric.device)
-        loss, numbers = self.model(waves, references, depth, heat, generator, self._add)
+        loss, numbers = self.model(waves, references, depth, skip, heat, generator, self._add)
         if not math.isfinite(numbers["loss"]):
             raise TrainingError(
                 f"the loss is {numbers['loss']} at step {step}; the last checkpoint in {self.folder} is whole:"
@@ -130,23 +134,16 @@ class Run:
         if math.isfinite(norm):
             optimizer.step()
         optimizer.zero_grad()
-        numbers["revived"] = self._revive(hard=heat is None) if (step + 1) % plan.revive_every == 0 else 0
-        return numbers | {"gradient_norm": norm.item(), "rate": learning_rate(step, plan), "temperature": heat or 0.0}
+        numbers["revived"] = self._learn_codebooks()
+        return numbers | {"gradient_norm": norm.item(), "rate": learning_rate(step, plan), "temperature": heat}
 
-    def _revive(self, *, hard: bool) -> int:
-        """Move entries that no example chose, and forget what the optimizer knew of them; how many. The same on every rank."""
-        counts, revived = self.state.counts, 0
-        generator = torch.Generator().manual_seed(self.experiment.run.seed * 1_000_003 + self.state.step)
-        quantizers = [one for level in self.objective.network.topdown.levels for one in level.quantizers]
-        for quantizer, count in zip(quantizers, counts, strict=True):
-            if hard:
-                dead = quantizer.split(count[: quantizer.size].to(quantizer.codebook.device), generator)
-                for moment in self.state.optimizer.state[quantizer.codebook].values():
-                    if moment.shape == quantizer.codebook.shape:
-                        moment[dead] = 0
-                revived += int(dead.sum())
-        counts.zero_()
-        return revived
+    def _learn_codebooks(self) -> int:
+        """Entries of vector quantizers follow what they got in this step; how many were revived. The same on every rank."""
+        plan, step, codebooks = self.experiment.optim, self.state.step, self.state.codebooks
+        codebooks.learn(self.objective.table)
+        if (step + 1) % plan.revive_every:
+            return 0
+        return codebooks.revive(torch.Generator().manual_seed(self.experiment.run.seed * 1_000_003 + step))
 
     def _add(self, sums: Tensor) -> Tensor:
         return self.fabric.all_reduce(sums, reduce_op="sum") if self.fabric.world_size > 1 else sums  # type: ignore[return-value]
@@ -208,11 +205,12 @@ def parameter_groups(model: nn.Module, plan: OptimConfig) -> list[dict[str, Any]
     for name, parameter in model.named_parameters():
         plain = parameter.ndim < 2 or name.endswith("codebook")
         (variances if name.endswith("log_variance") else free if plain else decayed).append(parameter)
-    return [
+    groups = [
         {"params": decayed, "weight_decay": plan.weight_decay, "scale": 1.0},
         {"params": free, "weight_decay": 0.0, "scale": 1.0},
         {"params": variances, "weight_decay": 0.0, "scale": plan.variance_rate},
     ]
+    return [group for group in groups if group["params"]]
 
 
 def _betas(plan: OptimConfig) -> tuple[float, float]:

@@ -1,13 +1,14 @@
 """One training pass of the codec: what a batch costs, in nats."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from speechvq.losses import MelLikelihood, total
+from speechvq.losses import MelLikelihood, PhaseLikelihood, total
 from speechvq.model import Network
 from speechvq.nn.speaker import rounded
+from speechvq.train.codebooks import tally
 from speechvq.train.config import Experiment
 
 
@@ -17,16 +18,18 @@ class Objective(nn.Module):
     Decoding a random prefix makes every prefix a codec of its own (progressive coding). With the probability of each prefix
     fixed, the result is still a bound: of the model that draws a depth first.
 
-    counts: how often each entry of each layer was chosen since they were last set to zero, (l, k), over all devices
+    table: what each entry got in the last pass, as from `tally`, over all devices
     """
 
     def __init__(self, experiment: Experiment) -> None:
         super().__init__()
         self.network = Network(experiment.codec)
         self.likelihood = MelLikelihood(experiment.mel, experiment.codec.sample_rate)
+        self.phase = PhaseLikelihood(experiment.phase, experiment.codec.sample_rate)
         self.weights, self.full_depth = experiment.weights, experiment.optim.full_depth
         self.layers = len(experiment.codec.layers)
-        self.counts = torch.zeros(self.layers, max(size for _, size in experiment.codec.layers))
+        self.size = max(size for _, size in experiment.codec.layers)
+        self.table = torch.zeros(0)
 
     def depths(self, count: int, generator: torch.Generator) -> Tensor:
         """How many layers each example uses, (count,): all with probability `full_depth`, else any fewer alike."""
@@ -34,34 +37,39 @@ class Objective(nn.Module):
         full = torch.rand(count, generator=generator) < self.full_depth
         return torch.where(full, self.layers, fewer)
 
+    @staticmethod
+    def bypasses(count: int, share: float, generator: torch.Generator) -> Tensor:
+        """Which examples skip the quantizers, (count,)."""
+        return torch.rand(count, generator=generator) < share
+
     def vector(self, references: Tensor) -> Tensor:
         """The speaker vector (b, n) of further crops (b, r, t), each crop's vector averaged."""
         b, r, _ = references.shape
         return self.network.reference(references.flatten(0, 1).unsqueeze(1)).unflatten(0, (b, r)).mean(1)
-
-    def _chosen(self, codes: Sequence[Tensor], depth: Tensor) -> Tensor:
-        """How often each entry of each layer was chosen (l, k), among the examples that use the layer."""
-        width = self.counts.shape[1]
-        rows = [torch.bincount(row[depth > layer].flatten(), minlength=width) for layer, row in enumerate(codes)]
-        return torch.stack(rows).to(self.counts)
 
     def forward(
         self,
         waves: Tensor,
         references: Tensor,
         depth: Tensor,
-        temperature: float | None,
+        bypass: Tensor,
+        temperature: float,
         generator: torch.Generator,
         add: Callable[[Tensor], Tensor],
     ) -> tuple[Tensor, dict[str, float]]:
         """The loss for waves (b, t), divided by the number of spectrogram values to be near 1, and numbers for the log."""
         estimate, quantized = self.network(
-            waves.unsqueeze(1), self.vector(references), depth, temperature=temperature, generator=generator
+            waves.unsqueeze(1), self.vector(references), depth, temperature=temperature, generator=generator, bypass=bypass
         )
-        nats, stats = self.likelihood(waves, estimate[:, 0], depth, self.layers + 1, add)
-        terms = {name: value.mean() for name, value in (quantized.terms | {"distortion": nats}).items()}
+        groups = torch.where(bypass, 0, depth)  # alike in how much reaches the decoder
+        nats, stats = self.likelihood(waves, estimate[:, 0], groups, self.layers + 1, add)
+        phase, coherence = self.phase(waves, estimate[:, 0])
+        phase = phase * (depth > self.network.config.content_layers)  # words have no phase
+        for name, chosen in (("coherence", (depth == self.layers) & ~bypass), ("coherence_bypassed", bypass)):
+            stats[name] = coherence[chosen].mean().item()
+        terms = {name: value.mean() for name, value in (quantized.terms | {"distortion": nats, "phase": phase}).items()}
         seconds = waves.shape[-1] / self.network.config.sample_rate
-        self.counts += add(self._chosen(quantized.codes, depth))
+        self.table = add(tally(quantized, depth, self.size))
         loss = total(terms, self.weights) / (seconds * self.likelihood.values_per_second)
         per_second = {f"{name}/nats_per_second": value.item() / seconds for name, value in terms.items()}
         return loss, {"loss": loss.item()} | per_second | stats | quantized.stats

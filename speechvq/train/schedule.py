@@ -10,9 +10,13 @@ def learning_rate(step: int, plan: OptimConfig) -> float:
     return plan.rate * min(rise, max(0.0, fall))
 
 
-def temperature(step: int, plan: OptimConfig) -> float | None:
-    """Exponential from the first to the last temperature over the annealing share of the steps; None when codes are hard."""
-    if step >= plan.hard * plan.steps:
-        return None
+def bypass(step: int, plan: OptimConfig) -> float:
+    """How many examples skip the quantizers: all at first, linearly fewer until none at the share `bypass` of the steps."""
+    last = plan.bypass * plan.steps
+    return max(0.0, 1.0 - step / last) if last else 0.0
+
+
+def temperature(step: int, plan: OptimConfig) -> float:
+    """Exponential from the first to the last temperature over the annealing share of the steps."""
     first, last = plan.temperature
     return first * (last / first) ** min(1.0, step / max(1.0, plan.anneal * plan.steps))

@@ -1,0 +1,84 @@
+"""Codebooks as running means: how vector quantizers learn.
+
+An entry is the mean of what was given to it, forgotten exponentially (van den Oord et al. 2017, appendix A.1): it stays in
+the middle of its cell however fast the encoder moves. With a gradient step on the quadratic term instead, entries lagged so
+far behind that each layer had twice the error of k-means on the same latents. Entries that are not chosen for a while are
+moved beside busy ones.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from speechvq.quantize.base import Quantized
+from speechvq.quantize.codebook import Codebook
+from speechvq.quantize.vector import VectorQuantizer
+
+PRIOR = 20.0
+"""How many vectors the entry that a running mean starts from stands for."""
+
+FORGOTTEN = 1e-3
+"""Entries whose forgotten count is below stay where they are."""
+
+
+def tally(quantized: Quantized, depth: Tensor, size: int) -> Tensor:
+    """How many vectors each entry got and their sum, (l, size, 1 + d), from the examples that use the layer.
+
+    depth (b,) is how many layers each example uses.
+    """
+    widest = max(x.shape[1] for x in quantized.inputs)
+    table = depth.new_zeros(len(quantized.codes), size, 1 + widest, dtype=torch.float32)
+    for layer, (codes, inputs) in enumerate(zip(quantized.codes, quantized.inputs, strict=True)):
+        used = depth > layer
+        vectors = inputs[used].transpose(1, 2).flatten(0, 1).float()
+        chosen = codes[used].flatten()
+        table[layer, :, 0].index_add_(0, chosen, vectors.new_ones(len(vectors)))
+        table[layer, :, 1 : 1 + vectors.shape[1]].index_add_(0, chosen, vectors)
+    return table
+
+
+class Codebooks:
+    """The running means of a stack's vector quantizers; its other layers are left alone.
+
+    mean: forgotten counts and sums of vectors, (l, k, 1 + d); all zero before the first step
+    recent: how many vectors each entry got since the last revival, (l, k)
+    """
+
+    def __init__(self, quantizers: Sequence[Codebook], *, keep: float) -> None:
+        self.quantizers, self.keep = tuple(quantizers), keep
+        size, width = max(one.size for one in quantizers), max(one.width for one in quantizers)
+        self.mean = torch.zeros(len(quantizers), size, 1 + width)
+        self.recent = torch.zeros(len(quantizers), size)
+
+    def _learned(self) -> Iterator[tuple[Tensor, Tensor, VectorQuantizer]]:
+        """Of every vector quantizer: its part of `mean` (k, 1 + d), of `recent` (k,), and itself."""
+        for mean, recent, one in zip(self.mean, self.recent, self.quantizers, strict=True):
+            if isinstance(one, VectorQuantizer):
+                yield mean[: one.size, : 1 + one.width], recent[: one.size], one
+
+    @torch.no_grad()
+    def learn(self, table: Tensor) -> None:
+        """Move every entry towards the mean of the vectors it got in this step; table as from `tally`, over all devices."""
+        table = table.to(self.mean)
+        self.recent += table[..., 0]
+        if not self.mean.any():
+            for mean, _, one in self._learned():
+                mean[:, 0] = PRIOR
+                mean[:, 1:] = PRIOR * one.codebook.to(mean)
+        self.mean.mul_(self.keep).add_(table)
+        for mean, _, one in self._learned():
+            count, total = mean[:, :1], mean[:, 1:]
+            one.codebook.copy_(torch.where(count > FORGOTTEN, total / count.clamp_min(FORGOTTEN), one.codebook.to(mean)))
+
+    @torch.no_grad()
+    def revive(self, generator: torch.Generator) -> int:
+        """Move entries that got nothing since the last call beside busy ones; how many."""
+        revived = 0
+        for mean, recent, one in self._learned():
+            dead = one.split(recent.to(one.codebook.device), generator).to(mean.device)
+            mean[dead, 0] = 1.0
+            mean[dead, 1:] = one.codebook.to(mean)[dead]
+            revived += int(dead.sum())
+        self.recent.zero_()
+        return revived
