@@ -24,6 +24,9 @@ Progress = Callable[[float], None]
 
 PIECE_SECONDS = 10
 
+EXAGGERATION = 0.5
+"""How far beyond a named voice a conversion goes, seen from the recording's own: its codes hold some of that one still."""
+
 
 class Codec:
     """A trained network with its name and voices.
@@ -143,7 +146,9 @@ class Codec:
         """The waveform at the model's rate, some seconds at a time, a little longer than the recording."""
         self._check(codes)
         network = self.network
-        vector = self._vector(codes.speaker if speaker is None else find(self.voices, speaker).vector)
+        vector = self._vector(codes.speaker)
+        if speaker is not None:
+            vector = beyond(vector, self._vector(find(self.voices, speaker).vector))
         state = network.initial_decoder(1)
         whole = PIECE_SECONDS * self.sample_rate // network.hop
         for first in range(0, codes.frames[0], whole):
@@ -206,3 +211,8 @@ def _exactly(blocks: Iterable[Wave], samples: int) -> Iterator[Wave]:
             yield piece
     if left:
         yield np.zeros(left, np.float32)
+
+
+def beyond(own: Tensor, other: Tensor) -> Tensor:
+    """From a recording's own speaker vector (b, n) through another's and EXAGGERATION as far again, on the file's grid."""
+    return speaker.rounded((other + EXAGGERATION * (other - own)).clamp(-1, 1))

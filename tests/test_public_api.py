@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import speechvq
+from speechvq.codec import beyond
 from speechvq.errors import AudioError, CodesError, ConfigError, SpeakerError, WrongModel
+from speechvq.nn.speaker import from_steps, to_steps
 from tests.test_audio import RATES, noise
 
 
@@ -199,6 +201,14 @@ def test_named_voices(tiny):
     for use in (lambda: tiny.decode(codes, "nobody"), lambda: tiny.convert(wave, "nobody")):
         with pytest.raises(SpeakerError, match="no voice 'nobody'"):
             use()
+
+
+def test_a_conversion_goes_beyond_the_named_voice():
+    """Half as far again from the recording's own vector, within the steps of the file; to one's own voice it goes nowhere."""
+    steps = torch.tensor([[0, 5, 8, 15, 9]]), torch.tensor([[4, 5, 10, 15, 0]])
+    own, other = (from_steps(one) for one in steps)
+    assert to_steps(beyond(own, other)).tolist() == [[6, 5, 11, 15, 0]]
+    assert torch.equal(beyond(own, own), own)
 
 
 def test_codes_that_do_not_fit_the_model(tiny, codec):
