@@ -5,7 +5,7 @@
     mel     mean absolute difference of log10 power in 80 mel bands
 
 Other codecs delay the sound; `aligned` takes out a constant delay of up to 0.1 s by correlating waveforms. Ours has no delay in
-a decoded file and keeps the phase of low frequencies, so that this leaves it where it is.
+a decoded file and keeps the phase of low frequencies, so that with all layers this leaves it where it is.
 A measure that cannot be computed is NaN and never counts as a score.
 """
 
