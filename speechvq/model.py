@@ -125,14 +125,7 @@ class Network(nn.Module):
         self.config = config
         taps = [level.stage for level in config.levels]
         self.encoder = Encoder(config.window, config.hop, config.encoder, taps)
-        levels = [
-            Level(
-                config.encoder[level.stage].width,
-                config.state,
-                level.quantizers(),
-            )
-            for level in config.levels
-        ]
+        levels = [Level(config.encoder[one.stage].width, config.state, one.quantizers()) for one in config.levels]
         level_hops = config.level_hops
         factors = [coarse // fine for coarse, fine in pairwise(level_hops)]
         self.topdown = TopDown(levels, factors, config.state)
