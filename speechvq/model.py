@@ -16,44 +16,8 @@ from speechvq.nn.encoder import Encoder, StageConfig, hops
 from speechvq.nn.speaker import ReferenceEncoder, SpeakerConfig, rounded
 from speechvq.nn.streaming import State
 from speechvq.quantize.base import Quantized
-from speechvq.quantize.stochastic import StochasticQuantizer
+from speechvq.quantize.config import CODEC, LevelConfig, build
 from speechvq.quantize.topdown import Level, TopDown
-from speechvq.quantize.vector import VectorQuantizer
-
-QUANTIZERS = ("vq", "sq")
-
-
-@dataclass(frozen=True)
-class LevelConfig:
-    """The layers at one frame rate: one injected, the others residual.
-
-    stage: the encoder stage whose features enter here, counted from 0
-    layers: how many
-    size: codebook entries of each
-    width: dimensions of the latent space
-    quantizer: "vq" for vector quantizers, "sq" for stochastic ones
-    variance: initial s^2 of stochastic quantizers
-    """
-
-    stage: int
-    layers: int
-    size: int = 1024
-    width: int = 16
-    quantizer: str = "vq"
-    variance: float = 4.0
-
-    def __post_init__(self) -> None:
-        require(self.layers > 0, f"a level needs at least one layer, not {self.layers}")
-        require(2 <= self.size <= 65536, f"a codebook has 2 to 65536 entries, not {self.size}")
-        require(self.width > 0, f"a latent width must be positive, not {self.width}")
-        require(self.quantizer in QUANTIZERS, f"a level's quantizer is one of {', '.join(QUANTIZERS)}, not {self.quantizer!r}")
-        require(self.variance > 0, f"a level's variance must be positive, not {self.variance}")
-
-    def quantizers(self) -> list[VectorQuantizer] | list[StochasticQuantizer]:
-        """The level's layers, untrained."""
-        if self.quantizer == "vq":
-            return [VectorQuantizer(self.size, self.width) for _ in range(self.layers)]
-        return [StochasticQuantizer(self.size, self.width, initial_variance=self.variance) for _ in range(self.layers)]
 
 
 @dataclass(frozen=True)
@@ -81,6 +45,11 @@ class CodecConfig:
     def __post_init__(self) -> None:
         require(bool(self.encoder and self.levels and self.decoder), "encoder, levels and decoder must not be empty")
         require(self.window % 2 == 0 and self.window >= 2 * self.hop, "window must be even and at least twice the hop")
+        for level in self.levels:
+            require(
+                level.quantizer in CODEC,
+                f"levels.quantizer of a codec must be one of {', '.join(CODEC)}, not {level.quantizer!r}",
+            )
         require(self.speaker.size <= 64, f"speaker.size is at most 64 (32 bytes in a file), not {self.speaker.size}")
         stages = [level.stage for level in self.levels]
         allowed = f"between 0 and {len(self.encoder) - 1} and fall from level to level"
@@ -125,7 +94,7 @@ class Network(nn.Module):
         self.config = config
         taps = [level.stage for level in config.levels]
         self.encoder = Encoder(config.window, config.hop, config.encoder, taps)
-        levels = [Level(config.encoder[one.stage].width, config.state, one.quantizers()) for one in config.levels]
+        levels = [Level(config.encoder[one.stage].width, config.state, build(one)) for one in config.levels]
         level_hops = config.level_hops
         factors = [coarse // fine for coarse, fine in pairwise(level_hops)]
         self.topdown = TopDown(levels, factors, config.state)
@@ -160,8 +129,12 @@ class Network(nn.Module):
 
     def encode(self, wave: Tensor) -> list[Tensor]:
         """All layers' codes of a whole waveform (b, 1, t), zeros standing in for what follows it."""
+        return self.topdown.encode(self.features(wave))
+
+    def features(self, wave: Tensor) -> list[Tensor]:
+        """What the top-down path sees of a whole waveform (b, 1, t), one a level, zeros standing in for what follows it."""
         missing = self.frames(wave.shape[-1]) * self.hop - wave.shape[-1] + self.encoder_lookahead
-        return self.topdown.encode(self.encoder(functional.pad(wave, (0, missing))))
+        return self.encoder(functional.pad(wave, (0, missing)))
 
     def decode(self, codes: Sequence[Tensor], vector: Tensor) -> Tensor:
         """The waveform (b, 1, frames * hop) of any prefix of the layers, with a speaker vector (b, n)."""

@@ -2,9 +2,10 @@
 
 import torch
 
-from speechvq.model import CodecConfig, LevelConfig, Network
+from speechvq.model import CodecConfig, Network
 from speechvq.nn.encoder import StageConfig
 from speechvq.nn.speaker import SpeakerConfig
+from speechvq.quantize.config import LevelConfig
 
 
 def tiny_config(**changes) -> CodecConfig:

@@ -17,7 +17,7 @@ LAYERS = (
     {"hub"},
     {"codec"},
     {"model"},
-    {"quantize", "losses"},
+    {"quantize", "losses", "elbo"},
     {"nn", "data"},
     {"audio", "codes", "config", "voices"},
     {"output"},

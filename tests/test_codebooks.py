@@ -21,7 +21,7 @@ def test_tally_counts_and_sums_what_each_entry_got_where_the_layer_is_used():
     codes = (torch.tensor([[0, 2, 2], [1, 1, 0]]), torch.tensor([[3, 3, 3], [0, 1, 2]]))
     inputs = (torch.randn(2, 2, 3), torch.randn(2, 5, 3))
     depth = torch.tensor([1, 2])
-    table = tally(Quantized(torch.empty(0), codes, {}, {}, inputs), depth, 4)
+    table = tally(Quantized(torch.empty(0), codes, torch.empty(0), {}, {}, inputs), depth, 4)
     assert table.shape == (2, 4, 6)
     for layer in range(2):
         for entry in range(4):
@@ -60,8 +60,8 @@ def test_entries_find_the_clusters_though_all_but_one_start_far_away():
     for step in range(600):
         picked = centres[torch.randint(8, (64,), generator=random)]
         z = (picked + 0.05 * torch.randn(64, 2, generator=random)).T[None]
-        _, _, codes = one.nearest(z)
-        books.learn(tally(Quantized(z, (codes,), {}, {}, (z,)), torch.ones(1, dtype=torch.long), 8))
+        codes = one.choose(z)
+        books.learn(tally(Quantized(z, (codes,), torch.empty(0), {}, {}, (z,)), torch.ones(1, dtype=torch.long), 8))
         if step % 20 == 19 and step < 500:
             books.revive(random)
     distances = (centres[:, None] - one.codebook).norm(dim=-1).min(1).values

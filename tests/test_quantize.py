@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from speechvq.quantize.codebook import squared_distances
+from speechvq.quantize.residual import ResidualSQ, ResidualVQ
 from speechvq.quantize.stochastic import StochasticQuantizer, entropy, gumbel_softmax, log_posterior
 from speechvq.quantize.topdown import Level, TopDown
 from speechvq.quantize.vector import VectorQuantizer
@@ -23,12 +24,12 @@ def quantizer(size=16, width=3, variance=1.0, seed=0) -> StochasticQuantizer:
 def level(layers=3, variance=1.0, width=3, seed=0) -> Level:
     torch.manual_seed(seed)
     quantizers = [StochasticQuantizer(8, width, initial_variance=variance * 2.0**-i) for i in range(layers)]
-    return Level(5, 4, quantizers).double()
+    return Level(5, 4, ResidualSQ(quantizers)).double()
 
 
 def vector_level(layers=3, width=3) -> Level:
     torch.manual_seed(0)
-    return Level(5, 4, [VectorQuantizer(8, width) for _ in range(layers)]).double()
+    return Level(5, 4, ResidualVQ([VectorQuantizer(8, width) for _ in range(layers)])).double()
 
 
 def nearest(z, codebook):
@@ -62,7 +63,7 @@ def test_t1_small_variance_is_vector_quantization():
     oracle = nearest(flat, one.codebook)
     sample, entropies, codes = one.sample(z, temperature=0.1, generator=draw())
     assert torch.equal(codes.flatten(), oracle)
-    assert torch.equal(one.encode(z).flatten(), oracle)
+    assert torch.equal(one.choose(z).flatten(), oracle)
     torch.testing.assert_close(entropies, torch.zeros(2, dtype=torch.float64), rtol=0, atol=1e-6)
     torch.testing.assert_close(sample.transpose(1, 2).reshape(-1, 3), one.codebook[oracle], rtol=0, atol=1e-6)
 
@@ -131,9 +132,12 @@ def test_t4_one_layer_level_is_the_single_quantizer():
     stack = level(layers=1)
     feature, u = torch.randn(2, 5, 6, dtype=torch.float64), torch.zeros(2, 4, 6, dtype=torch.float64)
     result = stack(feature, u, torch.ones(2, 1, dtype=torch.float64), temperature=0.7, generator=draw())
-    alone = stack.quantizers[0](stack.latent(feature, u), temperature=0.7, generator=draw())
-    for name in ("quadratic", "rate"):
-        torch.testing.assert_close(result.terms[name].double(), alone.terms[name].double(), rtol=1e-5, atol=1e-6)
+    one, z = stack.quantizers[0], stack.latent(feature, u)
+    sample, entropies, codes = one.sample(z, temperature=0.7, generator=draw())
+    quadratic = (z - sample).square().sum((1, 2)) / (2 * one.variance)
+    torch.testing.assert_close(result.terms["quadratic"].double(), quadratic.double(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(result.rates[:, 0].double(), 6 * math.log(8) - entropies.double(), rtol=1e-5, atol=1e-6)
+    assert torch.equal(result.codes[0], codes)
 
 
 def test_t4_dropped_layers_leave_no_trace():
@@ -141,24 +145,25 @@ def test_t4_dropped_layers_leave_no_trace():
     stack = level(layers=3)
     feature, u = torch.randn(2, 5, 6, dtype=torch.float64), torch.zeros(2, 4, 6, dtype=torch.float64)
     shorter = level(layers=3)
-    shorter.quantizers = type(shorter.quantizers)(list(stack.quantizers)[:2])
+    shorter.quantizers = ResidualSQ(list(stack.quantizers)[:2])
     shorter.load_state_dict({k: v for k, v in stack.state_dict().items() if not k.startswith("quantizers.2")})
     keep = torch.tensor([[1.0, 1.0, 0.0]] * 2, dtype=torch.float64)
     kept = stack(feature, u, keep, temperature=0.7, generator=draw())
     alone = shorter(feature, u, keep[:, :2], temperature=0.7, generator=draw())
     torch.testing.assert_close(kept.z, alone.z)
-    for name in ("quadratic", "rate"):
-        torch.testing.assert_close(kept.terms[name], alone.terms[name])
+    torch.testing.assert_close(kept.terms["quadratic"], alone.terms["quadratic"])
+    torch.testing.assert_close(kept.rates[:, :2], alone.rates)
+    assert not kept.rates[:, 2].any()
     nothing = stack(feature, u, torch.zeros(2, 3, dtype=torch.float64), temperature=0.7, generator=draw())
-    assert nothing.terms["rate"].abs().max() == 0
+    assert nothing.rates.abs().max() == 0
     assert nothing.terms["quadratic"].abs().max() == 0
 
 
 def topdown(seed=0) -> TopDown:
     torch.manual_seed(seed)
     levels = [
-        Level(5, 4, [StochasticQuantizer(8, 3, initial_variance=1.0) for _ in range(2)]),
-        Level(6, 4, [StochasticQuantizer(12, 2, initial_variance=1.0)]),
+        Level(5, 4, ResidualSQ([StochasticQuantizer(8, 3, initial_variance=1.0) for _ in range(2)])),
+        Level(6, 4, ResidualSQ([StochasticQuantizer(12, 2, initial_variance=1.0)])),
     ]
     return TopDown(levels, [2], 4)
 
@@ -176,12 +181,13 @@ def test_t5_terms_are_sums_over_positions_and_values_of_examples():
     short = features()
     long = [torch.cat([f, f], -1) for f in short]
     depth = torch.tensor([3, 3])
-    once = stack(short, depth, temperature=0.1, generator=draw()).terms
-    twice = stack(long, depth, temperature=0.1, generator=draw()).terms
-    single = stack([f[:1] for f in short], depth[:1], temperature=0.1, generator=draw()).terms
-    for name in ("rate", "quadratic"):
-        torch.testing.assert_close(twice[name], 2 * once[name], rtol=1e-3, atol=1e-3)
-        torch.testing.assert_close(single[name], once[name][:1], rtol=1e-3, atol=1e-3)
+    once = stack(short, depth, temperature=0.1, generator=draw())
+    twice = stack(long, depth, temperature=0.1, generator=draw())
+    single = stack([f[:1] for f in short], depth[:1], temperature=0.1, generator=draw())
+    torch.testing.assert_close(twice.rates, 2 * once.rates, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(single.rates, once.rates[:1], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(twice.terms["quadratic"], 2 * once.terms["quadratic"], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(single.terms["quadratic"], once.terms["quadratic"][:1], rtol=1e-3, atol=1e-3)
 
 
 def test_t5_the_uniform_rate_is_zero_and_the_hard_rate_is_log_k():
@@ -189,7 +195,7 @@ def test_t5_the_uniform_rate_is_zero_and_the_hard_rate_is_log_k():
     for log_variance, share in ((1e4, 0.0), (1e-6, 1.0)):
         for one in (q for lev in stack.levels for q in lev.quantizers):
             one.log_variance.data.fill_(math.log(log_variance))
-        rate = stack(features(), depth, temperature=1.0, generator=draw()).terms["rate"]
+        rate = stack(features(), depth, temperature=1.0, generator=draw()).rates.sum(1)
         full = torch.tensor([6 * 2 * math.log(8) + 12 * math.log(12), 6 * math.log(8)])
         torch.testing.assert_close(rate, share * full, rtol=0.01, atol=0.05)
 
@@ -201,11 +207,7 @@ def test_t10_codes_decode_to_what_was_quantized_bit_for_bit():
     rebuilt = stack.levels[0].encode(features()[0], rebuilt)[1]
     rebuilt = stack.levels[1].encode(features()[1], stack.up[0](rebuilt))[1]
     assert torch.equal(stack.decode(codes), rebuilt)
-    one = quantizer().eval()
-    z = torch.randn(2, 3, 9, dtype=torch.float64)
-    result = one(z)
-    assert torch.equal(one.decode(one.encode(z)), result.z)
-    assert torch.equal(result.codes[0], one.encode(z))
+    assert torch.equal(stack(features()).z, rebuilt)
 
 
 def test_t10_codes_do_not_depend_on_the_batch():
@@ -224,9 +226,9 @@ def test_t10_codes_do_not_depend_on_a_common_offset(offset):
     one = StochasticQuantizer(64, 8, initial_variance=1.0).eval()
     z = torch.round(torch.randn(1, 8, 200) * 64) / 64
     one.codebook.data = torch.round(one.codebook.data * 64) / 64
-    before = one.encode(z)
+    before = one.choose(z)
     one.codebook.data += offset
-    assert torch.equal(one.encode(z + offset), before)
+    assert torch.equal(one.choose(z + offset), before)
 
 
 def test_every_prefix_decodes_and_adds_only_its_layers():
@@ -244,14 +246,14 @@ def test_t11_everything_learns_at_the_first_step():
     """Soft assignment reaches every entry, every variance and the encoder; with a tiny variance most entries get nothing."""
     stack, inputs = topdown(), [f.requires_grad_() for f in features()]
     result = stack(inputs, torch.tensor([3, 3]), temperature=1.0, generator=draw())
-    (result.z.square().mean() + sum(term.mean() for term in result.terms.values())).backward()
+    (result.z.square().mean() + result.terms["quadratic"].mean() + result.rates.sum(1).mean()).backward()
     for one in (q for lev in stack.levels for q in lev.quantizers):
         assert one.codebook.grad.abs().sum(1).gt(0).all()
         assert one.log_variance.grad.abs() > 0
     assert all(f.grad.abs().max() > 0 for f in inputs)
-    cold = quantizer(size=64, variance=1e-6)
+    cold = ResidualSQ([quantizer(size=64, variance=1e-6)])
     cold(torch.randn(1, 3, 5, dtype=torch.float64), temperature=0.1, generator=draw()).z.square().sum().backward()
-    assert cold.codebook.grad.abs().sum(1).gt(1e-12).sum() <= 5
+    assert cold[0].codebook.grad.abs().sum(1).gt(1e-12).sum() <= 5
 
 
 def test_t9_hard_draws_follow_the_posterior():
@@ -270,7 +272,7 @@ def test_t1_vector_layers_decode_to_their_codes():
     codes, after = stack.encode(feature, u)
     assert all(torch.equal(one, other) for one, other in zip(result.codes, codes, strict=True))
     torch.testing.assert_close(result.z, after, rtol=1e-6, atol=1e-6)
-    assert result.terms["rate"].tolist() == pytest.approx([3 * 6 * math.log(8)] * 2)
+    assert result.rates.flatten().tolist() == pytest.approx([6 * math.log(8)] * 6)
 
 
 def test_vector_layers_copy_the_gradient_to_z_once():
@@ -288,24 +290,12 @@ def test_vector_layers_copy_the_gradient_to_z_once():
     residual, expected, error = z.detach(), torch.zeros_like(z), 0.0
     for one, codes, inputs in zip(stack.quantizers, result.codes, result.inputs, strict=True):
         torch.testing.assert_close(inputs.double(), residual.double(), rtol=1e-5, atol=1e-6)
-        residual = residual - one.decode(codes)
+        residual = residual - one.look_up(codes)
         expected = expected + 2 * residual
         error += residual.square().sum().item()
     torch.testing.assert_close(drawn.double(), expected.double(), rtol=1e-5, atol=1e-6)
     assert result.terms["commitment"].item() == pytest.approx(error, rel=1e-5)
     assert not list(stack.quantizers[0].parameters())
-
-
-def test_one_vector_layer_is_the_single_quantizer():
-    stack = vector_level(layers=1)
-    feature, u = torch.randn(2, 5, 6, dtype=torch.float64), torch.zeros(2, 4, 6, dtype=torch.float64)
-    result, alone = stack(feature, u, torch.ones(2, 1).double()), stack.quantizers[0](stack.latent(feature, u))
-    for name in ("commitment", "rate"):
-        torch.testing.assert_close(result.terms[name].double(), alone.terms[name].double())
-    torch.testing.assert_close(result.z.double(), u + stack.add(alone.z.double()), rtol=1e-5, atol=1e-6)
-    one = stack.quantizers[0].eval()
-    z = torch.randn(2, 3, 9, dtype=torch.float64)
-    assert torch.equal(one(z).z, one.decode(one.encode(z)))
 
 
 @pytest.mark.parametrize("make", [vector_level, level])

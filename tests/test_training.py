@@ -18,7 +18,7 @@ from speechvq.data.prepare import find_audio, survey
 from speechvq.errors import ConfigError, ManifestError, TrainingError
 from speechvq.hub import load
 from speechvq.losses import MelConfig, MelLikelihood, PhaseConfig, PhaseLikelihood, total
-from speechvq.model import LevelConfig
+from speechvq.quantize.config import LevelConfig
 from speechvq.train.config import DataConfig, Experiment, OptimConfig, RunConfig, read_experiment, write_experiment
 from speechvq.train.export import export_run
 from speechvq.train.loop import held_out, train
@@ -315,7 +315,7 @@ def test_bad_configurations_are_refused_by_name(text, tmp_path):
 
 
 def test_unknown_quantizers_are_refused():
-    with pytest.raises(ConfigError, match="quantizer is one of vq, sq, not 'svq'"):
+    with pytest.raises(ConfigError, match=r"levels\.quantizer must be one of vq, cosine, sq, .*, not 'svq'"):
         LevelConfig(stage=0, layers=1, quantizer="svq")
 
 

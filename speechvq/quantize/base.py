@@ -1,15 +1,22 @@
 """What every quantizer is: three verbs and one record.
 
-    quantizer(z)       -> Quantized(z, codes, terms, stats)
-    quantizer.encode(z)     -> codes
-    quantizer.decode(codes) -> z
+    quantizer(z, keep)      -> Quantized(z, codes, rates, terms, stats, inputs)
+    quantizer.encode(z)     -> codes, one tensor a layer, coarse first
+    quantizer.decode(codes) -> z, from the codes of any prefix of the layers
 
-In eval mode `decode(encode(z))` equals `quantizer(z).z`, bit for bit.
+In training mode the first draws, relaxes or copies gradients, as its kind does; in eval mode it takes the hard codes, and
+`decode(encode(z))` equals `quantizer(z).z`, bit for bit, wherever codes are all there is (not for continuous latents, nor for
+the mixed ones of JointVAE).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+import torch
 from torch import Tensor
+
+from speechvq.quantize.codebook import Codebook
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +24,41 @@ class Quantized:
     """The result of quantizing z.
 
     z: what the decoder sees, shaped like the input
-    codes: integers, the hard choice at every position, one tensor a layer, coarse first
-    terms: named differentiable losses, unweighted, one value an example (b,): summed over positions, in nats
+    codes: integers (b, f), the hard choice at every position, one tensor a layer, coarse first
+    rates: KL(q(Z_l | x) || uniform), or from the unit Gaussian, of every layer, (b, l), summed over positions, in nats
+    terms: other named differentiable losses, unweighted, one value an example (b,), summed over positions
     stats: named detached numbers for the log
-    inputs: what each layer quantized, (b, d, f), without gradient; from stacks in training
+    inputs: what each layer quantized, (b, d, f), without gradient
     """
 
     z: Tensor
     codes: tuple[Tensor, ...]
+    rates: Tensor
     terms: dict[str, Tensor]
     stats: dict[str, float]
     inputs: tuple[Tensor, ...] = ()
+
+
+class Quantizer(Protocol):
+    """The contract. z is (b, width, f); keep (b, layers) is 1 for the layers that an example uses, a prefix of them.
+
+    layers: the codebook behind every code, coarse first; empty where there are none
+    """
+
+    width: int
+
+    @property
+    def layers(self) -> Sequence[Codebook]: ...
+
+    def __call__(
+        self, z: Tensor, keep: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
+    ) -> Quantized: ...
+
+    def encode(self, z: Tensor) -> list[Tensor]: ...
+
+    def decode(self, codes: Sequence[Tensor]) -> Tensor: ...
+
+
+def whole(z: Tensor, layers: int) -> Tensor:
+    """The `keep` of examples that use all layers, (b, layers)."""
+    return z.new_ones(len(z), layers)

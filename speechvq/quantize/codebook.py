@@ -1,5 +1,6 @@
-"""A table of entries and the look-up of the nearest: what all vector quantizers share."""
+"""A table of entries and the look-up of the nearest: what all quantizers with codes share."""
 
+import torch
 from einops import rearrange
 from torch import Tensor, autocast, nn
 from torch.nn import functional
@@ -26,12 +27,34 @@ class Codebook(nn.Module):
         super().__init__()
         self.size, self.width = size, width
 
-    def encode(self, z: Tensor) -> Tensor:
-        """The nearest entry for every position: z (b, d, f) to codes (b, f)."""
+    def choose(self, z: Tensor) -> Tensor:
+        """The most probable entry for every position, here the nearest: z (b, d, f) to codes (b, f)."""
         with autocast(z.device.type, enabled=False):
             flat = rearrange(z, "b d f -> (b f) d").to(self.codebook.dtype)
             return rearrange(squared_distances(flat, self.codebook).argmin(-1), "(b f) -> b f", b=len(z))
 
-    def decode(self, codes: Tensor) -> Tensor:
+    def look_up(self, codes: Tensor) -> Tensor:
         """Codes (b, f) to their entries (b, d, f)."""
         return functional.embedding(codes, self.codebook).transpose(1, 2)
+
+    def posterior(self, z: Tensor) -> Tensor:
+        """P(k | z) for z (b, d, f), as (b, f, k): here all on the chosen entry."""
+        return functional.one_hot(self.choose(z), self.size).to(z.dtype)
+
+    @torch.no_grad()
+    def split(self, counts: Tensor, generator: torch.Generator) -> Tensor:
+        """Give entries that were never chosen a second life beside busy ones; which they were, (k,) booleans.
+
+        counts (k,) is how often each entry was chosen. A dead entry moves next to one drawn by its count, so that a crowded
+        cell is split in two, as in the algorithm of Linde, Buzo and Gray (1980); how far it moves is a tenth of the spread of
+        the chosen entries in each dimension.
+        """
+        dead = counts == 0
+        if dead.any() and not dead.all():
+            busy = torch.multinomial(counts.cpu().double(), int(dead.sum()), replacement=True, generator=generator)
+            noise = torch.randn(len(busy), self.codebook.shape[1], generator=generator).to(self.codebook)
+            weights = (counts / counts.sum()).to(self.codebook)[:, None]
+            centre = (weights * self.codebook).sum(0)
+            spread = (weights * (self.codebook - centre).square()).sum(0).sqrt()
+            self.codebook[dead] = self.codebook[busy.to(dead.device)] + 0.1 * spread * noise
+        return dead

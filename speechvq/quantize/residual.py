@@ -1,72 +1,110 @@
 """Residual quantization: each layer quantizes what the layers before it left over, and the sum of all entries stands for z.
 
-`straight` is RQ-VAE (Lee et al. 2022) with vector quantizers, `sampled` is RSQ-VAE (Takida et al. 2024) with stochastic ones;
-with one layer they are VQ-VAE and SQ-VAE. Both take z (b, d, f) and keep (b, layers), 1 for the layers that an example uses.
+`ResidualVQ` is RQ-VAE (Lee et al. 2022) and `ResidualSQ` is RSQ-VAE (Takida et al. 2024); with one layer they are VQ-VAE and
+SQ-VAE. Layers left out by `keep` leave no trace (layer dropout, as in SoundStream).
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from speechvq.quantize.base import Quantized
+from speechvq.nn.modules import Modules
+from speechvq.quantize.base import Quantized, whole
 from speechvq.quantize.codebook import Codebook
+from speechvq.quantize.cosine import CosineQuantizer
 from speechvq.quantize.stochastic import StochasticQuantizer
 from speechvq.quantize.vector import VectorQuantizer
 
-
-def straight(quantizers: Sequence[VectorQuantizer], z: Tensor, keep: Tensor) -> Quantized:
-    """Nearest entries, a commitment term a layer; the gradient of their sum is copied to z once, however many layers."""
-    residual, total = z, torch.zeros_like(z)
-    codes, inputs = [], []
-    commitment, rate = keep.new_zeros(len(z)), keep.new_zeros(len(z))
-    for index, quantizer in enumerate(quantizers):
-        mask = keep[:, index]
-        entry, error, hard = quantizer.nearest(residual)
-        inputs.append(residual.detach())
-        codes.append(hard)
-        total = total + entry * mask[:, None, None]
-        residual = residual - entry * mask[:, None, None]
-        commitment = commitment + error * mask
-        rate = rate + z.shape[-1] * math.log(quantizer.size) * mask
-    through = (z + (total - z).detach()) * keep[:, 0, None, None]
-    return Quantized(through, tuple(codes), {"commitment": commitment, "rate": rate}, {}, tuple(inputs))
+L = TypeVar("L", bound=Codebook)
 
 
-def sampled(
-    quantizers: Sequence[StochasticQuantizer],
-    z: Tensor,
-    keep: Tensor,
-    temperature: float,
-    generator: torch.Generator | None,
-) -> Quantized:
-    """Relaxed samples; one quadratic term for all layers, over the sum of the kept layers' variances.
+class Residual(Modules[L]):
+    """The layers of a residual stack, and hard codes: greedy, one layer after the other.
+
+    depth: how many layers when one codebook is given that all of them share
+    """
+
+    def __init__(self, layers: Sequence[L], depth: int | None = None) -> None:
+        super().__init__(layers)
+        self.width, self._depth = layers[0].width, depth or len(layers)
+        if len(layers) not in (1, self._depth):
+            raise ValueError(f"{self._depth} layers cannot share {len(layers)} codebooks")
+
+    @property
+    def layers(self) -> tuple[L, ...]:
+        """The codebook of every layer, coarse first."""
+        own = tuple(self)
+        return own * self._depth if len(own) < self._depth else own
+
+    def encode(self, z: Tensor) -> list[Tensor]:
+        """Hard codes of z (b, d, f), one (b, f) a layer."""
+        codes, total = [], torch.zeros_like(z)
+        for layer in self.layers:
+            codes.append(layer.choose(z - total))
+            total = total + layer.look_up(codes[-1])
+        return codes
+
+    def decode(self, codes: Sequence[Tensor]) -> Tensor:
+        """The sum of the entries (b, d, f) behind the codes of a prefix of the layers, at least one."""
+        total = self.layers[0].look_up(codes[0])
+        for layer, row in zip(self.layers[1:], codes[1:], strict=False):
+            total = total + layer.look_up(row)
+        return total
+
+
+class ResidualVQ(Residual[VectorQuantizer | CosineQuantizer]):
+    """Nearest entries; the gradient of their sum is copied to z once, however many layers."""
+
+    def forward(
+        self, z: Tensor, keep: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
+    ) -> Quantized:
+        """Quantize z (b, d, f). Terms: commitment, and codebook where entries learn by loss, summed over the kept layers."""
+        del temperature, generator
+        keep = whole(z, len(self.layers)) if keep is None else keep
+        residual, total = z, torch.zeros_like(z)
+        codes, inputs, terms = [], [], dict[str, Tensor]()
+        for index, layer in enumerate(self.layers):
+            inputs.append(residual.detach())
+            entry, more, hard = layer.nearest(residual)
+            codes.append(hard)
+            entry = entry * keep[:, index, None, None]
+            total, residual = total + entry, residual - entry
+            for name, value in more.items():
+                terms[name] = terms.get(name, 0) + value * keep[:, index]
+        if self.training and self.layers[0].copies:
+            total = (z + (total - z).detach()) * keep[:, 0, None, None]
+        rates = keep * keep.new_tensor([z.shape[-1] * math.log(layer.size) for layer in self.layers])
+        return Quantized(total, tuple(codes), rates, terms, {}, tuple(inputs))
+
+
+class ResidualSQ(Residual[StochasticQuantizer]):
+    """Sampled entries; one quadratic term for all layers, over the sum of the kept layers' variances.
 
     Independent Gaussian blurs add. (With one term a layer every partial sum would have to match z, against the point of
     refinement.)
     """
-    total, variance = torch.zeros_like(z), keep.new_zeros(len(z))
-    codes, inputs, rate, stats = [], [], keep.new_zeros(len(z)), {}
-    for index, quantizer in enumerate(quantizers):
-        mask = keep[:, index]
-        inputs.append((z - total).detach())
-        sample, entropies, hard = quantizer.sample(z - total, temperature=temperature, generator=generator)
-        codes.append(hard)
-        total = total + sample * mask[:, None, None]
-        variance = variance + quantizer.variance * mask
-        maximum = z.shape[-1] * math.log(quantizer.size)
-        rate = rate + (maximum - entropies) * mask
-        stats |= {f"{index}/variance": quantizer.variance.item(), f"{index}/entropy": entropies.mean().item() / maximum}
-    error = (z - total).square().sum((1, 2))
-    quadratic = torch.where(variance > 0, error / (2 * variance.clamp_min(1e-12)), 0.0)
-    return Quantized(total, tuple(codes), {"quadratic": quadratic, "rate": rate}, stats, tuple(inputs))
 
-
-def encode(quantizers: Iterable[Codebook], z: Tensor) -> tuple[list[Tensor], Tensor]:
-    """Greedy hard codes of z (b, d, f), one (b, f) a layer, and the sum of their entries."""
-    codes, total = [], torch.zeros_like(z)
-    for quantizer in quantizers:
-        codes.append(quantizer.encode(z - total))
-        total = total + quantizer.decode(codes[-1])
-    return codes, total
+    def forward(
+        self, z: Tensor, keep: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
+    ) -> Quantized:
+        """Quantize z (b, d, f): in training by relaxed samples, at temperature 0 by exact draws, in eval mode by hard codes."""
+        keep = whole(z, len(self.layers)) if keep is None else keep
+        total, variance = torch.zeros_like(z), keep.new_zeros(len(z))
+        codes, inputs, rates, stats = [], [], [], {}
+        for index, layer in enumerate(self.layers):
+            mask = keep[:, index]
+            inputs.append((z - total).detach())
+            sample, entropies, hard = layer.sample(z - total, temperature=temperature, generator=generator)
+            sample = sample if self.training else layer.look_up(hard)
+            codes.append(hard)
+            total = total + sample * mask[:, None, None]
+            variance = variance + layer.variance * mask
+            maximum = z.shape[-1] * math.log(layer.size)
+            rates.append((maximum - entropies) * mask)
+            stats |= {f"{index}/variance": layer.variance.item(), f"{index}/entropy": entropies.mean().item() / maximum}
+        error = (z - total).square().sum((1, 2))
+        quadratic = torch.where(variance > 0, error / (2 * variance.clamp_min(1e-12)), 0.0)
+        return Quantized(total, tuple(codes), torch.stack(rates, 1), {"quadratic": quadratic}, stats, tuple(inputs))

@@ -17,8 +17,8 @@ import math
 import torch
 from einops import rearrange
 from torch import Tensor, nn
+from torch.nn import functional
 
-from speechvq.quantize.base import Quantized
 from speechvq.quantize.codebook import Codebook
 
 LOG_VARIANCE_LIMITS = (math.log(1e-6), math.log(1e4))
@@ -42,9 +42,15 @@ def entropy(log_probabilities: Tensor) -> Tensor:
 
 
 def gumbel_softmax(log_probabilities: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
-    """A relaxed one-hot sample (Jang et al. 2017; Maddison et al. 2017). Noise is drawn in float32 whatever the input."""
+    """A relaxed one-hot sample (Jang et al. 2017; Maddison et al. 2017); at temperature 0 an exact draw, without gradient.
+
+    Noise is drawn in float32 whatever the input.
+    """
     noise = torch.rand(log_probabilities.shape, generator=generator, device=log_probabilities.device)
     noise = noise.clamp_(1e-20, 1 - 1e-7).log_().neg_().log_()  # minus a Gumbel variable
+    if not temperature:
+        drawn = (log_probabilities - noise).argmax(-1)
+        return functional.one_hot(drawn, log_probabilities.shape[-1]).to(log_probabilities.dtype)
     return torch.softmax((log_probabilities - noise) / temperature, -1)
 
 
@@ -68,7 +74,10 @@ class StochasticQuantizer(Codebook):
     def sample(
         self, z: Tensor, *, temperature: float, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Draw for z (b, d, f): the relaxed sample (b, d, f), the entropy summed over positions (b,), the hard codes (b, f)."""
+        """Draw for z (b, d, f): a sample (b, d, f), the entropy summed over positions (b,), the most probable codes (b, f).
+
+        The sample is relaxed, or at temperature 0 an exact draw from the posterior.
+        """
         with torch.autocast(z.device.type, enabled=False):
             flat = rearrange(z, "b d f -> (b f) d").to(self.codebook.dtype)
             log_p = log_posterior(flat, self.codebook, self.log_variance.clamp(*LOG_VARIANCE_LIMITS))
@@ -77,12 +86,8 @@ class StochasticQuantizer(Codebook):
             codes = rearrange(log_p.argmax(-1), "(b f) -> b f", b=len(z))
         return rearrange(soft, "(b f) d -> b d f", b=len(z)), entropies, codes
 
-    def forward(self, z: Tensor, *, temperature: float = 1.0, generator: torch.Generator | None = None) -> Quantized:
-        """Quantize z (b, d, f). Training: a relaxed sample and the two latent terms of eq. 8 of SQ-VAE; eval: hard codes."""
-        if not self.training:
-            codes = self.encode(z)
-            return Quantized(self.decode(codes), (codes,), {}, {})
-        sample, entropies, codes = self.sample(z, temperature=temperature, generator=generator)
-        quadratic = (z - sample).square().sum((1, 2)) / (2 * self.variance)
-        rate = z.shape[-1] * math.log(self.size) - entropies
-        return Quantized(sample, (codes,), {"quadratic": quadratic, "rate": rate}, {"variance": self.variance.item()})
+    def posterior(self, z: Tensor) -> Tensor:
+        """P(k | z) for z (b, d, f), as (b, f, k)."""
+        flat = rearrange(z, "b d f -> (b f) d").to(self.codebook.dtype)
+        log_p = log_posterior(flat, self.codebook, self.log_variance.clamp(*LOG_VARIANCE_LIMITS))
+        return rearrange(log_p.exp(), "(b f) k -> b f k", b=len(z))

@@ -13,7 +13,8 @@ over. What the decoder knows, the state u, grows by the sum of the level's entri
             u ------ up -------+------- u ---> decoder
 
 With stochastic quantizers one level of several layers is RSQ-VAE and several levels of one layer each are SQ-VAE-2, with vector
-quantizers RQ-VAE and VQ-VAE-2. Any prefix of the layers decodes: the layers not there add nothing.
+quantizers RQ-VAE and VQ-VAE-2. Any prefix of the layers decodes: the layers not there add nothing. A level without codes, of a
+baseline, counts as one layer where prefixes are kept in training, and cannot be decoded.
 """
 
 from collections.abc import Sequence
@@ -24,22 +25,22 @@ from torch import Tensor, nn
 
 from speechvq.nn.conv import Upsample
 from speechvq.nn.modules import Modules
-from speechvq.quantize import residual
 from speechvq.quantize.base import Quantized
-from speechvq.quantize.stochastic import StochasticQuantizer
-from speechvq.quantize.vector import VectorQuantizer
+from speechvq.quantize.codebook import Codebook
+from speechvq.quantize.config import AnyQuantizer
 
 
 class Level(nn.Module):
     """An injected layer and the residual layers after it, all at one frame rate, of one kind and in one latent space.
 
-    Features (b, feature, f) and state u (b, state, f) give z (b, d, f); its quantized sum is mapped back and added to u.
+    Features (b, feature, f) and state u (b, state, f) give z (b, d, f); what the quantizer makes of it is mapped back and added
+    to u.
     """
 
-    def __init__(self, feature: int, state: int, quantizers: Sequence[VectorQuantizer] | Sequence[StochasticQuantizer]) -> None:
+    def __init__(self, feature: int, state: int, quantizer: AnyQuantizer) -> None:
         super().__init__()
-        self.quantizers = Modules[VectorQuantizer | StochasticQuantizer](quantizers)
-        width = quantizers[0].width
+        self.quantizers = quantizer
+        width = quantizer.width
         hidden = 2 * feature
         last = nn.Linear(hidden, width)
         nn.init.normal_(last.weight, std=hidden**-0.5)  # z starts as wide as the codebooks: unit variance
@@ -65,25 +66,22 @@ class Level(nn.Module):
         For the examples in bypass (b,), booleans, the decoder sees z itself; quantizers learn from them all the same.
         """
         z = self.latent(feature, u)
-        vector = [one for one in self.quantizers if isinstance(one, VectorQuantizer)]
-        stochastic = [one for one in self.quantizers if isinstance(one, StochasticQuantizer)]
-        found = residual.straight(vector, z, keep) if vector else residual.sampled(stochastic, z, keep, temperature, generator)
+        found: Quantized = self.quantizers(z, keep, temperature=temperature, generator=generator)
         total = found.z
         if bypass is not None:
             total = torch.where(bypass[:, None, None], z * keep[:, 0, None, None], total)
         return replace(found, z=u + self.add(total))
 
     def encode(self, feature: Tensor, u: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Greedy hard codes of every layer, each (b, f), and the state after them."""
-        codes, total = residual.encode(self.quantizers, self.latent(feature, u))
-        return codes, u + self.add(total)
+        """Hard codes of every layer, each (b, f), and the state after them."""
+        codes = self.quantizers.encode(self.latent(feature, u))
+        return codes, self.decode(codes, u)
 
     def decode(self, codes: Sequence[Tensor], u: Tensor) -> Tensor:
         """The state after the given layers, a prefix of this level's; none leaves u as it is but for the map's bias."""
-        total = u.new_zeros(len(u), self.add.in_channels, u.shape[-1])
-        for quantizer, layer in zip(self.quantizers, codes, strict=False):
-            total = total + quantizer.decode(layer)
-        return u + self.add(total)
+        if not codes:
+            return u + self.add(u.new_zeros(len(u), self.add.in_channels, u.shape[-1]))
+        return u + self.add(self.quantizers.decode(codes))
 
 
 class TopDown(nn.Module):
@@ -94,32 +92,41 @@ class TopDown(nn.Module):
         self.levels = Modules[Level](levels)
         self.up = Modules[Upsample](Upsample(state, state, factor) for factor in factors)
         self.state = state
-        self.depths = tuple(len(level.quantizers) for level in levels)
+        self.depths = tuple(max(1, len(level.quantizers.layers)) for level in levels)
+
+    @property
+    def layers(self) -> tuple[Codebook, ...]:
+        """The codebook behind every layer of codes, coarse first."""
+        return tuple(layer for level in self.levels for layer in level.quantizers.layers)
 
     def forward(
         self,
         features: Sequence[Tensor],
-        depth: Tensor,
+        depth: Tensor | None = None,
         *,
         temperature: float = 1.0,
         generator: torch.Generator | None = None,
         bypass: Tensor | None = None,
     ) -> Quantized:
-        """A training pass over features (one a level, coarse first); depth (b,) is how many layers each example uses."""
+        """A pass over features (one a level, coarse first); depth (b,) is how many layers each example uses, all by default."""
         u = features[0].new_zeros(len(features[0]), self.state, features[0].shape[-1])
-        codes, inputs, stats, first = [], [], {}, 0
+        every = torch.ones(len(u), sum(self.depths), device=u.device)
+        if depth is not None:
+            every = (depth[:, None] > torch.arange(every.shape[1], device=depth.device)).float()
+        codes, inputs, rates, stats, first = [], [], [], {}, 0
         terms: dict[str, Tensor] = {}
         for index, (level, feature) in enumerate(zip(self.levels, features, strict=True)):
             u = self.up[index - 1](u) if index else u
-            keep = (depth[:, None] > torch.arange(first, first + self.depths[index], device=depth.device)).float()
+            keep = every[:, first : first + self.depths[index]]
             result = level(feature, u, keep, temperature=temperature, generator=generator, bypass=bypass)
             u = result.z
             codes += result.codes
             inputs += result.inputs
-            terms = {name: terms.get(name, 0) + value for name, value in result.terms.items()}
+            rates.append(result.rates)
+            terms |= {name: terms.get(name, 0) + value for name, value in result.terms.items()}
             stats |= {f"layer{first + int(k.split('/')[0])}/{k.split('/')[1]}": v for k, v in result.stats.items()}
             first += self.depths[index]
-        return Quantized(u, tuple(codes), terms, stats, tuple(inputs))
+        return Quantized(u, tuple(codes), torch.cat(rates, 1), terms, stats, tuple(inputs))
 
     def encode(self, features: Sequence[Tensor]) -> list[Tensor]:
         """Hard codes of every layer, coarse first: features, one a level, (b, d, f_level) to codes (b, f_level)."""

@@ -6,13 +6,15 @@ far behind that each layer had twice the error of k-means on the same latents. E
 moved beside busy ones.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from speechvq.quantize.base import Quantized
 from speechvq.quantize.codebook import Codebook
+from speechvq.quantize.cosine import CosineQuantizer
+from speechvq.quantize.kmeans import kmeans
 from speechvq.quantize.vector import VectorQuantizer
 
 PRIOR = 20.0
@@ -27,7 +29,7 @@ def tally(quantized: Quantized, depth: Tensor, size: int) -> Tensor:
 
     depth (b,) is how many layers each example uses.
     """
-    widest = max(x.shape[1] for x in quantized.inputs)
+    widest = max((x.shape[1] for x in quantized.inputs), default=0)
     table = depth.new_zeros(len(quantized.codes), size, 1 + widest, dtype=torch.float32)
     for layer, (codes, inputs) in enumerate(zip(quantized.codes, quantized.inputs, strict=True)):
         used = depth > layer
@@ -39,35 +41,59 @@ def tally(quantized: Quantized, depth: Tensor, size: int) -> Tensor:
 
 
 class Codebooks:
-    """The running means of a stack's vector quantizers; its other layers are left alone.
+    """The running means of a stack's vector quantizers, and the revival of entries nobody chooses; others are left alone.
 
-    mean: forgotten counts and sums of vectors, (l, k, 1 + d); all zero before the first step
-    recent: how many vectors each entry got since the last revival, (l, k)
+    quantizers: the codebooks, each once, though several layers may share one
+    mean: forgotten counts and sums of vectors, (n, k, 1 + d); all zero before the first step
+    recent: how many vectors each entry got since the last revival, (n, k)
     """
 
-    def __init__(self, quantizers: Sequence[Codebook], *, keep: float) -> None:
-        self.quantizers, self.keep = tuple(quantizers), keep
-        size, width = max(one.size for one in quantizers), max(one.width for one in quantizers)
-        self.mean = torch.zeros(len(quantizers), size, 1 + width)
-        self.recent = torch.zeros(len(quantizers), size)
+    def __init__(self, layers: Sequence[Codebook], *, keep: float) -> None:
+        self.layers, self.keep = tuple(layers), keep
+        self.quantizers = tuple(dict.fromkeys(layers))
+        size, width = (max((getattr(one, name) for one in layers), default=0) for name in ("size", "width"))
+        self.mean = torch.zeros(len(self.quantizers), size, 1 + width)
+        self.recent = torch.zeros(len(self.quantizers), size)
 
-    def _learned(self) -> Iterator[tuple[Tensor, Tensor, VectorQuantizer]]:
+    def _vector(self) -> Iterator[tuple[Tensor, Tensor, VectorQuantizer | CosineQuantizer]]:
         """Of every vector quantizer: its part of `mean` (k, 1 + d), of `recent` (k,), and itself."""
         for mean, recent, one in zip(self.mean, self.recent, self.quantizers, strict=True):
-            if isinstance(one, VectorQuantizer):
+            if isinstance(one, VectorQuantizer | CosineQuantizer):
                 yield mean[: one.size, : 1 + one.width], recent[: one.size], one
+
+    def _learned(self) -> Iterator[tuple[Tensor, VectorQuantizer]]:
+        """Those that learn as running means, each with its part of `mean`."""
+        for mean, _, one in self._vector():
+            if isinstance(one, VectorQuantizer) and one.learned == "means":
+                yield mean, one
+
+    @torch.no_grad()
+    def start(self, inputs: Callable[[], Sequence[Tensor]], *, seed: int) -> None:
+        """Let entries start as k-means centres, one layer after the other, as each quantizes what those before left over.
+
+        inputs: gives what every layer quantizes with the codebooks as they are, (b, d, f) each
+        """
+        begun = set[Codebook]()
+        for index, layer in enumerate(self.layers):
+            if isinstance(layer, VectorQuantizer) and layer not in begun:
+                vectors = inputs()[index].transpose(1, 2).flatten(0, 1)
+                layer.codebook.copy_(kmeans(vectors, layer.size, seed=seed))
+                begun.add(layer)
 
     @torch.no_grad()
     def learn(self, table: Tensor) -> None:
         """Move every entry towards the mean of the vectors it got in this step; table as from `tally`, over all devices."""
-        table = table.to(self.mean)
+        if not self.layers:
+            return
+        rows = [[index for index, layer in enumerate(self.layers) if layer is one] for one in self.quantizers]
+        table = torch.stack([table[row].sum(0) for row in rows]).to(self.mean)
         self.recent += table[..., 0]
         if not self.mean.any():
-            for mean, _, one in self._learned():
+            for mean, one in self._learned():
                 mean[:, 0] = PRIOR
                 mean[:, 1:] = PRIOR * one.codebook.to(mean)
         self.mean.mul_(self.keep).add_(table)
-        for mean, _, one in self._learned():
+        for mean, one in self._learned():
             count, total = mean[:, :1], mean[:, 1:]
             one.codebook.copy_(torch.where(count > FORGOTTEN, total / count.clamp_min(FORGOTTEN), one.codebook.to(mean)))
 
@@ -75,10 +101,10 @@ class Codebooks:
     def revive(self, generator: torch.Generator) -> int:
         """Move entries that got nothing since the last call beside busy ones; how many."""
         revived = 0
-        for mean, recent, one in self._learned():
+        for mean, recent, one in self._vector():
             dead = one.split(recent.to(one.codebook.device), generator).to(mean.device)
             mean[dead, 0] = 1.0
-            mean[dead, 1:] = one.codebook.to(mean)[dead]
+            mean[dead, 1 : 1 + one.codebook.shape[1]] = one.codebook.to(mean)[dead]
             revived += int(dead.sum())
         self.recent.zero_()
         return revived

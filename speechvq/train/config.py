@@ -54,6 +54,7 @@ class OptimConfig:
     variance_rate: learning rate of the log variances, as a multiple of `rate`
     bypass: the share of the steps in which fewer and fewer examples skip the quantizers
     codebook_keep: entries of vector quantizers are running means of what they got, keeping so much of their past at each step
+    codebook_start: entries of vector quantizers are at first "random", or the "kmeans" centres of a few batches
     revive_every: those not chosen for so many steps are moved beside busy ones
     full_depth: probability that an example uses all layers; else every shorter prefix is as likely
     """
@@ -71,6 +72,7 @@ class OptimConfig:
     anneal: float = 0.5
     bypass: float = 0.2
     codebook_keep: float = 0.99
+    codebook_start: str = "random"
     revive_every: int = 100
     full_depth: float = 0.4
 
@@ -82,6 +84,12 @@ class OptimConfig:
             len(self.temperature) == 2 and min(self.temperature) > 0,
             f"optim.temperature must be two positive numbers, not {list(self.temperature)}",
         )
+        require(
+            self.codebook_start in ("random", "kmeans"),
+            f"optim.codebook_start must be random or kmeans, not {self.codebook_start!r}",
+        )
+        require(0 < self.codebook_keep < 1, f"optim.codebook_keep must be between 0 and 1, not {self.codebook_keep}")
+        require(self.revive_every > 0, f"optim.revive_every must be positive, not {self.revive_every}")
         require(0 <= self.full_depth <= 1, f"optim.full_depth must be between 0 and 1, not {self.full_depth}")
 
 

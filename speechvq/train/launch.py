@@ -12,6 +12,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from speechvq.errors import ConfigError
 from speechvq.train.config import Experiment
 from speechvq.train.loop import train
+from speechvq.train.usage import diagnose
+
+EARLY = 0.25
+"""Up to this share of the steps layers may still be waking up: no warnings."""
 
 
 def run(experiment: Experiment, *, accelerator: str = "auto", devices: int = 1, precision: str = "32-true") -> Path | None:
@@ -33,6 +37,7 @@ def run(experiment: Experiment, *, accelerator: str = "auto", devices: int = 1, 
     except (RuntimeError, ValueError) as error:
         raise ConfigError(f"cannot train on {devices} x {accelerator} in {precision}: {error}") from error
     fabric.launch()
+    sizes = [size for _, size in experiment.codec.layers]
     columns = (
         TextColumn("{task.completed}/{task.total}"),
         BarColumn(),
@@ -46,6 +51,9 @@ def run(experiment: Experiment, *, accelerator: str = "auto", devices: int = 1, 
             bar.update(task, completed=step, description=_line(numbers) if "loss" in numbers else None)
             if "loss" not in numbers or not bar.console.is_terminal:
                 bar.console.print(f"step {step}  {_line(numbers)}", highlight=False, soft_wrap=True)
+            if "loss" not in numbers and step >= EARLY * experiment.optim.steps:
+                for sentence in diagnose(numbers, sizes):
+                    bar.console.print(f"warning: {sentence}", highlight=False, soft_wrap=True)
 
         last = train(experiment, fabric, report=report)
     return last if fabric.global_rank == 0 else None
@@ -57,11 +65,19 @@ def _line(numbers: dict[str, float]) -> str:
         parts = [
             f"loss {numbers['loss']:.3f}",
             f"distortion {numbers['distortion/nats_per_second']:.0f}",
-            f"rate {numbers['rate/nats_per_second']:.0f} nats/s",
+            f"rate {numbers['rate/bits_per_second']:.0f} bit/s",
             f"{numbers['seconds_of_audio_per_second']:.1f} s/s",
         ]
         return "  ".join(parts)
     prefixes = [value for name, value in numbers.items() if name.startswith("prefix")]
-    used = [value for name, value in numbers.items() if name.endswith("/used")]
     mel = " ".join(f"{value:.3f}" for value in prefixes)
-    return f"validation: mel {mel}  used {' '.join(f'{100 * value:.0f}%' for value in used)}"
+    parts = [f"validation: mel {mel}"]
+    for name, label, form in (
+        ("used", "used", "{:.0%}"),
+        ("perplexity", "perplexity", "{:.0f}"),
+        ("information", "information", "{:.2f}"),
+        ("variance", "s^2", "{:.3g}"),
+    ):
+        values = [form.format(value) for key, value in numbers.items() if key.endswith(f"/{name}")]
+        parts += [f"{label} {' '.join(values)}"] if values else []
+    return "  ".join(parts)

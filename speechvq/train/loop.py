@@ -25,6 +25,9 @@ from speechvq.train.log import Log
 from speechvq.train.objective import Objective, validate
 from speechvq.train.schedule import bypass, learning_rate, temperature
 
+STARTING_BATCHES = 4
+"""How many batches k-means sees before the first step."""
+
 Report = Callable[[int, dict[str, float]], None]
 """Called with the step and its numbers."""
 
@@ -60,13 +63,15 @@ def train(
     optimizer = torch.optim.AdamW(
         parameter_groups(objective, experiment.optim), lr=experiment.optim.rate, betas=_betas(experiment.optim), fused=True
     )
-    quantizers = [one for level in objective.network.topdown.levels for one in level.quantizers]
-    state = TrainState(objective.network, optimizer, Codebooks(quantizers, keep=experiment.optim.codebook_keep))
-    state.load(folder)
+    codebooks = Codebooks(objective.network.topdown.layers, keep=experiment.optim.codebook_keep)
+    state = TrainState(objective.network, optimizer, codebooks)
+    begun = state.load(folder)
     model, optimizer = fabric.setup(objective, optimizer)
     state.optimizer = optimizer.optimizer
     with Log(folder / f"log-{fabric.global_rank}" if fabric.global_rank else folder, experiment.codec.sample_rate) as log:
         run = Run(experiment, fabric, objective, model, state, sampler, waves, log, report)
+        if experiment.optim.codebook_start == "kmeans" and not begun:
+            run.start_codebooks()
         return run.fit(min(stop_at or experiment.optim.steps, experiment.optim.steps))
 
 
@@ -106,6 +111,21 @@ class Run:
             if now % plan.save_every == 0 or now == stop:
                 self._save()
         return self.folder / f"step-{self.state.step:08d}"
+
+    def start_codebooks(self) -> None:
+        """k-means centres of what every layer gets to quantize in a few batches, the same on every rank."""
+        count, network = self.experiment.optim.batch, self.objective.network
+        batches = [self.sampler.batch(step, 0, count).waves for step in range(STARTING_BATCHES)]
+
+        @torch.no_grad()
+        def inputs() -> list[Tensor]:
+            waves = [torch.from_numpy(batch).to(self.fabric.device).unsqueeze(1) for batch in batches]
+            found = [network.topdown(network.features(wave)).inputs for wave in waves]
+            return [torch.cat(layer) for layer in zip(*found, strict=True)]
+
+        network.eval()
+        self.state.codebooks.start(inputs, seed=self.experiment.run.seed)
+        network.train()
 
     def step(self) -> dict[str, float]:
         """One optimisation step on the batch that belongs to the current step."""

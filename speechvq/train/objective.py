@@ -5,11 +5,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from speechvq.elbo import Bound
 from speechvq.losses import MelLikelihood, PhaseLikelihood, total
 from speechvq.model import Network
 from speechvq.nn.speaker import rounded
 from speechvq.train.codebooks import tally
 from speechvq.train.config import Experiment
+from speechvq.train.usage import Usage
 
 
 class Objective(nn.Module):
@@ -65,40 +67,36 @@ class Objective(nn.Module):
         nats, stats = self.likelihood(waves, estimate[:, 0], groups, self.layers + 1, add)
         phase, coherence = self.phase(waves, estimate[:, 0])
         phase = phase * (depth > self.network.config.content_layers)  # words have no phase
+        bound = Bound(nats, quantized.rates)
         for name, chosen in (("coherence", (depth == self.layers) & ~bypass), ("coherence_bypassed", bypass)):
             stats[name] = coherence[chosen].mean().item()
-        terms = {name: value.mean() for name, value in (quantized.terms | {"distortion": nats, "phase": phase}).items()}
+        terms = quantized.terms | {"distortion": bound.distortion, "rate": bound.rate, "phase": phase}
+        terms = {name: value.mean() for name, value in terms.items()}
         seconds = waves.shape[-1] / self.network.config.sample_rate
         self.table = add(tally(quantized, depth, self.size))
         loss = total(terms, self.weights) / (seconds * self.likelihood.values_per_second)
-        per_second = {f"{name}/nats_per_second": value.item() / seconds for name, value in terms.items()}
-        return loss, {"loss": loss.item()} | per_second | stats | quantized.stats
+        others = {f"{name}/nats_per_second": value.item() / seconds for name, value in terms.items() if name != "rate"}
+        return loss, {"loss": loss.item()} | others | bound.per_second(seconds) | stats | quantized.stats
 
 
 @torch.inference_mode()
 def validate(objective: Objective, waves: list[Tensor]) -> dict[str, float]:
-    """Hard codes over a whole validation set: mel error of every prefix, used entries and perplexity of every layer.
+    """Hard codes over a whole validation set: mel error of every prefix, and what `Usage` counts for every layer.
 
-    waves: (1, 1, t) each. Perplexity is exp of the entropy of the codes' histogram over the whole set.
+    waves: (1, 1, t) each
     """
     network, layers = objective.network, objective.layers
     network.eval()
     errors = torch.zeros(layers)
-    counts = [torch.zeros(size) for _, size in network.config.layers]
+    usage = Usage(network.topdown.layers)
     for wave in waves:
         vector = rounded(network.reference(wave))
-        codes = network.encode(wave)
-        for layer, code in enumerate(codes):
-            counts[layer] += torch.bincount(code.flatten().cpu(), minlength=len(counts[layer]))
-            estimate = network.decode(codes[: layer + 1], vector)[0, :, : wave.shape[-1]]
+        quantized = network.topdown(network.features(wave))
+        usage.add(quantized)
+        for layer in range(layers):
+            estimate = network.decode(quantized.codes[: layer + 1], vector)[0, :, : wave.shape[-1]]
             groups = torch.zeros(1, dtype=torch.long, device=wave.device)
             _, stats = objective.likelihood(wave[0], estimate, groups, 1)
             errors[layer] += sum(stats.values()) / len(stats) / len(waves)
     network.train()
-    result = {}
-    for layer, count in enumerate(counts):
-        share = count / count.sum()
-        result[f"prefix{layer + 1}/mel"] = errors[layer].item()
-        result[f"layer{layer}/used"] = (count > 0).float().mean().item()
-        result[f"layer{layer}/perplexity"] = torch.special.entr(share).sum().exp().item()
-    return result
+    return {f"prefix{layer + 1}/mel": errors[layer].item() for layer in range(layers)} | usage.numbers()

@@ -1,0 +1,49 @@
+"""The bound on the likelihood of the data, kept as its two parts.
+
+    -log p(x)  <=  E_q[-log p(x | Z)]  +  sum_l KL(q(Z_l | x, Z_<l) || uniform)
+                     distortion               rates
+
+On codes drawn exactly from q this is J_0 of HQ-VAE (Takida et al. 2024); on hard codes, which are q with all its weight on one
+entry, every code costs log K and the bound holds too. On relaxed draws it is no bound, only what training goes down.
+"""
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Upper bound on -log p(x) of every example, in nats.
+
+    distortion: -log p(x | Z) (b,)
+    rates: of every layer (b, l), coarse first
+    """
+
+    distortion: Tensor
+    rates: Tensor
+
+    @property
+    def rate(self) -> Tensor:
+        """All layers' rates (b,)."""
+        return self.rates.sum(1)
+
+    @property
+    def nats(self) -> Tensor:
+        """The bound (b,)."""
+        return self.distortion + self.rate
+
+    def bits_per_dimension(self, dimensions: int) -> Tensor:
+        """The bound (b,) for each of the numbers that an example consists of.
+
+        For real numbers this is a density and may be negative: below by log2 of the step at which they would be rounded.
+        """
+        return self.nats / (dimensions * math.log(2))
+
+    def per_second(self, seconds: float) -> dict[str, float]:
+        """For the log: distortion in nats, the rates of all and of every layer in bits, means over the batch."""
+        bits = (self.rates.detach().mean(0) / (seconds * math.log(2))).tolist()
+        layers = {f"layer{index}/bits_per_second": value for index, value in enumerate(bits)}
+        distortion = self.distortion.detach().mean().item() / seconds
+        return {"distortion/nats_per_second": distortion, "rate/bits_per_second": sum(bits)} | layers

@@ -1,0 +1,100 @@
+"""Which quantizer a level has: one line of a configuration."""
+
+from dataclasses import dataclass
+
+from speechvq.config import require
+from speechvq.quantize.cosine import CosineQuantizer
+from speechvq.quantize.gaussian import GaussianLatent
+from speechvq.quantize.gumbel import GumbelQuantizer
+from speechvq.quantize.identity import Identity
+from speechvq.quantize.joint import JointQuantizer
+from speechvq.quantize.residual import ResidualSQ, ResidualVQ
+from speechvq.quantize.stochastic import StochasticQuantizer
+from speechvq.quantize.vector import VectorQuantizer
+from speechvq.quantize.vimco import SampledCategorical
+
+AnyQuantizer = ResidualVQ | ResidualSQ | GumbelQuantizer | JointQuantizer | GaussianLatent | Identity
+
+RESIDUAL = ("vq", "cosine", "sq")
+"""Kinds of which a level may have several layers."""
+
+KINDS = (*RESIDUAL, "gumbel", "vimco", "joint", "gaussian", "none")
+
+CODEC = (*RESIDUAL, "gumbel")
+"""Kinds that a codec can have: codes are all there is, and one pass is enough to learn."""
+
+
+@dataclass(frozen=True)
+class LevelConfig:
+    """The layers at one frame rate: one injected, the others residual.
+
+    stage: the encoder stage whose features enter here, counted from 0
+    layers: how many
+    size: codebook entries of each
+    width: dimensions of the latent space
+    quantizer: "vq" vector quantizers, "cosine" those that go by direction in few dimensions, "sq" stochastic ones, "gumbel" a
+      Gumbel-softmax categorical, "vimco" one of hard draws, "joint" Gaussian and categorical, "gaussian" a VAE, "none"
+    learned: entries of "vq" learn as running "means" or by "loss"
+    shared: all layers of the level have the same codebook ("vq", "cosine", "sq")
+    variance: initial s^2 of "sq"
+    lookup: dimensions in which "cosine" compares
+    continuous: how many of the dimensions are Gaussian in "joint"
+    """
+
+    stage: int
+    layers: int
+    size: int = 1024
+    width: int = 16
+    quantizer: str = "vq"
+    learned: str = "means"
+    shared: bool = False
+    variance: float = 4.0
+    lookup: int = 8
+    continuous: int = 4
+
+    def __post_init__(self) -> None:
+        require(self.layers > 0, f"levels.layers must be at least 1, not {self.layers}")
+        require(2 <= self.size <= 65536, f"levels.size, the entries of a codebook, must be 2 to 65536, not {self.size}")
+        require(self.width > 0, f"levels.width must be positive, not {self.width}")
+        require(self.quantizer in KINDS, f"levels.quantizer must be one of {', '.join(KINDS)}, not {self.quantizer!r}")
+        require(
+            self.layers == 1 or self.quantizer in RESIDUAL,
+            f"levels.layers of a {self.quantizer!r} level must be 1, not {self.layers}; {', '.join(RESIDUAL)} can have more",
+        )
+        require(self.learned in ("means", "loss"), f"levels.learned must be means or loss, not {self.learned!r}")
+        require(self.variance > 0, f"levels.variance must be positive, not {self.variance}")
+        require(
+            self.quantizer != "cosine" or 0 < self.lookup <= self.width,
+            f"levels.lookup must be 1 to the width {self.width}, not {self.lookup}",
+        )
+        require(
+            self.quantizer != "joint" or 0 < self.continuous < self.width,
+            f"levels.continuous must be 1 to {self.width - 1}, less than the width, not {self.continuous}",
+        )
+
+
+def build(level: LevelConfig) -> AnyQuantizer:
+    """The untrained quantizer of a level."""
+    size, width = level.size, level.width
+    own = range(1 if level.shared else level.layers)
+    found: AnyQuantizer
+    match level.quantizer:
+        case "vq":
+            learned = "loss" if level.learned == "loss" else "means"
+            found = ResidualVQ([VectorQuantizer(size, width, learned=learned) for _ in own], level.layers)
+        case "cosine":
+            found = ResidualVQ([CosineQuantizer(size, width, lookup=level.lookup) for _ in own], level.layers)
+        case "sq":
+            variance = level.variance
+            found = ResidualSQ([StochasticQuantizer(size, width, initial_variance=variance) for _ in own], level.layers)
+        case "gumbel":
+            found = GumbelQuantizer(size, width)
+        case "vimco":
+            found = SampledCategorical(size, width)
+        case "joint":
+            found = JointQuantizer(size, width, continuous=level.continuous)
+        case "gaussian":
+            found = GaussianLatent(width)
+        case _:
+            found = Identity(width)
+    return found

@@ -1,0 +1,47 @@
+"""Vector quantization in few dimensions by direction alone.
+
+Yu et al. 2022 (ViT-VQGAN), as in Kumar et al. 2023 (DAC): a linear map takes z to a handful of dimensions, the entry of the
+nearest direction is chosen there, and another map takes it back. Few dimensions and no lengths keep most entries alive without
+running means.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from speechvq.quantize.codebook import Codebook
+
+
+class CosineQuantizer(Codebook):
+    """One layer of `size` entries in `lookup` dimensions for z in `width`; terms as of a `VectorQuantizer` learned by loss."""
+
+    copies = False
+    """Gradients reach z through the two maps, copied only over the choice between them."""
+
+    learned = "loss"
+
+    def __init__(self, size: int, width: int, *, lookup: int = 8) -> None:
+        super().__init__(size, width)
+        self.codebook = nn.Parameter(torch.randn(size, lookup))
+        self.down, self.up = nn.Conv1d(width, lookup, 1), nn.Conv1d(lookup, width, 1)
+
+    def choose(self, z: Tensor) -> Tensor:
+        """The entry of the largest cosine with the mapped z: z (b, d, f) to codes (b, f)."""
+        return self._choose(self.down(z))
+
+    def _choose(self, e: Tensor) -> Tensor:
+        directions = functional.normalize(self.codebook, dim=1)
+        return torch.einsum("bdf,kd->bfk", functional.normalize(e, dim=1), directions).argmax(-1)
+
+    def look_up(self, codes: Tensor) -> Tensor:
+        """Codes (b, f) to their entries mapped back (b, d, f)."""
+        return self.up(super().look_up(codes))
+
+    def nearest(self, z: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """For z (b, d, f): the entry mapped back (b, d, f), the terms (b,) summed over positions, codes (b, f)."""
+        e = self.down(z)
+        codes = self._choose(e)
+        entry = super().look_up(codes)
+        commitment = (e - entry.detach()).square().sum((1, 2))
+        terms = {"commitment": commitment, "codebook": (e.detach() - entry).square().sum((1, 2))}
+        return self.up(e + (entry - e).detach()), terms, codes

@@ -1,0 +1,93 @@
+"""Whether every layer earns its bits: counted over a whole validation set, and said in words.
+
+Perplexity in a batch depends on the batch, and soft perplexity looks best where a layer is dead: a posterior that is uniform at
+every position has perplexity K and tells nothing. So here are hard codes over the whole set, and the mutual information
+
+    I(x; Z) = H(mean P) - mean H(P)
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from speechvq.quantize.base import Quantized
+from speechvq.quantize.codebook import Codebook
+from speechvq.quantize.stochastic import StochasticQuantizer
+
+DEAD = 0.05
+"""Mutual information, as a share of log K, below which a layer is dead."""
+
+COLLAPSED = 0.1
+"""Perplexity, as a share of K, below which a layer has collapsed."""
+
+
+class Usage:
+    """Counts of every layer over a set.
+
+    layers: the codebook behind every code
+    """
+
+    def __init__(self, layers: Sequence[Codebook]) -> None:
+        self.layers = tuple(layers)
+        self.counts = [torch.zeros(layer.size, dtype=torch.float64) for layer in layers]
+        self.means = [torch.zeros(layer.size, dtype=torch.float64) for layer in layers]
+        self.entropies = [0.0] * len(self.layers)
+
+    @torch.no_grad()
+    def add(self, quantized: Quantized) -> None:
+        """Count what was quantized, in eval mode."""
+        for index, (layer, codes, z) in enumerate(zip(self.layers, quantized.codes, quantized.inputs, strict=True)):
+            posterior = layer.posterior(z).double()
+            self.counts[index] += torch.bincount(codes.flatten().cpu(), minlength=layer.size)
+            self.means[index] += posterior.sum((0, 1)).cpu()
+            self.entropies[index] += torch.special.entr(posterior).sum().item()
+
+    def numbers(self) -> dict[str, float]:
+        """Of every layer: used (share of entries), perplexity (hard codes), information (nats), variance (where it has one)."""
+        result = dict[str, float]()
+        for index, layer in enumerate(self.layers):
+            seen = self.counts[index].sum()
+            information = entropy(self.means[index]) - self.entropies[index] / seen
+            result[f"layer{index}/used"] = (self.counts[index] > 0).double().mean().item()
+            result[f"layer{index}/perplexity"] = entropy(self.counts[index]).exp().item()
+            result[f"layer{index}/information"] = max(0.0, information.item())
+            if isinstance(layer, StochasticQuantizer):
+                result[f"layer{index}/variance"] = layer.variance.item()
+        return result
+
+
+def entropy(counts: Tensor) -> Tensor:
+    """Entropy in nats of counts or weights (k,)."""
+    return torch.special.entr(counts / counts.sum()).sum()
+
+
+def diagnose(numbers: Mapping[str, float], sizes: Sequence[int]) -> list[str]:
+    """A sentence for every layer that does not earn its bits, with what to try; from the numbers of a validation.
+
+    sizes: codebook entries of every layer
+    """
+    found = []
+    for index, size in enumerate(sizes):
+        whole = torch.tensor(float(size)).log().item()
+        information, perplexity = numbers[f"layer{index}/information"], numbers[f"layer{index}/perplexity"]
+        variance = numbers.get(f"layer{index}/variance")
+        if information < DEAD * whole and variance is not None and perplexity > COLLAPSED * size:
+            found.append(
+                f"layer {index} is dead: its choice is nearly uniform everywhere (s^2 {variance:.3g}, mutual information"
+                f" {information:.2f} of {whole:.2f} nats), so the decoder has learned to do without; start with a smaller"
+                " levels.variance, let more examples use it (optim.full_depth), count more data (wider or more mel windows),"
+                " or take fewer layers"
+            )
+        elif perplexity < COLLAPSED * size:
+            found.append(
+                f"layer {index} has collapsed: perplexity {perplexity:.1f} of {size},"
+                f" {numbers[f'layer{index}/used']:.0%} of its entries in use;"
+                ' try optim.codebook_start = "kmeans", a smaller optim.revive_every, a smaller levels.size, or'
+                ' levels.quantizer = "sq"'
+            )
+        elif numbers.get(f"prefix{index + 1}/mel", 0.0) > numbers.get(f"prefix{index}/mel", float("inf")):
+            found.append(
+                f"layer {index} adds nothing: the error with it is larger than without; train on, or take fewer layers"
+            )
+    return found
