@@ -5,10 +5,12 @@ unknown scale. Its best scale is the mean absolute error, so the negative log-li
 
     D (log(2 mae) + 1)   nats
 
-the Laplace twin of the log-of-the-mean-square of SQ-VAE and of AR-ELBO (Takida et al. 2021, 2022). As the error falls the
-likelihood sharpens, and with it the learned variances of the quantizers. Low frequencies have a likelihood of their phase too.
+the Laplace twin of the log-of-the-mean-square of SQ-VAE and of AR-ELBO (Takida et al. 2021, 2022), which is here too for models
+of spectrograms. As the error falls the likelihood sharpens, and with it the learned variances of the quantizers. Low
+frequencies have a likelihood of their phase too.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -139,6 +141,36 @@ class PhaseLikelihood(nn.Module):
             length = (found.real.square() + found.imag.square() + (0.1 * magnitude).square()).sqrt()
             cosine = (wanted.real * found.real + wanted.imag * found.imag) / length
             return (weights * (1 - cosine)).sum((1, 2)), (weights * cosine).detach().mean((1, 2))
+
+
+class GaussianLikelihood(nn.Module):
+    """Negative log-likelihood under independent Gaussian errors of one learned variance, as in the papers.
+
+    In training the variance is the best one for the batch, its mean squared error (AR-ELBO: Takida et al. 2021): the gradient
+    is that of D/2 log(mse). In eval mode it is the running mean of what it was.
+
+    variance: sigma^2, a scalar; 0 before the first batch
+    """
+
+    variance: Tensor
+
+    def __init__(self, *, keep: float = 0.99) -> None:
+        super().__init__()
+        self.keep = keep
+        self.register_buffer("variance", torch.zeros(()))
+
+    def forward(self, target: Tensor, estimate: Tensor, add: Callable[[Tensor], Tensor] = lambda sums: sums) -> Tensor:
+        """Nats for each example (b,), for anything (b, ...). add sums a tensor over all devices: the variance is theirs."""
+        with torch.autocast(target.device.type, enabled=False):
+            errors = (target - estimate).square().flatten(1)
+            values = errors.shape[1]
+            errors = errors.sum(1)
+            variance = self.variance
+            if self.training:
+                sums = add(torch.stack([errors.detach().sum(), errors.new_tensor(float(len(errors) * values))]))
+                variance = (sums[0] / sums[1]).clamp_min(1e-8)
+                self.variance.copy_(self.keep * self.variance + (1 - self.keep) * variance if self.variance else variance)
+            return 0.5 * (values * (2 * math.pi * variance).log() + errors / variance)
 
 
 def total(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:

@@ -26,7 +26,7 @@ from speechvq.train.objective import Objective
 from speechvq.train.schedule import bypass, learning_rate, temperature
 from tests.networks import tiny_config
 
-RECIPES = sorted((Path(__file__).parent.parent / "recipes").rglob("*.toml"))
+RECIPES = sorted((Path(__file__).parent.parent / "recipes").rglob("config.toml"))
 
 
 @pytest.fixture(scope="session")

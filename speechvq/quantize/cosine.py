@@ -44,4 +44,5 @@ class CosineQuantizer(Codebook):
         entry = super().look_up(codes)
         commitment = (e - entry.detach()).square().sum((1, 2))
         terms = {"commitment": commitment, "codebook": (e.detach() - entry).square().sum((1, 2))}
-        return self.up(e + (entry - e).detach()), terms, codes
+        through = e + (entry - e).detach() if self.training else entry
+        return self.up(through), terms, codes

@@ -60,19 +60,19 @@ def train(
         seed=experiment.run.seed,
     )
     waves = validation_waves(validation, experiment.data, experiment.codec.sample_rate)
-    optimizer = torch.optim.AdamW(
-        parameter_groups(objective, experiment.optim), lr=experiment.optim.rate, betas=_betas(experiment.optim), fused=True
-    )
-    codebooks = Codebooks(objective.network.topdown.layers, keep=experiment.optim.codebook_keep)
+    plan = experiment.optim
+    groups = parameter_groups(objective, weight_decay=plan.weight_decay, variance_rate=plan.variance_rate)
+    optimizer = torch.optim.AdamW(groups, lr=plan.rate, betas=_betas(plan), fused=True)
+    codebooks = Codebooks(objective.network.topdown.layers, keep=plan.codebook_keep)
     state = TrainState(objective.network, optimizer, codebooks)
     begun = state.load(folder)
     model, optimizer = fabric.setup(objective, optimizer)
     state.optimizer = optimizer.optimizer
     with Log(folder / f"log-{fabric.global_rank}" if fabric.global_rank else folder, experiment.codec.sample_rate) as log:
         run = Run(experiment, fabric, objective, model, state, sampler, waves, log, report)
-        if experiment.optim.codebook_start == "kmeans" and not begun:
+        if plan.codebook_start == "kmeans" and not begun:
             run.start_codebooks()
-        return run.fit(min(stop_at or experiment.optim.steps, experiment.optim.steps))
+        return run.fit(min(stop_at or plan.steps, plan.steps))
 
 
 @dataclass
@@ -216,7 +216,7 @@ def validation_waves(corpus: Corpus, data: DataConfig, sample_rate: int) -> list
     return [torch.from_numpy(corpus.wave(i, 0, n))[None, None] for i, n in zip(chosen, lengths, strict=False)]
 
 
-def parameter_groups(model: nn.Module, plan: OptimConfig) -> list[dict[str, Any]]:
+def parameter_groups(model: nn.Module, *, weight_decay: float, variance_rate: float) -> list[dict[str, Any]]:
     """Weight decay for matrices only: not for biases, norms, codebooks or log variances (decay would pull s^2 to 1).
 
     The log variances, one number a layer, have a rate of their own: their way is long (s^2 falls a hundredfold).
@@ -226,9 +226,9 @@ def parameter_groups(model: nn.Module, plan: OptimConfig) -> list[dict[str, Any]
         plain = parameter.ndim < 2 or name.endswith("codebook")
         (variances if name.endswith("log_variance") else free if plain else decayed).append(parameter)
     groups = [
-        {"params": decayed, "weight_decay": plan.weight_decay, "scale": 1.0},
+        {"params": decayed, "weight_decay": weight_decay, "scale": 1.0},
         {"params": free, "weight_decay": 0.0, "scale": 1.0},
-        {"params": variances, "weight_decay": 0.0, "scale": plan.variance_rate},
+        {"params": variances, "weight_decay": 0.0, "scale": variance_rate},
     ]
     return [group for group in groups if group["params"]]
 

@@ -1,0 +1,84 @@
+"""An autoencoder of log-mel spectrograms around the package's top-down path: small enough to try thirty quantizers."""
+
+import math
+from itertools import pairwise
+
+import torch
+from config import Variant
+from torch import Tensor, nn
+from torch.nn import functional
+
+from speechvq.config import require
+from speechvq.nn.conv import Conv, Upsample
+from speechvq.nn.encoder import StageConfig
+from speechvq.nn.modules import Modules
+from speechvq.nn.streaming import Chain, Step
+from speechvq.quantize.base import Quantized
+from speechvq.quantize.config import build
+from speechvq.quantize.topdown import Level, TopDown
+
+FRAMES_PER_SECOND = 100
+
+
+class MelAutoencoder(nn.Module):
+    """Spectrograms (b, bands, f), with f a multiple of `frames`, to codes and back."""
+
+    def __init__(self, config: Variant) -> None:
+        super().__init__()
+        taps = [level.stage for level in config.levels]
+        stages = config.encoder[: max(taps) + 1]
+        widths = [config.bands, *(stage.width for stage in stages)]
+        self.encoder = Modules[Chain](_down(before, stage) for stage, (before, _) in zip(stages, pairwise(widths), strict=True))
+        strides = [math.prod(stage.stride for stage in stages[: tap + 1]) for tap in taps]
+        self.taps, self.frames = tuple(taps), strides[0]
+        self.rates = tuple(FRAMES_PER_SECOND / stride for stride in strides)
+        levels = [Level(stages[tap].width, config.state, build(level)) for tap, level in zip(taps, config.levels, strict=True)]
+        self.topdown = TopDown(levels, [coarse // fine for coarse, fine in pairwise(strides)], config.state)
+        self.decoder = _up(config, strides[-1])
+
+    @property
+    def layer_rates(self) -> list[tuple[float, int]]:
+        """(codes a second, entries) of every layer of codes."""
+        pairs = zip(self.rates, self.topdown.levels, strict=True)
+        return [(rate, layer.size) for rate, level in pairs for layer in level.quantizers.layers]
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """What the top-down path sees, coarse first."""
+        found = []
+        for stage in self.encoder:
+            x = stage(functional.pad(x, (0, _whole(stage))))
+            found.append(x)
+        return [found[tap] for tap in self.taps]
+
+    def render(self, state: Tensor) -> Tensor:
+        """The spectrogram (b, bands, f) of what the top-down path decoded."""
+        return self.decoder(functional.pad(state, (0, _whole(self.decoder))))[..., : self._length(state)]
+
+    def _length(self, state: Tensor) -> int:
+        return round(state.shape[-1] * FRAMES_PER_SECOND / self.rates[-1])
+
+    def forward(
+        self, x: Tensor, depth: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Quantized]:
+        """The reconstruction of x (b, bands, f) and the quantizers' result; hard codes in eval mode."""
+        quantized = self.topdown(self.features(x), depth, temperature=temperature, generator=generator)
+        return self.render(quantized.z), quantized
+
+
+def _down(before: int, stage: StageConfig) -> Chain:
+    return Chain([Conv(before, stage.width, 2 * stage.stride + 1, stride=stage.stride, lookahead=1), *stage.blocks()])
+
+
+def _up(config: Variant, stride: int) -> Chain:
+    up = math.prod(stage.stride for stage in config.decoder)
+    require(up == stride, f"decoder strides must multiply to {stride}, from the finest level to the frames, not to {up}")
+    layers: list[Step] = []
+    before = config.state
+    for stage in config.decoder:
+        layers += [Upsample(before, stage.width, stage.stride), *stage.blocks()]
+        before = stage.width
+    return Chain([*layers, Conv(before, config.bands, 1)])
+
+
+def _whole(chain: Chain) -> int:
+    return -(-chain.lookahead.numerator // chain.lookahead.denominator)

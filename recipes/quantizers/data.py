@@ -1,0 +1,56 @@
+"""Normalised log-mel spectrograms of a manifest, cut by the package's own sampler."""
+
+import numpy as np
+import torch
+from config import Speech
+from torch import Tensor
+
+from speechvq.audio import read_mono
+from speechvq.data.corpus import Corpus, Sampler, pack
+from speechvq.data.manifest import read_manifest
+from speechvq.losses import MelConfig, MelLikelihood
+from speechvq.train.config import DataConfig
+from speechvq.train.loop import held_out, validation_waves
+
+SAMPLE_RATE = 16_000
+WINDOW = 640
+"""The hop is a quarter: 100 frames a second."""
+
+DECIBELS = 20 / np.log(10)
+"""In a neper, the unit of log-mel amplitudes here."""
+
+
+class Spectrograms:
+    """Training batches and whole validation files (48 files of the speakers kept out, up to 4 s each).
+
+    scale: decibels in one unit of the normalised spectrograms
+    """
+
+    def __init__(self, speech: Speech, *, bands: int, seconds: float, seed: int) -> None:
+        plan = DataConfig(str(speech.manifest), validation_speakers=speech.held_out)
+        rows = read_manifest(speech.manifest)
+        corpus = pack(rows, speech.cache, SAMPLE_RATE, read_mono)
+        held = held_out(rows, plan.validation_speakers)
+        mask = np.array([row.speaker in held for row in rows])
+        self.mel = MelLikelihood(MelConfig((WINDOW,), (bands,)), SAMPLE_RATE)
+        self.sampler = _sampler(corpus.restricted(~mask), seconds, seed)
+        waves = validation_waves(corpus.restricted(mask), plan, SAMPLE_RATE)
+        some = self._log_mel(torch.from_numpy(_sampler(corpus.restricted(~mask), seconds, 0).batch(0, 0, 256).waves))
+        self.mean, self.spread = some.mean(), some.std()
+        self.scale = float(self.spread) * DECIBELS
+        self.validation = [self._normalised(wave[0]) for wave in waves]
+
+    def batch(self, step: int, count: int) -> Tensor:
+        """Training examples (b, bands, f)."""
+        return self._normalised(torch.from_numpy(self.sampler.batch(step, 0, count).waves))
+
+    @torch.no_grad()
+    def _log_mel(self, waves: Tensor) -> Tensor:
+        return self.mel.log_mel(waves, WINDOW).transpose(1, 2)[..., : waves.shape[-1] // (WINDOW // 4)]
+
+    def _normalised(self, waves: Tensor) -> Tensor:
+        return (self._log_mel(waves) - self.mean) / self.spread
+
+
+def _sampler(corpus: Corpus, seconds: float, seed: int) -> Sampler:
+    return Sampler(corpus, crop=round(seconds * SAMPLE_RATE), references=1, gain_db=(-6.0, 6.0), seed=seed)

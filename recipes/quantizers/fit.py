@@ -1,0 +1,77 @@
+"""One run: train a variant from a seed, then measure it."""
+
+import time
+from typing import Any
+
+import torch
+from autoencoder import MelAutoencoder
+from config import Speech, Variant
+from data import Spectrograms
+from measure import measure
+from objective import objective
+from torch import nn
+
+from speechvq.losses import GaussianLikelihood
+from speechvq.train.codebooks import Codebooks, tally
+from speechvq.train.loop import parameter_groups
+
+VARIANCE_RATE = 5.0
+"""Learning rate of the quantizers' log variances, as a multiple of the others'."""
+
+
+def fit(config: Variant, speech: Speech, seed: int) -> dict[str, Any]:
+    """Train on a CPU thread; what `measure` found, and the seconds it took."""
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    begun = time.perf_counter()
+    data = Spectrograms(speech, bands=config.bands, seconds=config.seconds, seed=seed)
+    model, likelihood = MelAutoencoder(config), GaussianLikelihood()
+    groups = parameter_groups(model, weight_decay=0.01, variance_rate=VARIANCE_RATE)
+    optimizer = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98), fused=True)
+    codebooks = Codebooks(model.topdown.layers, keep=0.99)
+    if config.start == "kmeans":
+        _start(model, codebooks, data, config, seed)
+    curve = []
+    for step in range(config.steps):
+        progress = step / config.steps
+        rise, fall = (step + 1) / config.warmup, (1 - progress) / config.decay
+        for group in optimizer.param_groups:
+            group["lr"] = config.rate * min(1.0, rise, fall) * group["scale"]
+        x = data.batch(step, config.batch)
+        loss, quantized = objective(config, model, likelihood, x, progress, torch.Generator().manual_seed(seed * 10**6 + step))
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+        optimizer.step()
+        optimizer.zero_grad()
+        _learn(model, codebooks, config, quantized, seed, step)
+        if step % 200 == 0:
+            curve.append({"step": step, "loss": loss.item(), "variance": likelihood.variance.item()} | quantized.stats)
+    result = measure(config, model, likelihood, data)
+    return result | {
+        "curve": curve,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "took": time.perf_counter() - begun,
+    }
+
+
+@torch.no_grad()
+def _start(model: MelAutoencoder, codebooks: Codebooks, data: Spectrograms, config: Variant, seed: int) -> None:
+    batches = [data.batch(config.steps + index, config.batch) for index in range(4)]
+
+    def inputs() -> list[torch.Tensor]:
+        found = [model.topdown(model.features(x)).inputs for x in batches]
+        return [torch.cat(layer) for layer in zip(*found, strict=True)]
+
+    model.eval()
+    codebooks.start(inputs, seed=seed)
+    model.train()
+
+
+def _learn(model: MelAutoencoder, codebooks: Codebooks, config: Variant, quantized: Any, seed: int, step: int) -> None:  # noqa: ANN401
+    layers = model.topdown.layers
+    if not layers:
+        return
+    depth = torch.full((len(quantized.codes[0]),), len(layers))
+    codebooks.learn(tally(quantized, depth, max(layer.size for layer in layers)))
+    if config.revive_every and (step + 1) % config.revive_every == 0:
+        codebooks.revive(torch.Generator().manual_seed(seed * 10**6 + step))

@@ -1,0 +1,65 @@
+"""What a variant goes down: the bound, or what its paper puts in its place."""
+
+import math
+
+import torch
+from autoencoder import MelAutoencoder
+from config import Variant
+from torch import Tensor
+
+from speechvq.elbo import Bound
+from speechvq.losses import GaussianLikelihood
+from speechvq.quantize.base import Quantized
+from speechvq.quantize.joint import capacity_cost
+from speechvq.quantize.vimco import vimco
+
+
+def objective(
+    config: Variant,
+    model: MelAutoencoder,
+    likelihood: GaussianLikelihood,
+    x: Tensor,
+    progress: float,
+    generator: torch.Generator,
+) -> tuple[Tensor, Quantized]:
+    """The loss of a batch (b, bands, f), for each of its numbers, and what was quantized. progress: share of the steps done."""
+    if config.levels[0].quantizer == "vimco":
+        return _several_draws(config, model, likelihood, x, generator)
+    estimate, quantized = model(x, temperature=temperature(config, progress), generator=generator)
+    bound = Bound(likelihood(x, estimate), quantized.rates)
+    loss = bound.distortion + _rate(config, bound, x.shape[-1] / 100, progress)
+    for name, weight in (("quadratic", 1.0), ("commitment", config.commitment), ("codebook", config.codebook)):
+        if name in quantized.terms:
+            loss = loss + weight * quantized.terms[name]
+    return loss.mean() / x[0].numel(), quantized
+
+
+def _rate(config: Variant, bound: Bound, seconds: float, progress: float) -> Tensor:
+    """All rates, or for JointVAE how far each is from its target."""
+    if not config.capacity:
+        return config.rate_weight * bound.rate
+    grown = min(1.0, 2 * progress) * seconds * math.log(2)
+    means = bound.rates.mean(0)
+    return torch.stack(
+        [capacity_cost(rate, grown * bits, config.capacity_strength) for rate, bits in zip(means, config.capacity, strict=True)]
+    ).sum()
+
+
+def _several_draws(
+    config: Variant, model: MelAutoencoder, likelihood: GaussianLikelihood, x: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Quantized]:
+    """VIMCO: `draws` of every example, all decoded."""
+    features = [feature.repeat(config.draws, 1, 1) for feature in model.features(x)]
+    quantized = model.topdown(features, generator=generator)
+    distortion = likelihood(x.repeat(config.draws, 1, 1), model.render(quantized.z)).unflatten(0, (config.draws, len(x)))
+    log_q = quantized.terms["log_posterior"].unflatten(0, (config.draws, len(x)))
+    log_prior = -sum(
+        code.shape[-1] * math.log(layer.size) for code, layer in zip(quantized.codes, model.topdown.layers, strict=True)
+    )
+    return vimco(log_prior - distortion - log_q, log_q).mean() / x[0].numel(), quantized
+
+
+def temperature(config: Variant, progress: float) -> float:
+    """Of relaxed draws: exponential from the first to the last over the first half."""
+    first, last = config.temperature
+    return first * (last / first) ** min(1.0, 2 * progress)

@@ -1,0 +1,92 @@
+"""Train every quantizer of the family in the same network on the same data, and print one table.
+
+    python recipes/quantizers/study.py data/train.jsonl [--only rq4 --only rsq4] [--plot curves.png]
+
+Every run is one CPU thread and leaves a JSON file; what is there is not done again, so an interrupted study goes on with the
+same command. Variants are files in `variants/`. The headline pairs have `--seeds` seeds, all others one.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from config import Speech, names, variant
+from rich.console import Console
+from rich.progress import track
+from tables import picture, rows, table
+
+from speechvq.errors import SpeechVQError
+
+PAIRS = ("vqvae2", "sqvae2", "rq4", "rsq4", "rq8", "rsq8")
+"""The claims of HQ-VAE: each stochastic variant against the deterministic one before it."""
+
+
+def main(
+    manifest: Annotated[Path, typer.Argument(help="Speech to train on; some of its speakers are kept for validation.")],
+    only: Annotated[list[str] | None, typer.Option(help="Only this variant; may be given several times.")] = None,
+    seeds: Annotated[int, typer.Option(help="Seeds of the headline pairs.", min=1)] = 3,
+    jobs: Annotated[int, typer.Option(help="Runs at a time, one thread each.", min=1)] = 2,
+    steps: Annotated[
+        int | None, typer.Option(help="So many steps instead of those in base.toml, to try it out.", min=1)
+    ] = None,
+    held_out: Annotated[int, typer.Option(help="Speakers kept for validation.", min=1)] = 12,
+    plot: Annotated[Path | None, typer.Option(help="Picture of error against bits to write.")] = None,
+    folder: Annotated[Path, typer.Option(help="Where results and packed audio go.")] = Path("runs/quantizers"),
+) -> None:
+    """Train, measure, and print the table."""
+    plan = [(name, seed) for name, seed in _plan(only or names(), seeds) if not _result(folder, name, seed).exists()]
+    for name in only or names():
+        variant(name)  # refuse before anything is trained
+    folder.mkdir(parents=True, exist_ok=True)
+    speech = Speech(manifest, folder / "cache", held_out)
+    os.environ["OMP_NUM_THREADS"] = "1"  # for the processes to come
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        runs = [
+            pool.submit(one, name, seed, Speech(manifest, folder / "cache", held_out), folder, steps) for name, seed in plan
+        ]
+        console = Console(stderr=True)
+        for run in track(runs, "training", console=console, disable=not (runs and console.is_terminal)):
+            print(run.result(), file=sys.stderr)
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    found = [one for one in found if one["variant"] in (only or names())]
+    print(table(rows(found)))
+    if plot is not None:
+        picture(found, plot)
+
+
+def _plan(chosen: list[str], seeds: int) -> Iterator[tuple[str, int]]:
+    """Which runs: the first seed of everything, then the others of the headline pairs."""
+    yield from ((name, 0) for name in chosen)
+    yield from ((name, seed) for seed in range(1, seeds) for name in PAIRS if name in chosen)
+
+
+def _result(folder: Path, name: str, seed: int) -> Path:
+    return folder / f"{name}-{seed}.json"
+
+
+def one(name: str, seed: int, speech: Speech, folder: Path, steps: int | None) -> str:
+    """A run in a process of its own; a line that says how it went."""
+    from dataclasses import replace
+
+    from fit import fit
+
+    config = variant(name)
+    config = config if steps is None else replace(config, steps=steps)
+    found = {"variant": name, "seed": seed, "steps": config.steps} | fit(config, speech, seed)
+    partial = _result(folder, name, seed).with_suffix(".partial")
+    partial.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    partial.rename(_result(folder, name, seed))
+    return f"{name} seed {seed}: {found['hard']['rmse']:.3f} dB in {found['took']:.0f} s"
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except SpeechVQError as error:
+        sys.exit(f"study: {error}")

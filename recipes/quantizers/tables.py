@@ -1,0 +1,90 @@
+"""The study's results: one markdown table, a row a variant with mean and spread over its seeds, and one picture."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+COLUMNS = (
+    "variant",
+    "seeds",
+    "bit/s nominal",
+    "bit/s entropy",
+    "RMSE dB",
+    "soft RMSE dB",
+    "bits/dim, hard codes",
+    "bits/dim, exact draws",
+    "perplexity of each layer",
+    "used %",
+)
+
+
+def rows(results: Iterable[dict[str, Any]]) -> list[list[str]]:
+    """A row of text a variant, in the order of their nominal rates and errors."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for one in results:
+        groups.setdefault(one["variant"], []).append(one)
+    ordered = sorted(groups.items(), key=lambda item: (item[1][0]["nominal"], -item[1][0]["hard"]["rmse"]))
+    return [_row(name, group) for name, group in ordered]
+
+
+def _row(name: str, group: Sequence[dict[str, Any]]) -> list[str]:
+    layers = range(len(group[0]["sizes"]))
+    perplexities = [statistics.mean(one["usage"][f"layer{i}/perplexity"] for one in group) for i in layers]
+    used = [statistics.mean(100 * one["usage"][f"layer{i}/used"] for one in group) for i in layers]
+    return [
+        name,
+        str(len(group)),
+        f"{group[0]['nominal']:.0f}" if layers else "-",
+        _spread([one["entropy"] for one in group], 0) if layers else "-",
+        _spread([one["hard"]["rmse"] for one in group], 3),
+        _spread([one["soft"] for one in group if "soft" in one], 3),
+        _spread([one["hard"]["bits_per_dimension"] for one in group if "bits_per_dimension" in one["hard"]], 4),
+        _spread([one["drawn"]["bits_per_dimension"] for one in group if "drawn" in one], 4),
+        " ".join(f"{value:.0f}" for value in perplexities) or "-",
+        " ".join(f"{value:.0f}" for value in used) or "-",
+    ]
+
+
+def _spread(values: Sequence[float], digits: int) -> str:
+    """Mean, and standard deviation where there are several."""
+    if not values:
+        return "-"
+    mean = f"{statistics.mean(values):.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.{digits}f}"
+
+
+def table(body: Sequence[Sequence[str]]) -> str:
+    """Markdown."""
+    lines = [COLUMNS, ["---"] * len(COLUMNS), *body]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def picture(results: Sequence[dict[str, Any]], path: Path) -> None:
+    """Error of hard codes against nominal bits per second, a line where only the number of layers differs."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(8, 5))
+    floor = [one["hard"]["rmse"] for one in results if one["variant"] == "none"]
+    if floor:
+        axes.axhline(statistics.mean(floor), color="grey", linestyle=":", label="no quantization")
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for one in results:
+        if one["sizes"]:
+            groups.setdefault(one["variant"], []).append(one)
+    points = {
+        name: (group[0]["nominal"], statistics.mean(one["hard"]["rmse"] for one in group)) for name, group in groups.items()
+    }
+    for name, (bits, error) in points.items():
+        axes.plot(bits, error, "o")
+        axes.annotate(name, (bits, error), textcoords="offset points", xytext=(5, 4), fontsize=8)
+    for chain in (("vq", "rq4", "rq8"), ("sq", "rsq4", "rsq8")):
+        there = [points[name] for name in chain if name in points]
+        axes.plot([bits for bits, _ in there], [error for _, error in there], label=" - ".join(chain))
+    axes.set(xlabel="bit/s (nominal)", ylabel="RMSE of the log-mel spectrogram in dB, hard codes")
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
