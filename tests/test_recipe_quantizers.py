@@ -38,7 +38,7 @@ def test_variants_of_all_families_train_and_make_a_table(manifest, tmp_path):
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert {line.split("|")[1].strip() for line in lines[2:]} == set(ONE_OF_EACH)
-    results = {name: json.loads((tmp_path / f"{name}-0.json").read_text()) for name in ONE_OF_EACH}
+    results = {name: json.loads((tmp_path / f"{name}-0-2.json").read_text()) for name in ONE_OF_EACH}
     assert results["rq4-shared"]["nominal"] == pytest.approx(4 * 50 * 9)
     assert results["hq"]["nominal"] == pytest.approx(2 * 25 * 9 + 2 * 50 * 9)
     assert results["hq"]["drawn"]["bits_per_dimension"] > 0

@@ -11,12 +11,13 @@ import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from config import Speech, names, variant
+from config import Speech, Variant, names, variant
 from rich.console import Console
 from rich.progress import track
 from tables import picture, rows, table
@@ -40,21 +41,21 @@ def main(
     folder: Annotated[Path, typer.Option(help="Where results and packed audio go.")] = Path("runs/quantizers"),
 ) -> None:
     """Train, measure, and print the table."""
-    plan = [(name, seed) for name, seed in _plan(only or names(), seeds) if not _result(folder, name, seed).exists()]
-    for name in only or names():
-        variant(name)  # refuse before anything is trained
+    chosen = only or names()
+    configs = {name: variant(name) for name in chosen}  # refuse before anything is trained
+    if steps is not None:
+        configs = {name: replace(config, steps=steps) for name, config in configs.items()}
+    paths = {(name, seed): folder / f"{name}-{seed}-{configs[name].steps}.json" for name, seed in _plan(chosen, seeds)}
     folder.mkdir(parents=True, exist_ok=True)
     speech = Speech(manifest, folder / "cache", held_out)
     os.environ["OMP_NUM_THREADS"] = "1"  # for the processes to come
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        runs = [
-            pool.submit(one, name, seed, Speech(manifest, folder / "cache", held_out), folder, steps) for name, seed in plan
-        ]
+        missing = [(run, path) for run, path in paths.items() if not path.exists()]
+        runs = [pool.submit(train_one, name, seed, configs[name], speech, path) for (name, seed), path in missing]
         console = Console(stderr=True)
         for run in track(runs, "training", console=console, disable=not (runs and console.is_terminal)):
             print(run.result(), file=sys.stderr)
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
-    found = [one for one in found if one["variant"] in (only or names())]
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in paths.values()]
     print(table(rows(found)))
     if plot is not None:
         picture(found, plot)
@@ -66,22 +67,14 @@ def _plan(chosen: list[str], seeds: int) -> Iterator[tuple[str, int]]:
     yield from ((name, seed) for seed in range(1, seeds) for name in PAIRS if name in chosen)
 
 
-def _result(folder: Path, name: str, seed: int) -> Path:
-    return folder / f"{name}-{seed}.json"
-
-
-def one(name: str, seed: int, speech: Speech, folder: Path, steps: int | None) -> str:
+def train_one(name: str, seed: int, config: Variant, speech: Speech, path: Path) -> str:
     """A run in a process of its own; a line that says how it went."""
-    from dataclasses import replace
-
     from fit import fit
 
-    config = variant(name)
-    config = config if steps is None else replace(config, steps=steps)
     found = {"variant": name, "seed": seed, "steps": config.steps} | fit(config, speech, seed)
-    partial = _result(folder, name, seed).with_suffix(".partial")
+    partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(found, indent=1), encoding="utf-8")
-    partial.rename(_result(folder, name, seed))
+    partial.rename(path)
     return f"{name} seed {seed}: {found['hard']['rmse']:.3f} dB in {found['took']:.0f} s"
 
 
