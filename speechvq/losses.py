@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from speechvq.config import require
 from speechvq.errors import ConfigError
+from speechvq.nn.precision import precise
 
 FLOOR = 1e-5
 """Amplitude (full scale 1) below which log-mel values are equal: -100 dB."""
@@ -26,17 +27,22 @@ FLOOR = 1e-5
 
 @dataclass(frozen=True)
 class MelConfig:
-    """Resolutions of the log-mel spectrograms: window lengths in samples (hops are a quarter), mel bands of each."""
+    """Resolutions of the log-mel spectrograms: window lengths in samples (hops are a quarter), mel bands of each.
+
+    errors: how they are distributed, "laplace" or "gaussian"
+    """
 
     windows: tuple[int, ...] = (2048, 1024, 512, 256, 128)
     bands: tuple[int, ...] = (192, 128, 88, 44, 22)
+    errors: str = "laplace"
 
     def __post_init__(self) -> None:
         require(len(self.windows) == len(self.bands) > 0, "mel.windows and mel.bands must be equally long")
+        require(self.errors in ("laplace", "gaussian"), f"mel.errors must be laplace or gaussian, not {self.errors!r}")
 
 
 class MelLikelihood(nn.Module):
-    """Negative log-likelihood of log-mel spectrograms under Laplace errors of the best scale.
+    """Negative log-likelihood of log-mel spectrograms under Laplace or Gaussian errors of the best scale.
 
     values_per_second: how many spectrogram values one second is measured by, the D of a second
     """
@@ -45,7 +51,7 @@ class MelLikelihood(nn.Module):
         super().__init__()
         from torchaudio.functional import melscale_fbanks
 
-        self.windows = config.windows
+        self.windows, self.gaussian = config.windows, config.errors == "gaussian"
         for size, bands in zip(config.windows, config.bands, strict=True):
             hann = torch.hann_window(size)
             self.register_buffer(f"window{size}", hann / hann.sum(), persistent=False)
@@ -75,7 +81,8 @@ class MelLikelihood(nn.Module):
         groups (b,) are whole numbers below `kinds`: examples with the same number share their error scales (in training, those
         that decode from equally many layers). add sums a tensor over all devices: the scales are those of the whole batch.
 
-        The scale enters as a constant: the gradient of D err/scale at scale = mean(err) is that of D log mean(err).
+        The scale enters as a constant: the gradient of D err/scale at scale = mean(err) is that of D log mean(err). The numbers
+        for the log are mean absolute errors.
         """
         nats = target.new_zeros(len(target))
         stats: dict[str, float] = {}
@@ -85,15 +92,16 @@ class MelLikelihood(nn.Module):
                     wanted = self.log_mel(target.float(), size)
                 errors = (self.log_mel(estimate.float(), size) - wanted).abs()
                 values = errors[0].numel()
-                errors = errors.mean((1, 2))
+                stats[f"mel{size}"] = errors.detach().mean().item()
+                errors = (errors.square() if self.gaussian else errors).mean((1, 2))
                 with torch.no_grad():
                     sums = errors.new_zeros(2, kinds)
                     sums[0].index_add_(0, groups, errors)
                     sums[1].index_add_(0, groups, torch.ones_like(errors))
                     sums = add(sums)
-                    scale = (sums[0] / sums[1].clamp_min(1)).clamp_min(1e-3)[groups]
-                nats = nats + values * ((2 * scale).log() + errors / scale)
-                stats[f"mel{size}"] = errors.detach().mean().item()
+                    scale = (sums[0] / sums[1].clamp_min(1)).clamp_min(1e-6 if self.gaussian else 1e-3)[groups]
+                constant, share = (2 * math.pi, 0.5) if self.gaussian else (2.0, 1.0)
+                nats = nats + share * values * ((constant * scale).log() + errors / scale)
         return nats, stats
 
 
@@ -162,7 +170,9 @@ class GaussianLikelihood(nn.Module):
     def forward(self, target: Tensor, estimate: Tensor, add: Callable[[Tensor], Tensor] = lambda sums: sums) -> Tensor:
         """Nats for each example (b,), for anything (b, ...). add sums a tensor over all devices: the variance is theirs."""
         with torch.autocast(target.device.type, enabled=False):
-            errors = (target - estimate).square().flatten(1)
+            if not (self.training or self.variance):
+                raise ValueError("the likelihood has no variance yet: it is learned from training batches")
+            errors = (precise(target) - precise(estimate)).square().flatten(1)
             values = errors.shape[1]
             errors = errors.sum(1)
             variance = self.variance

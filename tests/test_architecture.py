@@ -18,7 +18,7 @@ LAYERS = (
     {"codec"},
     {"model"},
     {"quantize", "losses", "elbo"},
-    {"nn", "data"},
+    {"nn", "data", "units"},
     {"audio", "codes", "config", "voices"},
     {"output"},
     {"errors"},

@@ -89,8 +89,7 @@ def test_t1_residual_layers_are_greedy_residual_quantization():
 
 def test_t2_large_variance_is_uniform():
     """P = 1/K, H = log K, a hot sample is the codebook's mean, and no gradient reaches the encoder."""
-    one = quantizer(variance=1e4)
-    one.log_variance.data.fill_(math.log(1e4))
+    one = quantizer()
     z = torch.randn(1, 3, 4, dtype=torch.float64, requires_grad=True)
     log_p = log_posterior(z[0].T, one.codebook, torch.tensor(math.log(1e8), dtype=torch.float64))
     torch.testing.assert_close(log_p.exp(), torch.full_like(log_p, 1 / 16), rtol=1e-6, atol=0)
@@ -324,3 +323,62 @@ def test_split_moves_dead_entries_beside_busy_ones_and_nothing_else():
     assert (nearest_busy > 0).all()
     assert (nearest_busy < 0.3 * spread).all()
     assert not one.split(torch.ones(6), draw()).any()
+
+
+def paired(depths, variance=1e-6):
+    """The same stack with stochastic and with vector quantizers, equal in everything else."""
+    torch.manual_seed(0)
+    stochastic, vector = [
+        TopDown([Level(5, 4, stack([make() for _ in range(depth)])) for depth in depths], [2] * (len(depths) - 1), 4).double()
+        for stack, make in (
+            (ResidualSQ, lambda: StochasticQuantizer(8, 3, initial_variance=variance)),
+            (ResidualVQ, lambda: VectorQuantizer(8, 3)),
+        )
+    ]
+    state = {name: value for name, value in stochastic.state_dict().items() if not name.endswith("log_variance")}
+    vector.load_state_dict(state)
+    return stochastic, vector
+
+
+@pytest.mark.parametrize("depths", [(1, 1), (1, 1, 1), (3,), (2, 2)])
+def test_t1_stochastic_models_become_their_deterministic_twins(depths):
+    """SQ-VAE-2 -> VQ-VAE-2, RSQ-VAE -> RQ-VAE, and mixed, as the variances vanish."""
+    stochastic, vector = paired(depths)
+    inputs = [torch.randn(2, 5, 3 * 2**level, dtype=torch.float64) for level in range(len(depths))]
+    soft, hard = stochastic(inputs, temperature=0.05, generator=draw()), vector(inputs)
+    assert all(torch.equal(one, other) for one, other in zip(soft.codes, hard.codes, strict=True))
+    torch.testing.assert_close(soft.z, hard.z, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(soft.rates, hard.rates.double(), rtol=1e-6, atol=1e-4)
+    assert all(torch.equal(one, other) for one, other in zip(stochastic.encode(inputs), vector.encode(inputs), strict=True))
+
+
+def test_t4_an_injected_layer_that_sees_the_residual_is_a_residual_layer():
+    """Two one-layer levels, the second fed z - Z_1 by hand, quantize as one level of two layers."""
+    torch.manual_seed(0)
+    layers = [StochasticQuantizer(8, 3, initial_variance=0.5 / (i + 1)) for i in range(2)]
+    whole, first, second = ResidualSQ(layers).double(), ResidualSQ(layers[:1]).double(), ResidualSQ(layers[1:]).double()
+    z, generator = torch.randn(2, 3, 6, dtype=torch.float64), draw()
+    one = first(z, temperature=0.7, generator=generator)
+    two = second(z - one.z, temperature=0.7, generator=generator)
+    together = whole(z, temperature=0.7, generator=draw())
+    torch.testing.assert_close(one.z + two.z, together.z)
+    torch.testing.assert_close(torch.cat([one.rates, two.rates], 1), together.rates)
+    assert torch.equal(two.codes[0], together.codes[1])
+    expected = two.terms["quadratic"] * 2 * layers[1].variance / (2 * (layers[0].variance + layers[1].variance))
+    torch.testing.assert_close(together.terms["quadratic"], expected)
+
+
+def test_t4_one_layer_levels_have_a_quadratic_term_each():
+    """SQ-VAE-2: the terms of its levels, each over its own variance, add up."""
+    stochastic, _ = paired((1, 1), variance=0.8)
+    inputs = [torch.randn(2, 5, 3, dtype=torch.float64), torch.randn(2, 5, 6, dtype=torch.float64)]
+    result = stochastic(inputs, temperature=0.5, generator=draw())
+    generator, u, expected = draw(), torch.zeros(2, 4, 3, dtype=torch.float64), 0.0
+    for index, level_ in enumerate(stochastic.levels):
+        u = stochastic.up[0](u) if index else u
+        z, one = level_.latent(inputs[index], u), level_.quantizers[0]
+        sample = one.sample(z, temperature=0.5, generator=generator)[0]
+        expected = expected + (z - sample).square().sum((1, 2)) / (2 * one.variance)
+        u = u + level_.add(sample)
+    torch.testing.assert_close(result.terms["quadratic"], expected)
+    torch.testing.assert_close(result.z, u)

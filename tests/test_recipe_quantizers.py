@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "quantizers"
-ONE_OF_EACH = ("cosine", "gaussian", "hq", "joint", "none", "rq4-shared", "vimco", "vq-loss")
+ONE_OF_EACH = ("cosine", "gaussian", "hq", "joint", "kmeans", "none", "rq4-shared", "vimco", "vq-loss")
 
 
 def study(*arguments, cwd):

@@ -64,8 +64,7 @@ def tiny_experiment(manifest: Path, folder: Path, **optim) -> Experiment:
 def sampled(experiment: Experiment) -> Experiment:
     """The same with stochastic quantizers."""
     levels = tuple(replace(level, quantizer="sq") for level in experiment.codec.levels)
-    weights = {"distortion": 1.0, "phase": 4.0, "quadratic": 1.0, "rate": 1.0}
-    return replace(experiment, codec=replace(experiment.codec, levels=levels), weights=weights)
+    return replace(experiment, codec=replace(experiment.codec, levels=levels), weights={})
 
 
 def unchanged(experiment: Experiment) -> Experiment:
@@ -312,6 +311,45 @@ def test_bad_configurations_are_refused_by_name(text, tmp_path):
                         'levels = [{stage = 0, layers = 1}]\ndecoder = [{width = 2, lookahead = [0]}]\n' + text)  # fmt: skip
     with pytest.raises(ConfigError, match=BAD[text]):
         read_experiment(path)
+
+
+def test_weights_follow_the_quantizers(manifest, tmp_path):
+    """One line swaps a quantizer: its terms have weights; those given must be of terms that are there."""
+    plain = tiny_experiment(manifest, tmp_path)
+    assert plain.weights.keys() == {"distortion", "phase", "rate", "commitment"}
+    assert sampled(plain).weights.keys() == {"distortion", "phase", "rate", "quadratic"}
+    assert replace(plain, weights={"phase": 2.0}).weights == plain.weights | {"phase": 2.0}
+    with pytest.raises(
+        ConfigError, match=r"weights\.quadratic is of no term here; the terms are commitment, distortion, phase, rate"
+    ):
+        replace(plain, weights={"quadratic": 1.0})
+
+
+@pytest.mark.parametrize("kind", ["cosine", "gumbel", "sq", "vq"])
+def test_every_kind_of_codec_trains_from_a_kmeans_start_and_validates(kind, manifest, tmp_path):
+    experiment = tiny_experiment(manifest, tmp_path, codebook_start="kmeans")
+    changes = {"quantizer": kind, "lookup": 2} | ({"layers": 1} if kind == "gumbel" else {})
+    levels = tuple(replace(level, **changes) for level in experiment.codec.levels)
+    experiment = replace(experiment, codec=replace(experiment.codec, levels=levels), weights={})
+    told = {}
+    train(experiment, fabric(), stop_at=3, report=lambda _, numbers: told.update(numbers))
+    assert math.isfinite(told["loss"])
+    count = sum(level.layers for level in levels)
+    assert told[f"layer{count - 1}/perplexity"] >= 1
+    bits = sum(16_000 / hop * math.log2(size) for hop, size in experiment.codec.layers)
+    assert told["rate/bits_per_second"] == pytest.approx(bits, rel=0.01)  # hard codes: log K each
+    assert math.isfinite(told["distortion/nats_per_second"])
+
+
+def test_gaussian_errors_of_the_best_variance():
+    one = MelLikelihood(MelConfig((64,), (8,), errors="gaussian"), 16_000)
+    target, estimate = torch.randn(2, 640), torch.randn(2, 640)
+    nats, stats = one(target, estimate, torch.zeros(2, dtype=torch.long), 1)
+    errors = one.log_mel(estimate, 64) - one.log_mel(target, 64)
+    variance = errors.square().mean()
+    expected = -torch.distributions.Normal(0.0, variance.sqrt()).log_prob(errors).sum((1, 2))
+    torch.testing.assert_close(nats, expected, rtol=1e-4, atol=1e-2)
+    assert stats["mel64"] == pytest.approx(errors.abs().mean().item(), rel=1e-5)
 
 
 def test_unknown_quantizers_are_refused():

@@ -43,6 +43,7 @@ def healthy(**changes):
     numbers = {}
     for layer in range(2):
         numbers |= {f"layer{layer}/used": 1.0, f"layer{layer}/perplexity": 400.0, f"layer{layer}/information": 5.0}
+        numbers[f"layer{layer}/doubt"] = 0.5
         numbers |= {f"layer{layer}/variance": 0.1, f"prefix{layer + 1}/mel": 0.5 - 0.1 * layer}
     return numbers | {name.replace("_", "/"): value for name, value in changes.items()}
 
@@ -51,9 +52,11 @@ def healthy(**changes):
     ("changes", "words"),
     [
         ({}, []),
-        ({"layer1_information": 0.01}, ["layer 1 is dead", "s^2 0.1", "levels.variance"]),
-        ({"layer0_perplexity": 7.0, "layer0_used": 0.03}, ["layer 0 has collapsed", "7.0 of 512, 3% ", "codebook_start"]),
-        ({"layer0_perplexity": 7.0, "layer0_information": 0.01}, ["layer 0 has collapsed"]),
+        ({"layer1_information": 0.01, "layer1_doubt": 6.0}, ["layer 1 is dead", "0.01 of 6.24 nats", "levels.variance"]),
+        ({"layer0_perplexity": 7.0, "layer0_used": 0.03, "layer0_doubt": 0.0}, ["layer 0 has collapsed", "7.0 of 512, 3% "]),
+        ({"layer0_perplexity": 7.0, "layer0_doubt": 0.0}, ["layer 0 has collapsed", "codebook_start"]),
+        ({"layer0_perplexity": 7.0, "layer0_doubt": 1.0}, ["layer 0 has collapsed", "levels.variance"]),
+        ({"layer0_perplexity": 7.0, "layer0_doubt": 6.2}, ["layer 0 is dead"]),
         ({"prefix2_mel": 0.6}, ["layer 1 adds nothing"]),
     ],
 )

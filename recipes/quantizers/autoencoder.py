@@ -1,6 +1,7 @@
 """An autoencoder of log-mel spectrograms around the package's top-down path: small enough to try thirty quantizers."""
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -8,12 +9,12 @@ from config import Variant
 from torch import Tensor, nn
 from torch.nn import functional
 
-from speechvq.config import require
 from speechvq.nn.conv import Conv, Upsample
 from speechvq.nn.encoder import StageConfig
 from speechvq.nn.modules import Modules
 from speechvq.nn.streaming import Chain, Step
 from speechvq.quantize.base import Quantized
+from speechvq.quantize.codebook import Codebook
 from speechvq.quantize.config import build
 from speechvq.quantize.topdown import Level, TopDown
 
@@ -34,7 +35,23 @@ class MelAutoencoder(nn.Module):
         self.rates = tuple(FRAMES_PER_SECOND / stride for stride in strides)
         levels = [Level(stages[tap].width, config.state, build(level)) for tap, level in zip(taps, config.levels, strict=True)]
         self.topdown = TopDown(levels, [coarse // fine for coarse, fine in pairwise(strides)], config.state)
-        self.decoder = _up(config, strides[-1])
+        self.decoder = _up(config)
+        self.mixed = any(level.quantizer == "joint" for level in config.levels)
+
+    @property
+    def layers(self) -> tuple[Codebook, ...]:
+        """The codebook behind every layer of codes, coarse first."""
+        return self.topdown.layers
+
+    @property
+    def decodes(self) -> bool:
+        """Whether codes are all there is."""
+        levels = zip(self.topdown.levels, self.topdown.depths, strict=True)
+        return all(len(level.quantizers.layers) == depth for level, depth in levels) and not self.mixed
+
+    def decode(self, codes: Sequence[Tensor]) -> Tensor:
+        """The spectrogram (b, bands, f) from the codes of all layers."""
+        return self.render(self.topdown.decode(codes))
 
     @property
     def layer_rates(self) -> list[tuple[float, int]]:
@@ -69,9 +86,7 @@ def _down(before: int, stage: StageConfig) -> Chain:
     return Chain([Conv(before, stage.width, 2 * stage.stride + 1, stride=stage.stride, lookahead=1), *stage.blocks()])
 
 
-def _up(config: Variant, stride: int) -> Chain:
-    up = math.prod(stage.stride for stage in config.decoder)
-    require(up == stride, f"decoder strides must multiply to {stride}, from the finest level to the frames, not to {up}")
+def _up(config: Variant) -> Chain:
     layers: list[Step] = []
     before = config.state
     for stage in config.decoder:

@@ -5,12 +5,11 @@ import torch
 from config import Speech
 from torch import Tensor
 
-from speechvq.audio import read_mono
-from speechvq.data.corpus import Corpus, Sampler, pack
-from speechvq.data.manifest import read_manifest
+from speechvq.data.corpus import Corpus, Sampler
+from speechvq.errors import ManifestError
 from speechvq.losses import MelConfig, MelLikelihood
 from speechvq.train.config import DataConfig
-from speechvq.train.loop import held_out, validation_waves
+from speechvq.train.loop import load_corpus, validation_waves
 
 SAMPLE_RATE = 16_000
 WINDOW = 640
@@ -27,15 +26,14 @@ class Spectrograms:
     """
 
     def __init__(self, speech: Speech, *, bands: int, seconds: float, seed: int) -> None:
-        plan = DataConfig(str(speech.manifest), validation_speakers=speech.held_out)
-        rows = read_manifest(speech.manifest)
-        corpus = pack(rows, speech.cache, SAMPLE_RATE, read_mono)
-        held = held_out(rows, plan.validation_speakers)
-        mask = np.array([row.speaker in held for row in rows])
+        plan = DataConfig(str(speech.manifest), validation_speakers=speech.held_out, cache=str(speech.cache))
+        training, validation = load_corpus(plan, SAMPLE_RATE)
+        if not len(validation.lengths):
+            raise ManifestError(f"{speech.manifest} names no speakers, so none can be kept for validation")
         self.mel = MelLikelihood(MelConfig((WINDOW,), (bands,)), SAMPLE_RATE)
-        self.sampler = _sampler(corpus.restricted(~mask), seconds, seed)
-        waves = validation_waves(corpus.restricted(mask), plan, SAMPLE_RATE)
-        some = self._log_mel(torch.from_numpy(_sampler(corpus.restricted(~mask), seconds, 0).batch(0, 0, 256).waves))
+        self.sampler = _sampler(training, seconds, seed)
+        waves = validation_waves(validation, plan, SAMPLE_RATE)
+        some = self._log_mel(torch.from_numpy(_sampler(training, seconds, 0).batch(0, 0, 256).waves))
         self.mean, self.spread = some.mean(), some.std()
         self.scale = float(self.spread) * DECIBELS
         self.validation = [self._normalised(wave[0]) for wave in waves]

@@ -1,16 +1,19 @@
 """One run: train a variant from a seed, then measure it."""
 
+import math
 import time
 from typing import Any
 
 import torch
 from autoencoder import MelAutoencoder
+from classical import FrameKMeans
 from config import Speech, Variant
 from data import Spectrograms
 from measure import measure
 from objective import objective
 from torch import nn
 
+from speechvq.errors import TrainingError
 from speechvq.losses import GaussianLikelihood
 from speechvq.train.codebooks import Codebooks, tally
 from speechvq.train.loop import parameter_groups
@@ -25,11 +28,14 @@ def fit(config: Variant, speech: Speech, seed: int) -> dict[str, Any]:
     torch.manual_seed(seed)
     begun = time.perf_counter()
     data = Spectrograms(speech, bands=config.bands, seconds=config.seconds, seed=seed)
+    if config.kmeans_frames:
+        found = measure(config, FrameKMeans(config, data, seed), GaussianLikelihood(), data)
+        return found | {"curve": [], "parameters": 0, "took": time.perf_counter() - begun}
     model, likelihood = MelAutoencoder(config), GaussianLikelihood()
     groups = parameter_groups(model, weight_decay=0.01, variance_rate=VARIANCE_RATE)
     optimizer = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98), fused=True)
-    codebooks = Codebooks(model.topdown.layers, keep=0.99)
-    if config.start == "kmeans":
+    codebooks = Codebooks(model.layers, keep=0.99)
+    if config.start == "kmeans" and codebooks.active:
         _start(model, codebooks, data, config, seed)
     curve = []
     for step in range(config.steps):
@@ -39,6 +45,8 @@ def fit(config: Variant, speech: Speech, seed: int) -> dict[str, Any]:
             group["lr"] = config.rate * min(1.0, rise, fall) * group["scale"]
         x = data.batch(step, config.batch)
         loss, quantized = objective(config, model, likelihood, x, progress, torch.Generator().manual_seed(seed * 10**6 + step))
+        if not math.isfinite(loss.item()):
+            raise TrainingError(f"the loss is {loss.item()} at step {step}; lower the rate")
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), config.clip)
         optimizer.step()
@@ -68,9 +76,9 @@ def _start(model: MelAutoencoder, codebooks: Codebooks, data: Spectrograms, conf
 
 
 def _learn(model: MelAutoencoder, codebooks: Codebooks, config: Variant, quantized: Any, seed: int, step: int) -> None:  # noqa: ANN401
-    layers = model.topdown.layers
-    if not layers:
+    if not codebooks.active:
         return
+    layers = model.layers
     depth = torch.full((len(quantized.codes[0]),), len(layers))
     codebooks.learn(tally(quantized, depth, max(layer.size for layer in layers)))
     if config.revive_every and (step + 1) % config.revive_every == 0:

@@ -5,26 +5,31 @@ from typing import Any
 
 import torch
 from autoencoder import FRAMES_PER_SECOND, MelAutoencoder
+from classical import FrameKMeans
 from config import Variant
 from data import Spectrograms
-from objective import temperature
+from objective import draws, temperature
 from torch import Tensor
 from torch.nn import functional
 
+from speechvq.elbo import Bound
 from speechvq.losses import GaussianLikelihood
+from speechvq.quantize.vimco import vimco
 from speechvq.train.usage import Usage
+
+Model = MelAutoencoder | FrameKMeans
 
 FITTING_BATCHES = 20
 """Training batches that the variance of the likelihood is fitted on before it is judged on validation files."""
 
 
 @torch.inference_mode()
-def measure(config: Variant, model: MelAutoencoder, likelihood: GaussianLikelihood, data: Spectrograms) -> dict[str, Any]:
+def measure(config: Variant, model: Model, likelihood: GaussianLikelihood, data: Spectrograms) -> dict[str, Any]:
     """Errors in dB, bounds in bits per dimension at a precision of 1 dB, rates in bits per second, usage of every layer."""
     files = [x[..., : x.shape[-1] // model.frames * model.frames] for x in data.validation]
     model.eval()
-    layers = len(model.topdown.layers)
-    usage, prefixes, swapped = Usage(model.topdown.layers), [0.0] * layers, [0.0] * layers
+    layers = len(model.layers)
+    usage, prefixes, swapped = Usage(model.layers), [0.0] * layers, [0.0] * layers
     generator = torch.Generator().manual_seed(0)
     for x in files:
         _, quantized = model(x)
@@ -32,14 +37,12 @@ def measure(config: Variant, model: MelAutoencoder, likelihood: GaussianLikeliho
         for layer in range(layers):
             depth = torch.full((1,), layer + 1)
             prefixes[layer] += _squared(model(x, depth)[0], x)
-            swapped[layer] += (
-                _squared(_with_random(model, quantized.codes, layer, generator), x) if _decodes(model) else math.nan
-            )
+            swapped[layer] += _squared(_with_random(model, quantized.codes, layer, generator), x) if model.decodes else math.nan
     values = sum(x.numel() for x in files)
-    kind = config.levels[0].quantizer
-    result: dict[str, Any] = {"hard": _bound(model, likelihood, data, files, "hard", generator)}
+    kind = config.kind
+    result: dict[str, Any] = {"hard": _bound(config, model, likelihood, data, files, "hard", generator)}
     if kind not in ("vq", "cosine", "none"):
-        result["drawn"] = _bound(model, likelihood, data, files, "drawn", generator)
+        result["drawn"] = _bound(config, model, likelihood, data, files, "drawn", generator)
     if kind in ("sq", "gumbel", "joint"):
         result["soft"] = _relaxed(config, model, files, generator, data.scale)
     numbers = usage.numbers()
@@ -51,12 +54,14 @@ def measure(config: Variant, model: MelAutoencoder, likelihood: GaussianLikeliho
         "nominal": nominal,
         "entropy": sum(coded),
         "usage": numbers,
+        "decodes": model.decodes,
         "sizes": [size for _, size in model.layer_rates],
     }
 
 
 def _bound(
-    model: MelAutoencoder,
+    config: Variant,
+    model: Model,
     likelihood: GaussianLikelihood,
     data: Spectrograms,
     files: list[Tensor],
@@ -65,35 +70,33 @@ def _bound(
 ) -> dict[str, float]:
     """The bound on hard codes (every code costs log K) or on exact draws (KL to the prior), and the error that goes with it.
 
-    Where codes are not all there is, hard ones give no bound.
+    The variance of the likelihood is that on training batches seen by no step. Where codes are not all there is, hard ones give
+    no bound. With VIMCO also the bound of several draws.
     """
     model.train(how == "drawn")
-    batches = [data.batch(step, 16) for step in range(FITTING_BATCHES)]
-    variance = sum(_squared(model(x, temperature=0.0, generator=generator)[0], x) for x in batches) / sum(
-        x.numel() for x in batches
-    )
-    likelihood.variance.fill_(variance)
+    batches = [data.batch(2 * config.steps + step, 16) for step in range(FITTING_BATCHES)]
+    squared = sum(_squared(model(x, temperature=0.0, generator=generator)[0], x) for x in batches)
+    likelihood.variance.fill_(squared / sum(x.numel() for x in batches))
     likelihood.eval()
-    squared, distortion, rate, values, seconds = 0.0, 0.0, 0.0, 0, 0.0
+    bits, rate, several, squared = 0.0, 0.0, 0.0, 0.0
     for x in files:
         estimate, quantized = model(x, temperature=0.0, generator=generator)
         squared += _squared(estimate, x)
-        distortion += likelihood(x, estimate).sum().item()
-        rate += _nominal(model, x) if how == "hard" else quantized.rates.sum().item()
-        values, seconds = values + x.numel(), seconds + x.shape[-1] / FRAMES_PER_SECOND
-    bits = (distortion + rate) / (values * math.log(2)) + math.log2(data.scale)
+        bound = Bound(likelihood(x, estimate), quantized.rates)
+        bits += bound.bits_per_dimension(1).item()
+        rate += bound.rate.item() / math.log(2)
+        if how == "drawn" and config.kind == "vimco" and isinstance(model, MelAutoencoder):
+            several += vimco(*draws(config, model, likelihood, x, generator)[:2]).item() / math.log(2)
+    values, seconds = sum(x.numel() for x in files), sum(x.shape[-1] for x in files) / FRAMES_PER_SECOND
     found = {"rmse": data.scale * math.sqrt(squared / values)}
-    if how == "drawn" or _decodes(model):
-        found |= {"bits_per_dimension": bits, "rate": rate / (seconds * math.log(2))}
+    if how == "drawn" or model.decodes:
+        to_decibels = math.log2(data.scale)
+        found |= {"bits_per_dimension": bits / values + to_decibels, "rate": rate / seconds}
+        found |= {"several_draws": several / values + to_decibels} if several else {}
     return found
 
 
-def _nominal(model: MelAutoencoder, x: Tensor) -> float:
-    seconds = x.shape[-1] / FRAMES_PER_SECOND
-    return sum(rate * seconds * math.log(size) for rate, size in model.layer_rates)
-
-
-def _relaxed(config: Variant, model: MelAutoencoder, files: list[Tensor], generator: torch.Generator, scale: float) -> float:
+def _relaxed(config: Variant, model: Model, files: list[Tensor], generator: torch.Generator, scale: float) -> float:
     """The error in dB with draws as soft as at the end of training: the soft-hard gap is what hard codes have more."""
     model.train()
     heat = temperature(config, 1.0)
@@ -105,15 +108,9 @@ def _squared(estimate: Tensor, x: Tensor) -> float:
     return functional.mse_loss(estimate, x, reduction="sum").item()
 
 
-def _decodes(model: MelAutoencoder) -> bool:
-    return all(
-        len(level.quantizers.layers) == depth for level, depth in zip(model.topdown.levels, model.topdown.depths, strict=True)
-    )
-
-
-def _with_random(model: MelAutoencoder, codes: tuple[Tensor, ...], layer: int, generator: torch.Generator) -> Tensor:
+def _with_random(model: Model, codes: tuple[Tensor, ...], layer: int, generator: torch.Generator) -> Tensor:
     """The spectrogram when the codes of one layer are replaced by random ones."""
     size = model.layer_rates[layer][1]
     changed = list(codes)
     changed[layer] = torch.randint(size, codes[layer].shape, generator=generator)
-    return model.render(model.topdown.decode(changed))
+    return model.decode(changed)

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from autoencoder import MelAutoencoder
+from autoencoder import FRAMES_PER_SECOND, MelAutoencoder
 from config import Variant
 from torch import Tensor
 
@@ -23,21 +23,28 @@ def objective(
     generator: torch.Generator,
 ) -> tuple[Tensor, Quantized]:
     """The loss of a batch (b, bands, f), for each of its numbers, and what was quantized. progress: share of the steps done."""
-    if config.levels[0].quantizer == "vimco":
+    if config.kind == "vimco":
         return _several_draws(config, model, likelihood, x, generator)
     estimate, quantized = model(x, temperature=temperature(config, progress), generator=generator)
     bound = Bound(likelihood(x, estimate), quantized.rates)
-    loss = bound.distortion + _rate(config, bound, x.shape[-1] / 100, progress)
-    for name, weight in (("quadratic", 1.0), ("commitment", config.commitment), ("codebook", config.codebook)):
+    loss = bound.distortion + _rate(config, bound, x.shape[-1] / FRAMES_PER_SECOND, progress)
+    price = _price(config, model, likelihood, x)
+    for name, weight in (("quadratic", 1.0), ("commitment", price * config.commitment), ("codebook", price * config.codebook)):
         if name in quantized.terms:
             loss = loss + weight * quantized.terms[name]
     return loss.mean() / x[0].numel(), quantized
 
 
+def _price(config: Variant, model: MelAutoencoder, likelihood: GaussianLikelihood, x: Tensor) -> float:
+    """Nats for a unit of a latent's squared error that weighs, mean for mean, as much as one of the spectrogram."""
+    latents = model.rates[-1] / FRAMES_PER_SECOND * x.shape[-1] * config.levels[-1].width
+    return x[0].numel() / (2 * likelihood.variance.item() * latents)
+
+
 def _rate(config: Variant, bound: Bound, seconds: float, progress: float) -> Tensor:
     """All rates, or for JointVAE how far each is from its target."""
     if not config.capacity:
-        return config.rate_weight * bound.rate
+        return bound.rate
     grown = min(1.0, 2 * progress) * seconds * math.log(2)
     means = bound.rates.mean(0)
     return torch.stack(
@@ -48,15 +55,21 @@ def _rate(config: Variant, bound: Bound, seconds: float, progress: float) -> Ten
 def _several_draws(
     config: Variant, model: MelAutoencoder, likelihood: GaussianLikelihood, x: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Quantized]:
-    """VIMCO: `draws` of every example, all decoded."""
+    log_f, log_q, quantized = draws(config, model, likelihood, x, generator)
+    return vimco(log_f, log_q).mean() / x[0].numel(), quantized
+
+
+def draws(
+    config: Variant, model: MelAutoencoder, likelihood: GaussianLikelihood, x: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Quantized]:
+    """Several draws h of every example, decoded: log p(x, h) - log q(h | x) and log q(h | x), (n, b), and their record."""
     features = [feature.repeat(config.draws, 1, 1) for feature in model.features(x)]
     quantized = model.topdown(features, generator=generator)
     distortion = likelihood(x.repeat(config.draws, 1, 1), model.render(quantized.z)).unflatten(0, (config.draws, len(x)))
     log_q = quantized.terms["log_posterior"].unflatten(0, (config.draws, len(x)))
-    log_prior = -sum(
-        code.shape[-1] * math.log(layer.size) for code, layer in zip(quantized.codes, model.topdown.layers, strict=True)
-    )
-    return vimco(log_prior - distortion - log_q, log_q).mean() / x[0].numel(), quantized
+    pairs = zip(quantized.codes, model.layers, strict=True)
+    log_prior = -sum(code.shape[-1] * math.log(layer.size) for code, layer in pairs)
+    return log_prior - distortion - log_q, log_q, quantized
 
 
 def temperature(config: Variant, progress: float) -> float:

@@ -6,6 +6,7 @@ Every run is one CPU thread and leaves a JSON file; what is there is not done ag
 same command. Variants are files in `variants/`. The headline pairs have `--seeds` seeds, all others one.
 """
 
+import hashlib
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from config import Speech, Variant, names, variant
@@ -22,10 +23,12 @@ from rich.console import Console
 from rich.progress import track
 from tables import picture, rows, table
 
-from speechvq.errors import SpeechVQError
+from speechvq.config import table as table_of
+from speechvq.data.manifest import read_manifest
+from speechvq.errors import SpeechVQError, TrainingError
 
-PAIRS = ("vqvae2", "sqvae2", "rq4", "rsq4", "rq8", "rsq8")
-"""The claims of HQ-VAE: each stochastic variant against the deterministic one before it."""
+PAIRS = ("vqvae2-plain", "vqvae2", "sqvae2", "rq4-plain", "rq4", "rsq4", "rq8-plain", "rq8", "rsq8")
+"""The claims of HQ-VAE: each stochastic variant against the deterministic ones before it."""
 
 
 def main(
@@ -43,22 +46,30 @@ def main(
     """Train, measure, and print the table."""
     chosen = only or names()
     configs = {name: variant(name) for name in chosen}  # refuse before anything is trained
+    read_manifest(manifest)
     if steps is not None:
         configs = {name: replace(config, steps=steps) for name, config in configs.items()}
     paths = {(name, seed): folder / f"{name}-{seed}-{configs[name].steps}.json" for name, seed in _plan(chosen, seeds)}
     folder.mkdir(parents=True, exist_ok=True)
     speech = Speech(manifest, folder / "cache", held_out)
     os.environ["OMP_NUM_THREADS"] = "1"  # for the processes to come
+    for (name, _), path in paths.items():
+        if path.exists():
+            _read(path, configs[name], speech)  # refuse before anything is trained
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         missing = [(run, path) for run, path in paths.items() if not path.exists()]
         runs = [pool.submit(train_one, name, seed, configs[name], speech, path) for (name, seed), path in missing]
         console = Console(stderr=True)
         for run in track(runs, "training", console=console, disable=not (runs and console.is_terminal)):
             print(run.result(), file=sys.stderr)
-    found = [json.loads(path.read_text(encoding="utf-8")) for path in paths.values()]
+    found = [_read(path, configs[name], speech) for (name, _), path in paths.items() if path.exists()]
     print(table(rows(found)))
     if plot is not None:
         picture(found, plot)
+    if len(found) < len(paths):
+        raise TrainingError(
+            f"{len(paths) - len(found)} of {len(paths)} runs failed, see above; the same command tries them again"
+        )
 
 
 def _plan(chosen: list[str], seeds: int) -> Iterator[tuple[str, int]]:
@@ -67,11 +78,28 @@ def _plan(chosen: list[str], seeds: int) -> Iterator[tuple[str, int]]:
     yield from ((name, seed) for seed in range(1, seeds) for name in PAIRS if name in chosen)
 
 
+def _made_with(config: Variant, speech: Speech) -> dict[str, Any]:
+    """All that a result depends on but its seed."""
+    digest = hashlib.sha256(speech.manifest.read_bytes()).hexdigest()
+    return {"config": table_of(config), "manifest": digest, "held_out": speech.held_out}
+
+
+def _read(path: Path, config: Variant, speech: Speech) -> dict[str, Any]:
+    """A result. Raises TrainingError when it was made with something else: figures must not be mixed."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if found["made_with"] != json.loads(json.dumps(_made_with(config, speech))):
+        raise TrainingError(f"{path} was made with another configuration or other speech: delete it, or give another --folder")
+    return found
+
+
 def train_one(name: str, seed: int, config: Variant, speech: Speech, path: Path) -> str:
     """A run in a process of its own; a line that says how it went."""
     from fit import fit
 
-    found = {"variant": name, "seed": seed, "steps": config.steps} | fit(config, speech, seed)
+    try:
+        found = {"variant": name, "seed": seed, "made_with": _made_with(config, speech)} | fit(config, speech, seed)
+    except SpeechVQError as error:
+        return f"{name} seed {seed} failed: {error}"
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(found, indent=1), encoding="utf-8")
     partial.rename(path)

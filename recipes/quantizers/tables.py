@@ -11,7 +11,7 @@ COLUMNS = (
     "bit/s nominal",
     "bit/s entropy",
     "RMSE dB",
-    "soft RMSE dB",
+    "hard - soft dB",
     "bits/dim, hard codes",
     "bits/dim, exact draws",
     "perplexity of each layer",
@@ -35,12 +35,12 @@ def _row(name: str, group: Sequence[dict[str, Any]]) -> list[str]:
     return [
         name,
         str(len(group)),
-        f"{group[0]['nominal']:.0f}" if layers else "-",
-        _spread([one["entropy"] for one in group], 0) if layers else "-",
+        f"{group[0]['nominal']:.0f}" if group[0]["decodes"] else "-",
+        _spread([one["entropy"] for one in group if one["decodes"]], 0),
         _spread([one["hard"]["rmse"] for one in group], 3),
-        _spread([one["soft"] for one in group if "soft" in one], 3),
+        _spread([one["hard"]["rmse"] - one["soft"] for one in group if "soft" in one], 3),
         _spread([one["hard"]["bits_per_dimension"] for one in group if "bits_per_dimension" in one["hard"]], 4),
-        _spread([one["drawn"]["bits_per_dimension"] for one in group if "drawn" in one], 4),
+        _spread([one["drawn"].get("several_draws", one["drawn"]["bits_per_dimension"]) for one in group if "drawn" in one], 4),
         " ".join(f"{value:.0f}" for value in perplexities) or "-",
         " ".join(f"{value:.0f}" for value in used) or "-",
     ]
@@ -73,13 +73,15 @@ def picture(results: Sequence[dict[str, Any]], path: Path) -> None:
         axes.axhline(statistics.mean(floor), color="grey", linestyle=":", label="no quantization")
     groups: dict[str, list[dict[str, Any]]] = {}
     for one in results:
-        if one["sizes"]:
+        if one["decodes"]:
             groups.setdefault(one["variant"], []).append(one)
+    bars = {name: [one["hard"]["rmse"] for one in group] for name, group in groups.items()}
     points = {
         name: (group[0]["nominal"], statistics.mean(one["hard"]["rmse"] for one in group)) for name, group in groups.items()
     }
     for name, (bits, error) in points.items():
-        axes.plot(bits, error, "o")
+        spread = statistics.stdev(bars[name]) if len(bars[name]) > 1 else 0.0
+        axes.errorbar(bits, error, spread, fmt="o", capsize=3)
         axes.annotate(name, (bits, error), textcoords="offset points", xytext=(5, 4), fontsize=8)
     for chain in (("vq", "rq4", "rq8"), ("sq", "rsq4", "rsq8")):
         there = [points[name] for name in chain if name in points]

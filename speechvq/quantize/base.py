@@ -25,7 +25,8 @@ class Quantized:
 
     z: what the decoder sees, shaped like the input
     codes: integers (b, f), the hard choice at every position, one tensor a layer, coarse first
-    rates: KL(q(Z_l | x) || uniform), or from the unit Gaussian, of every layer, (b, l), summed over positions, in nats
+    rates: of every layer (b, l), summed over positions, in nats: KL(q(Z_l | x) || uniform), or from the unit Gaussian; of hard
+      codes, in eval mode, log K each
     terms: other named differentiable losses, unweighted, one value an example (b,), summed over positions
     stats: named detached numbers for the log
     inputs: what each layer quantized, (b, d, f), without gradient

@@ -73,6 +73,19 @@ class LevelConfig:
         )
 
 
+def terms(level: LevelConfig) -> set[str]:
+    """Names of the terms, beside the rate, that a level adds to the objective."""
+    match level.quantizer:
+        case "vq" if level.learned == "means":
+            return {"commitment"}
+        case "vq" | "cosine":
+            return {"commitment", "codebook"}
+        case "sq":
+            return {"quadratic"}
+        case _:
+            return set()
+
+
 def build(level: LevelConfig) -> AnyQuantizer:
     """The untrained quantizer of a level."""
     size, width = level.size, level.width

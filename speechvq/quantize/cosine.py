@@ -18,8 +18,6 @@ class CosineQuantizer(Codebook):
     copies = False
     """Gradients reach z through the two maps, copied only over the choice between them."""
 
-    learned = "loss"
-
     def __init__(self, size: int, width: int, *, lookup: int = 8) -> None:
         super().__init__(size, width)
         self.codebook = nn.Parameter(torch.randn(size, lookup))
@@ -27,7 +25,11 @@ class CosineQuantizer(Codebook):
 
     def choose(self, z: Tensor) -> Tensor:
         """The entry of the largest cosine with the mapped z: z (b, d, f) to codes (b, f)."""
-        return self._choose(self.down(z))
+        with torch.autocast(z.device.type, enabled=False):
+            return self._choose(self._mapped(z))
+
+    def _mapped(self, z: Tensor) -> Tensor:
+        return self.down(z.to(self.codebook.dtype))
 
     def _choose(self, e: Tensor) -> Tensor:
         directions = functional.normalize(self.codebook, dim=1)
@@ -39,10 +41,11 @@ class CosineQuantizer(Codebook):
 
     def nearest(self, z: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """For z (b, d, f): the entry mapped back (b, d, f), the terms (b,) summed over positions, codes (b, f)."""
-        e = self.down(z)
-        codes = self._choose(e)
-        entry = super().look_up(codes)
-        commitment = (e - entry.detach()).square().sum((1, 2))
-        terms = {"commitment": commitment, "codebook": (e.detach() - entry).square().sum((1, 2))}
-        through = e + (entry - e).detach() if self.training else entry
-        return self.up(through), terms, codes
+        with torch.autocast(z.device.type, enabled=False):
+            e = self._mapped(z)
+            codes = self._choose(e)
+            entry = super().look_up(codes)
+            commitment = (e - entry.detach()).square().sum((1, 2))
+            terms = {"commitment": commitment, "codebook": (e.detach() - entry).square().sum((1, 2))}
+            through = e + (entry - e).detach() if self.training else entry
+            return self.up(through), terms, codes

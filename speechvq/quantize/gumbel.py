@@ -69,7 +69,7 @@ class GumbelQuantizer(Codebook):
         keep = whole(z, 1) if keep is None else keep
         maximum = z.shape[-1] * math.log(self.size)
         entropies = entropy(log_p).sum(1)
-        rates = (maximum - entropies)[:, None] * keep
+        rates = ((maximum - entropies).clamp_min(0)[:, None] if self.training else maximum) * keep
         terms = {name: value * keep[:, 0] for name, value in terms.items()}
         stats = {"0/entropy": entropies.mean().item() / maximum}
         return Quantized(entries * keep[:, 0, None, None], (codes,), rates, terms, stats, (z.detach(),))

@@ -64,14 +64,14 @@ class ResidualVQ(Residual[VectorQuantizer | CosineQuantizer]):
         """Quantize z (b, d, f). Terms: commitment, and codebook where entries learn by loss, summed over the kept layers."""
         del temperature, generator
         keep = whole(z, len(self.layers)) if keep is None else keep
-        residual, total = z, torch.zeros_like(z)
+        total = torch.zeros_like(z)
         codes, inputs, terms = [], [], dict[str, Tensor]()
         for index, layer in enumerate(self.layers):
+            residual = z - total
             inputs.append(residual.detach())
             entry, more, hard = layer.nearest(residual)
             codes.append(hard)
-            entry = entry * keep[:, index, None, None]
-            total, residual = total + entry, residual - entry
+            total = total + entry * keep[:, index, None, None]
             for name, value in more.items():
                 terms[name] = terms.get(name, 0) + value * keep[:, index]
         if self.training and self.layers[0].copies:
@@ -98,12 +98,14 @@ class ResidualSQ(Residual[StochasticQuantizer]):
             mask = keep[:, index]
             inputs.append((z - total).detach())
             sample, entropies, hard = layer.sample(z - total, temperature=temperature, generator=generator)
-            sample = sample if self.training else layer.look_up(hard)
+            if not self.training:
+                hard = layer.choose(z - total)
+                sample = layer.look_up(hard)
             codes.append(hard)
             total = total + sample * mask[:, None, None]
             variance = variance + layer.variance * mask
             maximum = z.shape[-1] * math.log(layer.size)
-            rates.append((maximum - entropies) * mask)
+            rates.append(((maximum - entropies).clamp_min(0) if self.training else maximum) * mask)
             stats |= {f"{index}/variance": layer.variance.item(), f"{index}/entropy": entropies.mean().item() / maximum}
         error = (z - total).square().sum((1, 2))
         quadratic = torch.where(variance > 0, error / (2 * variance.clamp_min(1e-12)), 0.0)

@@ -69,7 +69,11 @@ class StochasticQuantizer(Codebook):
     @property
     def variance(self) -> Tensor:
         """s^2, a scalar."""
-        return self.log_variance.clamp(*LOG_VARIANCE_LIMITS).exp()
+        return self._limited().exp()
+
+    def _limited(self) -> Tensor:
+        """Log s^2 within its limits; its gradient is that of log s^2 itself, so that it can come back."""
+        return self.log_variance + (self.log_variance.clamp(*LOG_VARIANCE_LIMITS) - self.log_variance).detach()
 
     def sample(
         self, z: Tensor, *, temperature: float, generator: torch.Generator | None = None
@@ -80,7 +84,7 @@ class StochasticQuantizer(Codebook):
         """
         with torch.autocast(z.device.type, enabled=False):
             flat = rearrange(z, "b d f -> (b f) d").to(self.codebook.dtype)
-            log_p = log_posterior(flat, self.codebook, self.log_variance.clamp(*LOG_VARIANCE_LIMITS))
+            log_p = log_posterior(flat, self.codebook, self._limited())
             soft = gumbel_softmax(log_p, temperature, generator) @ self.codebook
             entropies = rearrange(entropy(log_p), "(b f) -> b f", b=len(z)).sum(1)
             codes = rearrange(log_p.argmax(-1), "(b f) -> b f", b=len(z))
@@ -89,5 +93,5 @@ class StochasticQuantizer(Codebook):
     def posterior(self, z: Tensor) -> Tensor:
         """P(k | z) for z (b, d, f), as (b, f, k)."""
         flat = rearrange(z, "b d f -> (b f) d").to(self.codebook.dtype)
-        log_p = log_posterior(flat, self.codebook, self.log_variance.clamp(*LOG_VARIANCE_LIMITS))
+        log_p = log_posterior(flat, self.codebook, self._limited())
         return rearrange(log_p.exp(), "(b f) k -> b f k", b=len(z))

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from speechvq.nn.conv import Upsample
 from speechvq.nn.modules import Modules
+from speechvq.nn.precision import precise
 from speechvq.quantize.base import Quantized
 from speechvq.quantize.codebook import Codebook
 from speechvq.quantize.config import AnyQuantizer
@@ -48,8 +49,8 @@ class Level(nn.Module):
         self.add = nn.Conv1d(width, state, 1)
 
     def latent(self, feature: Tensor, u: Tensor) -> Tensor:
-        """What is to be quantized, z (b, d, f), always in float32."""
-        return self.inject(torch.cat([feature, u], 1).transpose(1, 2)).transpose(1, 2).float()
+        """What is to be quantized, z (b, d, f), never in half precision."""
+        return precise(self.inject(torch.cat([feature, u], 1).transpose(1, 2)).transpose(1, 2))
 
     def forward(
         self,

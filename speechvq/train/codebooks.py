@@ -55,6 +55,11 @@ class Codebooks:
         self.mean = torch.zeros(len(self.quantizers), size, 1 + width)
         self.recent = torch.zeros(len(self.quantizers), size)
 
+    @property
+    def active(self) -> bool:
+        """Whether anything here learns: there is a vector quantizer."""
+        return any(isinstance(one, VectorQuantizer | CosineQuantizer) for one in self.quantizers)
+
     def _vector(self) -> Iterator[tuple[Tensor, Tensor, VectorQuantizer | CosineQuantizer]]:
         """Of every vector quantizer: its part of `mean` (k, 1 + d), of `recent` (k,), and itself."""
         for mean, recent, one in zip(self.mean, self.recent, self.quantizers, strict=True):
@@ -69,21 +74,21 @@ class Codebooks:
 
     @torch.no_grad()
     def start(self, inputs: Callable[[], Sequence[Tensor]], *, seed: int) -> None:
-        """Let entries start as k-means centres, one layer after the other, as each quantizes what those before left over.
+        """Let entries of "vq" start as k-means centres, layer after layer, as each quantizes what those before left over.
 
         inputs: gives what every layer quantizes with the codebooks as they are, (b, d, f) each
         """
-        begun = set[Codebook]()
-        for index, layer in enumerate(self.layers):
-            if isinstance(layer, VectorQuantizer) and layer not in begun:
-                vectors = inputs()[index].transpose(1, 2).flatten(0, 1)
-                layer.codebook.copy_(kmeans(vectors, layer.size, seed=seed))
-                begun.add(layer)
+        for one in self.quantizers:
+            rows = [index for index, layer in enumerate(self.layers) if layer is one]
+            if isinstance(one, VectorQuantizer):
+                one.codebook.copy_(kmeans(_vectors(inputs(), rows[:1]), one.size, seed=seed))
+                if len(rows) > 1:  # what is left over by the first centres is for the same codebook
+                    one.codebook.copy_(kmeans(_vectors(inputs(), rows), one.size, seed=seed))
 
     @torch.no_grad()
     def learn(self, table: Tensor) -> None:
         """Move every entry towards the mean of the vectors it got in this step; table as from `tally`, over all devices."""
-        if not self.layers:
+        if not self.active:
             return
         rows = [[index for index, layer in enumerate(self.layers) if layer is one] for one in self.quantizers]
         table = torch.stack([table[row].sum(0) for row in rows]).to(self.mean)
@@ -103,8 +108,14 @@ class Codebooks:
         revived = 0
         for mean, recent, one in self._vector():
             dead = one.split(recent.to(one.codebook.device), generator).to(mean.device)
-            mean[dead, 0] = 1.0
-            mean[dead, 1 : 1 + one.codebook.shape[1]] = one.codebook.to(mean)[dead]
+            if isinstance(one, VectorQuantizer):
+                mean[dead, 0] = 1.0
+                mean[dead, 1:] = one.codebook.to(mean)[dead]
             revived += int(dead.sum())
         self.recent.zero_()
         return revived
+
+
+def _vectors(inputs: Sequence[Tensor], layers: Sequence[int]) -> Tensor:
+    """What some layers quantize, as (n, d)."""
+    return torch.cat([inputs[layer].transpose(1, 2).flatten(0, 1) for layer in layers])

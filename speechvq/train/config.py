@@ -10,6 +10,7 @@ from speechvq.config import parse, require, table
 from speechvq.errors import ConfigError
 from speechvq.losses import MelConfig, PhaseConfig
 from speechvq.model import CodecConfig
+from speechvq.quantize.config import terms
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,13 @@ class RunConfig:
     seed: int = 0
 
 
+WEIGHTS = {"distortion": 1.0, "phase": 4.0, "rate": 1.0, "commitment": 1 / 6, "codebook": 2 / 3, "quadratic": 1.0}
+"""Of loss terms, where the configuration does not say."""
+
+
 @dataclass(frozen=True)
 class Experiment:
-    """A training run. weights: one for each loss term."""
+    """A training run. weights: of the loss terms that the levels' quantizers have; the missing are filled in from `WEIGHTS`."""
 
     name: str
     data: DataConfig
@@ -114,13 +119,16 @@ class Experiment:
     optim: OptimConfig
     mel: MelConfig = field(default_factory=MelConfig)
     phase: PhaseConfig = field(default_factory=PhaseConfig)
-    weights: dict[str, float] = field(
-        default_factory=lambda: {"distortion": 1.0, "phase": 4.0, "commitment": 1 / 6, "rate": 1.0}
-    )
+    weights: dict[str, float] = field(default_factory=dict)
     run: RunConfig = field(default_factory=RunConfig)
 
     def __post_init__(self) -> None:
         require(0 < len(self.name.encode()) <= 16, f"name must have 1 to 16 letters, not {self.name!r}")
+        names = {"distortion", "phase", "rate"}.union(*(terms(level) for level in self.codec.levels))
+        for name in self.weights:
+            require(name in names, f"weights.{name} is of no term here; the terms are {', '.join(sorted(names))}")
+        weights = {name: self.weights.get(name, WEIGHTS[name]) for name in sorted(names)}
+        object.__setattr__(self, "weights", weights)
 
 
 def read_experiment(path: str | Path) -> Experiment:

@@ -49,9 +49,9 @@ def train(
     if fabric.global_rank == 0:
         folder.mkdir(parents=True, exist_ok=True)
         write_experiment(folder / "experiment.toml", experiment)
-        load_corpus(experiment)
+        load_corpus(experiment.data, experiment.codec.sample_rate)
     fabric.barrier()
-    training, validation = load_corpus(experiment)
+    training, validation = load_corpus(experiment.data, experiment.codec.sample_rate)
     sampler = Sampler(
         training,
         crop=crop,
@@ -125,6 +125,8 @@ class Run:
 
         network.eval()
         self.state.codebooks.start(inputs, seed=self.experiment.run.seed)
+        for one in self.state.codebooks.quantizers:
+            one.codebook.data.copy_(self.fabric.broadcast(one.codebook.data))
         network.train()
 
     def step(self) -> dict[str, float]:
@@ -191,11 +193,11 @@ class Run:
         self.fabric.barrier()
 
 
-def load_corpus(experiment: Experiment) -> tuple[Corpus, Corpus]:
+def load_corpus(data: DataConfig, sample_rate: int) -> tuple[Corpus, Corpus]:
     """Training and validation audio: the validation speakers are those whose names hash lowest."""
-    rows = read_manifest(experiment.data.manifest)
-    corpus = pack(rows, Path(experiment.data.cache), experiment.codec.sample_rate, read_mono)
-    held = held_out(rows, experiment.data.validation_speakers)
+    rows = read_manifest(data.manifest)
+    corpus = pack(rows, Path(data.cache), sample_rate, read_mono)
+    held = held_out(rows, data.validation_speakers)
     mask = np.array([row.speaker in held for row in rows])
     if mask.all():
         raise ManifestError("every file belongs to a validation speaker; lower data.validation_speakers")

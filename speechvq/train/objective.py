@@ -81,22 +81,27 @@ class Objective(nn.Module):
 
 @torch.inference_mode()
 def validate(objective: Objective, waves: list[Tensor]) -> dict[str, float]:
-    """Hard codes over a whole validation set: mel error of every prefix, and what `Usage` counts for every layer.
+    """Hard codes over a whole validation set: mel error of every prefix, what `Usage` counts for every layer, and the bound.
 
     waves: (1, 1, t) each
     """
     network, layers = objective.network, objective.layers
     network.eval()
-    errors = torch.zeros(layers)
-    usage = Usage(network.topdown.layers)
+    errors, usage = torch.zeros(layers), Usage(network.topdown.layers)
+    distortion, rates = torch.zeros(1), torch.zeros(1, layers)
     for wave in waves:
         vector = rounded(network.reference(wave))
         quantized = network.topdown(network.features(wave))
         usage.add(quantized)
+        group = torch.zeros(1, dtype=torch.long, device=wave.device)
+        nats = torch.zeros(1)
         for layer in range(layers):
             estimate = network.decode(quantized.codes[: layer + 1], vector)[0, :, : wave.shape[-1]]
-            groups = torch.zeros(1, dtype=torch.long, device=wave.device)
-            _, stats = objective.likelihood(wave[0], estimate, groups, 1)
+            nats, stats = objective.likelihood(wave[0], estimate, group, 1)
             errors[layer] += sum(stats.values()) / len(stats) / len(waves)
+        distortion += nats.cpu()  # of all layers
+        rates += quantized.rates.cpu()
     network.train()
-    return {f"prefix{layer + 1}/mel": errors[layer].item() for layer in range(layers)} | usage.numbers()
+    seconds = sum(wave.shape[-1] for wave in waves) / network.config.sample_rate
+    prefixes = {f"prefix{layer + 1}/mel": errors[layer].item() for layer in range(layers)}
+    return prefixes | usage.numbers() | Bound(distortion, rates).per_second(seconds)

@@ -6,6 +6,7 @@ every position has perplexity K and tells nothing. So here are hard codes over t
     I(x; Z) = H(mean P) - mean H(P)
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -15,8 +16,8 @@ from speechvq.quantize.base import Quantized
 from speechvq.quantize.codebook import Codebook
 from speechvq.quantize.stochastic import StochasticQuantizer
 
-DEAD = 0.05
-"""Mutual information, as a share of log K, below which a layer is dead."""
+DEAD = 0.9
+"""Mean entropy of the choice, as a share of log K, above which a layer is dead."""
 
 COLLAPSED = 0.1
 """Perplexity, as a share of K, below which a layer has collapsed."""
@@ -44,14 +45,19 @@ class Usage:
             self.entropies[index] += torch.special.entr(posterior).sum().item()
 
     def numbers(self) -> dict[str, float]:
-        """Of every layer: used (share of entries), perplexity (hard codes), information (nats), variance (where it has one)."""
+        """Of every layer: used (share of entries), perplexity (hard codes), information and doubt (nats), variance if any.
+
+        doubt is the mean entropy of the choice, 0 for a hard one.
+        """
         result = dict[str, float]()
         for index, layer in enumerate(self.layers):
             seen = self.counts[index].sum()
-            information = entropy(self.means[index]) - self.entropies[index] / seen
+            doubt = self.entropies[index] / seen.item()
+            information = entropy(self.means[index]) - doubt
             result[f"layer{index}/used"] = (self.counts[index] > 0).double().mean().item()
             result[f"layer{index}/perplexity"] = entropy(self.counts[index]).exp().item()
             result[f"layer{index}/information"] = max(0.0, information.item())
+            result[f"layer{index}/doubt"] = doubt
             if isinstance(layer, StochasticQuantizer):
                 result[f"layer{index}/variance"] = layer.variance.item()
         return result
@@ -69,22 +75,19 @@ def diagnose(numbers: Mapping[str, float], sizes: Sequence[int]) -> list[str]:
     """
     found = []
     for index, size in enumerate(sizes):
-        whole = torch.tensor(float(size)).log().item()
-        information, perplexity = numbers[f"layer{index}/information"], numbers[f"layer{index}/perplexity"]
-        variance = numbers.get(f"layer{index}/variance")
-        if information < DEAD * whole and variance is not None and perplexity > COLLAPSED * size:
+        of = {name: numbers[f"layer{index}/{name}"] for name in ("used", "perplexity", "information", "doubt")}
+        if of["doubt"] > DEAD * math.log(size):
             found.append(
-                f"layer {index} is dead: its choice is nearly uniform everywhere (s^2 {variance:.3g}, mutual information"
-                f" {information:.2f} of {whole:.2f} nats), so the decoder has learned to do without; start with a smaller"
-                " levels.variance, let more examples use it (optim.full_depth), count more data (wider or more mel windows),"
-                " or take fewer layers"
+                f"layer {index} is dead: its choice is nearly uniform everywhere (mutual information {of['information']:.2f} of"
+                f" {math.log(size):.2f} nats), so the decoder has learned to do without; start with a smaller levels.variance,"
+                " let more examples use it (optim.full_depth), count more data (mel.windows, mel.bands), or take fewer layers"
             )
-        elif perplexity < COLLAPSED * size:
+        elif of["perplexity"] < COLLAPSED * size:
+            soft = "start with a larger levels.variance"
+            hard = 'try optim.codebook_start = "kmeans", a smaller optim.revive_every'
             found.append(
-                f"layer {index} has collapsed: perplexity {perplexity:.1f} of {size},"
-                f" {numbers[f'layer{index}/used']:.0%} of its entries in use;"
-                ' try optim.codebook_start = "kmeans", a smaller optim.revive_every, a smaller levels.size, or'
-                ' levels.quantizer = "sq"'
+                f"layer {index} has collapsed: perplexity {of['perplexity']:.1f} of {size}, {of['used']:.0%} of its entries in"
+                f" use; {soft if of['doubt'] else hard}, or a smaller levels.size"
             )
         elif numbers.get(f"prefix{index + 1}/mel", 0.0) > numbers.get(f"prefix{index}/mel", float("inf")):
             found.append(

@@ -1,0 +1,54 @@
+"""k-means on log-mel frames: the baseline without a network."""
+
+from collections.abc import Sequence
+
+import torch
+from autoencoder import FRAMES_PER_SECOND
+from config import Variant
+from data import Spectrograms
+from einops import rearrange
+from torch import Tensor, nn
+
+from speechvq.quantize.base import Quantized
+from speechvq.quantize.kmeans import kmeans
+from speechvq.quantize.residual import ResidualVQ
+from speechvq.quantize.vector import VectorQuantizer
+
+BATCHES = 40
+"""Training batches that the centres are fitted to."""
+
+
+class FrameKMeans(nn.Module):
+    """Spectrograms (b, bands, f) to the nearest of the centres of `kmeans_frames` frames put together, as `MelAutoencoder`."""
+
+    decodes = True
+
+    def __init__(self, config: Variant, data: Spectrograms, seed: int) -> None:
+        super().__init__()
+        self.frames = config.kmeans_frames
+        layer = VectorQuantizer(config.levels[0].size, config.bands * self.frames)
+        vectors = torch.cat(
+            [self._stacked(data.batch(step, config.batch)).transpose(1, 2).flatten(0, 1) for step in range(BATCHES)]
+        )
+        layer.codebook.copy_(kmeans(vectors, layer.size, seed=seed))
+        self.quantizer = ResidualVQ([layer])
+        self.layers = self.quantizer.layers
+        self.layer_rates = [(FRAMES_PER_SECOND / self.frames, layer.size)]
+
+    def forward(
+        self, x: Tensor, depth: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Quantized]:
+        """Each place's centre, and the quantizer's result."""
+        del depth, temperature, generator
+        quantized = self.quantizer(self._stacked(x))
+        return self._apart(quantized.z), quantized
+
+    def decode(self, codes: Sequence[Tensor]) -> Tensor:
+        """The spectrogram (b, bands, f) from codes (b, f / kmeans_frames)."""
+        return self._apart(self.quantizer.decode(codes))
+
+    def _stacked(self, x: Tensor) -> Tensor:
+        return rearrange(x, "b d (f n) -> b (d n) f", n=self.frames)
+
+    def _apart(self, z: Tensor) -> Tensor:
+        return rearrange(z, "b (d n) f -> b d (f n)", n=self.frames)
