@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from speechvq.data.corpus import Sampler, pack
 from speechvq.data.manifest import Utterance, read_manifest, write_manifest
 from speechvq.data.prepare import find_audio, survey
-from speechvq.errors import ConfigError, ManifestError, TrainingError
+from speechvq.errors import ConfigError, ManifestError, ModelError, TrainingError
 from speechvq.hub import load
 from speechvq.losses import MelConfig, MelLikelihood, PhaseConfig, PhaseLikelihood, total
 from speechvq.quantize.config import LevelConfig
@@ -26,7 +26,7 @@ from speechvq.train.objective import Objective
 from speechvq.train.schedule import bypass, learning_rate, temperature
 from tests.networks import tiny_config
 
-RECIPES = sorted((Path(__file__).parent.parent / "recipes").rglob("config.toml"))
+RECIPES = sorted((Path(__file__).parent.parent / "recipes" / "default").glob("*.toml"))
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +81,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(folder / "network.safetensors")
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_shipped_configuration_takes_a_step(path, manifest, tmp_path):
     experiment = read_experiment(path)
     experiment = replace(
@@ -311,6 +311,26 @@ def test_bad_configurations_are_refused_by_name(text, tmp_path):
                         'levels = [{stage = 0, layers = 1}]\ndecoder = [{width = 2, lookahead = [0]}]\n' + text)  # fmt: skip
     with pytest.raises(ConfigError, match=BAD[text]):
         read_experiment(path)
+
+
+def test_a_run_can_begin_with_a_models_weights(manifest, tmp_path):
+    """Its first loss is that of the model; another network is refused; going on does not begin again."""
+    first = tiny_experiment(manifest, tmp_path / "a", steps=40, rate=3e-3)
+    train(first, fabric())
+    model = tmp_path / "first.safetensors"
+    export_run(Path(first.run.folder), model, 1.0)
+    second = tiny_experiment(manifest, tmp_path / "b", rate=1e-9, bypass=0.0)
+    second = replace(second, run=replace(second.run, start=str(model)))
+    last = train(second, fabric(), stop_at=2)
+    begun, found = load(model).network.state_dict(), weights(last)
+    moved = {name for name in found if not torch.allclose(begun[name], found[name], atol=1e-6)}
+    assert all(name.endswith("codebook") for name in moved)  # running means learn at any rate
+    model.unlink()
+    assert train(second, fabric(), stop_at=3).name == "step-00000003"
+    with pytest.raises(ModelError, match="there is no model file"):
+        train(replace(second, run=replace(second.run, folder=str(tmp_path / "c"))), fabric())
+    with pytest.raises(ConfigError, match=r"run\.start: default has another network than \[codec\]"):
+        train(replace(second, run=replace(second.run, start="default", folder=str(tmp_path / "c"))), fabric())
 
 
 def test_weights_follow_the_quantizers(manifest, tmp_path):

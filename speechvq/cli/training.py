@@ -44,6 +44,9 @@ def train(
     config: Config,
     manifest: Annotated[Path | None, typer.Option(help="Use this manifest instead of data.manifest.")] = None,
     folder: Annotated[Path | None, typer.Option(help="Use this folder instead of run.folder.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Begin with the weights of this model file; 'default' is the one in the package.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Use this many steps instead of optim.steps.", min=1)] = None,
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")] = "auto",
     devices: Annotated[int, typer.Option(help="How many; on a CPU, how many processes of one thread.", min=1)] = 1,
@@ -59,6 +62,8 @@ def train(
         experiment = replace(experiment, data=replace(experiment.data, manifest=str(manifest)))
     if folder is not None:
         experiment = replace(experiment, run=replace(experiment.run, folder=str(folder)))
+    if start is not None:
+        experiment = replace(experiment, run=replace(experiment.run, start=start))
     if steps is not None:
         experiment = replace(experiment, optim=replace(experiment.optim, steps=steps))
     try:

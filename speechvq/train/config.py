@@ -96,13 +96,17 @@ class OptimConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """How often things happen, in steps, and where results go."""
+    """How often things happen, in steps, and where results go.
+
+    start: a model file whose weights a new run begins with, or "default" for the one in the package
+    """
 
     folder: str = "runs/default"
     log_every: int = 50
     validate_every: int = 1000
     save_every: int = 250
     seed: int = 0
+    start: str | None = None
 
 
 WEIGHTS = {"distortion": 1.0, "phase": 4.0, "rate": 1.0, "commitment": 1 / 6, "codebook": 2 / 3, "quadratic": 1.0}

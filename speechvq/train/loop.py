@@ -17,6 +17,8 @@ from speechvq.audio import read_mono
 from speechvq.data.corpus import Corpus, Sampler, pack
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import ConfigError, ManifestError, TrainingError
+from speechvq.hub import load
+from speechvq.model import Network
 from speechvq.nn.speaker import rounded
 from speechvq.train.checkpoint import TrainState
 from speechvq.train.codebooks import Codebooks
@@ -60,17 +62,19 @@ def train(
         seed=experiment.run.seed,
     )
     waves = validation_waves(validation, experiment.data, experiment.codec.sample_rate)
-    plan = experiment.optim
+    plan, start = experiment.optim, experiment.run.start
     groups = parameter_groups(objective, weight_decay=plan.weight_decay, variance_rate=plan.variance_rate)
     optimizer = torch.optim.AdamW(groups, lr=plan.rate, betas=_betas(plan), fused=True)
     codebooks = Codebooks(objective.network.topdown.layers, keep=plan.codebook_keep)
     state = TrainState(objective.network, optimizer, codebooks)
-    begun = state.load(folder)
+    new = not state.load(folder)
+    if new and start is not None:
+        begin_with(objective.network, start)
     model, optimizer = fabric.setup(objective, optimizer)
     state.optimizer = optimizer.optimizer
     with Log(folder / f"log-{fabric.global_rank}" if fabric.global_rank else folder, experiment.codec.sample_rate) as log:
         run = Run(experiment, fabric, objective, model, state, sampler, waves, log, report)
-        if plan.codebook_start == "kmeans" and not begun:
+        if plan.codebook_start == "kmeans" and new and start is None:
             run.start_codebooks()
         return run.fit(min(stop_at or plan.steps, plan.steps))
 
@@ -191,6 +195,14 @@ class Run:
         if self.fabric.global_rank == 0:
             self.state.save(self.folder)
         self.fabric.barrier()
+
+
+def begin_with(network: Network, start: str) -> None:
+    """Give a new network the weights of a model file. Raises ModelError, or ConfigError when it is of another shape."""
+    model = load(None if start == "default" else start)
+    if model.network.config != network.config:
+        raise ConfigError(f"run.start: {start} has another network than [codec] describes; copy its tables")
+    network.load_state_dict(model.network.state_dict())
 
 
 def load_corpus(data: DataConfig, sample_rate: int) -> tuple[Corpus, Corpus]:
