@@ -10,6 +10,10 @@ if [ ! -e "$manifest" ]; then
     manifest="$run/train.jsonl"
     [ -e "$manifest" ] || speechvq prepare "$data" "$manifest"
 fi
-speechvq train "$here/config.toml" --manifest "$manifest" --folder "$run" \
-    --accelerator "${ACCELERATOR:-cpu}" --devices "${DEVICES:-2}" --precision "${PRECISION:-32-true}"
-[ -e "$run/base1.safetensors" ] || speechvq export "$run" "$run/base1.safetensors"
+where=(--manifest "$manifest" --accelerator "${ACCELERATOR:-cpu}" --devices "${DEVICES:-2}" --precision "${PRECISION:-32-true}")
+if [ ! -e "$run/base1.safetensors" ]; then
+    speechvq train "$here/config.toml" --folder "$run" "${where[@]}"
+    speechvq export "$run" "$run/base1.safetensors"
+fi
+speechvq train "$here/refine.toml" --start "$run/base1.safetensors" --folder "$run/refined" "${where[@]}"
+[ -e "$run/base2.safetensors" ] || speechvq export "$run/refined" "$run/base2.safetensors"
