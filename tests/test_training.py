@@ -262,10 +262,12 @@ def test_sampler_leaves_out_what_is_too_short(manifest, tmp_path):
 
 def test_validation_speakers_depend_on_names_alone(manifest):
     rows = read_manifest(manifest)
-    chosen = held_out(rows, 2)
-    assert len(chosen) == 2
-    assert chosen == held_out(rows[::-1], 2)
-    assert held_out([*rows, Utterance(Path("x"), 1.0)], 2) == chosen
+    chosen = held_out(rows, 1)
+    assert len(chosen) == 1
+    assert chosen == held_out(rows[::-1], 1)
+    assert held_out([*rows, Utterance(Path("x"), 1.0)], 1) == chosen
+    assert held_out(rows, 12) == chosen  # at most a third of four
+    assert not held_out([row for row in rows if row.speaker in ("speaker0", "speaker1")], 12)
 
 
 def test_export_makes_a_model_with_voices(manifest, tmp_path):

@@ -18,7 +18,7 @@ class DataConfig:
     """What is trained on.
 
     manifest: path of the manifest, relative to the working directory
-    validation_speakers: so many named speakers, chosen by a hash of their names, are kept out of training
+    validation_speakers: so many named speakers, at most a third, chosen by a hash of their names, are kept out of training
     validation_seconds: at most so much of each validation file is used
     crop: seconds of a training example
     references: further crops of the same voice that the reference encoder sees
