@@ -125,6 +125,35 @@ def test_layers_and_codebooks_must_fit():
         ResidualVQ([VectorQuantizer(4, 2), VectorQuantizer(4, 2)], 3)
 
 
+# joint search
+
+
+@pytest.mark.parametrize("kind", ["vq", "sq"])
+def test_searching_with_all_candidates_finds_the_best_codes_of_all(kind):
+    one, z = made(kind, layers=2, candidates=11).eval(), latents()
+    books = [layer.codebook for layer in one.layers]
+    sums = (books[0][:, None] + books[1]).flatten(0, 1)
+    best = squared_distances(z.transpose(1, 2).flatten(0, 1), sums).argmin(1)
+    first, second = one.encode(z)
+    assert torch.equal(first.flatten(), best // 11)
+    assert torch.equal(second.flatten(), best % 11)
+    assert torch.equal(one(z).z, one.decode([first, second]))
+
+
+def test_more_candidates_leave_less_and_one_is_greedy():
+    errors = []
+    for candidates in (1, 2, 4, 11):
+        one, z = made("vq", candidates=candidates).eval(), latents(batch=4, frames=50)
+        errors.append((z - one(z).z).square().sum().item())
+        alone = one.encode(z[:1, :, 3:4])
+        assert all(torch.equal(row[:1, 3:4], other) for row, other in zip(one.encode(z), alone, strict=True))
+    assert errors[0] > errors[1] > errors[2] > errors[3]
+    greedy, left = made("vq"), latents(batch=4, frames=50)
+    for layer, row in zip(greedy.layers, greedy.encode(left), strict=True):
+        assert torch.equal(row, layer.choose(left))
+        left = left - layer.look_up(row)
+
+
 # vq, cosine
 
 
@@ -342,6 +371,8 @@ def test_codebooks_start_as_kmeans_of_what_each_layer_sees():
         ({"learned": "magic"}, r"levels\.learned must be means or loss, not 'magic'"),
         ({"quantizer": "cosine", "lookup": 99}, r"levels\.lookup must be 1 to the width 16, not 99"),
         ({"quantizer": "joint", "continuous": 16}, r"levels\.continuous must be 1 to 15"),
+        ({"candidates": 0}, r"levels\.candidates must be 1, or for vq and sq up to the size 1024, not 0"),
+        ({"candidates": 4, "quantizer": "cosine"}, r"levels\.candidates must be 1, or for vq and sq"),
         ({"variance": 0.0}, r"levels\.variance must be positive"),
         ({"width": 0}, r"levels\.width must be positive"),
     ],

@@ -36,6 +36,7 @@ class LevelConfig:
       Gumbel-softmax categorical, "vimco" one of hard draws, "joint" Gaussian and categorical, "gaussian" a VAE, "none"
     learned: entries of "vq" learn as running "means" or by "loss"
     shared: all layers of the level have the same codebook ("vq", "cosine", "sq")
+    candidates: how many beginnings a search for hard codes keeps, 1 for greedy ones ("vq", "sq")
     variance: initial s^2 of "sq"
     lookup: dimensions in which "cosine" compares
     continuous: how many of the dimensions are Gaussian in "joint"
@@ -48,6 +49,7 @@ class LevelConfig:
     quantizer: str = "vq"
     learned: str = "means"
     shared: bool = False
+    candidates: int = 1
     variance: float = 4.0
     lookup: int = 8
     continuous: int = 4
@@ -62,6 +64,10 @@ class LevelConfig:
             f"levels.layers of a {self.quantizer!r} level must be 1, not {self.layers}; {', '.join(RESIDUAL)} can have more",
         )
         require(self.learned in ("means", "loss"), f"levels.learned must be means or loss, not {self.learned!r}")
+        require(
+            1 <= self.candidates <= self.size and (self.candidates == 1 or self.quantizer in ("vq", "sq")),
+            f"levels.candidates must be 1, or for vq and sq up to the size {self.size}, not {self.candidates}",
+        )
         require(self.variance > 0, f"levels.variance must be positive, not {self.variance}")
         require(
             self.quantizer != "cosine" or 0 < self.lookup <= self.width,
@@ -89,17 +95,18 @@ def terms(level: LevelConfig) -> set[str]:
 def build(level: LevelConfig) -> AnyQuantizer:
     """The untrained quantizer of a level."""
     size, width = level.size, level.width
-    own = range(1 if level.shared else level.layers)
+    own, candidates = range(1 if level.shared else level.layers), level.candidates
     found: AnyQuantizer
     match level.quantizer:
         case "vq":
             learned = "loss" if level.learned == "loss" else "means"
-            found = ResidualVQ([VectorQuantizer(size, width, learned=learned) for _ in own], level.layers)
+            layers = [VectorQuantizer(size, width, learned=learned) for _ in own]
+            found = ResidualVQ(layers, level.layers, candidates=candidates)
         case "cosine":
             found = ResidualVQ([CosineQuantizer(size, width, lookup=level.lookup) for _ in own], level.layers)
         case "sq":
-            variance = level.variance
-            found = ResidualSQ([StochasticQuantizer(size, width, initial_variance=variance) for _ in own], level.layers)
+            blurred = [StochasticQuantizer(size, width, initial_variance=level.variance) for _ in own]
+            found = ResidualSQ(blurred, level.layers, candidates=candidates)
         case "gumbel":
             found = GumbelQuantizer(size, width)
         case "vimco":

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from speechvq.nn.modules import Modules
 from speechvq.quantize.base import Quantized, whole
-from speechvq.quantize.codebook import Codebook
+from speechvq.quantize.codebook import Codebook, squared_distances
 from speechvq.quantize.cosine import CosineQuantizer
 from speechvq.quantize.stochastic import StochasticQuantizer
 from speechvq.quantize.vector import VectorQuantizer
@@ -25,11 +26,13 @@ class Residual(Modules[L]):
     """The layers of a residual stack, and hard codes: greedy, one layer after the other.
 
     depth: how many layers when one codebook is given that all of them share
+    candidates: with 1 hard codes are greedy; with more, so many of the best beginnings are kept from layer to layer and the one
+      that leaves least in the end is taken (beam search), which is better for all layers together and worse for a prefix
     """
 
-    def __init__(self, layers: Sequence[L], depth: int | None = None) -> None:
+    def __init__(self, layers: Sequence[L], depth: int | None = None, *, candidates: int = 1) -> None:
         super().__init__(layers)
-        self.width, self._depth = layers[0].width, depth or len(layers)
+        self.width, self._depth, self.candidates = layers[0].width, depth or len(layers), candidates
         if len(layers) not in (1, self._depth):
             raise ValueError(f"{self._depth} layers cannot share {len(layers)} codebooks")
 
@@ -41,11 +44,38 @@ class Residual(Modules[L]):
 
     def encode(self, z: Tensor) -> list[Tensor]:
         """Hard codes of z (b, d, f), one (b, f) a layer."""
+        if self.candidates > 1:
+            return self._search(z)
         codes, total = [], torch.zeros_like(z)
         for layer in self.layers:
             codes.append(layer.choose(z - total))
             total = total + layer.look_up(codes[-1])
         return codes
+
+    def _search(self, z: Tensor) -> list[Tensor]:
+        with torch.autocast(z.device.type, enabled=False):
+            left = rearrange(z, "b d f -> (b f) 1 d").to(self.layers[0].codebook.dtype)  # of every candidate (n, c, d)
+            paths = torch.empty(len(left), 1, 0, dtype=torch.long, device=z.device)
+            for index, layer in enumerate(self.layers):
+                errors = squared_distances(left.flatten(0, 1), layer.codebook).view(len(left), -1)
+                count = 1 if index == len(self.layers) - 1 else min(self.candidates, errors.shape[1])
+                best = errors.topk(count, largest=False).indices if count > 1 else errors.argmin(1, keepdim=True)
+                parent, code = best // layer.size, best % layer.size
+                left = left.gather(1, parent[..., None].expand(-1, -1, left.shape[2])) - layer.codebook[code]
+                paths = torch.cat([paths.gather(1, parent[..., None].expand(-1, -1, index)), code[..., None]], 2)
+        return [rearrange(row, "(b f) -> b f", b=len(z)) for row in paths[:, 0].unbind(1)]
+
+    def _hard(self, z: Tensor, keep: Tensor) -> Quantized:
+        """What hard codes give: the eval mode of all kinds."""
+        codes, total, inputs = self.encode(z), torch.zeros_like(z), []
+        for index, (layer, row) in enumerate(zip(self.layers, codes, strict=True)):
+            inputs.append((z - total).detach())
+            total = total + layer.look_up(row) * keep[:, index, None, None]
+        return Quantized(total, tuple(codes), keep * self._rates(z), {}, {}, tuple(inputs))
+
+    def _rates(self, z: Tensor) -> Tensor:
+        """Nats of every layer's codes at log K each, (layers,)."""
+        return z.new_tensor([z.shape[-1] * math.log(layer.size) for layer in self.layers])
 
     def decode(self, codes: Sequence[Tensor]) -> Tensor:
         """The sum of the entries (b, d, f) behind the codes of a prefix of the layers, at least one."""
@@ -64,6 +94,8 @@ class ResidualVQ(Residual[VectorQuantizer | CosineQuantizer]):
         """Quantize z (b, d, f). Terms: commitment, and codebook where entries learn by loss, summed over the kept layers."""
         del temperature, generator
         keep = whole(z, len(self.layers)) if keep is None else keep
+        if not self.training:
+            return self._hard(z, keep)
         total = torch.zeros_like(z)
         codes, inputs, terms = [], [], dict[str, Tensor]()
         for index, layer in enumerate(self.layers):
@@ -74,10 +106,9 @@ class ResidualVQ(Residual[VectorQuantizer | CosineQuantizer]):
             total = total + entry * keep[:, index, None, None]
             for name, value in more.items():
                 terms[name] = terms.get(name, 0) + value * keep[:, index]
-        if self.training and self.layers[0].copies:
+        if self.layers[0].copies:
             total = (z + (total - z).detach()) * keep[:, 0, None, None]
-        rates = keep * keep.new_tensor([z.shape[-1] * math.log(layer.size) for layer in self.layers])
-        return Quantized(total, tuple(codes), rates, terms, {}, tuple(inputs))
+        return Quantized(total, tuple(codes), keep * self._rates(z), terms, {}, tuple(inputs))
 
 
 class ResidualSQ(Residual[StochasticQuantizer]):
@@ -92,20 +123,19 @@ class ResidualSQ(Residual[StochasticQuantizer]):
     ) -> Quantized:
         """Quantize z (b, d, f): in training by relaxed samples, at temperature 0 by exact draws, in eval mode by hard codes."""
         keep = whole(z, len(self.layers)) if keep is None else keep
+        if not self.training:
+            return self._hard(z, keep)
         total, variance = torch.zeros_like(z), keep.new_zeros(len(z))
         codes, inputs, rates, stats = [], [], [], {}
         for index, layer in enumerate(self.layers):
             mask = keep[:, index]
             inputs.append((z - total).detach())
             sample, entropies, hard = layer.sample(z - total, temperature=temperature, generator=generator)
-            if not self.training:
-                hard = layer.choose(z - total)
-                sample = layer.look_up(hard)
             codes.append(hard)
             total = total + sample * mask[:, None, None]
             variance = variance + layer.variance * mask
             maximum = z.shape[-1] * math.log(layer.size)
-            rates.append(((maximum - entropies).clamp_min(0) if self.training else maximum) * mask)
+            rates.append((maximum - entropies).clamp_min(0) * mask)
             stats |= {f"{index}/variance": layer.variance.item(), f"{index}/entropy": entropies.mean().item() / maximum}
         error = (z - total).square().sum((1, 2))
         quadratic = torch.where(variance > 0, error / (2 * variance.clamp_min(1e-12)), 0.0)
