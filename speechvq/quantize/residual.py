@@ -21,6 +21,9 @@ from speechvq.quantize.vector import VectorQuantizer
 
 L = TypeVar("L", bound=Codebook)
 
+SEARCHED = 256
+"""Positions searched at a time: memory does not grow with the recording."""
+
 
 class Residual(Modules[L]):
     """The layers of a residual stack, and hard codes: greedy, one layer after the other.
@@ -54,16 +57,22 @@ class Residual(Modules[L]):
 
     def _search(self, z: Tensor) -> list[Tensor]:
         with torch.autocast(z.device.type, enabled=False):
-            left = rearrange(z, "b d f -> (b f) 1 d").to(self.layers[0].codebook.dtype)  # of every candidate (n, c, d)
-            paths = torch.empty(len(left), 1, 0, dtype=torch.long, device=z.device)
-            for index, layer in enumerate(self.layers):
-                errors = squared_distances(left.flatten(0, 1), layer.codebook).view(len(left), -1)
-                count = 1 if index == len(self.layers) - 1 else min(self.candidates, errors.shape[1])
-                best = errors.topk(count, largest=False).indices if count > 1 else errors.argmin(1, keepdim=True)
-                parent, code = best // layer.size, best % layer.size
-                left = left.gather(1, parent[..., None].expand(-1, -1, left.shape[2])) - layer.codebook[code]
-                paths = torch.cat([paths.gather(1, parent[..., None].expand(-1, -1, index)), code[..., None]], 2)
-        return [rearrange(row, "(b f) -> b f", b=len(z)) for row in paths[:, 0].unbind(1)]
+            flat = rearrange(z, "b d f -> (b f) d").to(self.layers[0].codebook.dtype)
+            paths = torch.cat([self._best(part) for part in flat.split(SEARCHED)])
+        return [rearrange(row, "(b f) -> b f", b=len(z)) for row in paths.unbind(1)]
+
+    def _best(self, flat: Tensor) -> Tensor:
+        """The codes (n, layers) that leave least of vectors (n, d), of those that were candidates."""
+        left = flat[:, None]  # of every candidate (n, c, d)
+        paths = torch.empty(len(left), 1, 0, dtype=torch.long, device=flat.device)
+        for index, layer in enumerate(self.layers):
+            errors = squared_distances(left.flatten(0, 1), layer.codebook).view(len(left), -1)
+            count = 1 if index == len(self.layers) - 1 else min(self.candidates, errors.shape[1])
+            best = errors.topk(count, largest=False).indices if count > 1 else errors.argmin(1, keepdim=True)
+            parent, code = best // layer.size, best % layer.size
+            left = left.gather(1, parent[..., None].expand(-1, -1, left.shape[2])) - layer.codebook[code]
+            paths = torch.cat([paths.gather(1, parent[..., None].expand(-1, -1, index)), code[..., None]], 2)
+        return paths[:, 0]
 
     def _hard(self, z: Tensor, keep: Tensor) -> Quantized:
         """What hard codes give: the eval mode of all kinds."""
