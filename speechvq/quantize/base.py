@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from speechvq.quantize.codebook import Codebook
 
@@ -58,6 +58,28 @@ class Quantizer(Protocol):
     def encode(self, z: Tensor) -> list[Tensor]: ...
 
     def decode(self, codes: Sequence[Tensor]) -> Tensor: ...
+
+
+class Uncoded(nn.Module):
+    """A latent of `width` dimensions without codes."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    @property
+    def layers(self) -> tuple[Codebook, ...]:
+        """None: nothing here has a code."""
+        return ()
+
+    def encode(self, z: Tensor) -> list[Tensor]:
+        """No codes."""
+        del z
+        return []
+
+    def decode(self, codes: Sequence[Tensor]) -> Tensor:
+        """Raises ValueError: continuous latents cannot be decoded from codes."""
+        raise ValueError(f"a continuous latent has no codes, but {len(codes)} layers were given")
 
 
 def whole(z: Tensor, layers: int) -> Tensor:

@@ -1,35 +1,17 @@
 """A continuous latent with Gaussian noise: the VAE (Kingma and Welling 2014), a baseline without codes."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
-from speechvq.quantize.base import Quantized, whole
-from speechvq.quantize.codebook import Codebook
+from speechvq.quantize.base import Quantized, Uncoded, whole
 
 
-class GaussianLatent(nn.Module):
+class GaussianLatent(Uncoded):
     """q(z' | x) = N(mean, diag variance), both linear in z; prior N(0, 1). z in `width`, the result in `out` dimensions."""
 
     def __init__(self, width: int, *, out: int | None = None) -> None:
-        super().__init__()
-        self.width = width
+        super().__init__(width)
         self.moments = nn.Conv1d(width, 2 * (out or width), 1)
-
-    @property
-    def layers(self) -> tuple[Codebook, ...]:
-        """None: nothing here has a code."""
-        return ()
-
-    def encode(self, z: Tensor) -> list[Tensor]:
-        """No codes."""
-        del z
-        return []
-
-    def decode(self, codes: Sequence[Tensor]) -> Tensor:
-        """Raises ValueError: continuous latents cannot be decoded from codes."""
-        raise ValueError(f"a Gaussian latent has no codes, but {len(codes)} layers were given")
 
     def forward(
         self, z: Tensor, keep: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
