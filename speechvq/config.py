@@ -29,7 +29,11 @@ def parse(kind: type[C], values: Any, where: str = "") -> C:  # noqa: ANN401 - w
         needed = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if needed and field.name not in values:
             raise ConfigError(f"missing key {prefix}{field.name}")
-    return kind(**{key: _value(hints[key], value, prefix + key) for key, value in values.items()})
+    fields = {key: _value(hints[key], value, prefix + key) for key, value in values.items()}
+    try:
+        return kind(**fields)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}" if where.endswith("]") else str(error)) from error  # which one of a list
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401

@@ -64,7 +64,8 @@ class CodecConfig:
         up = math.prod(stage.stride for stage in self.decoder) * Fraction(self.hop)
         require(
             up == self.level_hops[-1],
-            f"decoder strides must multiply to {self.level_hops[-1] / self.hop}, from the finest level to the hop",
+            f"decoder strides must multiply to {self.level_hops[-1] / self.hop:g}, from the finest level to the hop, "
+            f"not to {up / self.hop}",
         )
 
     @property

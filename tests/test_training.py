@@ -21,7 +21,7 @@ from speechvq.losses import MelConfig, MelLikelihood, PhaseConfig, PhaseLikeliho
 from speechvq.quantize.config import LevelConfig
 from speechvq.train.config import DataConfig, Experiment, OptimConfig, RunConfig, read_experiment, write_experiment
 from speechvq.train.export import export_run
-from speechvq.train.loop import held_out, train
+from speechvq.train.loop import held_out, parameter_groups, train
 from speechvq.train.objective import Objective
 from speechvq.train.schedule import bypass, learning_rate, temperature
 from tests.networks import tiny_config
@@ -296,6 +296,9 @@ BAD = {
     "[optim]\nsteps = 'many'": r"optim\.steps must be a whole number",
     "[optim]\nsteps = true": r"optim\.steps must be a whole number",
     "[optim]\nsteps = 0": r"optim\.steps must be positive",
+    "[optim]\nsteps = 5\ncodebook_rate = -1": r"optim\.codebook_rate must be positive",
+    "[optim]\nsteps = 5\nbypass = 2": r"optim\.bypass must be between 0 and 1",
+    "[optim]\nsteps = 5\nwarmup = -1": r"optim\.warmup must not be negative",
     "[optim]": r"missing key optim\.steps",
     "[optim]\nsteps = 5\n[codec]\nlevels = 3": r"codec\.levels must be a list",
     "not toml": "cannot read the configuration",
@@ -372,6 +375,17 @@ def test_gaussian_errors_of_the_best_variance():
     expected = -torch.distributions.Normal(0.0, variance.sqrt()).log_prob(errors).sum((1, 2))
     torch.testing.assert_close(nats, expected, rtol=1e-4, atol=1e-2)
     assert stats["mel64"] == pytest.approx(errors.abs().mean().item(), rel=1e-5)
+
+
+def test_every_parameter_learns_once_and_codebooks_at_their_own_rate(manifest, tmp_path):
+    objective = Objective(sampled(tiny_experiment(manifest, tmp_path)))
+    groups = parameter_groups(objective, weight_decay=0.01, codebook_rate=10.0, variance_rate=5.0)
+    found = {id(one): (group["scale"], group["weight_decay"]) for group in groups for one in group["params"]}
+    assert sum(len(group["params"]) for group in groups) == len(found) == len(list(objective.parameters()))
+    named = dict(objective.named_parameters())
+    for end, expected in (("codebook", (10.0, 0.0)), ("log_variance", (5.0, 0.0)), ("bias", (1.0, 0.0))):
+        assert {found[id(one)] for name, one in named.items() if name.endswith(end)} == {expected}
+    assert (1.0, 0.01) in found.values()
 
 
 def test_unknown_quantizers_are_refused():

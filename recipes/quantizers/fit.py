@@ -18,8 +18,11 @@ from speechvq.losses import GaussianLikelihood
 from speechvq.train.codebooks import Codebooks, tally
 from speechvq.train.loop import parameter_groups
 
+CODEBOOK_RATE = 10.0
+"""Learning rate of codebooks that learn by gradient, as a multiple of the network's."""
+
 VARIANCE_RATE = 5.0
-"""Learning rate of the quantizers' log variances, as a multiple of the others'."""
+"""Learning rate of the log variances of stochastic quantizers, likewise."""
 
 
 def fit(config: Variant, speech: Speech, seed: int) -> dict[str, Any]:
@@ -32,7 +35,7 @@ def fit(config: Variant, speech: Speech, seed: int) -> dict[str, Any]:
         found = measure(config, FrameKMeans(config, data, seed), GaussianLikelihood(), data)
         return found | {"curve": [], "parameters": 0, "took": time.perf_counter() - begun}
     model, likelihood = MelAutoencoder(config), GaussianLikelihood()
-    groups = parameter_groups(model, weight_decay=0.01, variance_rate=VARIANCE_RATE)
+    groups = parameter_groups(model, weight_decay=0.01, codebook_rate=CODEBOOK_RATE, variance_rate=VARIANCE_RATE)
     optimizer = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98), fused=True)
     codebooks = Codebooks(model.layers, keep=0.99)
     if config.start == "kmeans" and codebooks.active:

@@ -32,11 +32,11 @@ class StageConfig:
     expansion: int = 3
 
     def __post_init__(self) -> None:
-        require(self.width > 0, f"a stage's width must be positive, not {self.width}")
-        require(self.stride > 0, f"a stage's stride must be positive, not {self.stride}")
+        require(self.width > 0, f"width must be positive, not {self.width}")
+        require(self.stride > 0, f"stride must be positive, not {self.stride}")
         require(
             all(0 <= ahead < self.kernel for ahead in self.lookahead),
-            f"a stage's lookahead must be between 0 and kernel - 1 = {self.kernel - 1}, not {list(self.lookahead)}",
+            f"lookahead must be between 0 and kernel - 1 = {self.kernel - 1}, not {list(self.lookahead)}",
         )
 
     def blocks(self, condition: int = 0) -> list[Block]:

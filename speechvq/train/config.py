@@ -52,7 +52,8 @@ class OptimConfig:
     warmup, decay: the learning rate rises over the first `warmup` steps and falls to zero over the last `decay` share
     clip: largest gradient norm
     temperature: of stochastic quantizers, at first and at the end of `anneal`, a share of the steps, falling exponentially
-    variance_rate: learning rate of the log variances, as a multiple of `rate`
+    codebook_rate: learning rate of codebooks that learn by gradient, as a multiple of `rate`
+    variance_rate: that of the log variances
     bypass: the share of the steps in which fewer and fewer examples skip the quantizers
     codebook_keep: entries of vector quantizers are running means of what they got, keeping so much of their past at each step
     codebook_start: entries of vector quantizers are at first "random", or the "kmeans" centres of a few batches
@@ -68,8 +69,9 @@ class OptimConfig:
     warmup: int = 300
     decay: float = 0.3
     clip: float = 1.0
+    codebook_rate: float = 10.0
     variance_rate: float = 5.0
-    temperature: tuple[float, ...] = (1.0, 0.3)
+    temperature: tuple[float, ...] = (1.0, 0.5)
     anneal: float = 0.5
     bypass: float = 0.2
     codebook_keep: float = 0.99
@@ -78,8 +80,12 @@ class OptimConfig:
     full_depth: float = 0.4
 
     def __post_init__(self) -> None:
-        require(self.steps > 0, f"optim.steps must be positive, not {self.steps}")
-        require(self.batch > 0, f"optim.batch must be positive, not {self.batch}")
+        for name in ("steps", "batch", "rate", "clip", "codebook_rate", "variance_rate", "revive_every"):
+            require(getattr(self, name) > 0, f"optim.{name} must be positive, not {getattr(self, name)}")
+        for name in ("decay", "anneal", "bypass", "full_depth"):
+            require(0 <= getattr(self, name) <= 1, f"optim.{name} must be between 0 and 1, not {getattr(self, name)}")
+        for name in ("warmup", "weight_decay"):
+            require(getattr(self, name) >= 0, f"optim.{name} must not be negative, but is {getattr(self, name)}")
         require(len(self.betas) == 2, f"optim.betas must be two numbers, not {list(self.betas)}")
         require(
             len(self.temperature) == 2 and min(self.temperature) > 0,
@@ -90,8 +96,6 @@ class OptimConfig:
             f"optim.codebook_start must be random or kmeans, not {self.codebook_start!r}",
         )
         require(0 < self.codebook_keep < 1, f"optim.codebook_keep must be between 0 and 1, not {self.codebook_keep}")
-        require(self.revive_every > 0, f"optim.revive_every must be positive, not {self.revive_every}")
-        require(0 <= self.full_depth <= 1, f"optim.full_depth must be between 0 and 1, not {self.full_depth}")
 
 
 @dataclass(frozen=True)

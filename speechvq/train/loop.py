@@ -63,7 +63,9 @@ def train(
     )
     waves = validation_waves(validation, experiment.data, experiment.codec.sample_rate)
     plan, start = experiment.optim, experiment.run.start
-    groups = parameter_groups(objective, weight_decay=plan.weight_decay, variance_rate=plan.variance_rate)
+    groups = parameter_groups(
+        objective, weight_decay=plan.weight_decay, codebook_rate=plan.codebook_rate, variance_rate=plan.variance_rate
+    )
     optimizer = torch.optim.AdamW(groups, lr=plan.rate, betas=_betas(plan), fused=True)
     codebooks = Codebooks(objective.network.topdown.layers, keep=plan.codebook_keep)
     state = TrainState(objective.network, optimizer, codebooks)
@@ -228,18 +230,26 @@ def validation_waves(corpus: Corpus, data: DataConfig, sample_rate: int) -> list
     return [torch.from_numpy(corpus.wave(i, 0, n))[None, None] for i, n in zip(chosen, lengths, strict=False)]
 
 
-def parameter_groups(model: nn.Module, *, weight_decay: float, variance_rate: float) -> list[dict[str, Any]]:
+def parameter_groups(
+    model: nn.Module, *, weight_decay: float, codebook_rate: float, variance_rate: float
+) -> list[dict[str, Any]]:
     """Weight decay for matrices only: not for biases, norms, codebooks or log variances (decay would pull s^2 to 1).
 
-    The log variances, one number a layer, have a rate of their own: their way is long (s^2 falls a hundredfold).
+    Log variances, one number a layer, and codebooks that learn by gradient have rates of their own: their way is long (s^2
+    falls a hundredfold, and entries must follow latents that move).
     """
-    decayed, free, variances = [], [], []
+    decayed, free, codebooks, variances = [], [], [], []
     for name, parameter in model.named_parameters():
-        plain = parameter.ndim < 2 or name.endswith("codebook")
-        (variances if name.endswith("log_variance") else free if plain else decayed).append(parameter)
+        if name.endswith("codebook"):
+            codebooks.append(parameter)
+        elif name.endswith("log_variance"):
+            variances.append(parameter)
+        else:
+            (free if parameter.ndim < 2 else decayed).append(parameter)
     groups = [
         {"params": decayed, "weight_decay": weight_decay, "scale": 1.0},
         {"params": free, "weight_decay": 0.0, "scale": 1.0},
+        {"params": codebooks, "weight_decay": 0.0, "scale": codebook_rate},
         {"params": variances, "weight_decay": 0.0, "scale": variance_rate},
     ]
     return [group for group in groups if group["params"]]
