@@ -55,7 +55,7 @@ class Variant:
     clip: float = 1.0
     commitment: float = 0.25
     codebook: float = 1.0
-    temperature: tuple[float, ...] = (1.0, 0.1)
+    temperature: tuple[float, ...] = (1.0, 0.7)
     start: str = "kmeans"
     revive_every: int = 100
     draws: int = 8

@@ -31,9 +31,12 @@ def measure(config: Variant, model: Model, likelihood: GaussianLikelihood, data:
     layers = len(model.layers)
     usage, prefixes, swapped = Usage(model.layers), [0.0] * layers, [0.0] * layers
     generator = torch.Generator().manual_seed(0)
+    inputs = [list[Tensor]() for _ in range(layers)]
     for x in files:
         _, quantized = model(x)
         usage.add(quantized)
+        for kept, vectors in zip(inputs, quantized.inputs, strict=False):
+            kept.append(vectors[0])
         for layer in range(layers):
             depth = torch.full((1,), layer + 1)
             prefixes[layer] += _squared(model(x, depth)[0], x)
@@ -54,6 +57,7 @@ def measure(config: Variant, model: Model, likelihood: GaussianLikelihood, data:
         "nominal": nominal,
         "entropy": sum(coded),
         "usage": numbers,
+        "dimensions": [_dimensions(torch.cat(kept, 1)) for kept in inputs if kept],
         "decodes": model.decodes,
         "sizes": [size for _, size in model.layer_rates],
     }
@@ -102,6 +106,12 @@ def _relaxed(config: Variant, model: Model, files: list[Tensor], generator: torc
     heat = temperature(config, 1.0)
     squared = sum(_squared(model(x, temperature=heat, generator=generator)[0], x) for x in files)
     return scale * math.sqrt(squared / sum(x.numel() for x in files))
+
+
+def _dimensions(vectors: Tensor) -> float:
+    """In how many dimensions vectors (d, n) spread: the participation ratio of the eigenvalues of their covariance, 1 to d."""
+    spread = torch.linalg.eigvalsh(torch.cov(vectors))
+    return (spread.sum().square() / spread.square().sum()).item()
 
 
 def _squared(estimate: Tensor, x: Tensor) -> float:

@@ -27,7 +27,11 @@ from speechvq.config import table as table_of
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import SpeechVQError, TrainingError
 
-PAIRS = ("vqvae2-plain", "vqvae2", "sqvae2", "rq4-plain", "rq4", "rsq4", "rq8-plain", "rq8", "rsq8")
+PAIRS = (
+    *("vqvae2-plain", "vqvae2-committed", "vqvae2", "sqvae2"),
+    *("rq4-plain", "rq4-committed", "rq4", "rsq4"),
+    *("rq8-plain", "rq8-committed", "rq8", "rsq8"),
+)
 """The claims of HQ-VAE: each stochastic variant against the deterministic ones before it."""
 
 

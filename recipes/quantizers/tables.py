@@ -16,7 +16,12 @@ COLUMNS = (
     "bits/dim, exact draws",
     "perplexity of each layer",
     "used %",
+    "dimensions",
 )
+
+
+CHAINS = (("rq4-plain", "rq8-plain"), ("sq", "rsq4", "rsq8"), ("vq", "rq4", "rq8"))
+"""Variants that differ in the number of layers alone."""
 
 
 def rows(results: Iterable[dict[str, Any]]) -> list[list[str]]:
@@ -43,6 +48,7 @@ def _row(name: str, group: Sequence[dict[str, Any]]) -> list[str]:
         _spread([one["drawn"].get("several_draws", one["drawn"]["bits_per_dimension"]) for one in group if "drawn" in one], 4),
         " ".join(f"{value:.0f}" for value in perplexities) or "-",
         " ".join(f"{value:.0f}" for value in used) or "-",
+        " ".join(f"{statistics.mean(layer):.1f}" for layer in zip(*(one["dimensions"] for one in group), strict=True)) or "-",
     ]
 
 
@@ -75,18 +81,31 @@ def picture(results: Sequence[dict[str, Any]], path: Path) -> None:
     for one in results:
         if one["decodes"]:
             groups.setdefault(one["variant"], []).append(one)
-    bars = {name: [one["hard"]["rmse"] for one in group] for name, group in groups.items()}
     points = {
         name: (group[0]["nominal"], statistics.mean(one["hard"]["rmse"] for one in group)) for name, group in groups.items()
     }
-    for name, (bits, error) in points.items():
-        spread = statistics.stdev(bars[name]) if len(bars[name]) > 1 else 0.0
-        axes.errorbar(bits, error, spread, fmt="o", capsize=3)
+    for name, group in groups.items():
+        bits, error = points[name]
+        spread = statistics.stdev(one["hard"]["rmse"] for one in group) if len(group) > 1 else 0.0
+        axes.errorbar(bits, error, spread, fmt="o", capsize=3, color=_colour(group[0]))
         axes.annotate(name, (bits, error), textcoords="offset points", xytext=(5, 4), fontsize=8)
-    for chain in (("vq", "rq4", "rq8"), ("sq", "rsq4", "rsq8")):
-        there = [points[name] for name in chain if name in points]
-        axes.plot([bits for bits, _ in there], [error for _, error in there], label=" - ".join(chain))
+    for chain in CHAINS:
+        there = [name for name in chain if name in points]
+        if there:
+            bits, errors = zip(*(points[name] for name in there), strict=True)
+            axes.plot(bits, errors, label=" - ".join(there), color=_colour(groups[there[0]][0]))
     axes.set(xlabel="bit/s (nominal)", ylabel="RMSE of the log-mel spectrogram in dB, hard codes")
+    axes.margins(x=0.12)
     axes.legend()
     figure.tight_layout()
     figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def _colour(one: dict[str, Any]) -> str:
+    """Of vector quantizers with plain and with mended codebooks, of stochastic ones, and of all others."""
+    config = one["made_with"]["config"]
+    kind = config["levels"][0]["quantizer"]
+    if kind == "vq":
+        return "tab:blue" if config["revive_every"] else "tab:red"
+    return "tab:orange" if kind == "sq" else "grey"
