@@ -20,7 +20,7 @@ COLUMNS = (
 )
 
 
-CHAINS = (("rq4-plain", "rq8-plain"), ("sq", "rsq4", "rsq8"), ("vq", "rq4", "rq8"))
+CHAINS = (("rq4-plain", "rq8-plain"), ("rq4-committed", "rq8-committed"), ("sq", "rsq4", "rsq8"), ("vq", "rq4", "rq8"))
 """Variants that differ in the number of layers alone."""
 
 
@@ -103,9 +103,11 @@ def picture(results: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 def _colour(one: dict[str, Any]) -> str:
-    """Of vector quantizers with plain and with mended codebooks, of stochastic ones, and of all others."""
+    """Of vector quantizers, plain, mended and tuned, of stochastic ones, and of all others."""
     config = one["made_with"]["config"]
     kind = config["levels"][0]["quantizer"]
+    if kind == "vq" and not config["revive_every"]:
+        return "tab:red"
     if kind == "vq":
-        return "tab:blue" if config["revive_every"] else "tab:red"
+        return "tab:purple" if config["commitment"] >= 0.25 else "tab:blue"
     return "tab:orange" if kind == "sq" else "grey"
