@@ -30,11 +30,14 @@ class MelConfig:
     """Resolutions of the log-mel spectrograms: window lengths in samples (hops are a quarter), mel bands of each.
 
     errors: how they are distributed, "laplace" or "gaussian"
+    shared: one error scale for examples of all depths, so that those with few layers, which have the largest errors, count
+      most; else every depth has its own and all count alike
     """
 
     windows: tuple[int, ...] = (2048, 1024, 512, 256, 128)
     bands: tuple[int, ...] = (192, 128, 88, 44, 22)
     errors: str = "laplace"
+    shared: bool = False
 
     def __post_init__(self) -> None:
         require(len(self.windows) == len(self.bands) > 0, "mel.windows and mel.bands must be equally long")
@@ -51,7 +54,7 @@ class MelLikelihood(nn.Module):
         super().__init__()
         from torchaudio.functional import melscale_fbanks
 
-        self.windows, self.gaussian = config.windows, config.errors == "gaussian"
+        self.windows, self.gaussian, self.shared = config.windows, config.errors == "gaussian", config.shared
         for size, bands in zip(config.windows, config.bands, strict=True):
             hann = torch.hann_window(size)
             self.register_buffer(f"window{size}", hann / hann.sum(), persistent=False)
@@ -94,15 +97,25 @@ class MelLikelihood(nn.Module):
                 values = errors[0].numel()
                 stats[f"mel{size}"] = errors.detach().mean().item()
                 errors = (errors.square() if self.gaussian else errors).mean((1, 2))
-                with torch.no_grad():
-                    sums = errors.new_zeros(2, kinds)
-                    sums[0].index_add_(0, groups, errors)
-                    sums[1].index_add_(0, groups, torch.ones_like(errors))
-                    sums = add(sums)
-                    scale = (sums[0] / sums[1].clamp_min(1)).clamp_min(1e-6 if self.gaussian else 1e-3)[groups]
-                constant, share = (2 * math.pi, 0.5) if self.gaussian else (2.0, 1.0)
-                nats = nats + share * values * ((constant * scale).log() + errors / scale)
+                constant, share, least = (2 * math.pi, 0.5, 1e-6) if self.gaussian else (2.0, 1.0, 1e-3)
+                nats = nats + share * values * (math.log(constant) + log_scale(errors, groups, kinds, add, least=least))
         return nats, stats
+
+
+def log_scale(
+    errors: Tensor, groups: Tensor, kinds: int, add: Callable[[Tensor], Tensor] = lambda sums: sums, *, least: float = 1e-3
+) -> Tensor:
+    """log(scale) + error / scale of errors (b,), where the scale is the mean error of the group (b,), a constant.
+
+    groups are whole numbers below `kinds`; add sums a tensor over all devices. Its gradient is that of log(mean error).
+    """
+    with torch.no_grad():
+        sums = errors.new_zeros(2, kinds)
+        sums[0].index_add_(0, groups, errors)
+        sums[1].index_add_(0, groups, torch.ones_like(errors))
+        sums = add(sums)
+        scale = (sums[0] / sums[1].clamp_min(1)).clamp_min(least)[groups]
+    return scale.log() + errors / scale
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ LAYERS = (
     {"hub"},
     {"codec"},
     {"model"},
-    {"quantize", "losses", "elbo"},
+    {"quantize", "losses", "elbo", "perceptual", "discriminators"},
     {"nn", "data", "units"},
     {"audio", "codes", "config", "voices"},
     {"output"},

@@ -15,14 +15,17 @@ from safetensors.torch import load_file
 from speechvq.data.corpus import Sampler, pack
 from speechvq.data.manifest import Utterance, read_manifest, write_manifest
 from speechvq.data.prepare import find_audio, survey
+from speechvq.discriminators import AdversaryConfig
 from speechvq.errors import ConfigError, ManifestError, ModelError, TrainingError
 from speechvq.hub import load
 from speechvq.losses import MelConfig, MelLikelihood, PhaseConfig, PhaseLikelihood, total
+from speechvq.model import Network
 from speechvq.quantize.config import LevelConfig
 from speechvq.train.config import DataConfig, Experiment, OptimConfig, RunConfig, read_experiment, write_experiment
 from speechvq.train.export import export_run
-from speechvq.train.loop import held_out, parameter_groups, train
+from speechvq.train.loop import held_out, train
 from speechvq.train.objective import Objective
+from speechvq.train.optimizer import parameter_groups
 from speechvq.train.schedule import bypass, learning_rate, temperature
 from tests.networks import tiny_config
 
@@ -71,6 +74,16 @@ def unchanged(experiment: Experiment) -> Experiment:
     return experiment
 
 
+def judged(experiment: Experiment) -> Experiment:
+    """With discriminators from the second step on."""
+    adversary = AdversaryConfig(windows=(256,), periods=(3,), channels=2, start=0.2)
+    return replace(experiment, adversary=adversary, weights={"adversarial": 0.1, "features": 1.0})
+
+
+def averaged(experiment: Experiment) -> Experiment:
+    return replace(experiment, optim=replace(experiment.optim, average=0.9))
+
+
 def fabric() -> lightning_fabric.Fabric:
     one = lightning_fabric.Fabric(accelerator="cpu", devices=1)
     one.launch()
@@ -98,18 +111,73 @@ def test_every_shipped_configuration_takes_a_step(path, manifest, tmp_path):
     assert read_experiment(tmp_path / "run" / "experiment.toml") == experiment
 
 
-@pytest.mark.parametrize("kind", [unchanged, sampled])
+@pytest.mark.parametrize("kind", [unchanged, sampled, averaged, judged])
 def test_resuming_equals_never_stopping(kind, manifest, tmp_path):
-    """Weights, optimizer and codebooks are the same to the last bit."""
+    """Weights, optimizer, codebooks and averages are the same to the last bit."""
     whole = train(kind(tiny_experiment(manifest, tmp_path / "a")), fabric())
     experiment = kind(tiny_experiment(manifest, tmp_path / "b"))
     train(experiment, fabric(), stop_at=3)
     torch.manual_seed(99)  # a new process has other random numbers
     resumed = train(experiment, fabric())
-    for name in ("network.safetensors", "optimizer.safetensors", "codebooks.safetensors"):
+    for name in sorted(path.name for path in whole.glob("*.safetensors")):
         one, other = load_file(whole / name), load_file(resumed / name)
         assert one.keys() == other.keys()
         assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_averaged_weights_are_the_mean_and_what_is_exported(manifest, tmp_path):
+    """Early on the mean of all steps so far, as step/(step + 10) says; validation does not disturb the weights."""
+    experiment = averaged(tiny_experiment(manifest, tmp_path))
+    experiment = replace(experiment, run=replace(experiment.run, validate_every=1))
+    seen = []
+    for stop in range(1, 5):
+        last = train(experiment, fabric(), stop_at=stop)
+        seen.append(weights(last))
+    run = replace(experiment.run, folder=str(tmp_path / "plain"))
+    plain = weights(train(replace(experiment, optim=replace(experiment.optim, average=0.0), run=run), fabric(), stop_at=4))
+    assert all(torch.equal(plain[name], value) for name, value in seen[-1].items())
+    mean = load_file(last / "average.safetensors")
+    name = "decoder.layers.0.conv.weight"
+    shares = [10 / (step + 10) * math.prod(later / (later + 10) for later in range(step + 1, 5)) for step in range(1, 5)]
+    first = 1 - sum(shares)
+    rest = mean[name] - sum(share * one[name] for share, one in zip(shares, seen, strict=True))
+    torch.manual_seed(experiment.run.seed)
+    assert torch.allclose(rest, first * Network(experiment.codec).state_dict()[name], atol=1e-5)
+    exported = export_run(Path(experiment.run.folder), tmp_path / "m.safetensors", 1.0).network.state_dict()
+    assert torch.allclose(exported[name], mean[name].half().float())
+
+
+def test_perceptual_terms_weigh_what_they_say(manifest, tmp_path):
+    """Their gradient is that of D log(error): the same for an error of another size. They need what they need."""
+    experiment = tiny_experiment(manifest, tmp_path)
+    experiment = replace(experiment, weights={"distortion": 0.0, "phase": 0.0, "commitment": 0.0, "rate": 0.0, "loudness": 2.0})
+    told = {}
+    train(experiment, fabric(), stop_at=2, report=lambda _, numbers: told.update(numbers))
+    seconds, values = experiment.data.crop, MelLikelihood(experiment.mel, 16_000).values_per_second
+    assert told["loss"] == pytest.approx(2 * told["loudness/nats_per_second"] / values, rel=1e-4)
+    assert told["loudness"] > 0
+    assert seconds == 0.5
+    for data, codec in ((replace(experiment.data, crop=0.3), experiment.codec),
+                        (experiment.data, replace(experiment.codec, sample_rate=24_000))):  # fmt: skip
+        with pytest.raises(ConfigError, match=r"weights\.loudness needs a sample rate of 16000 Hz and data.crop of"):
+            replace(experiment, data=data, codec=codec)
+
+
+def test_frozen_parts_keep_their_weights_and_their_codes(manifest, tmp_path):
+    """Decoder-only refinement against discriminators: the judges come in at their time, and codes stay valid."""
+    experiment = judged(tiny_experiment(manifest, tmp_path, steps=8, frozen=("encoder", "topdown"), bypass=0.0))
+    torch.manual_seed(experiment.run.seed)
+    begun, told = Objective(experiment).network.state_dict(), []
+    last = train(experiment, fabric(), report=lambda _, numbers: told.append(numbers))
+    found = weights(last)
+    moved = {name.split(".")[0] for name in found if not torch.equal(found[name], begun[name])}
+    assert moved == {"decoder", "reference"}
+    losses = [numbers for numbers in told if "loss" in numbers]
+    assert [numbers["judges"] > 0 for numbers in losses] == [False, True, True, True]
+    with pytest.raises(
+        ConfigError, match=r"optim\.frozen lists parts of encoder, topdown, decoder, reference, not 'quantizers'"
+    ):
+        replace(experiment.optim, frozen=("quantizers",))
 
 
 def test_training_lowers_the_loss_and_logs(manifest, tmp_path):
@@ -338,14 +406,36 @@ def test_a_run_can_begin_with_a_models_weights(manifest, tmp_path):
         train(replace(second, run=replace(second.run, start="default", folder=str(tmp_path / "c"))), fabric())
 
 
+def test_a_run_can_begin_with_a_model_of_fewer_layers(manifest, tmp_path):
+    """What is there is taken over; the new layers' entries are centres of what is left to quantize, not random."""
+    first = tiny_experiment(manifest, tmp_path / "a", steps=40, rate=3e-3)
+    train(first, fabric())
+    model = tmp_path / "first.safetensors"
+    export_run(Path(first.run.folder), model, 1.0)
+    levels = (*first.codec.levels[:-1], replace(first.codec.levels[-1], layers=first.codec.levels[-1].layers + 2))
+    second = tiny_experiment(manifest, tmp_path / "b", rate=1e-9, bypass=0.0)
+    second = replace(second, codec=replace(first.codec, levels=levels), run=replace(second.run, start=str(model)))
+    found, begun = weights(train(second, fabric(), stop_at=1)), load(model).network.state_dict()
+    new = sorted(found.keys() - begun.keys())
+    assert len(new) == 2
+    same = {name for name in begun if torch.allclose(begun[name], found[name], atol=1e-4)}
+    assert all(name.endswith("codebook") for name in begun.keys() - same)  # running means learn at any rate
+    assert all(found[name].std() < 0.8 * torch.randn_like(found[name]).std() for name in new)
+    fewer = (*first.codec.levels[:-1], replace(first.codec.levels[-1], layers=first.codec.levels[-1].layers - 1))
+    third = replace(second, codec=replace(first.codec, levels=fewer), run=replace(second.run, folder=str(tmp_path / "c")))
+    with pytest.raises(ConfigError, match="has another network than"):
+        train(third, fabric())
+
+
 def test_weights_follow_the_quantizers(manifest, tmp_path):
     """One line swaps a quantizer: its terms have weights; those given must be of terms that are there."""
     plain = tiny_experiment(manifest, tmp_path)
-    assert plain.weights.keys() == {"distortion", "phase", "rate", "commitment"}
-    assert sampled(plain).weights.keys() == {"distortion", "phase", "rate", "quadratic"}
+    always = {"distortion", "phase", "loudness", "envelopes", "adversarial", "features", "rate"}
+    assert plain.weights.keys() == always | {"commitment"}
+    assert sampled(plain).weights.keys() == always | {"quadratic"}
     assert replace(plain, weights={"phase": 2.0}).weights == plain.weights | {"phase": 2.0}
     with pytest.raises(
-        ConfigError, match=r"weights\.quadratic is of no term here; the terms are commitment, distortion, phase, rate"
+        ConfigError, match=r"weights\.quadratic is of no term here; the terms are adversarial, commitment, distortion"
     ):
         replace(plain, weights={"quadratic": 1.0})
 

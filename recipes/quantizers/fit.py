@@ -16,7 +16,7 @@ from torch import nn
 from speechvq.errors import TrainingError
 from speechvq.losses import GaussianLikelihood
 from speechvq.train.codebooks import Codebooks, tally
-from speechvq.train.loop import parameter_groups
+from speechvq.train.optimizer import parameter_groups
 
 CODEBOOK_RATE = 10.0
 """Learning rate of codebooks that learn by gradient, as a multiple of the network's."""

@@ -4,15 +4,25 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from speechvq.errors import TrainingError
+from speechvq.train.adversary import Adversary
+from speechvq.train.average import Average
 from speechvq.train.codebooks import Codebooks
+from speechvq.train.optimizer import flat, restore
+
+NETWORK, AVERAGE = "network.safetensors", "average.safetensors"
+
+
+def best_weights(checkpoint: Path) -> dict[str, Tensor]:
+    """The weights of a checkpoint that are fit for use: the averaged ones, where there are such."""
+    average = checkpoint / AVERAGE
+    return load_file(average if average.exists() else checkpoint / NETWORK)
 
 
 @dataclass
@@ -22,6 +32,8 @@ class TrainState:
     network: nn.Module
     optimizer: torch.optim.Optimizer
     codebooks: Codebooks
+    average: Average | None = None
+    adversary: Adversary | None = None
     step: int = 0
 
     def save(self, folder: Path) -> Path:
@@ -29,9 +41,13 @@ class TrainState:
         final = folder / f"step-{self.step:08d}"
         partial = folder / f".partial-{self.step:08d}"
         partial.mkdir(parents=True, exist_ok=True)
-        save_file(self.network.state_dict(), partial / "network.safetensors")
-        save_file(_flat(self.optimizer), partial / "optimizer.safetensors")
+        save_file(self.network.state_dict(), partial / NETWORK)
+        save_file(flat(self.optimizer), partial / "optimizer.safetensors")
         save_file({"mean": self.codebooks.mean, "recent": self.codebooks.recent}, partial / "codebooks.safetensors")
+        if self.average is not None:
+            save_file(self.average.values, partial / AVERAGE)
+        if self.adversary is not None:
+            self.adversary.save(partial)
         (partial / "state.json").write_text(json.dumps({"step": self.step}), encoding="utf-8")
         if final.exists():
             shutil.rmtree(final)
@@ -50,27 +66,18 @@ class TrainState:
         if not found:
             return False
         try:
-            self.network.load_state_dict(load_file(found[-1] / "network.safetensors"))
-            _restore(self.optimizer, load_file(found[-1] / "optimizer.safetensors"))
+            self.network.load_state_dict(load_file(found[-1] / NETWORK))
+            restore(self.optimizer, load_file(found[-1] / "optimizer.safetensors"))
             means = load_file(found[-1] / "codebooks.safetensors")
             self.codebooks.mean.copy_(means["mean"])
             self.codebooks.recent.copy_(means["recent"])
+            if self.average is not None:
+                self.average.load(load_file(found[-1] / AVERAGE))
+            if self.adversary is not None:
+                self.adversary.load(found[-1])
             self.step = int(json.loads((found[-1] / "state.json").read_text(encoding="utf-8"))["step"])
         except (OSError, SafetensorError, RuntimeError, ValueError, KeyError) as error:
             reason = str(error).splitlines()[0]
             message = f"cannot resume from {found[-1]}: {reason}; use the configuration it was made with, or delete it"
             raise TrainingError(message) from error
         return True
-
-
-def _flat(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    state = optimizer.state_dict()["state"]
-    return {f"{index}.{name}": value.contiguous() for index, values in state.items() for name, value in values.items()}
-
-
-def _restore(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
-    state: dict[int, dict[str, Any]] = {}
-    for key, value in tensors.items():
-        index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

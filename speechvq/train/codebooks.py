@@ -73,14 +73,15 @@ class Codebooks:
                 yield mean, one
 
     @torch.no_grad()
-    def start(self, inputs: Callable[[], Sequence[Tensor]], *, seed: int) -> None:
+    def start(self, inputs: Callable[[], Sequence[Tensor]], *, seed: int, only: Sequence[Codebook] | None = None) -> None:
         """Let entries of "vq" start as k-means centres, layer after layer, as each quantizes what those before left over.
 
         inputs: gives what every layer quantizes with the codebooks as they are, (b, d, f) each
+        only: these and no others
         """
         for one in self.quantizers:
             rows = [index for index, layer in enumerate(self.layers) if layer is one]
-            if isinstance(one, VectorQuantizer):
+            if isinstance(one, VectorQuantizer) and (only is None or one in only):
                 one.codebook.copy_(kmeans(_vectors(inputs(), rows[:1]), one.size, seed=seed))
                 if len(rows) > 1:  # what is left over by the first centres is for the same codebook
                     one.codebook.copy_(kmeans(_vectors(inputs(), rows), one.size, seed=seed))

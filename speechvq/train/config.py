@@ -1,16 +1,20 @@
 """The experiment: everything a training run depends on, as one TOML file."""
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import tomli_w
 
 from speechvq.config import parse, require, table
+from speechvq.discriminators import AdversaryConfig
 from speechvq.errors import ConfigError
 from speechvq.losses import MelConfig, PhaseConfig
 from speechvq.model import CodecConfig
+from speechvq.perceptual import RATE, Envelopes, Loudness
 from speechvq.quantize.config import terms
+from speechvq.train.optimizer import PARTS
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,9 @@ class OptimConfig:
     bypass: the share of the steps in which fewer and fewer examples skip the quantizers
     codebook_keep: entries of vector quantizers are running means of what they got, keeping so much of their past at each step
     codebook_start: entries of vector quantizers are at first "random", or the "kmeans" centres of a few batches
+    average: validated and exported is a running mean of the weights, keeping so much of its past at each step; 0: no mean
     revive_every: those not chosen for so many steps are moved beside busy ones
+    frozen: parts of the network that keep their weights, of encoder, topdown, decoder and reference
     full_depth: probability that an example uses all layers; else every shorter prefix is as likely
     """
 
@@ -76,7 +82,9 @@ class OptimConfig:
     bypass: float = 0.2
     codebook_keep: float = 0.99
     codebook_start: str = "random"
+    average: float = 0.0
     revive_every: int = 100
+    frozen: tuple[str, ...] = ()
     full_depth: float = 0.4
 
     def __post_init__(self) -> None:
@@ -95,6 +103,9 @@ class OptimConfig:
             self.codebook_start in ("random", "kmeans"),
             f"optim.codebook_start must be random or kmeans, not {self.codebook_start!r}",
         )
+        for part in self.frozen:
+            require(part in PARTS, f"optim.frozen lists parts of {', '.join(PARTS)}, not {part!r}")
+        require(0 <= self.average < 1, f"optim.average must be at least 0 and less than 1, not {self.average}")
         require(0 < self.codebook_keep < 1, f"optim.codebook_keep must be between 0 and 1, not {self.codebook_keep}")
 
 
@@ -113,8 +124,24 @@ class RunConfig:
     start: str | None = None
 
 
-WEIGHTS = {"distortion": 1.0, "phase": 4.0, "rate": 1.0, "commitment": 1 / 6, "codebook": 2 / 3, "quadratic": 1.0}
+WEIGHTS = {
+    "distortion": 1.0,
+    "phase": 4.0,
+    "loudness": 0.0,
+    "envelopes": 0.0,
+    "adversarial": 0.0,
+    "features": 0.0,
+    "rate": 1.0,
+    "commitment": 1 / 6,
+    "codebook": 2 / 3,
+    "quadratic": 1.0,
+}
 """Of loss terms, where the configuration does not say."""
+
+
+def judged(weights: Mapping[str, float]) -> bool:
+    """Whether discriminators are needed."""
+    return bool(weights["adversarial"] or weights["features"])
 
 
 @dataclass(frozen=True)
@@ -127,15 +154,25 @@ class Experiment:
     optim: OptimConfig
     mel: MelConfig = field(default_factory=MelConfig)
     phase: PhaseConfig = field(default_factory=PhaseConfig)
+    adversary: AdversaryConfig = field(default_factory=AdversaryConfig)
     weights: dict[str, float] = field(default_factory=dict)
     run: RunConfig = field(default_factory=RunConfig)
 
     def __post_init__(self) -> None:
         require(0 < len(self.name.encode()) <= 16, f"name must have 1 to 16 letters, not {self.name!r}")
-        names = {"distortion", "phase", "rate"}.union(*(terms(level) for level in self.codec.levels))
+        names = {"distortion", "phase", "loudness", "envelopes", "adversarial", "features", "rate"}.union(
+            *(terms(level) for level in self.codec.levels)
+        )
         for name in self.weights:
             require(name in names, f"weights.{name} is of no term here; the terms are {', '.join(sorted(names))}")
         weights = {name: self.weights.get(name, WEIGHTS[name]) for name in sorted(names)}
+        for name, measure in (("loudness", Loudness), ("envelopes", Envelopes)):
+            rate, shortest = self.codec.sample_rate, measure.shortest / RATE
+            fits = rate == RATE and self.data.crop >= shortest
+            require(
+                not weights[name] or fits,
+                f"weights.{name} needs a sample rate of {RATE} Hz and data.crop of {shortest:g} s or more; set it to 0",
+            )
         object.__setattr__(self, "weights", weights)
 
 

@@ -1,11 +1,10 @@
-"""From a training run to a model file: the newest weights, and a vector for every voice heard long enough."""
+"""From a training run to a model file: the newest weights, averaged ones where there are, and a vector for every voice."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
 from speechvq.audio import read_mono
 from speechvq.codec import Codec
@@ -15,6 +14,7 @@ from speechvq.errors import TrainingError
 from speechvq.hub import load, save_model
 from speechvq.model import Network
 from speechvq.nn import speaker
+from speechvq.train.checkpoint import best_weights
 from speechvq.train.config import read_experiment
 from speechvq.voices import Voice
 
@@ -30,7 +30,7 @@ def export_run(run: Path, target: Path, seconds: float) -> Codec:
         raise TrainingError(f"{run} is not the folder of a training run: it has no checkpoint; run `speechvq train` first")
     experiment = read_experiment(run / "experiment.toml")
     network = Network(experiment.codec)
-    network.load_state_dict(load_file(checkpoints[-1] / "network.safetensors"))
+    network.load_state_dict(best_weights(checkpoints[-1]))
     network.eval()
     rows = read_manifest(experiment.data.manifest)
     corpus = pack(rows, Path(experiment.data.cache), experiment.codec.sample_rate, read_mono)

@@ -3,10 +3,10 @@
 import hashlib
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import lightning_fabric
 import numpy as np
@@ -20,11 +20,15 @@ from speechvq.errors import ConfigError, TrainingError
 from speechvq.hub import load
 from speechvq.model import Network
 from speechvq.nn.speaker import rounded
+from speechvq.quantize.codebook import Codebook
+from speechvq.train.adversary import Adversary
+from speechvq.train.average import Average
 from speechvq.train.checkpoint import TrainState
 from speechvq.train.codebooks import Codebooks
-from speechvq.train.config import DataConfig, Experiment, OptimConfig, write_experiment
+from speechvq.train.config import DataConfig, Experiment, OptimConfig, judged, write_experiment
 from speechvq.train.log import Log
 from speechvq.train.objective import Objective, validate
+from speechvq.train.optimizer import freeze, parameter_groups
 from speechvq.train.schedule import bypass, learning_rate, temperature
 
 STARTING_BATCHES = 4
@@ -63,21 +67,23 @@ def train(
     )
     waves = validation_waves(validation, experiment.data, experiment.codec.sample_rate)
     plan, start = experiment.optim, experiment.run.start
+    freeze(objective.network, plan.frozen)
     groups = parameter_groups(
         objective, weight_decay=plan.weight_decay, codebook_rate=plan.codebook_rate, variance_rate=plan.variance_rate
     )
     optimizer = torch.optim.AdamW(groups, lr=plan.rate, betas=_betas(plan), fused=True)
     codebooks = Codebooks(objective.network.topdown.layers, keep=plan.codebook_keep)
-    state = TrainState(objective.network, optimizer, codebooks)
+    average = Average(objective.network, plan.average) if plan.average else None
+    adversary = Adversary(experiment.adversary, fabric) if judged(experiment.weights) else None
+    state = TrainState(objective.network, optimizer, codebooks, average, adversary)
     new = not state.load(folder)
-    if new and start is not None:
-        begin_with(objective.network, start)
+    fresh = begin_with(objective.network, start) if new and start is not None else None
     model, optimizer = fabric.setup(objective, optimizer)
     state.optimizer = optimizer.optimizer
     with Log(folder / f"log-{fabric.global_rank}" if fabric.global_rank else folder, experiment.codec.sample_rate) as log:
         run = Run(experiment, fabric, objective, model, state, sampler, waves, log, report)
-        if plan.codebook_start == "kmeans" and new and start is None:
-            run.start_codebooks()
+        if fresh or (plan.codebook_start == "kmeans" and new and start is None):
+            run.start_codebooks(fresh)
         return run.fit(min(stop_at or plan.steps, plan.steps))
 
 
@@ -107,6 +113,8 @@ class Run:
             numbers = self.step()
             self.state.step += 1
             now = self.state.step
+            if self.state.average is not None:
+                self.state.average.update(self.objective.network, now)
             if now % plan.log_every == 0 or now == stop:
                 examples = self.experiment.optim.batch * (now - since)
                 numbers["seconds_of_audio_per_second"] = examples * self.experiment.data.crop / (time.perf_counter() - begun)
@@ -118,8 +126,8 @@ class Run:
                 self._save()
         return self.folder / f"step-{self.state.step:08d}"
 
-    def start_codebooks(self) -> None:
-        """k-means centres of what every layer gets to quantize in a few batches, the same on every rank."""
+    def start_codebooks(self, only: Sequence[Codebook] | None = None) -> None:
+        """k-means centres of what every layer, or only these, gets to quantize in a few batches, the same on every rank."""
         count, network = self.experiment.optim.batch, self.objective.network
         batches = [self.sampler.batch(step, 0, count).waves for step in range(STARTING_BATCHES)]
 
@@ -130,7 +138,7 @@ class Run:
             return [torch.cat(layer) for layer in zip(*found, strict=True)]
 
         network.eval()
-        self.state.codebooks.start(inputs, seed=self.experiment.run.seed)
+        self.state.codebooks.start(inputs, seed=self.experiment.run.seed, only=only)
         for one in self.state.codebooks.quantizers:
             one.codebook.data.copy_(self.fabric.broadcast(one.codebook.data))
         network.train()
@@ -151,7 +159,9 @@ class Run:
         heat = temperature(step, plan)
         waves = torch.from_numpy(batch.waves).to(fabric.device)
         references = torch.from_numpy(batch.references).to(fabric.device)
-        loss, numbers = self.model(waves, references, depth, skip, heat, generator, self._add)
+        judge = self._judge()
+        terms = None if judge is None else judge.terms
+        loss, numbers = self.model(waves, references, depth, skip, heat, generator, self._add, terms)
         if not math.isfinite(numbers["loss"]):
             raise TrainingError(
                 f"the loss is {numbers['loss']} at step {step}; the last checkpoint in {self.folder} is whole:"
@@ -162,12 +172,21 @@ class Run:
         if math.isfinite(norm):
             optimizer.step()
         optimizer.zero_grad()
+        if self.state.adversary is not None:
+            numbers["judges"] = math.nan if judge is None else judge.learn(waves, self.objective.estimate)
         numbers["revived"] = self._learn_codebooks()
         return numbers | {"gradient_norm": norm.item(), "rate": learning_rate(step, plan), "temperature": heat}
+
+    def _judge(self) -> Adversary | None:
+        """The discriminators, once it is their time."""
+        begin = self.experiment.adversary.start * self.experiment.optim.steps
+        return self.state.adversary if self.state.step >= begin else None
 
     def _learn_codebooks(self) -> int:
         """Entries of vector quantizers follow what they got in this step; how many were revived. The same on every rank."""
         plan, step, codebooks = self.experiment.optim, self.state.step, self.state.codebooks
+        if "topdown" in plan.frozen:
+            return 0
         codebooks.learn(self.objective.table)
         if (step + 1) % plan.revive_every:
             return 0
@@ -185,10 +204,12 @@ class Run:
     def _validate(self) -> None:
         if self.fabric.global_rank == 0 and self.waves:
             waves = [wave.to(self.fabric.device) for wave in self.waves]
-            self._tell("validation", validate(self.objective, waves))
-            network = self.objective.network
-            with torch.inference_mode():
-                decoded = network.decode(network.encode(waves[0]), rounded(network.reference(waves[0])))
+            network, average = self.objective.network, self.state.average
+            with average.applied(network) if average is not None else nullcontext():
+                numbers = validate(self.objective, waves)
+                with torch.inference_mode():
+                    decoded = network.decode(network.encode(waves[0]), rounded(network.reference(waves[0])))
+            self._tell("validation", numbers)
             self.log.audio("validation/original", self.state.step, waves[0][0, 0])
             self.log.audio("validation/decoded", self.state.step, decoded[0, 0])
         self.fabric.barrier()
@@ -199,12 +220,19 @@ class Run:
         self.fabric.barrier()
 
 
-def begin_with(network: Network, start: str) -> None:
-    """Give a new network the weights of a model file. Raises ModelError, or ConfigError when it is of another shape."""
-    model = load(None if start == "default" else start)
-    if model.network.config != network.config:
+def begin_with(network: Network, start: str) -> list[Codebook]:
+    """Give a new network the weights of a model file; the codebooks of layers that it has and the model lacks.
+
+    Raises ModelError, or ConfigError when the model is of another shape but for having fewer layers in some levels.
+    """
+    model = load(None if start == "default" else start).network
+    have, want = model.config.levels, network.config.levels
+    grown = tuple(replace(one, layers=more.layers, candidates=more.candidates) for one, more in zip(have, want, strict=False))
+    fewer = all(one.layers <= more.layers for one, more in zip(have, want, strict=False))
+    if not fewer or replace(model.config, levels=grown, content_layers=network.config.content_layers) != network.config:
         raise ConfigError(f"run.start: {start} has another network than [codec] describes; copy its tables")
-    network.load_state_dict(model.network.state_dict())
+    missing = set(network.load_state_dict(model.state_dict(), strict=False).missing_keys)
+    return [one for name, one in network.named_modules() if isinstance(one, Codebook) and f"{name}.codebook" in missing]
 
 
 def load_corpus(data: DataConfig, sample_rate: int) -> tuple[Corpus, Corpus]:
@@ -228,31 +256,6 @@ def validation_waves(corpus: Corpus, data: DataConfig, sample_rate: int) -> list
     longest = round(data.validation_seconds * sample_rate)
     lengths = [min(longest, int(corpus.lengths[i])) for i in chosen] if len(corpus.lengths) else []
     return [torch.from_numpy(corpus.wave(i, 0, n))[None, None] for i, n in zip(chosen, lengths, strict=False)]
-
-
-def parameter_groups(
-    model: nn.Module, *, weight_decay: float, codebook_rate: float, variance_rate: float
-) -> list[dict[str, Any]]:
-    """Weight decay for matrices only: not for biases, norms, codebooks or log variances (decay would pull s^2 to 1).
-
-    Log variances, one number a layer, and codebooks that learn by gradient have rates of their own: their way is long (s^2
-    falls a hundredfold, and entries must follow latents that move).
-    """
-    decayed, free, codebooks, variances = [], [], [], []
-    for name, parameter in model.named_parameters():
-        if name.endswith("codebook"):
-            codebooks.append(parameter)
-        elif name.endswith("log_variance"):
-            variances.append(parameter)
-        else:
-            (free if parameter.ndim < 2 else decayed).append(parameter)
-    groups = [
-        {"params": decayed, "weight_decay": weight_decay, "scale": 1.0},
-        {"params": free, "weight_decay": 0.0, "scale": 1.0},
-        {"params": codebooks, "weight_decay": 0.0, "scale": codebook_rate},
-        {"params": variances, "weight_decay": 0.0, "scale": variance_rate},
-    ]
-    return [group for group in groups if group["params"]]
 
 
 def _betas(plan: OptimConfig) -> tuple[float, float]:

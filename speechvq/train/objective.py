@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from speechvq.elbo import Bound
-from speechvq.losses import MelLikelihood, PhaseLikelihood, total
+from speechvq.losses import MelLikelihood, PhaseLikelihood, log_scale, total
 from speechvq.model import Network
 from speechvq.nn.speaker import rounded
+from speechvq.perceptual import Envelopes, Loudness
 from speechvq.train.codebooks import tally
 from speechvq.train.config import Experiment
 from speechvq.train.usage import Usage
@@ -21,6 +22,7 @@ class Objective(nn.Module):
     fixed, the result is still a bound: of the model that draws a depth first.
 
     table: what each entry got in the last pass, as from `tally`, over all devices
+    estimate: what the last pass decoded, (b, t), without its graph
     """
 
     def __init__(self, experiment: Experiment) -> None:
@@ -28,10 +30,11 @@ class Objective(nn.Module):
         self.network = Network(experiment.codec)
         self.likelihood = MelLikelihood(experiment.mel, experiment.codec.sample_rate)
         self.phase = PhaseLikelihood(experiment.phase, experiment.codec.sample_rate)
+        self.loudness, self.envelopes = Loudness(), Envelopes()
         self.weights, self.full_depth = experiment.weights, experiment.optim.full_depth
         self.layers = len(experiment.codec.layers)
         self.size = max(size for _, size in experiment.codec.layers)
-        self.table = torch.zeros(0)
+        self.table = self.estimate = torch.zeros(0)
 
     def depths(self, count: int, generator: torch.Generator) -> Tensor:
         """How many layers each example uses, (count,): all with probability `full_depth`, else any fewer alike."""
@@ -58,25 +61,51 @@ class Objective(nn.Module):
         temperature: float,
         generator: torch.Generator,
         add: Callable[[Tensor], Tensor],
+        judge: Callable[[Tensor, Tensor], dict[str, Tensor]] | None = None,
     ) -> tuple[Tensor, dict[str, float]]:
-        """The loss for waves (b, t), divided by the number of spectrogram values to be near 1, and numbers for the log."""
+        """The loss for waves (b, t), divided by the number of spectrogram values to be near 1, and numbers for the log.
+
+        judge: what discriminators say of waves and estimate, "adversarial" and "features"
+        """
         estimate, quantized = self.network(
             waves.unsqueeze(1), self.vector(references), depth, temperature=temperature, generator=generator, bypass=bypass
         )
-        groups = torch.where(bypass, 0, depth)  # alike in how much reaches the decoder
+        groups = torch.where(bypass, 0, depth) * (not self.likelihood.shared)  # alike in how much reaches the decoder
         nats, stats = self.likelihood(waves, estimate[:, 0], groups, self.layers + 1, add)
         phase, coherence = self.phase(waves, estimate[:, 0])
         phase = phase * (depth > self.network.config.content_layers)  # words have no phase
+        heard = self.heard(waves, estimate[:, 0], groups, add, stats)
         bound = Bound(nats, quantized.rates)
         for name, chosen in (("coherence", (depth == self.layers) & ~bypass), ("coherence_bypassed", bypass)):
             stats[name] = coherence[chosen].mean().item()
-        terms = quantized.terms | {"distortion": bound.distortion, "rate": bound.rate, "phase": phase}
-        terms = {name: value.mean() for name, value in terms.items()}
         seconds = waves.shape[-1] / self.network.config.sample_rate
+        values = seconds * self.likelihood.values_per_second
+        self.estimate = estimate[:, 0].detach()
+        none = waves.new_zeros(len(waves))
+        said = {"adversarial": none, "features": none} if judge is None else judge(waves, estimate[:, 0])
+        terms = quantized.terms | {"distortion": bound.distortion, "rate": bound.rate, "phase": phase} | heard
+        terms |= {name: values * value for name, value in said.items()}  # weights are beside a mean error of 1
+        terms = {name: value.mean() for name, value in terms.items()}
         self.table = add(tally(quantized, depth, self.size))
-        loss = total(terms, self.weights) / (seconds * self.likelihood.values_per_second)
+        loss = total(terms, self.weights) / values
         others = {f"{name}/nats_per_second": value.item() / seconds for name, value in terms.items() if name != "rate"}
         return loss, {"loss": loss.item()} | others | bound.per_second(seconds) | stats | quantized.stats
+
+    def heard(
+        self, waves: Tensor, estimate: Tensor, groups: Tensor, add: Callable[[Tensor], Tensor], stats: dict[str, float]
+    ) -> dict[str, Tensor]:
+        """Nats (b,) of the perceptual terms that have a weight, their errors added to stats."""
+        found = {}
+        for name, measure in (("loudness", self.loudness), ("envelopes", self.envelopes)):
+            if self.weights[name]:
+                with torch.autocast(waves.device.type, enabled=False):
+                    errors = measure(waves.float(), estimate.float())
+                stats[name] = errors.detach().mean().item()
+                values = measure.values_per_second * waves.shape[-1] / self.network.config.sample_rate
+                found[name] = values * log_scale(errors, groups, self.layers + 1, add)
+            else:
+                found[name] = waves.new_zeros(len(waves))
+        return found
 
 
 @torch.inference_mode()

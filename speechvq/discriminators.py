@@ -1,0 +1,139 @@
+"""Networks that learn to tell decoded speech from recordings, so that a decoder can learn to please them.
+
+The hinge losses and the feature loss are those of SoundStream (Zeghidour et al. 2021) and EnCodec (Défossez et al. 2022).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.parametrizations import weight_norm
+
+from speechvq.config import require
+
+Judgement = tuple[Tensor, list[Tensor]]
+"""Logits (b, n), high for recordings, and the hidden features that led there."""
+
+
+@dataclass(frozen=True)
+class AdversaryConfig:
+    """Who judges. windows: of spectral discriminators, in samples; periods: of period discriminators, in samples.
+
+    channels: of the first layers
+    start: share of the steps before the judges come in
+    rate: their learning rate, constant
+    """
+
+    windows: tuple[int, ...] = (1024, 512, 256)
+    periods: tuple[int, ...] = ()
+    channels: int = 16
+    start: float = 0.0
+    rate: float = 2e-4
+
+    def __post_init__(self) -> None:
+        require(bool(self.windows or self.periods), "adversary needs windows or periods")
+        require(all(size >= 64 for size in self.windows), f"adversary.windows must be at least 64, not {list(self.windows)}")
+        require(all(one >= 2 for one in self.periods), f"adversary.periods must be at least 2, not {list(self.periods)}")
+        require(self.channels > 0, f"adversary.channels must be positive, not {self.channels}")
+        require(0 <= self.start < 1, f"adversary.start must be at least 0 and less than 1, not {self.start}")
+        require(self.rate > 0, f"adversary.rate must be positive, not {self.rate}")
+
+
+class Spectral(nn.Module):
+    """Judges a complex spectrogram by 2-D convolutions, ever coarser in frequency (as EnCodec's)."""
+
+    window: Tensor
+
+    def __init__(self, size: int, channels: int) -> None:
+        super().__init__()
+        self.size = size
+        hann = torch.hann_window(size)
+        self.register_buffer("window", hann / hann.sum(), persistent=False)
+
+        def layer(before: int, after: int, *, stride: int = 1, dilation: int = 1) -> nn.Module:
+            # time x frequency
+            return weight_norm(nn.Conv2d(before, after, (3, 9), (1, stride), (dilation, 4), (dilation, 1)))
+
+        self.layers = nn.ModuleList(
+            [
+                layer(2, channels),
+                *(layer(channels, channels, stride=2, dilation=dilation) for dilation in (1, 2, 4)),
+                weight_norm(nn.Conv2d(channels, channels, 3, padding=1)),
+            ]
+        )
+        self.out = weight_norm(nn.Conv2d(channels, 1, 3, padding=1))
+
+    def forward(self, wave: Tensor) -> Judgement:
+        """Of waveforms (b, t)."""
+        options = {"center": True, "pad_mode": "constant", "return_complex": True}
+        spectrum = torch.stft(wave, self.size, self.size // 4, window=self.window, **options).transpose(1, 2)
+        power = spectrum.real.square() + spectrum.imag.square()
+        compressed = spectrum * (power + 1e-8) ** -0.35  # magnitudes to the power 0.3
+        return _through(torch.stack([compressed.real, compressed.imag], 1), self.layers, self.out)
+
+
+class Period(nn.Module):
+    """Judges every p-th sample, for each of the p places to start from (HiFi-GAN: Kong et al. 2020)."""
+
+    def __init__(self, period: int, channels: int) -> None:
+        super().__init__()
+        self.period = period
+        widths = [1, *(channels * 2**index for index in range(4))]
+        self.layers = nn.ModuleList(
+            weight_norm(nn.Conv2d(before, after, (5, 1), (3, 1), (2, 0))) for before, after in pairwise(widths)
+        )
+        self.out = weight_norm(nn.Conv2d(widths[-1], 1, (3, 1), padding=(1, 0)))
+
+    def forward(self, wave: Tensor) -> Judgement:
+        """Of waveforms (b, t)."""
+        padded = functional.pad(wave, (0, -wave.shape[-1] % self.period))
+        return _through(padded.unflatten(1, (-1, self.period)).unsqueeze(1), self.layers, self.out)
+
+
+def _through(x: Tensor, layers: nn.ModuleList, out: nn.Module) -> Judgement:
+    features = []
+    for layer in layers:
+        x = functional.leaky_relu(layer(x), 0.2)
+        features.append(x)
+    return out(x).flatten(1), features
+
+
+class Discriminators(nn.Module):
+    """All judges of a configuration."""
+
+    def __init__(self, config: AdversaryConfig) -> None:
+        super().__init__()
+        self.judges = nn.ModuleList(
+            [
+                *(Spectral(size, config.channels) for size in config.windows),
+                *(Period(period, config.channels) for period in config.periods),
+            ]
+        )
+
+    def forward(self, wave: Tensor) -> list[Judgement]:
+        """What each judge makes of waveforms (b, t)."""
+        with torch.autocast(wave.device.type, enabled=False):
+            return [judge(wave.float()) for judge in self.judges]
+
+
+def learned(real: Sequence[Judgement], decoded: Sequence[Judgement]) -> Tensor:
+    """The discriminators' loss, the mean over judges: max(0, 1 - D(x)) + max(0, 1 + D(y))."""
+    losses = [(1 - x).relu().mean() + (1 + y).relu().mean() for (x, _), (y, _) in zip(real, decoded, strict=True)]
+    return torch.stack(losses).mean()
+
+
+def fooled(decoded: Sequence[Judgement]) -> Tensor:
+    """The decoder's loss for each example (b,): max(0, 1 - D(y)), the mean over judges."""
+    return torch.stack([(1 - y).relu().mean(1) for y, _ in decoded]).mean(0)
+
+
+def distance(real: Sequence[Judgement], decoded: Sequence[Judgement]) -> Tensor:
+    """How far apart the judges' features are for each example (b,), relative to their size in recordings."""
+    errors = []
+    for (_, wanted), (_, found) in zip(real, decoded, strict=True):
+        for x, y in zip(wanted, found, strict=True):
+            errors.append((x.detach() - y).abs().flatten(1).mean(1) / x.detach().abs().mean().clamp_min(1e-5))
+    return torch.stack(errors).mean(0)
