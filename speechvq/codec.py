@@ -85,46 +85,92 @@ class Codec:
         Raises AudioError for another shape, nothing at all, or samples that are not finite; ConfigError as `depth`.
         """
         rate = self.sample_rate if sample_rate is None else _whole(sample_rate)
-        given = wave.detach().cpu().numpy() if isinstance(wave, Tensor) else np.asarray(wave)
-        if not np.issubdtype(given.dtype, np.floating):
-            raise AudioError(f"a waveform holds floating-point numbers in [-1, 1], not {given.dtype}; divide by full scale")
-        samples = given.astype(np.float32)
-        if samples.ndim != 1 or not len(samples):
-            raise AudioError(f"a waveform has shape (samples,), not {samples.shape}")
-        if not np.isfinite(samples).all():
-            raise AudioError("the waveform holds samples that are not finite numbers")
+        samples = _checked(wave)
         depth = self.depth(layers=layers, kbps=kbps)
         at_rate = samples if rate == self.sample_rate else soxr.resample(samples, rate, self.sample_rate)
-        size = PIECE_SECONDS * self.sample_rate
-        return self._encode((at_rate[i : i + size] for i in range(0, len(at_rate), size)), len(samples), rate, depth)
+        return self._encode(_pieces(at_rate[None], PIECE_SECONDS * self.sample_rate), [len(samples)], rate, depth)[0]
+
+    def encode_batch(
+        self,
+        waves: Sequence[Wave | Tensor],
+        sample_rate: int | None = None,
+        *,
+        layers: int | None = None,
+        kbps: float | None = None,
+    ) -> list[Codes]:
+        """Encode waveforms (t,) of any lengths together; each one's codes are those that `encode` gives it alone.
+
+        The waveforms go through the network side by side, as long as the longest: give it some of about the same length. Raises
+        what `encode` raises, saying which waveform it was.
+        """
+        rate = self.sample_rate if sample_rate is None else _whole(sample_rate)
+        depth = self.depth(layers=layers, kbps=kbps)
+        if not waves:
+            return []
+        given = []
+        for index, wave in enumerate(waves):
+            try:
+                given.append(_checked(wave))
+            except AudioError as error:
+                raise AudioError(f"waveform {index}: {error}") from error
+        lengths = [len(wave) for wave in given]
+        rates = (rate, self.sample_rate)
+        wanted = [self._at_rate(length, rate) for length in lengths]
+        batch = np.zeros((len(given), max(wanted)), np.float32)
+        for row, wave, length in zip(batch, given, wanted, strict=True):
+            at_rate = (wave if rate == self.sample_rate else soxr.resample(wave, *rates))[:length]
+            row[: len(at_rate)] = at_rate
+        return self._encode(_pieces(batch, PIECE_SECONDS * self.sample_rate), lengths, rate, depth)
 
     def encode_file(self, source: audio.Source, *, depth: int | None = None, progress: Progress | None = None) -> Codes:
         """Encode an audio file in bounded memory. Raises AudioError."""
-        blocks = audio.pieces(source, self.sample_rate)
-        return self._encode(blocks, source.samples, _whole(source.rate), depth or len(self.table), progress)
+        blocks = (block[None] for block in audio.pieces(source, self.sample_rate))
+        return self._encode(blocks, [source.samples], _whole(source.rate), depth or len(self.table), progress)[0]
+
+    def _at_rate(self, samples: int, rate: int) -> int:
+        """How many samples a recording has at the model's rate."""
+        return -(-samples * self.sample_rate // rate)
 
     @torch.inference_mode()
-    def _encode(self, blocks: Iterable[Wave], samples: int, rate: int, depth: int, progress: Progress | None = None) -> Codes:
+    def _encode(
+        self, blocks: Iterable[Wave], samples: Sequence[int], rate: int, depth: int, progress: Progress | None = None
+    ) -> list[Codes]:
+        """Codes of waveforms that come side by side in blocks (b, n) at the model's rate, zeros after the end of each."""
         network = self.network
-        wanted = -(-samples * self.sample_rate // rate)
-        padded = network.frames(wanted) * network.hop + network.encoder_lookahead
-        state, voice = network.initial_encoder(1), network.reference.initial_state(1)
+        wanted = [self._at_rate(length, rate) for length in samples]
+        padded = network.frames(max(wanted)) * network.hop + network.encoder_lookahead
+        state, voice = network.initial_encoder(len(wanted)), network.reference.initial_state(len(wanted))
+        lengths = torch.tensor(wanted, device=self._device)
         found: list[list[Tensor]] = []
-        seen = 0
-        for block in _exactly(blocks, wanted):
+        for block in _exactly(blocks, max(wanted)):
             wave = self._tensor(block)
-            voice = network.reference.step(wave, voice)
+            voice = network.reference.step(wave, voice, lengths)
             codes, state = network.encode_step(wave, state)
             found.append(codes[:depth])
-            seen += len(block)
             if progress is not None:
-                progress(len(block) / self.sample_rate)
-        codes, _ = network.encode_step(self._tensor(np.zeros(padded - seen, np.float32)), state)
+                progress(block.shape[-1] / self.sample_rate)
+        silence = np.zeros((len(wanted), padded - max(wanted)), np.float32)
+        codes, _ = network.encode_step(self._tensor(silence), state)
         found.append(codes[:depth])
-        voice = network.reference.step(self._tensor(np.zeros(network.config.window, np.float32)), voice)
-        vector = speaker.to_steps(network.reference.finish(voice))[0].tolist()
-        layers = tuple(torch.cat(parts, -1)[0].cpu().numpy().astype(np.uint16) for parts in zip(*found, strict=True))
-        return Codes(self.model, self.sample_rate, rate, samples, self.table[:depth], layers, speaker.pack(vector))
+        voice = network.reference.step(self._tensor(np.zeros((len(wanted), network.config.window), np.float32)), voice, lengths)
+        vectors = speaker.to_steps(network.reference.finish(voice, lengths)).tolist()
+        layers = [torch.cat(parts, -1).cpu().numpy().astype(np.uint16) for parts in zip(*found, strict=True)]
+        table = self.table[:depth]
+        return [
+            Codes(
+                self.model,
+                self.sample_rate,
+                rate,
+                samples[index],
+                table,
+                tuple(
+                    row[index, : network.frames(wanted[index]) * network.hop // layer.hop]
+                    for row, layer in zip(layers, table, strict=True)
+                ),
+                speaker.pack(vectors[index]),
+            )
+            for index in range(len(wanted))
+        ]
 
     def decode(self, codes: Codes, speaker: str | None = None) -> Wave:
         """The waveform (t,) of codes, at the recording's rate and length; `speaker` names another voice.
@@ -187,7 +233,7 @@ class Codec:
         return speaker.from_steps(torch.tensor([steps])).to(self._device)
 
     def _tensor(self, wave: Wave) -> Tensor:
-        return torch.tensor(np.ascontiguousarray(wave), device=self._device)[None, None]  # a copy: wave may be read-only
+        return torch.tensor(np.ascontiguousarray(wave), device=self._device).unsqueeze(1)  # a copy: wave may be read-only
 
     @property
     def _device(self) -> torch.device:
@@ -201,16 +247,34 @@ def _whole(rate: float) -> int:
     return int(rate)
 
 
+def _checked(wave: Wave | Tensor) -> Wave:
+    """A waveform as an array (t,) of float32. Raises AudioError."""
+    given = wave.detach().cpu().numpy() if isinstance(wave, Tensor) else np.asarray(wave)
+    if not np.issubdtype(given.dtype, np.floating):
+        raise AudioError(f"a waveform holds floating-point numbers in [-1, 1], not {given.dtype}; divide by full scale")
+    samples = given.astype(np.float32)
+    if samples.ndim != 1 or not len(samples):
+        raise AudioError(f"a waveform has shape (samples,), not {samples.shape}")
+    if not np.isfinite(samples).all():
+        raise AudioError("the waveform holds samples that are not finite numbers")
+    return samples
+
+
+def _pieces(waves: Wave, size: int) -> Iterator[Wave]:
+    """Waveforms (b, t) in pieces of `size` samples."""
+    return (waves[:, first : first + size] for first in range(0, waves.shape[1], size))
+
+
 def _exactly(blocks: Iterable[Wave], samples: int) -> Iterator[Wave]:
-    """The blocks cut or padded to `samples` in all: a resampler may give a sample more or less."""
-    left = samples
+    """Blocks (b, n) cut or padded to `samples` in all: a resampler may give a sample more or less."""
+    left, count = samples, 1
     for block in blocks:
-        piece = block[:left]
-        left -= len(piece)
-        if len(piece):
+        piece, count = block[:, :left], len(block)
+        left -= piece.shape[1]
+        if piece.shape[1]:
             yield piece
     if left:
-        yield np.zeros(left, np.float32)
+        yield np.zeros((count, left), np.float32)
 
 
 def beyond(own: Tensor, other: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from speechvq import audio
 from speechvq import codec as codec_module
 from speechvq.audio import inspect
 from speechvq.codes.file import dump, overhead
+from speechvq.errors import AudioError
 from speechvq.nn.speaker import from_steps, unpack
 from tests.test_audio import noise
 
@@ -21,6 +22,23 @@ from tests.test_audio import noise
 def long(speech):
     """13 seconds of speech."""
     return np.tile(speech, 4)[: 13 * 16000 + 123]
+
+
+@pytest.mark.parametrize("rate", [16_000, 22_050])
+@pytest.mark.parametrize("name", ["codec", "tiny"])
+def test_a_batch_changes_nothing(request, long, name, rate):
+    """Neither the company of others, nor the silence that fills up shorter ones, nor their order."""
+    codec = request.getfixturevalue(name)
+    waves = [long[:n] for n in (5 * 16_000, 1, 700, 161_000, 163_840, len(long))]
+    alone = [codec.encode(wave, rate) for wave in waves]
+    assert codec.encode_batch(waves, rate) == alone
+    assert codec.encode_batch(waves[::-1][2:4], rate, layers=2) == [one.prefix(2) for one in alone[::-1][2:4]]
+    assert codec.encode_batch([]) == []
+
+
+def test_what_is_wrong_in_a_batch_is_named(tiny):
+    with pytest.raises(AudioError, match=r"waveform 1: .*not finite"):
+        tiny.encode_batch([noise(100), np.full(100, np.nan, np.float32)])
 
 
 @pytest.mark.parametrize("seconds", [1, 3, 100])
@@ -53,8 +71,8 @@ def test_pieces_are_what_the_network_makes_of_the_whole(request, monkeypatch, lo
 def test_pieces_of_any_size_change_nothing(tiny, cuts):
     wave = noise(20_000)
     edges = [0, *sorted(cuts), len(wave)]
-    blocks = (wave[first:last] for first, last in itertools.pairwise(edges))
-    assert tiny._encode(blocks, len(wave), 16000, 4) == tiny.encode(wave)
+    blocks = (wave[None, first:last] for first, last in itertools.pairwise(edges))
+    assert tiny._encode(blocks, [len(wave)], 16000, 4) == [tiny.encode(wave)]
 
 
 @pytest.mark.parametrize("seconds", [1, 3, 100])

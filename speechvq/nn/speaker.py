@@ -37,23 +37,33 @@ class ReferenceEncoder(nn.Module):
         analysis = Analysis(window, config.hop, config.stage.width, phase=False)
         self.frames = Chain([analysis, *config.stage.blocks()])
         self.out = nn.Linear(2 * config.stage.width, config.size)
+        self.window = window
 
     def initial_state(self, batch: int) -> State:
         """The state before the first sample."""
         zeros = torch.zeros(batch, self.out.in_features, dtype=torch.float64, device=self.out.weight.device)
         return self.frames.initial_state(batch), zeros, 0
 
-    def step(self, wave: Tensor, state: State) -> State:
-        """Take samples (b, 1, n)."""
-        inner, sums, count = state
+    def step(self, wave: Tensor, state: State, lengths: Tensor | None = None) -> State:
+        """Take samples (b, 1, n). lengths (b,), in samples: what comes after them is silence that makes a batch rectangular."""
+        inner, sums, seen = state
         x, inner = self.frames.step(wave, inner)
         x = x.double()
-        return inner, sums + torch.cat([x.sum(-1), x.square().sum(-1)], -1), count + x.shape[-1]
+        if lengths is not None:
+            inside = torch.arange(seen, seen + x.shape[-1], device=x.device) < self._whole(lengths)[:, None]
+            x = x * inside[:, None]
+        return inner, sums + torch.cat([x.sum(-1), x.square().sum(-1)], -1), seen + x.shape[-1]
 
-    def finish(self, state: State) -> Tensor:
+    def _whole(self, lengths: Tensor) -> Tensor:
+        """How many frames waveforms of so many samples have, with a window of silence after each."""
+        ahead, stride = int(self.frames.lookahead), int(self.frames.stride)
+        return (lengths + self.window - ahead) // stride
+
+    def finish(self, state: State, lengths: Tensor | None = None) -> Tensor:
         """The vector (b, size) of all samples taken, not yet rounded."""
-        _, sums, count = state
-        mean, square = (sums / max(count, 1)).chunk(2, -1)
+        _, sums, seen = state
+        count = seen if lengths is None else self._whole(lengths)[:, None]
+        mean, square = (sums / torch.as_tensor(count).clamp_min(1)).chunk(2, -1)
         deviation = (square - mean.square()).clamp_min(1e-4).sqrt()
         return torch.tanh(self.out(torch.cat([mean, deviation], -1).to(self.out.weight.dtype)))
 
