@@ -1,0 +1,221 @@
+"""Train variants of the default model for a short while each and measure every prefix: which change is worth a long run.
+
+    python recipes/default/study.py data/train.jsonl [--only loudness --only muon] [--jobs 2] > study.md
+
+A variant is a TOML file in `variants/`, a few lines on top of `study.toml`; "p-" in a name is one with the perceptual terms.
+Every run is one CPU thread and leaves a checkpoint folder and a JSON file; what is there is not done again, so an
+interrupted study goes on with the same command. Measures are those of `recipes/evaluate/measures.py` on speakers kept out of
+training, hard codes, nothing aligned; seconds are CPU time.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import time
+import tomllib
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from speechvq.config import parse
+from speechvq.config import table as table_of
+from speechvq.data.manifest import read_manifest
+from speechvq.errors import ConfigError, SpeechVQError, TrainingError
+from speechvq.train.config import DataConfig, Experiment
+
+HERE = Path(__file__).parent
+VARIANTS = HERE / "variants"
+MEASURED = {"validation_files": 16, "validation_seconds": 8.0}
+"""What is measured: so many files of the validation speakers, so much of each."""
+NAMES = ("PESQ-WB", "STOI", "ESTOI", "mel")
+
+
+def main(
+    manifest: Annotated[Path, typer.Argument(help="Speech to train on; some of its speakers are kept for validation.")],
+    only: Annotated[list[str] | None, typer.Option(help="Only this variant; may be given several times.")] = None,
+    seeds: Annotated[int, typer.Option(help="Runs of every variant.", min=1)] = 1,
+    jobs: Annotated[int, typer.Option(help="Runs at a time, one thread each.", min=1)] = 2,
+    steps: Annotated[int | None, typer.Option(help="So many steps instead of those in study.toml.", min=1)] = None,
+    folder: Annotated[Path, typer.Option(help="Where runs, results and packed audio go.")] = Path("runs/default-study"),
+) -> None:
+    """Train, measure, and print the table."""
+    every = sorted(path.stem for path in VARIANTS.glob("*.toml"))
+    for name in only or []:
+        if name not in every:
+            raise ConfigError(f"there is no variant {name!r}; variants are {', '.join(every)}")
+    read_manifest(manifest)
+    runs = {
+        (name, seed): variant(name, manifest, folder, seed=seed, steps=steps) for name in only or every for seed in range(seeds)
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {run: _read(experiment) for run, experiment in runs.items()}  # refuse before anything is trained
+    os.environ["OMP_NUM_THREADS"] = "1"  # for the processes to come
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        missing = [experiment for run, experiment in runs.items() if found[run] is None]
+        started = [pool.submit(train_one, experiment) for experiment in missing]
+        console = Console(stderr=True)
+        for run in track(started, "training", console=console, disable=not (started and console.is_terminal)):
+            print(run.result(), file=sys.stderr, flush=True)
+    results = {name: [_read(runs[name, seed]) for seed in range(seeds)] for name in only or every}
+    print(table({name: [one for one in group if one is not None] for name, group in results.items()}))
+    lost = sum(one is None for group in results.values() for one in group)
+    if lost:
+        raise TrainingError(f"{lost} of {len(runs)} runs failed, see above; the same command tries them again")
+
+
+def variant(name: str, manifest: Path, folder: Path, *, seed: int = 0, steps: int | None = None) -> Experiment:
+    """The experiment of a variant. Raises ConfigError naming the variant when it cannot exist."""
+    values: dict[str, Any] = {}
+    for path in (HERE / "study.toml", VARIANTS / f"{name}.toml"):
+        values = merged(values, tomllib.loads(path.read_text(encoding="utf-8")))
+    values["name"] = name
+    values = merged(values, {"data": {"manifest": str(manifest), "cache": str(folder / "cache")}})
+    values = merged(values, {"run": {"seed": seed}} | ({} if steps is None else {"optim": {"steps": steps}}))
+    try:
+        experiment = parse(Experiment, values)
+    except ConfigError as error:
+        raise ConfigError(f"variant {name}: {error}") from error
+    place = folder / f"{name}-{seed}-{experiment.optim.steps}"
+    return replace(experiment, run=replace(experiment.run, folder=str(place)))
+
+
+def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """`second` over `first`: tables are merged, everything else is replaced."""
+    both = {key: merged(first[key], value) for key, value in second.items() if isinstance(value, dict) and key in first}
+    return first | second | both
+
+
+def train_one(experiment: Experiment) -> str:
+    """A run in a process of its own; a line that says how it went."""
+    import lightning_fabric
+    import torch
+
+    from speechvq.train.loop import train
+
+    torch.set_num_threads(1)
+    begun = time.process_time()
+    try:
+        last = train(experiment, lightning_fabric.Fabric(accelerator="cpu", devices=1))
+    except SpeechVQError as error:
+        return f"{experiment.run.folder} failed: {error}"
+    seconds = time.process_time() - begun
+    found = {"made_with": _made_with(experiment), "seconds": seconds} | measure(experiment, last)
+    path = Path(experiment.run.folder).with_suffix(".json")
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    partial.rename(path)
+    return f"{path.stem}: PESQ-WB {found['prefixes'][-1]['PESQ-WB']:.3f} in {seconds:.0f} s"
+
+
+def measure(experiment: Experiment, checkpoint: Path) -> dict[str, Any]:
+    """Quality of every prefix on validation speakers, parameters, and latency of a trained network."""
+    import torch
+
+    sys.path.insert(0, str(HERE.parent / "evaluate"))
+    from measures import scores
+
+    from speechvq.model import Network
+    from speechvq.nn.speaker import rounded
+    from speechvq.train.checkpoint import best_weights
+    from speechvq.train.loop import load_corpus, validation_waves
+
+    network = Network(experiment.codec).eval()
+    network.load_state_dict(best_weights(checkpoint))
+    rate, data = experiment.codec.sample_rate, replace(experiment.data, **MEASURED)
+    waves = validation_waves(load_corpus(data, rate)[1], data, rate)
+    rows: list[list[dict[str, float]]] = []
+    with torch.inference_mode():
+        for wave in waves:
+            codes, vector, wanted = network.encode(wave), rounded(network.reference(wave)), wave[0, 0].numpy()
+            prefixes = (network.decode(codes[: depth + 1], vector)[0, 0, : len(wanted)] for depth in range(len(codes)))
+            rows.append([scores(wanted, found.clip(-1, 1).numpy()) for found in prefixes])
+    means = [{name: _mean(file[depth][name] for file in rows) for name in NAMES} for depth in range(len(rows[0]))]
+    parameters = sum(value.numel() for value in network.parameters())
+    return {"prefixes": means, "parameters": parameters, "latency": network.latency / rate, "rates": _rates(experiment)}
+
+
+def _rates(experiment: Experiment) -> list[float]:
+    """Bits per second of every prefix."""
+    codec, total = experiment.codec, 0.0
+    found = []
+    for hop, size in codec.layers:
+        total += codec.sample_rate / hop * (size - 1).bit_length()
+        found.append(total)
+    return found
+
+
+def _mean(values: Iterable[float]) -> float:
+    """Over those that are numbers."""
+    there = [value for value in values if value == value]  # noqa: PLR0124 - NaN is not itself
+    return sum(there) / len(there) if there else float("nan")
+
+
+def table(results: dict[str, list[dict[str, Any]]]) -> str:
+    """Markdown: a row a variant, means over its seeds, at the layers in each column."""
+    columns = [
+        "variant",
+        "seeds",
+        "ms a step",
+        "million parameters",
+        "latency ms",
+        "kbit/s",
+        *NAMES,
+        "of the first three layers",
+    ]
+    lines = [columns, ["---"] * len(columns)]
+    for name, group in results.items():
+        if group:
+            lines.append([name, *_cells(group)])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cells(group: list[dict[str, Any]]) -> list[str]:
+    def mean(depth: int, name: str) -> str:
+        return f"{_mean(one['prefixes'][depth][name] for one in group):.3f}"
+
+    first, steps = group[0], group[0]["made_with"]["optim"]["steps"]
+    third = min(3, len(first["rates"])) - 1
+    return [
+        str(len(group)),
+        f"{1000 * _mean(one['seconds'] for one in group) / steps:.0f}",
+        f"{first['parameters'] / 1e6:.2f}",
+        f"{1000 * first['latency']:.0f}",
+        f"{first['rates'][-1] / 1000:.3f}",
+        *(mean(-1, name) for name in NAMES),
+        f"{first['rates'][third] / 1000:.3f} kbit/s: " + " / ".join(mean(third, name) for name in NAMES[:3]),
+    ]
+
+
+def _made_with(experiment: Experiment) -> dict[str, Any]:
+    """All that a result depends on."""
+    values = table_of(experiment)
+    values["data"]["manifest"] = hashlib.sha256(Path(experiment.data.manifest).read_bytes()).hexdigest()
+    values["data"]["cache"] = DataConfig.cache
+    values["run"]["folder"] = ""
+    return json.loads(json.dumps(values))
+
+
+def _read(experiment: Experiment) -> dict[str, Any] | None:
+    """A result, if it is there. Raises TrainingError when it was made with something else: figures must not be mixed."""
+    path = Path(experiment.run.folder).with_suffix(".json")
+    if not path.exists():
+        return None
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if parse(Experiment, found["made_with"]) != parse(Experiment, _made_with(experiment)):  # settings newer than it: as default
+        raise TrainingError(f"{path} was made with another configuration or other speech: delete it, or give another --folder")
+    return found
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except SpeechVQError as error:
+        sys.exit(f"study: {error}")
