@@ -1,4 +1,4 @@
-"""EnCodec and Mimi as pairs of functions, with random weights: nothing is downloaded.
+"""EnCodec, Mimi, SNAC and DAC as pairs of functions, with random weights: nothing is downloaded.
 
 Random weights cost exactly the arithmetic of trained ones. Weight normalisation is folded into the weights first, as one would
 for use, and codebooks, which start as zeros, are filled with noise.
@@ -9,62 +9,99 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils import parametrize
 
 try:
-    from transformers import EncodecConfig, EncodecModel, MimiConfig, MimiModel
+    from snac import SNAC
+    from transformers import DacConfig, DacModel, EncodecConfig, EncodecModel, MimiConfig, MimiModel
 except ModuleNotFoundError as error:
     sys.exit(f"the peers need {error.name}: pip install 'speechvq[bench]'")
+
+Coder = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
 class System:
-    """A codec to time: wave at `rate` to codes, codes to wave.
+    """A codec to time: a wave at `rate` Hz to codes, codes to wave.
 
     parameters: numbers in all weights, without codebooks
-    wave: the audio at this system's rate, in whatever form `encode` takes
+    encode: of whatever `speech` gives it; ours takes (t,) arrays, the others tensors (1, 1, t)
     """
 
     name: str
     parameters: int
-    wave: Any
-    encode: Callable[[Any], Any]
-    decode: Callable[[Any], Any]
+    rate: int
+    encode: Coder
+    decode: Coder
 
 
-def peers(at_24_khz: Tensor) -> list[System]:
-    """EnCodec 24 kHz at 1.5 and 6 kbit/s, and Mimi with 8 codebooks (1.1 kbit/s), for a wave (1, 1, t) at 24 kHz."""
-    encodec, mimi = _ready(EncodecModel(EncodecConfig())), _ready(MimiModel(MimiConfig()))
+def encodec(kbps: float) -> System:
+    """EnCodec 24 kHz (Défossez et al. 2022)."""
+    model = ready(EncodecModel(EncodecConfig()))
+    name = f"EnCodec 24 kHz, {kbps:g} kbit/s"
+    return System(
+        name,
+        weights(model),
+        24_000,
+        lambda wave: model.encode(wave, bandwidth=kbps),
+        lambda codes: model.decode(codes.audio_codes, codes.audio_scales).audio_values,
+    )
 
-    def encodec_at(kbps: float) -> System:
-        return System(
-            f"EnCodec 24 kHz, {kbps:g} kbit/s",
-            weights(encodec),
-            at_24_khz,
-            lambda wave: encodec.encode(wave, bandwidth=kbps),
-            lambda codes: encodec.decode(codes.audio_codes, codes.audio_scales).audio_values,
-        )
 
-    return [
-        encodec_at(1.5),
-        encodec_at(6.0),
-        System(
-            "Mimi, 8 codebooks",
-            weights(mimi),
-            at_24_khz,
-            lambda wave: mimi.encode(wave, num_quantizers=8).audio_codes,
-            lambda codes: mimi.decode(codes).audio_values,
-        ),
-    ]
+def mimi() -> System:
+    """Mimi with 8 codebooks, 1.1 kbit/s (Défossez et al. 2024)."""
+    model = ready(MimiModel(MimiConfig()))
+    return System(
+        "Mimi, 8 codebooks",
+        weights(model),
+        24_000,
+        lambda wave: model.encode(wave, num_quantizers=8).audio_codes,
+        lambda codes: model.decode(codes).audio_values,
+    )
+
+
+def snac() -> System:
+    """SNAC 24 kHz, 0.98 kbit/s (Siuzdak et al. 2024), in the shape of its published speech model."""
+    shape: dict[str, Any] = {
+        "encoder_dim": 48,
+        "encoder_rates": [2, 4, 8, 8],
+        "decoder_dim": 1024,
+        "decoder_rates": [8, 8, 4, 2],
+    }
+    model = ready(SNAC(sampling_rate=24_000, attn_window_size=None, vq_strides=[4, 2, 1], **shape))
+    return System("SNAC 24 kHz", weights(model), 24_000, model.encode, model.decode)
+
+
+def dac() -> System:
+    """DAC 16 kHz, 6 kbit/s (Kumar et al. 2023)."""
+    rates = {"downsampling_ratios": [2, 4, 5, 8], "upsampling_ratios": [8, 5, 4, 2], "hop_length": 320}
+    model = ready(DacModel(DacConfig(n_codebooks=12, **rates)))
+    return System(
+        "DAC 16 kHz",
+        weights(model),
+        16_000,
+        lambda wave: model.encode(wave).audio_codes,
+        lambda codes: model.decode(audio_codes=codes).audio_values,
+    )
+
+
+PEERS: dict[str, Callable[[], System]] = {
+    "encodec": lambda: encodec(1.5),
+    "encodec-6": lambda: encodec(6.0),
+    "mimi": mimi,
+    "snac": snac,
+    "dac": dac,
+}
 
 
 def weights(model: nn.Module) -> int:
-    """Numbers in all weights, without codebooks (the peers keep theirs as buffers)."""
-    return sum(value.numel() for name, value in model.named_parameters() if not name.endswith("codebook"))
+    """Numbers in all weights, without codebooks (most peers keep theirs as buffers)."""
+    return sum(value.numel() for name, value in model.named_parameters() if "codebook" not in name)
 
 
-def _ready(model: nn.Module) -> Any:  # noqa: ANN401 - a model of transformers
+def ready(model: nn.Module) -> Any:  # noqa: ANN401 - a model of transformers or of snac
+    """Fold weight normalisation, fill empty codebooks."""
     for module in model.modules():
         if parametrize.is_parametrized(module, "weight"):
             parametrize.remove_parametrizations(module, "weight")

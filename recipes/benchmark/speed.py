@@ -1,35 +1,39 @@
-"""How fast the codec is beside EnCodec and Mimi, on this machine.
+"""How fast the codec is beside EnCodec, Mimi, SNAC and DAC, and in how much memory, on this machine.
 
-    python recipes/benchmark/speed.py [AUDIO ...] [--rounds 9] [--threads 1 --threads 2] > speed.md
+    python recipes/benchmark/speed.py [AUDIO ...] [--rounds 9] [--threads 1 --threads 2] [--peer encodec --peer mimi] > speed.md
 
-Data: 10 s of speech, the clips of the tests over and over, or your files. Every system gets it at its own sample rate (ours 16
-kHz, the others 24 kHz), resampled beforehand. EnCodec and Mimi are built from their default configurations with random weights,
-which need the same arithmetic as trained ones. Ours is timed through `codec.encode` and `codec.decode`, all layers, the speaker
-vector included.
+Data: 10 s of speech, the clips of the tests over and over, or your files. Every system gets it at its own sample rate,
+resampled beforehand. The peers are built from their default configurations with random weights, which need the same arithmetic
+as trained ones. Ours is timed through `codec.encode` and `codec.decode`, all layers, the speaker vector included.
 
-Everything runs in one process: first a warm-up, then rounds in which each system encodes and decodes once, in an order that
-turns from round to round, so a machine that slows down slows all alike. Times are medians over rounds; "x EnCodec" is the
-median of the ratios within rounds, against EnCodec at 1.5 kbit/s, the faster of the two.
-Parameters do not count codebooks.
+Times: everything runs in one process: first a warm-up, then rounds in which each system encodes and decodes once, in an order
+that turns from round to round, so a machine that slows down slows all alike. Seconds are medians over rounds; "x" columns are
+medians of the ratios within rounds, against EnCodec at 1.5 kbit/s, the faster of the two, and against Mimi.
+Memory: each system makes one round trip in a process of its own, one thread; what the trip added to the largest resident set
+above what the loaded model had, and the whole process at its largest. Parameters do not count codebooks.
 """
 
 import gc
 import os
+import resource
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
-from peers import System, peers, weights
+from peers import PEERS, System, weights
 from speech import clips_or, tiled
 
 import speechvq
-from speechvq.errors import SpeechVQError
+from speechvq.errors import ConfigError, SpeechVQError
 
 SECONDS = 10
+OURS = "speechvq"
 
 Times = dict[str, list[tuple[float, float]]]
 """(encode, decode) in seconds of every round, by system."""
@@ -39,43 +43,72 @@ def main(
     files: Annotated[list[Path] | None, typer.Argument(metavar="[AUDIO ...]", help="Speech; default: tests/clips.")] = None,
     rounds: Annotated[int, typer.Option(help="How often each system is timed.", min=1)] = 9,
     threads: Annotated[list[int] | None, typer.Option(help="Torch threads, once or more; default: 1 and 2.", min=1)] = None,
+    peer: Annotated[list[str] | None, typer.Option(help=f"Once or more of {', '.join(PEERS)}; default: all.")] = None,
     model: Annotated[Path | None, typer.Option(help="A model file instead of the default one.")] = None,
+    memory_of: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    """Time encoding and decoding beside EnCodec and Mimi, as a markdown table."""
-    codec = speechvq.load(model)
-    clips = clips_or(files or [])
-    at_24_khz = torch.from_numpy(tiled(clips, 24_000, SECONDS))[None, None]
-    wave = tiled(clips, codec.sample_rate, SECONDS)
-    ours = System(f"speechvq {codec.model.name}", weights(codec.network), wave, codec.encode, codec.decode)
-    reference, *others = peers(at_24_khz)
-    systems = [ours, reference, *others]
+    """Time encoding and decoding beside the peers, as a markdown table."""
+    if memory_of is not None:
+        print(*round_trip(built(memory_of, model), clips_or(files or [])))
+        return
+    for line in table(clips_or(files or []), rounds, threads or [1, 2], peer or list(PEERS), model):
+        print(line, flush=True)
+
+
+def built(name: str, model: Path | None = None) -> System:
+    """Ours or a peer by its short name. Raises ConfigError."""
+    if name == OURS:
+        codec = speechvq.load(model)
+        return System(f"speechvq {codec.model.name}", weights(codec.network), codec.sample_rate, codec.encode, codec.decode)
+    if name not in PEERS:
+        raise ConfigError(f"there is no peer {name!r}; peers are {', '.join(PEERS)}")
+    return PEERS[name]()
+
+
+def table(clips: Sequence[Path], rounds: int, threads: Sequence[int], names: Sequence[str], model: Path | None) -> list[str]:
+    """Markdown lines: a row for each system and number of threads."""
+    systems = {name: built(name, model) for name in (OURS, *names)}
+    against = [name for name in ("encodec", "mimi") if name in systems]
     print(f"torch {torch.__version__}, {os.cpu_count()} CPUs, {rounds} rounds of {SECONDS} s", file=sys.stderr)
-    print("| system | parameters (M) | threads | encode s/s | decode s/s | encode x EnCodec | decode x EnCodec |")
-    print("|---|---|---|---|---|---|---|")
-    for count in threads or [1, 2]:
-        times = timed(systems, rounds, count)
-        for system in systems:
-            cells = [f"{median(column) / SECONDS:.4f}" for column in zip(*times[system.name], strict=True)]
-            cells += [f"{ratio:.2f}" for ratio in ratios(times, reference.name, system.name)]
-            print(f"| {system.name} | {system.parameters / 1e6:.1f} | {count} | {' | '.join(cells)} |", flush=True)
+    columns = ["system", "parameters (M)", "threads", "encode s/s", "decode s/s"]
+    columns += [f"{what} x {systems[name].name.split()[0].rstrip(',')}" for name in against for what in ("encode", "decode")]
+    columns += ["trip adds MB", "process MB"]
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    memories = {name: memory(name, clips, model) for name in systems}
+    for count in threads:
+        times = timed(systems, clips, rounds, count)
+        for name, system in systems.items():
+            cells = [f"{median(column) / SECONDS:.4f}" for column in zip(*times[name], strict=True)]
+            cells += [f"{ratio:.2f}" for other in against for ratio in ratios(times, other, name)]
+            cells += [f"{megabytes:.0f}" for megabytes in memories[name]]
+            lines.append(f"| {system.name} | {system.parameters / 1e6:.1f} | {count} | {' | '.join(cells)} |")
+    return lines
+
+
+def waveform(system: System, clips: Sequence[Path]) -> Any:  # noqa: ANN401 - what its encode takes
+    """Ten seconds at the system's rate."""
+    wave = tiled(clips, system.rate, SECONDS)
+    return wave if system.name.startswith(OURS) else torch.from_numpy(wave)[None, None]
 
 
 @torch.inference_mode()
-def timed(systems: list[System], rounds: int, threads: int) -> Times:
+def timed(systems: dict[str, System], clips: Sequence[Path], rounds: int, threads: int) -> Times:
     """Times of every system with so many torch threads, after one round of warm-up."""
     torch.set_num_threads(threads)
-    times: Times = {system.name: [] for system in systems}
+    waves = {name: waveform(system, clips) for name, system in systems.items()}
+    times: Times = {name: [] for name in systems}
+    order = list(systems)
     for number in range(-1, rounds):
-        turn = max(number, 0) % len(systems)
-        for system in systems[turn:] + systems[:turn]:
+        turn = max(number, 0) % len(order)
+        for name in order[turn:] + order[:turn]:
             gc.collect()
             start = perf_counter()
-            codes = system.encode(system.wave)
+            codes = systems[name].encode(waves[name])
             middle = perf_counter()
-            system.decode(codes)
+            systems[name].decode(codes)
             end = perf_counter()
             if number >= 0:
-                times[system.name].append((middle - start, end - middle))
+                times[name].append((middle - start, end - middle))
     return times
 
 
@@ -84,6 +117,33 @@ def ratios(times: Times, reference: str, name: str) -> list[float]:
     rounds = zip(times[reference], times[name], strict=True)
     pairs = [(theirs[0] / ours[0], theirs[1] / ours[1]) for theirs, ours in rounds]
     return [median(column) for column in zip(*pairs, strict=True)]
+
+
+@torch.inference_mode()
+def round_trip(system: System, clips: Sequence[Path]) -> tuple[float, float]:
+    """Encode and decode once in this process: by how much its largest resident set grew, and that set, in MB."""
+    torch.set_num_threads(1)
+    wave = waveform(system, clips)
+    before = peak()
+    system.decode(system.encode(wave))
+    return peak() - before, peak()
+
+
+def memory(name: str, clips: Sequence[Path], model: Path | None) -> tuple[float, float]:
+    """`round_trip` in a process of its own."""
+    own = ["--model", str(model)] if model else []
+    command = [sys.executable, __file__, *map(str, clips), "--memory-of", name, *own]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - this program
+    if done.returncode:
+        sys.exit(f"speed: measuring the memory of {name} failed: {done.stderr.strip()}")
+    added, whole = map(float, done.stdout.split()[-2:])
+    return added, whole
+
+
+def peak() -> float:
+    """The largest resident set of this process so far, in MB."""
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 if __name__ == "__main__":

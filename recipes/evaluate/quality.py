@@ -1,27 +1,31 @@
 """What every prefix of the layers sounds like and what it costs: quality against the size of the code file.
 
-    python recipes/evaluate/quality.py eval.jsonl [--corpus librispeech] [--count 50] [--align] > quality.md
+    python recipes/evaluate/quality.py eval.jsonl [--corpus librispeech] [--by sex] [--noise 10] [--align] > quality.md
 
 Data: the utterances of a manifest, at most 10 s of each, at 16 kHz. Each is encoded once; every prefix of the layers is
 written to the bytes of a code file, read back and decoded. "file kbit/s" are all bytes of that file (header, speaker vector
 and checksum included) over the length of the recording, "codes kbit/s" the nominal rate of the layers. Measures are those of
 `measures.py`, means over files; those that failed are left out and counted. --align first shifts the decoded sound to where
-it correlates best, as comparisons with codecs that have a delay do.
+it correlates best, as comparisons with codecs that have a delay do. --by groups by another key of the manifest than the
+corpus. --noise adds speech babble, so many decibels below the recording: the sum of other recordings of the manifest; the noisy
+sound is then what decoded sound is compared with.
 """
 
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import measures
 import numpy as np
 import typer
-from utterances import chosen, corpus_of, samples, watched
+from utterances import chosen, fact, samples, watched
 
 import speechvq
 from speechvq.audio import Wave
 from speechvq.codec import Codec
 from speechvq.codes import dump, parse
+from speechvq.data.manifest import Utterance
 from speechvq.errors import SpeechVQError
 
 COLUMNS = ("kbps", *measures.NAMES)
@@ -34,18 +38,23 @@ def main(
     corpus: Annotated[str | None, typer.Option(help="Only this corpus.")] = None,
     count: Annotated[int | None, typer.Option(help="Only so many files, spread over the speakers.", min=1)] = None,
     seconds: Annotated[float, typer.Option(help="Use at most so much of each file.")] = 10.0,
+    by: Annotated[str, typer.Option(help="What rows are grouped by, a key of the manifest.")] = "corpus",
+    noise: Annotated[float | None, typer.Option(help="Add babble, so many dB below the recording.")] = None,
     model: Annotated[Path | None, typer.Option(help="A model file instead of the default one.")] = None,
     align: Annotated[bool, typer.Option("--align", help="Take out a delay, as if there were one.")] = False,
 ) -> None:
     """Measure every prefix of the layers over a manifest, as a markdown table by corpus."""
     codec = speechvq.load(model)
     rows: dict[str, list[list[Row]]] = {}
-    for one in watched(chosen(manifest, corpus=corpus, count=count), "measuring"):
+    files = chosen(manifest, corpus=corpus, count=count)
+    for index, one in enumerate(watched(files, "measuring")):
         wave = samples(one, measures.RATE, longest=seconds)
+        if noise is not None:
+            wave = wave + 10 ** (-noise / 20) * babble(files, index, wave)
         wave = wave / max(1.0, float(np.abs(wave).max()) / 0.98)
-        rows.setdefault(corpus_of(one), []).append(prefixes(codec, wave, align=align))
+        rows.setdefault(fact(one, by), []).append(prefixes(codec, wave, align=measures.aligned if align else None))
     groups = [*rows.items(), ("all", [file for files in rows.values() for file in files])]
-    print(f"| corpus | files | layers | codes kbit/s | file kbit/s | {' | '.join(measures.NAMES)} | failed |")
+    print(f"| {by} | files | layers | codes kbit/s | file kbit/s | {' | '.join(measures.NAMES)} | failed |")
     print("|---" * (len(measures.NAMES) + 6) + "|")
     for name, files in groups if len(rows) > 1 else groups[:1]:
         for depth, rate in enumerate(codec.rates, 1):
@@ -53,14 +62,24 @@ def main(
             print(f"| {name} | {len(files)} | {depth} | {rate / 1000:.3f} | {line} |", flush=True)
 
 
-def prefixes(codec: Codec, wave: Wave, *, align: bool) -> list[Row]:
-    """Size and scores of every prefix, from one layer to all."""
+def babble(files: Sequence[Utterance], index: int, wave: Wave) -> Wave:
+    """Six other recordings, spread over the list, as one sound as long and as strong as `wave`."""
+    total = np.zeros_like(wave)
+    for step in range(1, 7):
+        other = samples(files[(index + step * max(1, len(files) // 7)) % len(files)], measures.RATE)
+        other = np.resize(other, len(wave))
+        total += other / max(1e-5, float(np.sqrt(np.mean(other**2))))
+    return total * float(np.sqrt(np.mean(wave**2)) / max(1e-5, np.sqrt(np.mean(total**2))))
+
+
+def prefixes(codec: Codec, wave: Wave, *, align: Callable[[Wave, Wave], Wave] | None = None) -> list[Row]:
+    """Size and scores of every prefix, from one layer to all. align: of recording and decoded sound, the latter shifted."""
     codes = codec.encode(wave, measures.RATE)
     found = []
     for depth in range(1, len(codes.table) + 1):
         data = dump(codes.prefix(depth))
         decoded = codec.decode(parse(data)).clip(-1, 1)
-        decoded = measures.aligned(wave, decoded) if align else decoded
+        decoded = align(wave, decoded) if align else decoded
         found.append({"kbps": 8 * len(data) / codes.seconds / 1000} | measures.scores(wave, decoded))
     return found
 

@@ -35,9 +35,14 @@ def spread(rows: Sequence[Utterance], count: int) -> list[Utterance]:
     return [one for turn in turns for one in turn if one is not None][:count]
 
 
+def fact(one: Utterance, name: str) -> str:
+    """What the manifest says of an utterance under a name, or a dash."""
+    return str(one.facts.get(name, one.speaker if name == "speaker" else "-") or "-")
+
+
 def corpus_of(one: Utterance) -> str:
     """The corpus that the manifest names, or a dash."""
-    return str(one.facts.get("corpus", "-"))
+    return fact(one, "corpus")
 
 
 def samples(one: Utterance, rate: int, *, longest: float | None = None) -> Wave:
