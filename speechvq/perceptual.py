@@ -30,14 +30,16 @@ THRESHOLDS = """
 class Loudness(nn.Module):
     """Disturbance between two sounds in sones, the core of PESQ (ITU-T P.862 and P.862.2; Rix et al. 2001).
 
-    Power spectra are filtered and brought to one level, summed in 49 Bark bands, gains between frames levelled out, and turned
-    into loudness (Zwicker). What differs by more than a quarter counts; what was added counts more than what is missing.
+    Power spectra are filtered, brought to the listening level by the gain that the target needs, summed in 49 Bark bands, gains
+    between frames levelled out, and turned into loudness (Zwicker). What differs by more than a quarter counts; what was added
+    counts more than what is missing. PESQ gives each of the two sounds a gain of its own; a decoder learned to use that: a burst
+    at the end of each example made all the rest seem quieter.
 
     values_per_second: as many loudnesses it compares; shortest: samples that it needs at least
     """
 
     values_per_second = 49 * RATE / 256
-    shortest = 512 + 19 * 256
+    shortest = 19 * 256
     window: Tensor
     shape: Tensor
     band: Tensor
@@ -65,13 +67,19 @@ class Loudness(nn.Module):
         centres = widths.cumsum(0) - widths / 2
         self.register_buffer("exponent", 0.23 * (6 / (centres + 2)).clamp(1, 2) ** 0.15, persistent=False)
 
-    def density(self, wave: Tensor) -> Tensor:
-        """Power density (b, f, 49) of a waveform (b, t) brought to the listening level."""
-        spectrum = torch.stft(wave, 512, 256, window=self.window, center=False, return_complex=True)
-        power = (spectrum.real.square() + spectrum.imag.square()).transpose(1, 2)
+    def power(self, wave: Tensor) -> Tensor:
+        """Power spectra (b, f, 257) of a waveform (b, t), to its very ends."""
+        spectrum = torch.stft(wave, 512, 256, window=self.window, pad_mode="constant", return_complex=True)
+        return (spectrum.real.square() + spectrum.imag.square()).transpose(1, 2)
+
+    def density(self, power: Tensor, level: Tensor) -> Tensor:
+        """Power density in Bark (b, f, 49) of power spectra, at a level (b,)."""
+        return ((power * self.shape) @ self.filters) * level[:, None, None]
+
+    def level(self, power: Tensor) -> Tensor:
+        """The gain (b,) that brings power spectra (b, f, 257) to the listening level."""
         # 1e7 is the mean square of samples; a Hann window keeps 3/8 of it, and half of the bins are here
-        level = 1e7 * 512 * 512 * (3 / 8) / 2 / ((power @ self.band).mean(1, keepdim=True) + 1e-7)
-        return ((power * self.shape) @ self.filters) * level.unsqueeze(2)
+        return 1e7 * 512 * 512 * (3 / 8) / 2 / ((power @ self.band).mean(1) + 1e-7)
 
     def sones(self, density: Tensor) -> Tensor:
         """Loudness density of power densities, 0 below the threshold."""
@@ -80,7 +88,9 @@ class Loudness(nn.Module):
 
     def forward(self, target: Tensor, estimate: Tensor) -> Tensor:
         """Disturbance of each example (b,): what PESQ takes from 4.5. Waveforms (b, t) of at least `shortest` samples."""
-        wanted, found = self.density(target), self.density(estimate)
+        wanted, found = self.power(target), self.power(estimate)
+        level = self.level(wanted)
+        wanted, found = self.density(wanted, level), self.density(found, level)
         with torch.no_grad():
             ratio = (self._audible(wanted) + 5e3) / (self._audible(found) + 5e3)
             ratio = torch.cat([ratio[:, :1], 0.8 * ratio[:, 1:] + 0.2 * ratio[:, :-1]], 1).clamp(3e-4, 5.0)
@@ -103,7 +113,7 @@ class Loudness(nn.Module):
 
 def _pooled(frames: Tensor) -> Tensor:
     """Worst parts of (b, f) count most: power mean of order 6 over 20 frames, of order 2 over those."""
-    pieces = frames.clamp(1e-6, 45.0).unfold(1, 20, 10)
+    pieces = functional.pad(frames, (0, -frames.shape[1] % 10)).clamp(1e-6, 45.0).unfold(1, 20, 10)
     return pieces.pow(6).mean(2).pow(1 / 3).mean(1).sqrt()
 
 
@@ -114,7 +124,7 @@ class Envelopes(nn.Module):
     """
 
     values_per_second = 0.5 * 15 * RATE / 205
-    shortest = 512 + 29 * 205
+    shortest = 29 * 205
     window: Tensor
     filters: Tensor
 
@@ -129,13 +139,18 @@ class Envelopes(nn.Module):
 
     def envelopes(self, wave: Tensor) -> Tensor:
         """Magnitudes (b, f, 15) of a waveform (b, t)."""
-        spectrum = torch.stft(wave, 512, self.hop, self.size, self.window, center=False, return_complex=True)
+        spectrum = torch.stft(wave, 512, self.hop, self.size, self.window, pad_mode="constant", return_complex=True)
         power = (spectrum.real.square() + spectrum.imag.square()).transpose(1, 2)
         return (power @ self.filters + 1e-8).sqrt()
 
+    def segments(self, wave: Tensor) -> Tensor:
+        """Envelopes (b, n, 15, 30) of a waveform (b, t), 30 frames every 3 frames, with silence after the last."""
+        frames = self.envelopes(wave)
+        return functional.pad(frames, (0, 0, 0, -frames.shape[1] % 3)).unfold(1, self.frames, 3)
+
     def forward(self, target: Tensor, estimate: Tensor) -> Tensor:
         """The mean of each example (b,), segments weighted by their power to 0.3. Waveforms (b, t), `shortest` or longer."""
-        wanted, found = (self.envelopes(wave).unfold(1, self.frames, 3) for wave in (target, estimate))  # (b, f, 15, 30)
+        wanted, found = (self.segments(wave) for wave in (target, estimate))
         with torch.no_grad():
             weights = wanted.square().mean((2, 3)) ** 0.3
             weights = weights / weights.sum(1, keepdim=True)
