@@ -32,8 +32,8 @@ class Loudness(nn.Module):
 
     Power spectra are filtered, brought to the listening level by the gain that the target needs, summed in 49 Bark bands, gains
     between frames levelled out, and turned into loudness (Zwicker). What differs by more than a quarter counts; what was added
-    counts more than what is missing. PESQ gives each of the two sounds a gain of its own; a decoder learned to use that: a burst
-    at the end of each example made all the rest seem quieter.
+    counts more than what is missing. PESQ gives each of the two sounds a gain of its own; a decoder learned to use that: a
+    burst at the end of each example made all the rest seem quieter.
 
     values_per_second: as many loudnesses it compares; shortest: samples that it needs at least
     """
