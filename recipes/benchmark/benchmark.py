@@ -4,7 +4,7 @@
 
 Quality: the utterances of a manifest, at most 10 s of each, at 16 kHz. Ours: every prefix of the layers, through the bytes of a
 code file, all of which count. Peers: those that are installed (`programs.py`), all bits of their files or packets. A constant
-delay of up to 0.1 s is taken out of every system alike (`delay.py`); measures are those of `recipes/evaluate/measures.py`.
+delay of up to 0.1 s is taken out of every system alike; that and the measures are in `recipes/evaluate`.
 Neural peers whose weights cannot be had offline are timed with random weights, and not scored.
 Speed and memory: as `speed.py`.
 """

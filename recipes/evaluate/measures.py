@@ -4,8 +4,6 @@
     stoi    Taal et al. 2011, and its extended form (Jensen and Taal 2016), by pystoi
     mel     mean absolute difference of log10 power in 80 mel bands
 
-Other codecs delay the sound; `aligned` takes out a constant delay of up to 0.1 s by correlating waveforms. Ours has no delay in
-a decoded file and keeps the phase of low frequencies, so that with all layers this leaves it where it is.
 A measure that cannot be computed is NaN and never counts as a score.
 """
 
@@ -21,12 +19,10 @@ try:
     import librosa
     from pesq import pesq
     from pystoi import stoi
-    from scipy.signal import correlate
 except ModuleNotFoundError as error:
     sys.exit(f"measuring needs {error.name}: pip install 'speechvq[eval]'")
 
 RATE = 16_000
-DELAY = 1600
 NAMES = ("PESQ-WB", "STOI", "ESTOI", "mel")
 
 
@@ -48,14 +44,6 @@ def scores(reference: Wave, decoded: Wave) -> dict[str, float]:
             print(f"{name} failed: {str(failure) or type(failure).__name__}", file=sys.stderr)
             found[name] = float("nan")
     return found
-
-
-def aligned(reference: Wave, decoded: Wave, limit: int = DELAY) -> Wave:
-    """`decoded` shifted by the delay, within +-limit samples, at which it correlates best with `reference`."""
-    n = len(reference)
-    similarity = correlate(decoded, reference, "full", "fft")[n - 1 - limit : n + limit]
-    shift = int(np.argmax(np.abs(similarity))) - limit
-    return np.pad(decoded[shift:], (0, shift)) if shift > 0 else np.pad(decoded, (-shift, 0))[:n]
 
 
 def log_mel(wave: Wave) -> NDArray[np.float32]:

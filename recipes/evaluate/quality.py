@@ -6,9 +6,9 @@ Data: the utterances of a manifest, at most 10 s of each, at 16 kHz. Each is enc
 written to the bytes of a code file, read back and decoded. "file kbit/s" are all bytes of that file (header, speaker vector
 and checksum included) over the length of the recording, "codes kbit/s" the nominal rate of the layers. Measures are those of
 `measures.py`, means over files; those that failed are left out and counted. --align first shifts the decoded sound to where
-it correlates best, as comparisons with codecs that have a delay do. --by groups by another key of the manifest than the
-corpus. --noise adds speech babble, so many decibels below the recording: the sum of other recordings of the manifest; the noisy
-sound is then what decoded sound is compared with.
+it agrees best (`delay.py`), as comparisons with codecs that have a delay do. --by groups by another key of the manifest
+than the corpus. --noise adds speech babble, so many decibels below the recording: the sum of other recordings of the
+manifest; the noisy sound is then what decoded sound is compared with.
 """
 
 import sys
@@ -19,6 +19,7 @@ from typing import Annotated
 import measures
 import numpy as np
 import typer
+from delay import aligned
 from utterances import chosen, fact, samples, watched
 
 import speechvq
@@ -52,7 +53,7 @@ def main(
         if noise is not None:
             wave = wave + 10 ** (-noise / 20) * babble(files, index, wave)
         wave = wave / max(1.0, float(np.abs(wave).max()) / 0.98)
-        rows.setdefault(fact(one, by), []).append(prefixes(codec, wave, align=measures.aligned if align else None))
+        rows.setdefault(fact(one, by), []).append(prefixes(codec, wave, align=aligned if align else None))
     groups = [*rows.items(), ("all", [file for files in rows.values() for file in files])]
     print(f"| {by} | files | layers | codes kbit/s | file kbit/s | {' | '.join(measures.NAMES)} | failed |")
     print("|---" * (len(measures.NAMES) + 6) + "|")
