@@ -20,6 +20,8 @@ from speechvq.errors import ConfigError, ManifestError, ModelError, TrainingErro
 from speechvq.hub import load
 from speechvq.losses import MelConfig, MelLikelihood, PhaseConfig, PhaseLikelihood, total
 from speechvq.model import Network
+from speechvq.nn.blocks import Block
+from speechvq.nn.speaker import rounded
 from speechvq.quantize.config import LevelConfig
 from speechvq.train.config import DataConfig, Experiment, OptimConfig, RunConfig, read_experiment, write_experiment
 from speechvq.train.export import export_run
@@ -27,6 +29,7 @@ from speechvq.train.loop import held_out, train
 from speechvq.train.objective import Objective
 from speechvq.train.optimizer import parameter_groups
 from speechvq.train.schedule import bypass, learning_rate, temperature
+from speechvq.train.start import begin_with
 from tests.networks import tiny_config
 
 RECIPES = sorted((Path(__file__).parent.parent / "recipes" / "default").glob("*.toml"))
@@ -425,6 +428,34 @@ def test_a_run_can_begin_with_a_model_of_fewer_layers(manifest, tmp_path):
     third = replace(second, codec=replace(first.codec, levels=fewer), run=replace(second.run, folder=str(tmp_path / "c")))
     with pytest.raises(ConfigError, match="has another network than"):
         train(third, fabric())
+
+
+def test_a_run_can_begin_with_a_model_of_fewer_blocks(manifest, tmp_path):
+    """Further blocks at the ends of stages change nothing at first, then learn; blocks in between are another network."""
+    first = tiny_experiment(manifest, tmp_path / "a", steps=40, rate=3e-3)
+    train(first, fabric())
+    model = tmp_path / "first.safetensors"
+    export_run(Path(first.run.folder), model, 1.0)
+    small = load(model).network
+    deeper = {
+        "encoder": tuple(replace(one, lookahead=(*one.lookahead, 0)) for one in first.codec.encoder),
+        "decoder": tuple(replace(one, lookahead=(*one.lookahead, 0, 0)) for one in first.codec.decoder),
+    }
+    network = Network(replace(first.codec, **deeper))
+    assert begin_with(network, str(model)) == []
+    wave = torch.randn(1, 1, 4000, generator=torch.Generator().manual_seed(0)) / 10
+    vector = rounded(small.reference(wave))
+    decoded = network.eval().decode(small.encode(wave), vector)
+    assert torch.equal(decoded, small.decode(small.encode(wave), vector))
+    assert all(torch.equal(a, b) for a, b in zip(network.encode(wave), small.encode(wave), strict=True))
+    decoded.square().sum().backward()
+    last = [one for one in network.decoder.layers if isinstance(one, Block)][-1]
+    assert not last.contract.weight.any()
+    assert last.contract.weight.grad is not None
+    assert last.contract.weight.grad.any()
+    before = tuple(replace(one, lookahead=(0, 1, *one.lookahead)) for one in first.codec.decoder)
+    with pytest.raises(ConfigError, match="has another network than"):
+        begin_with(Network(replace(first.codec, decoder=before)), str(model))
 
 
 def test_weights_follow_the_quantizers(manifest, tmp_path):

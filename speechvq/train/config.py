@@ -113,7 +113,8 @@ class OptimConfig:
 class RunConfig:
     """How often things happen, in steps, and where results go.
 
-    start: a model file whose weights a new run begins with, or "default" for the one in the package
+    start: a model file whose weights a new run begins with, or "default" for the one in the package; it may have fewer layers
+        in levels and fewer blocks in stages than [codec]
     """
 
     folder: str = "runs/default"

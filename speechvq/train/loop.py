@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import lightning_fabric
@@ -17,8 +17,6 @@ from speechvq.audio import read_mono
 from speechvq.data.corpus import Corpus, Sampler, pack
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import ConfigError, TrainingError
-from speechvq.hub import load
-from speechvq.model import Network
 from speechvq.nn.speaker import rounded
 from speechvq.quantize.codebook import Codebook
 from speechvq.train.adversary import Adversary
@@ -30,6 +28,7 @@ from speechvq.train.log import Log
 from speechvq.train.objective import Objective, validate
 from speechvq.train.optimizer import freeze, parameter_groups
 from speechvq.train.schedule import bypass, learning_rate, temperature
+from speechvq.train.start import begin_with
 
 STARTING_BATCHES = 4
 """How many batches k-means sees before the first step."""
@@ -218,21 +217,6 @@ class Run:
         if self.fabric.global_rank == 0:
             self.state.save(self.folder)
         self.fabric.barrier()
-
-
-def begin_with(network: Network, start: str) -> list[Codebook]:
-    """Give a new network the weights of a model file; the codebooks of layers that it has and the model lacks.
-
-    Raises ModelError, or ConfigError when the model is of another shape but for having fewer layers in some levels.
-    """
-    model = load(None if start == "default" else start).network
-    have, want = model.config.levels, network.config.levels
-    grown = tuple(replace(one, layers=more.layers, candidates=more.candidates) for one, more in zip(have, want, strict=False))
-    fewer = all(one.layers <= more.layers for one, more in zip(have, want, strict=False))
-    if not fewer or replace(model.config, levels=grown, content_layers=network.config.content_layers) != network.config:
-        raise ConfigError(f"run.start: {start} has another network than [codec] describes; copy its tables")
-    missing = set(network.load_state_dict(model.state_dict(), strict=False).missing_keys)
-    return [one for name, one in network.named_modules() if isinstance(one, Codebook) and f"{name}.codebook" in missing]
 
 
 def load_corpus(data: DataConfig, sample_rate: int) -> tuple[Corpus, Corpus]:
