@@ -51,4 +51,6 @@ class Spectrograms:
 
 
 def _sampler(corpus: Corpus, seconds: float, seed: int) -> Sampler:
-    return Sampler(corpus, crop=round(seconds * SAMPLE_RATE), references=1, gain_db=(-6.0, 6.0), seed=seed)
+    return Sampler(
+        corpus, crop=round(seconds * SAMPLE_RATE), references=1, gain_db=(-6.0, 6.0), seed=seed, sample_rate=SAMPLE_RATE
+    )

@@ -8,7 +8,7 @@ import typer
 from speechvq.cli.options import Force, Quiet, console, say
 from speechvq.errors import MissingExtra
 
-Config = Annotated[Path, typer.Argument(help="A TOML file; recipes/default/config.toml is one.", metavar="CONFIG")]
+Config = Annotated[Path, typer.Argument(help="A TOML file; recipes/default/base1.toml is one.", metavar="CONFIG")]
 
 
 def prepare(

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from speechvq.data.augment import Augmentation
 from speechvq.data.manifest import Utterance
 from speechvq.errors import ManifestError
 
@@ -54,11 +55,21 @@ class Sampler:
     each as its own voice when a reference is looked for.
     """
 
-    def __init__(self, corpus: Corpus, *, crop: int, references: int, gain_db: tuple[float, float], seed: int) -> None:
+    def __init__(
+        self,
+        corpus: Corpus,
+        *,
+        crop: int,
+        references: int,
+        gain_db: tuple[float, float],
+        seed: int,
+        sample_rate: int,
+        augment: Augmentation | None = None,
+    ) -> None:
         usable = corpus.lengths >= crop
         self.left_out = int((~usable).sum())
         self.corpus, self.crop, self.references = corpus.restricted(usable), crop, references
-        self.gain_db, self.seed = gain_db, seed
+        self.gain_db, self.seed, self.sample_rate, self.augment = gain_db, seed, sample_rate, augment
         if not len(self.corpus.lengths):
             raise ManifestError(f"no file is as long as a crop of {crop} samples; use longer files or a shorter data.crop")
         voices = np.unique(self.corpus.voices)
@@ -77,11 +88,18 @@ class Sampler:
             for _ in range(self.references):
                 other = known and random.random() < 0.5
                 crops.append(self._crop(random, random.choice(self.files[voice]) if other else file))
+            if self.augment is not None:
+                crops = self._augmented(self.augment, crops, random)
             gain = 10 ** (random.uniform(*self.gain_db) / 20)
             crops = [crop * min(gain, 0.99 / max(1e-3, float(np.abs(crop).max()))) for crop in crops]
             waves.append(crops[0])
             references.append(np.stack(crops[1:]))
         return Batch(np.stack(waves), np.stack(references))
+
+    def _augmented(self, augment: Augmentation, crops: list[NDArray[np.float32]], random: np.random.Generator) -> list:
+        other = int(random.integers(len(self.corpus.lengths)))
+        noise = np.stack([self._crop(random, other) for _ in crops])
+        return list(augment(np.stack(crops), noise, self.sample_rate, random))
 
     def _crop(self, random: np.random.Generator, file: int) -> NDArray[np.float32]:
         start = int(random.integers(self.corpus.lengths[file] - self.crop + 1))

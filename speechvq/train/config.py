@@ -8,6 +8,7 @@ from pathlib import Path
 import tomli_w
 
 from speechvq.config import parse, require, table
+from speechvq.data.augment import Augmentation
 from speechvq.discriminators import AdversaryConfig
 from speechvq.errors import ConfigError
 from speechvq.losses import MelConfig, PhaseConfig
@@ -27,6 +28,7 @@ class DataConfig:
     crop: seconds of a training example
     references: further crops of the same voice that the reference encoder sees
     gain_db: range of the random gain
+    augment: further random changes of examples (`speechvq/data/augment.py`)
     cache: folder for the packed audio
     """
 
@@ -37,6 +39,7 @@ class DataConfig:
     crop: float = 1.0
     references: int = 2
     gain_db: tuple[float, ...] = (-12.0, 6.0)
+    augment: Augmentation | None = None
     cache: str = "runs/cache"
 
     def __post_init__(self) -> None:

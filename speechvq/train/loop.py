@@ -63,6 +63,8 @@ def train(
         references=experiment.data.references,
         gain_db=(experiment.data.gain_db[0], experiment.data.gain_db[1]),
         seed=experiment.run.seed,
+        sample_rate=experiment.codec.sample_rate,
+        augment=experiment.data.augment,
     )
     waves = validation_waves(validation, experiment.data, experiment.codec.sample_rate)
     plan, start = experiment.optim, experiment.run.start
