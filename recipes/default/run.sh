@@ -11,9 +11,11 @@ if [ ! -e "$manifest" ]; then
     [ -e "$manifest" ] || speechvq prepare "$data" "$manifest"
 fi
 where=(--manifest "$manifest" --accelerator "${ACCELERATOR:-cpu}" --devices "${DEVICES:-2}" --precision "${PRECISION:-32-true}")
-if [ ! -e "$run/base1.safetensors" ]; then
-    speechvq train "$here/config.toml" --folder "$run" "${where[@]}"
-    speechvq export "$run" "$run/base1.safetensors"
-fi
-speechvq train "$here/refine.toml" --start "$run/base1.safetensors" --folder "$run/refined" "${where[@]}"
-[ -e "$run/base2.safetensors" ] || speechvq export "$run/refined" "$run/base2.safetensors"
+start=()
+for name in base1 base2 base3 base4; do # each begins with the weights of the one before
+    if [ ! -e "$run/$name.safetensors" ]; then
+        speechvq train "$here/$name.toml" ${start[@]+"${start[@]}"} --folder "$run/$name" "${where[@]}"
+        speechvq export "$run/$name" "$run/$name.safetensors"
+    fi
+    start=(--start "$run/$name.safetensors")
+done
