@@ -1,0 +1,117 @@
+"""Whether the usual ways to make a network faster help this one, and what they do to codes and sound.
+
+    python recipes/benchmark/faster.py [AUDIO ...] [--rounds 9] [--threads 1 --threads 2] > faster.md
+
+Ways: `torch.compile` of every block, 16-bit arithmetic (bfloat16) in all matrices, 8-bit matrices (dynamic quantization).
+Each is tried on a codec of its own, timed in turn with the plain one as `speed.py` does. "x" is how many times faster than
+plain; "codes changed" counts entries of all layers that are not those of the plain codec, which would make files differ
+between machines; "SNR" compares decoded sound from the same codes with what the plain codec makes of them.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from peers import System, weights
+from speech import clips_or, tiled
+from speed import SECONDS, ratios, timed
+from torch import nn
+
+import speechvq
+from speechvq.codec import Codec
+from speechvq.codes import Codes
+from speechvq.errors import SpeechVQError
+from speechvq.nn.blocks import Block
+
+Functions = tuple[Callable[[Any], Codes], Callable[[Codes], Any]]
+
+
+def main(
+    files: Annotated[list[Path] | None, typer.Argument(metavar="[AUDIO ...]", help="Speech; default: tests/clips.")] = None,
+    rounds: Annotated[int, typer.Option(help="How often each is timed.", min=1)] = 9,
+    threads: Annotated[list[int] | None, typer.Option(help="Torch threads, once or more; default: 1 and 2.", min=1)] = None,
+    model: Annotated[Path | None, typer.Option(help="A model file instead of the default one.")] = None,
+) -> None:
+    """Time the codec in several ways, as a markdown table."""
+    clips = clips_or(files or [])
+    systems = {name: system(name, make(speechvq.load(model)), model) for name, make in WAYS.items()}
+    differences = compared(systems, clips)
+    columns = ("way", "threads", "encode s/s", "decode s/s", "encode x", "decode x", "codes changed %", "SNR dB")
+    print(f"| {' | '.join(columns)} |", "|---" * len(columns) + "|", sep="\n")
+    for count in threads or [1, 2]:
+        times = timed(systems, clips, rounds, count)
+        for name in systems:
+            seconds = [f"{median(column) / SECONDS:.4f}" for column in zip(*times[name], strict=True)]
+            gains = [f"{ratio:.2f}" for ratio in ratios(times, "plain", name)]
+            print(f"| {name} | {count} | {' | '.join([*seconds, *gains, *differences[name]])} |", flush=True)
+
+
+def plain(codec: Codec) -> Functions:
+    """As it is shipped."""
+    return codec.encode, codec.decode
+
+
+def compiled(codec: Codec) -> Functions:
+    """Every block's step through `torch.compile`; one function for all, so that it must be allowed a version for each width."""
+    torch.compiler.config.recompile_limit = 64  # type: ignore[attr-defined]
+    for block in codec.network.modules():
+        if isinstance(block, Block):
+            block.step = torch.compile(block.step, dynamic=True)  # type: ignore[method-assign]
+    return codec.encode, codec.decode
+
+
+def bfloat16(codec: Codec) -> Functions:
+    """Matrices and convolutions in bfloat16, by autocast."""
+
+    def rounded(function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(argument: Any) -> Any:  # noqa: ANN401 - a waveform or codes
+            with torch.autocast("cpu", torch.bfloat16):
+                return function(argument)
+
+        return run
+
+    return rounded(codec.encode), rounded(codec.decode)
+
+
+def int8(codec: Codec) -> Functions:
+    """Linear maps with 8-bit weights and, at each call, 8-bit activations."""
+    for block in codec.network.modules():
+        if isinstance(block, Block):
+            torch.ao.quantization.quantize_dynamic(block, {nn.Linear}, inplace=True)
+    return codec.encode, codec.decode
+
+
+WAYS: dict[str, Callable[[Codec], Functions]] = {"plain": plain, "compiled": compiled, "bfloat16": bfloat16, "int8": int8}
+
+
+def system(name: str, functions: Functions, model: Path | None) -> System:
+    """What `speed.timed` takes."""
+    codec = speechvq.load(model)
+    return System(f"speechvq {name}", weights(codec.network), codec.sample_rate, *functions)
+
+
+@torch.inference_mode()
+def compared(systems: dict[str, System], clips: Sequence[Path]) -> dict[str, tuple[str, str]]:
+    """Of each system: how many codes in a hundred are not the plain one's, and the SNR in dB of its sound."""
+    wave = tiled(clips, systems["plain"].rate, SECONDS)
+    codes = systems["plain"].encode(wave)
+    sound = systems["plain"].decode(codes)
+    wanted = np.concatenate(codes.layers)
+    found = {}
+    for name, one in systems.items():
+        changed = 100 * np.mean(np.concatenate(one.encode(wave).layers) != wanted)
+        error = np.mean((one.decode(codes) - sound) ** 2)
+        found[name] = (f"{changed:.1f}", f"{10 * np.log10(np.mean(sound**2) / error):.1f}" if error else "same")
+    return found
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except SpeechVQError as error:
+        sys.exit(f"faster: {error}")
