@@ -17,7 +17,7 @@ LAYERS = (
     {"hub"},
     {"codec"},
     {"model"},
-    {"quantize", "losses", "elbo", "perceptual", "discriminators"},
+    {"quantize", "losses", "elbo", "perceptual", "discriminators", "prior"},
     {"nn", "data", "units"},
     {"audio", "codes", "config", "voices"},
     {"output"},

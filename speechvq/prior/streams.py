@@ -1,0 +1,104 @@
+"""The prior over the codes of a recording: layer after layer, coarse first, each code from all that was said before it.
+
+    p(codes) = prod_l prod_t p(c[l, t] | c[l, < t], c[< l], speaker)
+
+Layer l is predicted from its own past by a `WaveNet`, and from all coarser layers, past and future, as they are known by then:
+so any prefix of the layers has its own probability, and the layers of a frame come in order.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from speechvq.config import require
+from speechvq.nn.modules import Modules
+from speechvq.nn.streaming import State
+from speechvq.prior.wavenet import Around, WaveNet
+
+
+@dataclass(frozen=True)
+class PriorConfig:
+    """A prior's shape.
+
+    width: channels of the residual connections and of the conditions
+    skip: channels of the skip connections
+    layers: dilated layers of each stream's WaveNet
+    cycle: after so many layers dilations start again at 1
+    around: convolutions over the coarser codes
+    """
+
+    width: int = 96
+    skip: int = 128
+    layers: int = 10
+    cycle: int = 5
+    around: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("width", "skip", "layers", "cycle"):
+            require(getattr(self, name) > 0, f"prior.{name} must be positive, not {getattr(self, name)}")
+        require(self.around >= 0, f"prior.around must not be negative, not {self.around}")
+
+
+class Stream(nn.Module):
+    """The codes of one layer.
+
+    table: (hop, entries) of this layer, last, and of all coarser ones before it
+    speaker: length of the speaker vector, 0 for none
+    """
+
+    def __init__(self, config: PriorConfig, table: Sequence[tuple[int, int]], speaker: int) -> None:
+        super().__init__()
+        *coarser, (hop, size) = table
+        self.size, self.ratios = size, tuple(other // hop for other, _ in coarser)
+        self.before = nn.Embedding(size + 1, config.width)
+        self.coarser = Modules[nn.Embedding]([nn.Embedding(entries, config.width) for _, entries in coarser])
+        self.place = nn.Embedding(max(self.ratios, default=1), config.width)
+        self.around = Around(config.width, layers=config.around if coarser else 0)
+        self.speaker = nn.Linear(speaker, config.width) if speaker else None
+        shape = {"layers": config.layers, "cycle": config.cycle, "condition": config.width}
+        self.wavenet = WaveNet(config.width, config.skip, size, **shape)
+
+    def condition(self, codes: Sequence[Tensor], count: int, speaker: Tensor | None) -> Tensor:
+        """What all frames are told: coarser layers' codes (b, n_l) each, and the speaker vector (b, s); (b, width, count)."""
+        places = self.place(torch.arange(count, device=self.place.weight.device) % self.place.num_embeddings)
+        found = places.T[None]
+        for embedding, ratio, layer in zip(self.coarser, self.ratios, codes, strict=True):
+            found = found + embedding(layer).transpose(1, 2).repeat_interleave(ratio, -1)
+        found = self.around(found)
+        if self.speaker is not None and speaker is not None:
+            found = found + self.speaker(speaker).unsqueeze(-1)
+        return found
+
+    def forward(self, codes: Tensor, condition: Tensor) -> Tensor:
+        """Logits (b, size, n) of codes (b, n), each from those before it."""
+        start = codes.new_full((len(codes), 1), self.size)
+        return self.wavenet(self.before(torch.cat([start, codes[:, :-1]], 1)).transpose(1, 2), condition)
+
+    def step(self, before: Tensor | None, condition: Tensor, state: State) -> tuple[Tensor, State]:
+        """Logits (b, size) of the next code: from the one before it (b,), at first None, and its condition (b, width, 1)."""
+        last = condition.new_full((len(condition),), self.size, dtype=torch.long) if before is None else before
+        logits, state = self.wavenet.step(self.before(last).unsqueeze(-1), condition, state)
+        return logits[..., 0], state
+
+
+class Prior(nn.Module):
+    """All streams of a codec.
+
+    table: (hop, entries) of every layer, coarse first
+    speaker: length of the speaker vector, 0 for a prior that knows nothing of voices
+    """
+
+    def __init__(self, config: PriorConfig, table: Sequence[tuple[int, int]], speaker: int = 0) -> None:
+        super().__init__()
+        self.config, self.table = config, tuple(table)
+        self.streams = Modules[Stream]([Stream(config, self.table[: depth + 1], speaker) for depth in range(len(self.table))])
+
+    def nats(self, codes: Sequence[Tensor], speaker: Tensor | None = None) -> list[Tensor]:
+        """Of every code, minus the logarithm of its probability: codes (b, n_l) of some first layers to as many (b, n_l)."""
+        found = []
+        for depth, (stream, layer) in enumerate(zip(self.streams, codes, strict=False)):
+            logits = stream(layer, stream.condition(codes[:depth], layer.shape[1], speaker))
+            found.append(nn.functional.cross_entropy(logits, layer, reduction="none"))
+        return found
