@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from speechvq.errors import ConfigError
+from speechvq.prior.sampling import choose, sample
 from speechvq.prior.streams import Prior, PriorConfig
 from speechvq.prior.wavenet import WaveNet
 
@@ -114,3 +115,49 @@ def test_a_known_source_is_learned_to_its_entropy():
 def test_what_makes_no_sense_is_refused_by_name(change):
     with pytest.raises(ConfigError, match=rf"prior\.{next(iter(change))} must"):
         PriorConfig(**change)
+
+
+def drawn(prior: Prior, frames: tuple[int, ...] = (9, 9, 18, 18), seed: int = 0, **more) -> list[torch.Tensor]:
+    return sample(prior, frames, generator=torch.Generator().manual_seed(seed), speaker=torch.zeros(1, 3), **more)
+
+
+def test_a_draw_is_repeatable_and_of_the_shape_asked_for():
+    prior = tiny()
+    once, again, other = drawn(prior), drawn(prior), drawn(prior, seed=1)
+    assert [layer.shape for layer in once] == [(1, 9), (1, 9), (1, 18), (1, 18)]
+    assert all(torch.equal(*pair) for pair in zip(once, again, strict=True))
+    assert not all(torch.equal(*pair) for pair in zip(once, other, strict=True))
+    assert all(layer.min() >= 0 and layer.max() < size for layer, (_, size) in zip(once, TABLE, strict=True))
+    assert len(drawn(prior, frames=(9, 9))) == 2
+
+
+def test_a_prompt_is_kept_and_what_follows_is_what_would_have_followed():
+    """Continuing the beginning of a draw with the most probable codes gives the whole draw."""
+    prior = tiny()
+    whole = drawn(prior, temperature=0)
+    going_on = drawn(prior, temperature=0, prompt=[layer[:, :4] for layer in whole])
+    assert all(torch.equal(*pair) for pair in zip(whole, going_on, strict=True))
+    other = [torch.full((1, 3), 1), torch.full((1, 3), 2), torch.full((1, 6), 3), torch.full((1, 6), 0)]
+    found = drawn(prior, prompt=other)
+    assert all(torch.equal(layer[:, : begun.shape[1]], begun) for layer, begun in zip(found, other, strict=True))
+
+
+def test_draws_have_the_probabilities_of_the_logits():
+    logits = torch.tensor([[0.0, 1.0, 2.0, -1.0]]).expand(20_000, -1)
+    generator = torch.Generator().manual_seed(0)
+    for temperature in (1.0, 0.5):
+        shares = torch.bincount(choose(logits, generator, temperature, 1.0), minlength=4) / len(logits)
+        assert torch.allclose(shares, torch.softmax(logits[0] / temperature, 0), atol=0.015)
+    kept = torch.bincount(choose(logits, generator, 1.0, 0.7), minlength=4) / len(logits)
+    assert kept[0] == kept[3] == 0
+    assert kept[2] == pytest.approx(torch.softmax(logits[0, 1:3], 0)[1].item(), abs=0.015)
+    assert torch.equal(choose(logits, generator, 1.0, 1e-9), logits.argmax(1))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [({"temperature": -1.0}, "temperature"), ({"top_p": 0.0}, "top-p"), ({"frames": (1,) * 5}, "has 4 layers")],
+)
+def test_draws_that_make_no_sense_are_refused(wrong, message):
+    with pytest.raises(ConfigError, match=message):
+        drawn(tiny(), **wrong)
