@@ -1,0 +1,116 @@
+"""The codes of many recordings, end to end: what a prior is fitted to. From code files, and to and from one file."""
+
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speechvq.codes import Codes, Layer, ModelId, read_codes
+from speechvq.errors import CodesError
+from speechvq.output import new_file
+
+Layers = tuple[NDArray[np.uint16], ...]
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Codes of recordings of one model.
+
+    model: which weights made them
+    table: the layers' shapes, coarse first
+    layers: of each layer, the codes (n,) of all recordings one after the other
+    frames: how many codes of the coarsest layer each recording has
+    speakers: (recordings, bytes), packed speaker vectors
+    voices: who speaks in each recording; an empty text where that is not known
+    """
+
+    model: ModelId
+    table: tuple[Layer, ...]
+    layers: Layers
+    frames: NDArray[np.int64]
+    speakers: NDArray[np.uint8]
+    voices: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def recording(self, index: int) -> Layers:
+        """The codes of one recording."""
+        first = int(self.frames[:index].sum())
+        last = first + int(self.frames[index])
+        ratios = [self.table[0].hop // layer.hop for layer in self.table]
+        return tuple(layer[first * r : last * r] for layer, r in zip(self.layers, ratios, strict=True))
+
+    def recordings(self) -> Iterator[Layers]:
+        """All of them, in order."""
+        return map(self.recording, range(len(self)))
+
+    def seconds(self, sample_rate: int) -> float:
+        """How long all of it is."""
+        return float(self.frames.sum()) * self.table[0].hop / sample_rate
+
+    def chosen(self, keep: NDArray[np.bool_]) -> "Tokens":
+        """Only the recordings where `keep` is true."""
+        layers = tuple(
+            layer[np.repeat(keep, self.frames * (self.table[0].hop // shape.hop))]
+            for layer, shape in zip(self.layers, self.table, strict=True)
+        )
+        voices = tuple(voice for voice, kept in zip(self.voices, keep, strict=True) if kept)
+        return Tokens(self.model, self.table, layers, self.frames[keep], self.speakers[keep], voices)
+
+    def save(self, path: Path) -> None:
+        """Write a NumPy archive; no pickle. Raises OutputError."""
+        shapes = np.array([(layer.hop, layer.size) for layer in self.table])
+        codes = {f"layer{index}": layer for index, layer in enumerate(self.layers)}
+        facts = {"model": np.array(self.model.name), "digest": np.frombuffer(self.model.digest, np.uint8), "table": shapes}
+        rest = {"frames": self.frames, "speakers": self.speakers, "voices": np.array(self.voices, dtype=np.str_)}
+        with new_file(path) as partial, partial.open("wb") as file:
+            np.savez_compressed(file, **facts, **rest, **codes)
+
+
+def load(path: Path) -> Tokens:
+    """Read what `Tokens.save` wrote. Raises CodesError."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            table = tuple(Layer(int(hop), int(size)) for hop, size in file["table"])
+            model = ModelId(str(file["model"]), file["digest"].tobytes())
+            layers = tuple(file[f"layer{index}"] for index in range(len(table)))
+            return Tokens(model, table, layers, file["frames"], file["speakers"], tuple(map(str, file["voices"])))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise CodesError(f"{path} is not a file of tokens: {error}; delete it to have it made again") from error
+
+
+def gathered(recordings: Iterable[Codes], voices: Sequence[str], names: Sequence[str]) -> Tokens:
+    """Tokens of recordings, the voice and, for messages, the name of each.
+
+    Raises CodesError for none at all, or when one was made by another model or has other layers than the first.
+    """
+    every: list[Codes] = []
+    for codes, name in zip(recordings, names, strict=True):
+        first = every[0] if every else codes
+        if codes.model != first.model:
+            raise CodesError(f"{name} was made by {codes.model}, {names[0]} by {first.model}: give codes of one model")
+        if codes.table != first.table:
+            raise CodesError(
+                f"{name} has {len(codes.table)} layers, {names[0]} has {len(first.table)}: give codes of equal layers"
+            )
+        every.append(codes)
+    if not every:
+        raise CodesError("there are no codes to learn from: give code files, folders of them, or a manifest")
+    layers = tuple(np.concatenate(column) for column in zip(*(codes.layers for codes in every), strict=True))
+    frames = np.array([codes.frames[0] for codes in every], np.int64)
+    speakers = np.stack([np.frombuffer(codes.speaker, np.uint8) for codes in every])
+    return Tokens(every[0].model, every[0].table, layers, frames, speakers, tuple(voices))
+
+
+def from_files(paths: Sequence[Path]) -> Tokens:
+    """Tokens of code files, and of those in folders, whose names then are the voices. Raises NotACodesFile and its like."""
+    files, voices = [], []
+    for path in paths:
+        inside = sorted(path.rglob("*.codes")) if path.is_dir() else [path]
+        files += inside
+        voices += [file.parent.name if file.parent != path else "" for file in inside] if path.is_dir() else [""]
+    return gathered(map(read_codes, files), voices, [str(file) for file in files])

@@ -1,0 +1,59 @@
+"""Tokens: what goes in comes out, in any order; codes that do not belong together are refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from speechvq.codes import Codes, Layer, ModelId, write_codes
+from speechvq.errors import CodesError
+from speechvq.prior.tokens import from_files, gathered, load
+
+TABLE = (Layer(640, 512), Layer(640, 512), Layer(320, 16))
+
+
+def codes(seed: int, seconds: float = 0.4, table: tuple[Layer, ...] = TABLE) -> Codes:
+    random = np.random.default_rng(seed)
+    samples = round(seconds * 16_000)
+    coarse = -(-samples // table[0].hop)
+    layers = tuple(random.integers(0, layer.size, coarse * table[0].hop // layer.hop).astype(np.uint16) for layer in table)
+    return Codes(ModelId("m", b"12345678"), 16_000, 16_000, samples, table, layers, bytes(random.integers(0, 256, 16).tolist()))
+
+
+def test_recordings_come_back_as_they_went_in_also_through_a_file(tmp_path):
+    given = [codes(seed, seconds) for seed, seconds in enumerate((0.4, 1.0, 0.04))]
+    tokens = gathered(given, ["a", "", "c"], ["1", "2", "3"])
+    tokens.save(tmp_path / "tokens.npz")
+    for found in (tokens, load(tmp_path / "tokens.npz")):
+        assert (len(found), found.table, found.model, found.voices) == (3, TABLE, given[0].model, ("a", "", "c"))
+        for one, layers in zip(given, found.recordings(), strict=True):
+            assert all(map(np.array_equal, one.layers, layers))
+        assert [row.tobytes() for row in found.speakers] == [one.speaker for one in given]
+    assert tokens.seconds(16_000) == pytest.approx(1.44)
+    some = tokens.chosen(np.array([False, True, True]))
+    assert some.voices == ("", "c")
+    assert all(map(np.array_equal, some.recording(0), given[1].layers))
+
+
+def test_codes_are_gathered_from_files_and_folders(tmp_path):
+    for seed, name in enumerate(("bdl/one.codes", "slt/two.codes", "three.codes")):
+        path = tmp_path / "corpus" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_codes(path, codes(seed))
+    write_codes(tmp_path / "single.codes", codes(9))
+    tokens = from_files([tmp_path / "corpus", tmp_path / "single.codes"])
+    assert tokens.voices == ("bdl", "slt", "", "")
+    assert np.array_equal(tokens.recording(3)[0], codes(9).layers[0])
+
+
+def test_codes_that_do_not_belong_together_are_refused_by_name(tmp_path):
+    other = replace(codes(1), model=ModelId("other", b"87654321"))
+    with pytest.raises(CodesError, match=r"two was made by other@\w+, one by m@\w+"):
+        gathered([codes(0), other], ["", ""], ["one", "two"])
+    with pytest.raises(CodesError, match="two has 2 layers, one has 3"):
+        gathered([codes(0), codes(1).prefix(2)], ["", ""], ["one", "two"])
+    with pytest.raises(CodesError, match="there are no codes"):
+        from_files([tmp_path])
+    (tmp_path / "tokens.npz").write_bytes(b"PK nonsense")
+    with pytest.raises(CodesError, match=r"tokens\.npz is not a file of tokens"):
+        load(tmp_path / "tokens.npz")
