@@ -27,6 +27,7 @@ class PriorConfig:
     layers: dilated layers of each stream's WaveNet
     cycle: after so many layers dilations start again at 1
     around: convolutions over the coarser codes
+    dropout: in training, this share of what goes into the WaveNets is left out
     """
 
     width: int = 96
@@ -34,11 +35,13 @@ class PriorConfig:
     layers: int = 10
     cycle: int = 5
     around: int = 2
+    dropout: float = 0.1
 
     def __post_init__(self) -> None:
         for name in ("width", "skip", "layers", "cycle"):
             require(getattr(self, name) > 0, f"prior.{name} must be positive, not {getattr(self, name)}")
         require(self.around >= 0, f"prior.around must not be negative, not {self.around}")
+        require(0 <= self.dropout < 1, f"prior.dropout must be at least 0 and less than 1, not {self.dropout}")
 
 
 class Stream(nn.Module):
@@ -57,6 +60,7 @@ class Stream(nn.Module):
         self.place = nn.Embedding(max(self.ratios, default=1), config.width)
         self.around = Around(config.width, layers=config.around if coarser else 0)
         self.speaker = nn.Linear(speaker, config.width) if speaker else None
+        self.dropout = nn.Dropout(config.dropout)
         shape = {"layers": config.layers, "cycle": config.cycle, "condition": config.width}
         self.wavenet = WaveNet(config.width, config.skip, size, **shape)
 
@@ -66,7 +70,7 @@ class Stream(nn.Module):
         found = places.T[None]
         for embedding, ratio, layer in zip(self.coarser, self.ratios, codes, strict=True):
             found = found + embedding(layer).transpose(1, 2).repeat_interleave(ratio, -1)
-        found = self.around(found)
+        found = self.dropout(self.around(found))
         if self.speaker is not None and speaker is not None:
             found = found + self.speaker(speaker).unsqueeze(-1)
         return found
@@ -74,7 +78,8 @@ class Stream(nn.Module):
     def forward(self, codes: Tensor, condition: Tensor) -> Tensor:
         """Logits (b, size, n) of codes (b, n), each from those before it."""
         start = codes.new_full((len(codes), 1), self.size)
-        return self.wavenet(self.before(torch.cat([start, codes[:, :-1]], 1)).transpose(1, 2), condition)
+        before = self.dropout(self.before(torch.cat([start, codes[:, :-1]], 1)))
+        return self.wavenet(before.transpose(1, 2), condition)
 
     def step(self, before: Tensor | None, condition: Tensor, state: State) -> tuple[Tensor, State]:
         """Logits (b, size) of the next code: from the one before it (b,), at first None, and its condition (b, width, 1)."""
@@ -92,7 +97,7 @@ class Prior(nn.Module):
 
     def __init__(self, config: PriorConfig, table: Sequence[tuple[int, int]], speaker: int = 0) -> None:
         super().__init__()
-        self.config, self.table = config, tuple(table)
+        self.config, self.table, self.speaker = config, tuple(table), speaker
         self.streams = Modules[Stream]([Stream(config, self.table[: depth + 1], speaker) for depth in range(len(self.table))])
 
     def nats(self, codes: Sequence[Tensor], speaker: Tensor | None = None) -> list[Tensor]:

@@ -31,7 +31,7 @@ class TrainState:
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
-    codebooks: Codebooks
+    codebooks: Codebooks | None = None
     average: Average | None = None
     adversary: Adversary | None = None
     step: int = 0
@@ -43,7 +43,8 @@ class TrainState:
         partial.mkdir(parents=True, exist_ok=True)
         save_file(self.network.state_dict(), partial / NETWORK)
         save_file(flat(self.optimizer), partial / "optimizer.safetensors")
-        save_file({"mean": self.codebooks.mean, "recent": self.codebooks.recent}, partial / "codebooks.safetensors")
+        if self.codebooks is not None:
+            save_file({"mean": self.codebooks.mean, "recent": self.codebooks.recent}, partial / "codebooks.safetensors")
         if self.average is not None:
             save_file(self.average.values, partial / AVERAGE)
         if self.adversary is not None:
@@ -68,9 +69,10 @@ class TrainState:
         try:
             self.network.load_state_dict(load_file(found[-1] / NETWORK))
             restore(self.optimizer, load_file(found[-1] / "optimizer.safetensors"))
-            means = load_file(found[-1] / "codebooks.safetensors")
-            self.codebooks.mean.copy_(means["mean"])
-            self.codebooks.recent.copy_(means["recent"])
+            if self.codebooks is not None:
+                means = load_file(found[-1] / "codebooks.safetensors")
+                self.codebooks.mean.copy_(means["mean"])
+                self.codebooks.recent.copy_(means["recent"])
             if self.average is not None:
                 self.average.load(load_file(found[-1] / AVERAGE))
             if self.adversary is not None:

@@ -82,7 +82,7 @@ def train(
     model, optimizer = fabric.setup(objective, optimizer)
     state.optimizer = optimizer.optimizer
     with Log(folder / f"log-{fabric.global_rank}" if fabric.global_rank else folder, experiment.codec.sample_rate) as log:
-        run = Run(experiment, fabric, objective, model, state, sampler, waves, log, report)
+        run = Run(experiment, fabric, objective, model, state, codebooks, sampler, waves, log, report)
         if fresh or (plan.codebook_start == "kmeans" and new and start is None):
             run.start_codebooks(fresh)
         return run.fit(min(stop_at or plan.steps, plan.steps))
@@ -97,6 +97,7 @@ class Run:
     objective: Objective
     model: nn.Module
     state: TrainState
+    codebooks: Codebooks
     sampler: Sampler
     waves: list[Tensor]
     log: Log
@@ -139,8 +140,8 @@ class Run:
             return [torch.cat(layer) for layer in zip(*found, strict=True)]
 
         network.eval()
-        self.state.codebooks.start(inputs, seed=self.experiment.run.seed, only=only)
-        for one in self.state.codebooks.quantizers:
+        self.codebooks.start(inputs, seed=self.experiment.run.seed, only=only)
+        for one in self.codebooks.quantizers:
             one.codebook.data.copy_(self.fabric.broadcast(one.codebook.data))
         network.train()
 
@@ -185,7 +186,7 @@ class Run:
 
     def _learn_codebooks(self) -> int:
         """Entries of vector quantizers follow what they got in this step; how many were revived. The same on every rank."""
-        plan, step, codebooks = self.experiment.optim, self.state.step, self.state.codebooks
+        plan, step, codebooks = self.experiment.optim, self.state.step, self.codebooks
         if "topdown" in plan.frozen:
             return 0
         codebooks.learn(self.objective.table)

@@ -1,9 +1,24 @@
 """Numbers that change with the step: pure functions of the step and the plan."""
 
+from typing import Protocol
+
 from speechvq.train.config import OptimConfig
 
 
-def learning_rate(step: int, plan: OptimConfig) -> float:
+class Plan(Protocol):
+    """What a learning rate follows from."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def rate(self) -> float: ...
+    @property
+    def warmup(self) -> int: ...
+    @property
+    def decay(self) -> float: ...
+
+
+def learning_rate(step: int, plan: Plan) -> float:
     """Linear warm-up, constant, linear fall to zero."""
     rise = min(1.0, (step + 1) / max(1, plan.warmup))
     fall = min(1.0, (plan.steps - step) / max(1.0, plan.decay * plan.steps))

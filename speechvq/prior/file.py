@@ -1,0 +1,74 @@
+"""A prior as a single file: safetensors, weights in half precision, no code.
+
+One metadata entry, `speechvq-prior`, holds JSON: {"format": 1, "name", "model", "digest", "table", "speaker", "prior"}; `model`
+and `digest` say whose codes it knows.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from speechvq.codes import ModelId
+from speechvq.config import parse, table
+from speechvq.errors import ConfigError, ModelError
+from speechvq.output import new_file
+from speechvq.prior.streams import Prior, PriorConfig
+
+ENTRY, FORMAT = "speechvq-prior", 1
+
+
+@dataclass(frozen=True)
+class NamedPrior:
+    """A prior, its name, and the model whose codes it knows."""
+
+    prior: Prior
+    name: str
+    model: ModelId
+
+
+def save_prior(path: Path, named: NamedPrior) -> None:
+    """Write a prior's file. Raises OutputError."""
+    prior = named.prior
+    header = {
+        "format": FORMAT,
+        "name": named.name,
+        "model": named.model.name,
+        "digest": named.model.digest.hex(),
+        "table": prior.table,
+        "speaker": prior.speaker,
+        "prior": table(prior.config),
+    }
+    weights = {name: value.detach().cpu().half().contiguous() for name, value in prior.state_dict().items()}
+    with new_file(path) as partial:
+        partial.write_bytes(save(weights, {ENTRY: json.dumps(header)}))
+
+
+def load_prior(path: str | Path, *, device: str | torch.device = "cpu") -> NamedPrior:
+    """Read a prior's file. Raises ModelError."""
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"there is no prior file {path}")
+    try:
+        with safe_open(path, "pt") as file:
+            header = json.loads((file.metadata() or {}).get(ENTRY, "{}"))
+            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path} is not a speechvq prior: {error}") from error
+    if not isinstance(header, dict) or "format" not in header:
+        raise ModelError(f"{path} is not a speechvq prior: its header says nothing of one")
+    if header["format"] != FORMAT:
+        raise ModelError(f"{path} has prior format {header['format']}, this speechvq reads {FORMAT}")
+    try:
+        shapes = [(int(hop), int(size)) for hop, size in header["table"]]
+        prior = Prior(parse(PriorConfig, header["prior"]), shapes, int(header["speaker"]))
+        prior.load_state_dict(weights)
+        model = ModelId(str(header["model"]), bytes.fromhex(header["digest"]))
+        name = str(header["name"])
+    except (ConfigError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise ModelError(f"{path} is damaged or made by another speechvq: {reason}") from error
+    return NamedPrior(prior.to(device).eval(), name, model)

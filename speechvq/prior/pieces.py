@@ -1,0 +1,68 @@
+"""What a prior learns from and what it is measured on, in pieces that make batches."""
+
+import hashlib
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from speechvq.errors import CodesError
+from speechvq.nn.speaker import from_steps
+from speechvq.prior.tokens import Layers, Tokens
+
+
+def parted(tokens: Tokens, share: float) -> tuple[Tokens, Tokens]:
+    """Training and held-out recordings: whole voices, those whose names hash lowest; of unknown voices, single recordings.
+
+    Raises CodesError when there is nothing to hold out.
+    """
+    keys = [
+        hashlib.sha256(voice.encode() if voice else tokens.recording(index)[0].tobytes()).digest()
+        for index, voice in enumerate(tokens.voices)
+    ]
+    held: set[bytes] = set()
+    for key in sorted(set(keys)):
+        if sum(frames for frames, own in zip(tokens.frames, keys, strict=True) if own in held) >= share * tokens.frames.sum():
+            break
+        held.add(key)
+    mask = np.array([key in held for key in keys])
+    if mask.all():
+        raise CodesError(
+            f"{len(tokens)} recordings of one voice: a prior needs some to learn from and others to be measured on"
+        )
+    return tokens.chosen(~mask), tokens.chosen(mask)
+
+
+class Pieces:
+    """Recordings cut to at most `longest` coarse codes, sorted by length, with their speaker vectors."""
+
+    def __init__(self, tokens: Tokens, longest: int) -> None:
+        self.ratios = [tokens.table[0].hop // layer.hop for layer in tokens.table]
+        found: list[tuple[int, Layers]] = []
+        for index, layers in enumerate(tokens.recordings()):
+            for first in range(0, len(layers[0]), longest):
+                cut = tuple(one[first * r : (first + longest) * r] for one, r in zip(layers, self.ratios, strict=True))
+                found.append((index, cut))
+        found.sort(key=lambda piece: len(piece[1][0]))
+        self.layers = [layers for _, layers in found]
+        self.speakers = vectors(tokens.speakers)[[index for index, _ in found]]
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def batch(self, first: int, count: int) -> tuple[list[Tensor], Tensor]:
+        """`count` neighbours, cut to the shortest: codes (b, n_l) of each layer, and speaker vectors (b, s)."""
+        some = self.layers[first : first + count]
+        frames = len(some[0][0])
+        codes = [
+            torch.from_numpy(np.stack([layers[depth][: frames * ratio] for layers in some]).astype(np.int64))
+            for depth, ratio in enumerate(self.ratios)
+        ]
+        return codes, self.speakers[first : first + count]
+
+
+def vectors(packed: NDArray[np.uint8]) -> Tensor:
+    """Packed speaker vectors (n, bytes) as numbers (n, 2 bytes)."""
+    steps = np.stack([packed >> 4, packed & 15], -1).reshape(len(packed), -1)
+    return from_steps(torch.from_numpy(steps.astype(np.int64)))

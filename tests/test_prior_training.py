@@ -1,0 +1,131 @@
+"""Fitting a prior: it learns a known source, resumes to the same result, and comes back from its file."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import lightning_fabric
+import numpy as np
+import pytest
+import torch
+
+from speechvq.codes import Layer, ModelId
+from speechvq.errors import CodesError, ConfigError, ModelError, TrainingError
+from speechvq.prior.file import load_prior
+from speechvq.prior.pieces import Pieces, parted, vectors
+from speechvq.prior.streams import PriorConfig
+from speechvq.prior.tokens import Tokens
+from speechvq.train.prior import (
+    PriorData,
+    PriorExperiment,
+    PriorOptim,
+    PriorRun,
+    export_prior,
+    fit,
+    new_prior,
+    read_prior_experiment,
+)
+
+SIZE = 8
+
+
+def source(voices: int = 6, each: int = 6, seed: int = 0) -> Tokens:
+    """A coarse layer that steps by one or two, one bit a code, and a fine one that repeats it; every voice has its direction."""
+    random = np.random.default_rng(seed)
+    frames = random.integers(20, 40, voices * each)
+    up = np.arange(voices * each) // each % 2 == 0
+    coarse = [np.cumsum(random.integers(1, 3, n)) * (1 if u else -1) % SIZE for n, u in zip(frames, up, strict=True)]
+    layers = (np.concatenate(coarse).astype(np.uint16), np.concatenate([np.repeat(one, 2) for one in coarse]).astype(np.uint16))
+    speakers = np.where(up[:, None], 0xFF, 0x00).astype(np.uint8).repeat(4, 1)
+    names = tuple(f"v{i // each}" for i in range(voices * each))
+    return Tokens(ModelId("m", b"12345678"), (Layer(640, SIZE), Layer(320, SIZE)), layers, frames, speakers, names)
+
+
+def experiment(folder: Path, steps: int = 120, **optim) -> PriorExperiment:
+    return PriorExperiment(
+        "tiny",
+        PriorOptim(steps=steps, **({"batch": 8, "rate": 1e-2, "warmup": 5, "average": 0.9} | optim)),
+        prior=PriorConfig(width=16, skip=16, layers=2, cycle=2, around=1, dropout=0.05),
+        data=PriorData(held_out=0.2, longest=30),
+        run=PriorRun(folder=str(folder), log_every=10, validate_every=60, save_every=20, seed=1),
+    )
+
+
+def fabric() -> lightning_fabric.Fabric:
+    one = lightning_fabric.Fabric(accelerator="cpu", devices=1)
+    one.launch()
+    return one
+
+
+def test_a_known_source_is_learned_and_the_file_gives_the_same_prior_back(tmp_path):
+    told: dict[str, float] = {}
+    tokens, plan = source(), experiment(tmp_path / "run")
+    fit(plan, tokens, fabric(), report=lambda _, numbers: told.update(numbers))
+    assert told["layer0/bits"] < 1.35
+    assert told["layer1/bits"] < 0.15
+    exported = export_prior(tmp_path / "run", tokens, tmp_path / "prior.safetensors")
+    again = load_prior(tmp_path / "prior.safetensors")
+    assert (again.name, again.model, again.prior.table) == ("tiny", tokens.model, ((640, SIZE), (320, SIZE)))
+    codes, speaker = Pieces(tokens, 30).batch(0, 2)
+    with torch.no_grad():
+        for one, other in zip(exported.prior.nats(codes, speaker), again.prior.nats(codes, speaker), strict=True):
+            assert torch.allclose(one, other, atol=0.02)
+        right, wrong = (again.prior.nats(codes, sign * vectors(np.full((2, 4), 255, np.uint8)))[0].mean() for sign in (1, -1))
+    assert abs(right - wrong) > 0.01
+    assert read_prior_experiment(tmp_path / "run" / "experiment.toml") == plan
+
+
+def test_an_interrupted_run_ends_as_an_unbroken_one(tmp_path):
+    tokens = source()
+    whole = fit(experiment(tmp_path / "a", steps=30), tokens, fabric())
+    fit(experiment(tmp_path / "b", steps=30), tokens, fabric(), stop_at=13)
+    pieces = fit(experiment(tmp_path / "b", steps=30), tokens, fabric())
+    one, other = (
+        export_prior(path.parent, tokens, path.parent / "p.safetensors").prior.state_dict() for path in (whole, pieces)
+    )
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_whole_voices_are_held_out():
+    tokens = source()
+    learned, held = parted(tokens, 0.2)
+    assert not set(learned.voices) & set(held.voices)
+    assert len(learned) + len(held) == len(tokens)
+    assert 0.2 <= held.frames.sum() / tokens.frames.sum() < 0.5
+    single = tokens.chosen(np.array([voice == "v0" for voice in tokens.voices]))
+    with pytest.raises(CodesError, match="6 recordings of one voice"):
+        parted(single, 0.2)
+    unknown = replace(single, voices=("",) * 6)
+    assert len(parted(unknown, 0.2)[1]) == 2
+
+
+def test_pieces_are_all_of_it_in_lengths_that_fit():
+    tokens = source()
+    pieces = Pieces(tokens, 30)
+    assert sum(len(layers[0]) for layers in pieces.layers) == tokens.frames.sum()
+    codes, speakers = pieces.batch(3, 5)
+    assert [layer.shape[0] for layer in codes] == [5, 5]
+    assert codes[1].shape[1] == 2 * codes[0].shape[1] <= 60
+    assert torch.equal(codes[1], codes[0].repeat_interleave(2, 1))
+    assert speakers.shape == (5, 8)
+
+
+def test_the_loss_must_be_a_number(tmp_path):
+    with pytest.raises(TrainingError, match=r"lower optim\.rate"):
+        fit(experiment(tmp_path, rate=1e6, warmup=0, clip=1e9), source(), fabric())
+
+
+def test_what_is_not_a_prior_is_refused(tmp_path):
+    path = tmp_path / "p.safetensors"
+    with pytest.raises(ModelError, match="there is no prior file"):
+        load_prior(path)
+    path.write_bytes(b"nonsense")
+    with pytest.raises(ModelError, match="is not a speechvq prior"):
+        load_prior(path)
+    with pytest.raises(TrainingError, match="has no checkpoint"):
+        export_prior(tmp_path, source(), path)
+    prior = new_prior(experiment(tmp_path), source())
+    assert prior.speaker == 8
+    with pytest.raises(ConfigError, match=r"data\.held_out must be"):
+        PriorData(held_out=0.0)
+    with pytest.raises(ConfigError, match=r"optim\.batch must be"):
+        PriorOptim(steps=3, batch=0)
