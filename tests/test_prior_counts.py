@@ -43,12 +43,12 @@ def oracle(train: list, test: tuple, order: int) -> list[float]:
 @pytest.mark.parametrize("order", [0, 1, 2])
 def test_bits_are_those_of_the_slow_model(order):
     train, test = recordings(), recordings(seed=1)[0]
-    model = CountModel(train, 1, SIZE, [past(length, SIZE) for length in range(order + 1)])
+    model = CountModel(train, 1, SIZE, [past(length) for length in range(order + 1)])
     assert np.allclose(model.bits(test), oracle(train, test, order))
 
 
 def test_probabilities_sum_to_one_in_known_and_unknown_contexts():
-    model = CountModel(recordings(), 1, SIZE, [nothing, above, both(above, past(2, SIZE))])
+    model = CountModel(recordings(), 1, SIZE, [nothing, above, both(above, past(2))])
     coarse, fine = recordings(1, seed=3)[0]
     for place in range(4, 10):
         total = 0.0

@@ -10,6 +10,7 @@ import torch
 
 from speechvq.codes import Layer, ModelId
 from speechvq.errors import CodesError, ConfigError, ModelError, TrainingError
+from speechvq.prior.compare import table
 from speechvq.prior.file import load_prior
 from speechvq.prior.pieces import Pieces, parted, vectors
 from speechvq.prior.streams import PriorConfig
@@ -29,7 +30,7 @@ SIZE = 8
 
 
 def source(voices: int = 6, each: int = 6, seed: int = 0) -> Tokens:
-    """A coarse layer that steps by one or two, one bit a code, and a fine one that repeats it; every voice has its direction."""
+    """A coarse layer that steps by one or two, one bit a code, and a fine one that repeats it, per voice in one direction."""
     random = np.random.default_rng(seed)
     frames = random.integers(20, 40, voices * each)
     up = np.arange(voices * each) // each % 2 == 0
@@ -63,6 +64,15 @@ def test_a_known_source_is_learned_and_the_file_gives_the_same_prior_back(tmp_pa
     assert told["layer0/bits"] < 1.35
     assert told["layer1/bits"] < 0.15
     exported = export_prior(tmp_path / "run", tokens, tmp_path / "prior.safetensors")
+    lines = table(*parted(tokens, 0.2), exported.prior, 16_000)
+    rows = {line.split("|")[1].strip(): [float(cell.rstrip(" %")) for cell in line.split("|")[2:-1]] for line in lines[2:]}
+    assert rows["uniform"] == [3.0, 3.0, 225.0, pytest.approx(rows["uniform"][3])]
+    assert (
+        rows["order 2 and the layer above"][0] < 1.3 < 1.8 < rows["static tables"][0]
+    )  # two codes tell the direction, one does not
+    assert rows["WaveNet"][0] == pytest.approx(told["layer0/bits"], abs=0.1)
+    assert rows["WaveNet"][2] < rows["static tables"][2] < rows["uniform"][2]
+    assert rows["WaveNet"][3] == pytest.approx(100 * (1 - rows["WaveNet"][2] / rows["static tables"][2]), abs=1)
     again = load_prior(tmp_path / "prior.safetensors")
     assert (again.name, again.model, again.prior.table) == ("tiny", tokens.model, ((640, SIZE), (320, SIZE)))
     codes, speaker = Pieces(tokens, 30).batch(0, 2)

@@ -43,7 +43,7 @@ class Augmentation:
     def __call__(self, crops: Crops, noise: Crops, sample_rate: int, random: np.random.Generator) -> Crops:
         """Crops (n, t) of an example, changed; noise (n, t) is what is mixed in."""
         if random.random() < self.noise:
-            ratio = 10 ** (-random.uniform(*self.noise_db) / 20)
+            ratio = 10 ** (-random.uniform(self.noise_db[0], self.noise_db[1]) / 20)
             crops = crops + noise * (ratio * _strength(crops) / max(1e-5, _strength(noise)))
         response = np.ones(crops.shape[-1] // 2 + 1)
         if self.filter_db:

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+ENTRIES = 1 << 15
+"""Layers have fewer entries than this, so that three codes fit into one number."""
+
 Layers = Sequence[NDArray]
 """The codes of one recording: (n_l,) of every layer, coarse first."""
 
@@ -28,14 +31,14 @@ def nothing(layers: Layers, depth: int) -> Ints:
     return np.zeros(len(layers[depth]), np.int64)
 
 
-def past(order: int, size: int) -> Context:
-    """The `order` codes before, in a layer of `size` entries; where there are not so many, one that does not exist."""
+def past(order: int) -> Context:
+    """The one or two codes before; where there are not so many, one that does not exist."""
 
     def numbers(layers: Layers, depth: int) -> Ints:
         found = np.zeros(len(layers[depth]), np.int64)
         for back in range(1, order + 1):
-            before = np.concatenate([np.full(back, size), layers[depth].astype(np.int64)])[: len(found)]
-            found = found * (size + 1) + before
+            before = np.concatenate([np.full(back, ENTRIES - 1), layers[depth].astype(np.int64)])[: len(found)]
+            found = found * ENTRIES + before
         return found
 
     return numbers
@@ -51,7 +54,7 @@ def above(layers: Layers, depth: int) -> Ints:
 
 def both(one: Context, other: Context) -> Context:
     """Two contexts together."""
-    return lambda layers, depth: one(layers, depth) * (1 << 31) + other(layers, depth)
+    return lambda layers, depth: one(layers, depth) * ENTRIES**2 + other(layers, depth)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,13 +63,13 @@ class Tokens:
         return Tokens(self.model, self.table, layers, self.frames[keep], self.speakers[keep], voices)
 
     def save(self, path: Path) -> None:
-        """Write a NumPy archive; no pickle. Raises OutputError."""
-        shapes = np.array([(layer.hop, layer.size) for layer in self.table])
-        codes = {f"layer{index}": layer for index, layer in enumerate(self.layers)}
-        facts = {"model": np.array(self.model.name), "digest": np.frombuffer(self.model.digest, np.uint8), "table": shapes}
-        rest = {"frames": self.frames, "speakers": self.speakers, "voices": np.array(self.voices, dtype=np.str_)}
+        """Write a NumPy archive. Raises OutputError."""
+        arrays: dict[str, Any] = {f"layer{index}": layer for index, layer in enumerate(self.layers)}
+        arrays |= {"model": np.array(self.model.name), "digest": np.frombuffer(self.model.digest, np.uint8)}
+        arrays |= {"table": np.array([(layer.hop, layer.size) for layer in self.table])}
+        arrays |= {"frames": self.frames, "speakers": self.speakers, "voices": np.array(self.voices, dtype=np.str_)}
         with new_file(path) as partial, partial.open("wb") as file:
-            np.savez_compressed(file, **facts, **rest, **codes)
+            np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def load(path: Path) -> Tokens:

@@ -202,7 +202,7 @@ def _step(
 
 @torch.no_grad()
 def measure(prior: Prior, pieces: Pieces, count: int) -> dict[str, float]:
-    """Bits a code of every layer, and bits a code of the coarsest layer's time over all, on pieces spread over the lengths."""
+    """Bits a code of every layer, and over all, on pieces spread over the lengths."""
     prior.eval()
     device = next(prior.parameters()).device
     chosen = np.unique(np.linspace(0, len(pieces) - 1, count).round().astype(int))
@@ -213,9 +213,8 @@ def measure(prior: Prior, pieces: Pieces, count: int) -> dict[str, float]:
         sums += [layer.sum().item() / math.log(2) for layer in nats]
         counts += [layer.shape[1] for layer in codes]
     prior.train()
-    return {f"layer{depth}/bits": one / n for depth, (one, n) in enumerate(zip(sums, counts, strict=True))} | {
-        "bits": sums.sum() / counts.sum()
-    }
+    found = {f"layer{depth}/bits": float(one / n) for depth, (one, n) in enumerate(zip(sums, counts, strict=True))}
+    return found | {"bits": float(sums.sum() / counts.sum())}
 
 
 def new_prior(experiment: PriorExperiment, tokens: Tokens) -> Prior:

@@ -1,0 +1,72 @@
+"""How many bits held-out codes take: under the uniform code, counting models, and the prior, layer by layer."""
+
+from collections.abc import Sequence
+from math import log
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from speechvq.prior.counts import Context, CountModel, above, both, nothing, past
+from speechvq.prior.pieces import vectors
+from speechvq.prior.streams import Prior
+from speechvq.prior.tokens import Tokens
+
+Bits = NDArray[np.float64]
+"""Bits a code, of every layer."""
+
+
+def uniform(held: Tokens) -> Bits:
+    """What fixed width would take if a code could have a fraction of a bit."""
+    return np.log2([layer.size for layer in held.table])
+
+
+def static(learned: Tokens, held: Tokens) -> Bits:
+    """One table a layer, with the context, of none, the code before and the layer above, that turns out best on `held`."""
+    return np.min([counting(learned, held, [nothing, *more]) for more in ([], [past(1)], [above])], 0)
+
+
+def order_two(learned: Tokens, held: Tokens) -> Bits:
+    """The two codes before and the layer above, smoothed by ever shorter contexts: larger than any table one would ship."""
+    return counting(learned, held, [nothing, above, both(above, past(1)), both(above, past(2))])
+
+
+def counting(learned: Tokens, held: Tokens, contexts: Sequence[Context]) -> Bits:
+    """Bits under counts of contexts, the shortest first."""
+    known, asked = list(learned.recordings()), list(held.recordings())
+    found = []
+    for depth, layer in enumerate(held.table):
+        model = CountModel(known, depth, layer.size, contexts)
+        found.append(np.concatenate([model.bits(layers) for layers in asked]).mean())
+    return np.array(found)
+
+
+@torch.no_grad()
+def under(prior: Prior, held: Tokens) -> Bits:
+    """Bits under the prior, whole recordings."""
+    sums, speakers = np.zeros(len(held.table)), vectors(held.speakers)
+    for index, layers in enumerate(held.recordings()):
+        codes = [torch.from_numpy(layer.astype(np.int64))[None] for layer in layers]
+        nats = prior.nats(codes, speakers[index : index + 1] if prior.speaker else None)
+        sums += [layer.sum().item() / log(2) for layer in nats]
+    return sums / [len(layer) for layer in held.layers]
+
+
+def table(learned: Tokens, held: Tokens, prior: Prior, sample_rate: int) -> list[str]:
+    """Markdown lines: bits a code by layer, bits a second over all layers, and how much less than the static tables that is."""
+    rates = np.array([sample_rate / layer.hop for layer in held.table])
+    fixed = static(learned, held)
+    rows = {
+        "uniform": uniform(held),
+        "static tables": fixed,
+        "order 2 and the layer above": order_two(learned, held),
+        "WaveNet": under(prior, held),
+    }
+    names = [f"layer {depth}" for depth in range(len(held.table))]
+    lines = [f"| bits a code | {' | '.join(names)} | bits a second | below static tables |", "|---" * (len(names) + 3) + "|"]
+    for name, bits in rows.items():
+        total, least = float(bits @ rates), float(fixed @ rates)
+        lines.append(
+            f"| {name} | {' | '.join(f'{one:.2f}' for one in bits)} | {total:.0f} | {100 * (1 - total / least):.1f} % |"
+        )
+    return lines
