@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import speechvq
-from speechvq.cli import codec, training
+from speechvq.cli import codec, prior, training
 from speechvq.errors import SpeechVQError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ for command in (codec.encode, codec.decode, codec.convert, codec.speakers, codec
     app.command()(command)
 for command in (training.prepare, training.train, training.export):
     app.command()(command)
+app.add_typer(prior.app, name="prior")
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so

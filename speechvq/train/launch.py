@@ -23,20 +23,7 @@ def run(experiment: Experiment, *, accelerator: str = "auto", devices: int = 1, 
 
     Raises ConfigError for devices that are not there.
     """
-    if accelerator == "cpu" and devices > 1:  # one thread a process: two that spin on the same cores slow each other tenfold
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
-        torch.set_num_threads(1)
-    warnings.filterwarnings("ignore", module="lightning_fabric")
-    try:
-        fabric = lightning_fabric.Fabric(
-            accelerator=accelerator,
-            devices=devices,
-            precision=precision,  # type: ignore[arg-type]
-            strategy="ddp_find_unused_parameters_true" if devices > 1 else "auto",
-        )
-    except (RuntimeError, ValueError) as error:
-        raise ConfigError(f"cannot train on {devices} x {accelerator} in {precision}: {error}") from error
-    fabric.launch()
+    fabric = launched(accelerator, devices, precision)
     sizes = [size for _, size in experiment.codec.layers]
     columns = (
         TextColumn("{task.completed}/{task.total}"),
@@ -57,6 +44,25 @@ def run(experiment: Experiment, *, accelerator: str = "auto", devices: int = 1, 
 
         last = train(experiment, fabric, report=report)
     return last if fabric.global_rank == 0 else None
+
+
+def launched(accelerator: str, devices: int, precision: str) -> lightning_fabric.Fabric:
+    """Fabric on these devices, its processes started. Raises ConfigError for devices that are not there."""
+    if accelerator == "cpu" and devices > 1:  # one thread a process: two that spin on the same cores slow each other tenfold
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", module="lightning_fabric")
+    try:
+        fabric = lightning_fabric.Fabric(
+            accelerator=accelerator,
+            devices=devices,
+            precision=precision,  # type: ignore[arg-type]
+            strategy="ddp_find_unused_parameters_true" if devices > 1 else "auto",
+        )
+    except (RuntimeError, ValueError) as error:
+        raise ConfigError(f"cannot train on {devices} x {accelerator} in {precision}: {error}") from error
+    fabric.launch()
+    return fabric
 
 
 def _line(numbers: dict[str, float]) -> str:

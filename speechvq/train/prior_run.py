@@ -1,0 +1,109 @@
+"""Starting a prior's run: whose codes, where they are kept, and the line on the terminal."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, track
+
+from speechvq.audio import read_mono
+from speechvq.codec import Codec
+from speechvq.data.manifest import read_manifest
+from speechvq.errors import CodesError
+from speechvq.hub import load
+from speechvq.prior.compare import table
+from speechvq.prior.pieces import parted
+from speechvq.prior.tokens import Tokens, from_files, gathered
+from speechvq.prior.tokens import load as load_tokens
+from speechvq.train.launch import launched
+from speechvq.train.prior import export_prior, fit, read_prior_experiment
+
+FILE = "prior.safetensors"
+
+
+def run(
+    config: Path,
+    model: str,
+    sources: Sequence[Path],
+    *,
+    folder: Path | None = None,
+    steps: int | None = None,
+    accelerator: str = "auto",
+    devices: int = 1,
+    console: Console,
+) -> list[str]:
+    """Fit a prior to code files or to a manifest's recordings; lines that say what held-out codes cost, in the first process.
+
+    Raises ConfigError, CodesError and what reading raises.
+    """
+    experiment = read_prior_experiment(config)
+    if folder is not None:
+        experiment = replace(experiment, run=replace(experiment.run, folder=str(folder)))
+    if steps is not None:
+        experiment = replace(experiment, optim=replace(experiment.optim, steps=steps))
+    place = Path(experiment.run.folder)
+    codec = load(None if model == "default" else model)
+    tokens = gathered_for(codec, sources, place, console)
+    fabric = launched(accelerator, devices, "32-true")
+    columns = (
+        TextColumn("{task.completed}/{task.total}"),
+        BarColumn(),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=fabric.global_rank > 0) as bar:
+        task = bar.add_task("starting", total=experiment.optim.steps)
+
+        def report(step: int, numbers: dict[str, float]) -> None:
+            line = " ".join(f"{value:.3f}" for name, value in numbers.items() if name.endswith("bits"))
+            held = len(numbers) > 2
+            bar.update(task, completed=step, description=None if held else f"{line} bits a code")
+            if held or not bar.console.is_terminal:
+                bar.console.print(
+                    f"step {step}  {'held out: ' if held else ''}{line} bits a code", highlight=False, soft_wrap=True
+                )
+
+        fit(experiment, tokens, fabric, report=report)
+    if fabric.global_rank:
+        return []
+    named = export_prior(place, tokens, place / FILE)
+    learned, held = parted(tokens, experiment.data.held_out)
+    rate = codec.sample_rate
+    sizes = f"{learned.seconds(rate) / 3600:.2f} h learned from, {held.seconds(rate) / 3600:.2f} h of other voices measured"
+    megabytes = (place / FILE).stat().st_size / 1e6
+    return [
+        f"{place / FILE}: {named.name} for {named.model}, {megabytes:.1f} MB; {sizes}",
+        *table(learned, held, named.prior, rate),
+    ]
+
+
+def gathered_for(codec: Codec, sources: Sequence[Path], place: Path, console: Console) -> Tokens:
+    """Tokens of code files, or of a manifest's recordings, which are encoded once and kept in `place`.
+
+    Raises CodesError when they are not of this model.
+    """
+    manifest = len(sources) == 1 and sources[0].suffix == ".jsonl"
+    tokens = encoded(codec, sources[0], place, console) if manifest else from_files(sources)
+    if tokens.model != codec.model:
+        raise CodesError(f"the codes were made by {tokens.model}, not by {codec.model}: name the model that made them")
+    return tokens
+
+
+def encoded(codec: Codec, manifest: Path, place: Path, console: Console) -> Tokens:
+    """All layers' codes of a manifest's recordings."""
+    rows = read_manifest(manifest)
+    listing = [str(codec.model), *((str(row.audio), row.start, row.seconds, row.speaker) for row in rows)]
+    path = place / f"tokens-{hashlib.sha256(json.dumps(listing).encode()).hexdigest()[:16]}.npz"
+    if path.exists():
+        return load_tokens(path)
+    rate, found = codec.sample_rate, []
+    for row in track(rows, "encoding", console=console, transient=True, disable=not console.is_terminal):
+        first = round(row.start * rate)
+        found.append(codec.encode(read_mono(row.audio, rate)[first : first + round(row.seconds * rate)], rate))
+    tokens = gathered(found, [row.speaker or "" for row in rows], [str(row.audio) for row in rows])
+    place.mkdir(parents=True, exist_ok=True)
+    tokens.save(path)
+    return tokens
