@@ -44,7 +44,7 @@ class Augmentation:
         """Crops (n, t) of an example, changed; noise (n, t) is what is mixed in."""
         if random.random() < self.noise:
             ratio = 10 ** (-random.uniform(self.noise_db[0], self.noise_db[1]) / 20)
-            crops = crops + np.float32(ratio * _strength(crops) / max(1e-5, _strength(noise))) * noise
+            crops = (crops + noise * (ratio * _strength(crops) / max(1e-5, _strength(noise)))).astype(np.float32)
         response = np.ones(crops.shape[-1] // 2 + 1)
         if self.filter_db:
             response = response * 10 ** (smooth(len(response), random) * self.filter_db / 20)
