@@ -16,8 +16,9 @@ PIECE = 1024
 
 Layer = NDArray[np.uint16]
 Streams = Sequence[IntegerStream]
-Categorical = constriction.stream.model.Categorical
-RangeDecoder, RangeEncoder = constriction.stream.queue.RangeDecoder, constriction.stream.queue.RangeEncoder
+Categorical = constriction.stream.model.Categorical  # type: ignore[attr-defined] - it has no stubs
+RangeEncoder = constriction.stream.queue.RangeEncoder  # type: ignore[attr-defined]
+RangeDecoder = constriction.stream.queue.RangeDecoder  # type: ignore[attr-defined]
 
 
 def encode(streams: Streams, layers: Sequence[Layer], speaker: NDArray[np.uint8] | None) -> bytes:

@@ -6,14 +6,15 @@ could reach it. The same code runs on int64 arrays, as a reference.
 """
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from speechvq.errors import ModelError
 
-Whole = NDArray[np.float64] | NDArray[np.int64]
-"""Whole numbers."""
+Whole = NDArray[Any]
+"""Whole numbers, in float64 or int64."""
 
 ACTIVATION, WEIGHT = 12, 14
 """Bits after the point."""

@@ -84,7 +84,8 @@ class IntegerStream:
 
     def step(self, before: Codes, told: Sequence[Whole], state: list[Whole]) -> tuple[NDArray[np.int64], list[Whole]]:
         """Frequencies (n, size) of codes from the ones before them (n,); `size` stands for none. told: of these n frames."""
-        x, total, after = self.before[before], 0, []
+        x, after = self.before[before], []
+        total = np.zeros((len(x), self.head[0].matrix.shape[0]), self.dtype)
         for gate, known, past in zip(self.gates, told, state, strict=True):
             x, skip, now = gate.step(x, known, past)
             total = total + skip
@@ -106,7 +107,7 @@ def _vector(packed: NDArray[np.uint8] | None, dtype: type) -> Whole:
     return ((2 * steps - 15) << (ACTIVATION - 4)).astype(dtype)
 
 
-def _numbers(layer: nn.Module) -> tuple[NDArray, NDArray]:
+def _numbers(layer: nn.Conv1d | nn.Linear) -> tuple[NDArray, NDArray]:
     """Weight and bias."""
     weight = layer.weight.detach().numpy()
     return weight, layer.bias.detach().numpy() if layer.bias is not None else np.zeros(len(weight))
