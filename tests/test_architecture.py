@@ -14,7 +14,7 @@ LAYERS = (
     {"__main__"},
     {"cli"},
     {"train"},
-    {"hub"},
+    {"hub", "generate"},
     {"codec"},
     {"model"},
     {"quantize", "losses", "elbo", "perceptual", "discriminators", "prior"},

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from speechvq.errors import ConfigError
+from speechvq.prior import streams
 from speechvq.prior.sampling import choose, sample
 from speechvq.prior.streams import Prior, PriorConfig
 from speechvq.prior.wavenet import WaveNet
@@ -86,6 +87,14 @@ def test_any_prefix_has_its_probability_and_the_voice_matters():
     assert not torch.allclose(whole[0], prior.nats(given, torch.ones(2, 3))[0])
     logits = prior.streams[0](given[0], prior.streams[0].condition([], 9, torch.zeros(2, 3)))
     assert torch.allclose(torch.softmax(logits, 1).sum(1), torch.ones(2, 9))
+
+
+@torch.no_grad()
+def test_long_recordings_pass_in_pieces(monkeypatch):
+    prior, given, speaker = tiny(), codes(frames=30), torch.zeros(2, 3)
+    whole = prior.nats(given, speaker)
+    monkeypatch.setattr(streams, "PIECE", 7)
+    assert all(torch.allclose(*pair, atol=1e-5) for pair in zip(whole, prior.nats(given, speaker), strict=True))
 
 
 def test_a_known_source_is_learned_to_its_entropy():

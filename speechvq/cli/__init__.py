@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import speechvq
-from speechvq.cli import codec, prior, training
+from speechvq.cli import codec, generation, prior, training
 from speechvq.errors import SpeechVQError
 
 app = typer.Typer(
@@ -18,6 +18,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (codec.encode, codec.decode, codec.convert, codec.speakers, codec.info):
+    app.command()(command)
+for command in (generation.sample, generation.score):
     app.command()(command)
 for command in (training.prepare, training.train, training.export):
     app.command()(command)

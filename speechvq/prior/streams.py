@@ -17,6 +17,9 @@ from speechvq.nn.modules import Modules
 from speechvq.nn.streaming import State
 from speechvq.prior.wavenet import Around, WaveNet
 
+PIECE = 4096
+"""Codes whose logits are held at once."""
+
 
 @dataclass(frozen=True)
 class PriorConfig:
@@ -75,11 +78,23 @@ class Stream(nn.Module):
             found = found + self.speaker(speaker).unsqueeze(-1)
         return found
 
+    def before_each(self, codes: Tensor) -> Tensor:
+        """What the WaveNet is given for codes (b, n): the embedded code before each, (b, width, n)."""
+        start = codes.new_full((len(codes), 1), self.size)
+        return self.dropout(self.before(torch.cat([start, codes[:, :-1]], 1))).transpose(1, 2)
+
     def forward(self, codes: Tensor, condition: Tensor) -> Tensor:
         """Logits (b, size, n) of codes (b, n), each from those before it."""
-        start = codes.new_full((len(codes), 1), self.size)
-        before = self.dropout(self.before(torch.cat([start, codes[:, :-1]], 1)))
-        return self.wavenet(before.transpose(1, 2), condition)
+        return self.wavenet(self.before_each(codes), condition)
+
+    def nats(self, codes: Tensor, condition: Tensor) -> Tensor:
+        """Minus the logarithm of each code's probability, (b, n); long recordings pass in pieces, as logits are large."""
+        x, state, found = self.before_each(codes), self.wavenet.initial_state(len(codes)), []
+        for first in range(0, codes.shape[1], PIECE):
+            part = slice(first, first + PIECE)
+            logits, state = self.wavenet.step(x[..., part], condition[..., part], state)
+            found.append(nn.functional.cross_entropy(logits, codes[:, part], reduction="none"))
+        return torch.cat(found, 1)
 
     def step(self, before: Tensor | None, condition: Tensor, state: State) -> tuple[Tensor, State]:
         """Logits (b, size) of the next code: from the one before it (b,), at first None, and its condition (b, width, 1)."""
@@ -102,8 +117,7 @@ class Prior(nn.Module):
 
     def nats(self, codes: Sequence[Tensor], speaker: Tensor | None = None) -> list[Tensor]:
         """Of every code, minus the logarithm of its probability: codes (b, n_l) of some first layers to as many (b, n_l)."""
-        found = []
-        for depth, (stream, layer) in enumerate(zip(self.streams, codes, strict=False)):
-            logits = stream(layer, stream.condition(codes[:depth], layer.shape[1], speaker))
-            found.append(nn.functional.cross_entropy(logits, layer, reduction="none"))
-        return found
+        pairs = enumerate(zip(self.streams, codes, strict=False))
+        return [
+            stream.nats(layer, stream.condition(codes[:depth], layer.shape[1], speaker)) for depth, (stream, layer) in pairs
+        ]

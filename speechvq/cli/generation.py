@@ -1,0 +1,83 @@
+"""sample, score."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from speechvq.cli.options import Force, Model, Quiet, say
+
+PriorFile = Annotated[Path, typer.Option("--prior", help="A prior for the model; `speechvq prior train` makes one.")]
+
+
+def sample(
+    target: Annotated[Path, typer.Argument(help="The audio file to write; its suffix says the format.", metavar="OUT")],
+    prior: PriorFile,
+    seconds: Annotated[float, typer.Option(help="How much to make up.")] = 5.0,
+    speaker: Annotated[str | None, typer.Option("--speaker", "-s", help="A voice; see `speechvq speakers`.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same speech.", min=0)] = 0,
+    temperature: Annotated[float, typer.Option(help="Below 1 keeps to what is likely.")] = 1.0,
+    top_p: Annotated[float, typer.Option(help="Draw from the likeliest codes that together have this probability.")] = 1.0,
+    prompt: Annotated[Path | None, typer.Option(help="Go on from this recording or code file.")] = None,
+    model: Model = None,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Make up speech that nobody said, or go on where a recording ends."""
+    from speechvq.audio import check_format
+    from speechvq.generate import generate
+    from speechvq.hub import load
+    from speechvq.output import check_writable
+    from speechvq.prior.file import load_prior
+
+    codec = load(model)
+    check_writable(target, force=force)
+    check_format(target, codec.sample_rate)
+    begun = _codes(codec, prompt) if prompt is not None else None
+    codes = generate(
+        codec,
+        load_prior(prior),
+        seconds=seconds,
+        seed=seed,
+        speaker=speaker,
+        temperature=temperature,
+        top_p=top_p,
+        prompt=begun,
+    )
+    codec.decode_file(codes, target)
+    say(f"{target}: {codes.seconds:.2f} s", quiet=quiet)
+
+
+def score(
+    sources: Annotated[list[Path], typer.Argument(help="Recordings or code files.", metavar="IN...")],
+    prior: PriorFile,
+    threshold: Annotated[float | None, typer.Option(help="Mark what takes more bits a second than this.")] = None,
+    each_second: Annotated[bool, typer.Option("--each-second", help="A line for every second, too.")] = False,
+    model: Model = None,
+) -> None:
+    """Say how many bits a second recordings take: nominally, and under the prior; what takes more than others is unusual."""
+    from speechvq.generate import score as scored
+    from speechvq.hub import load
+    from speechvq.prior.file import load_prior
+
+    codec, named = load(model), load_prior(prior)
+    typer.echo("file\tsecond\tnominal\tprior\tunusual")
+    for source in sources:
+        found = scored(codec, named, _codes(codec, source))
+        rows = [("all", found.mean), *(enumerate(found.bits) if each_second else ())]
+        for second, bits in rows:
+            unusual = "?" if threshold is None else "yes" if bits > threshold else "no"
+            typer.echo(f"{source}\t{second}\t{found.nominal:.0f}\t{bits:.0f}\t{unusual}")
+
+
+def _codes(codec, source: Path):  # noqa: ANN001, ANN202 - Codec and Codes, which are imported late
+    """Codes of a code file, or of a recording, which is encoded."""
+    from speechvq import audio
+    from speechvq.codes import read_codes
+    from speechvq.codes.file import MAGIC
+
+    if not source.is_file():
+        return codec.encode_file(audio.inspect(source))  # which says what is wrong
+    with source.open("rb") as file:
+        coded = file.read(len(MAGIC)) == MAGIC
+    return read_codes(source) if coded else codec.encode_file(audio.inspect(source))
