@@ -138,6 +138,8 @@ def test_a_draw_is_repeatable_and_of_the_shape_asked_for():
     assert not all(torch.equal(*pair) for pair in zip(once, other, strict=True))
     assert all(layer.min() >= 0 and layer.max() < size for layer, (_, size) in zip(once, TABLE, strict=True))
     assert len(drawn(prior, frames=(9, 9))) == 2
+    several = sample(prior, (9, 9), generator=torch.Generator().manual_seed(0), speaker=torch.zeros(3, 3))
+    assert [layer.shape for layer in several] == [(3, 9), (3, 9)]
 
 
 def test_a_prompt_is_kept_and_what_follows_is_what_would_have_followed():
@@ -165,7 +167,12 @@ def test_draws_have_the_probabilities_of_the_logits():
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [({"temperature": -1.0}, "temperature"), ({"top_p": 0.0}, "top-p"), ({"frames": (1,) * 5}, "has 4 layers")],
+    [
+        ({"temperature": -1.0}, "temperature"),
+        ({"top_p": 0.0}, "top-p"),
+        ({"frames": (1,) * 5}, "has 4 layers"),
+        ({"prompt": [torch.zeros(2, 1, dtype=torch.long)]}, "are of 1 and 2 recordings"),
+    ],
 )
 def test_draws_that_make_no_sense_are_refused(wrong, message):
     with pytest.raises(ConfigError, match=message):

@@ -33,15 +33,17 @@ def codes(frames: int = 40, seed: int = 0) -> list[np.ndarray]:
     return [random.integers(0, size, frames * 640 // hop).astype(np.uint16) for hop, size in TABLE]
 
 
-def all_frequencies(prior: Prior, given: list[np.ndarray], dtype: type, pieces: int = 10_000) -> list[np.ndarray]:
+def all_frequencies(
+    prior: Prior, given: list[np.ndarray], dtype: type, pieces: int = 10_000, speaker: np.ndarray | None = SPEAKER
+) -> list[np.ndarray]:
     """Of every layer (n, size), `pieces` codes at a time."""
     found = []
     for depth, (stream, layer) in enumerate(zip(integer_streams(prior, dtype), given, strict=True)):
-        told = stream.condition(given[:depth], len(layer), SPEAKER)
         before, state, rows = np.concatenate([[stream.size], layer[:-1]]).astype(np.int64), stream.initial_state(), []
         for first in range(0, len(layer), pieces):
-            part = slice(first, first + pieces)
-            some, state = stream.step(before[part], [one[part] for one in told], state)
+            part = range(first, min(first + pieces, len(layer)))
+            told = stream.told(given[:depth], part, len(layer), speaker)
+            some, state = stream.step(before[part.start : part.stop], told, state)
             rows.append(some)
         found.append(np.concatenate(rows))
     return found
@@ -70,11 +72,13 @@ def test_the_number_of_threads_changes_nothing(prior):
 
 
 @torch.no_grad()
-def test_frequencies_are_those_of_the_float_prior_to_a_thousandth_of_a_bit(prior):
+@pytest.mark.parametrize("known", [True, False])
+def test_frequencies_are_those_of_the_float_prior_to_a_thousandth_of_a_bit(prior, known):
     given = codes(200)
     tensors = [torch.from_numpy(layer.astype(np.int64))[None] for layer in given]
-    speaker = vectors(SPEAKER[None])
-    for depth, (stream, rows) in enumerate(zip(prior.streams, all_frequencies(prior, given, np.float64), strict=True)):
+    speaker = vectors(SPEAKER[None]) if known else None
+    found = all_frequencies(prior, given, np.float64, speaker=SPEAKER if known else None)
+    for depth, (stream, rows) in enumerate(zip(prior.streams, found, strict=True)):
         logits = stream(tensors[depth], stream.condition(tensors[:depth], len(given[depth]), speaker))[0].T
         wanted = torch.softmax(logits.double(), 1).numpy()
         shares = rows / rows.sum(1, keepdims=True)
@@ -103,6 +107,14 @@ def test_rounding_is_to_the_nearest_halves_up():
         assert found.dtype == dtype
 
 
-def test_weights_beyond_exact_arithmetic_are_refused():
+def test_weights_beyond_exact_arithmetic_are_refused_and_those_just_below_are_exact():
     with pytest.raises(ModelError, match="too large for exact arithmetic"):
         fixed.Linear(np.full((2, 600), 4000.0), None, np.float64)
+    for wrong in (np.nan, np.inf, 1e6):
+        with pytest.raises(ModelError, match="no numbers in half precision"):
+            fixed.Linear(np.full((2, 2), wrong), None, np.float64)
+    random = np.random.default_rng(0)
+    weight, x = 2000 * random.choice([-1.0, 1.0], (40, 256)), random.integers(-fixed.LIMIT, fixed.LIMIT + 1, (50, 256))
+    assert 2.0**49 < 2000 * 2**fixed.WEIGHT * 256 * fixed.LIMIT < 2.0**50
+    one, other = (fixed.Linear(weight, None, dtype).open(x.astype(dtype)) for dtype in (np.float64, np.int64))
+    assert np.array_equal(one.astype(np.int64), other)

@@ -42,8 +42,11 @@ def test_codes_are_gathered_from_files_and_folders(tmp_path):
         write_codes(path, codes(seed))
     write_codes(tmp_path / "single.codes", codes(9))
     tokens = from_files([tmp_path / "corpus", tmp_path / "single.codes"])
-    assert tokens.voices == ("bdl", "slt", "", "")
+    assert tokens.voices == ("bdl", "slt", "corpus", "")
     assert np.array_equal(tokens.recording(3)[0], codes(9).layers[0])
+    assert from_files([tmp_path / "corpus"]).voices == ("bdl", "slt", "")
+    several = from_files([tmp_path / "corpus" / "bdl", tmp_path / "corpus" / "slt", tmp_path / "corpus"])
+    assert several.voices == ("bdl", "slt", "corpus")
 
 
 def test_codes_that_do_not_belong_together_are_refused_by_name(tmp_path):
@@ -54,6 +57,13 @@ def test_codes_that_do_not_belong_together_are_refused_by_name(tmp_path):
         gathered([codes(0), codes(1).prefix(2)], ["", ""], ["one", "two"])
     with pytest.raises(CodesError, match="there are no codes"):
         from_files([tmp_path])
-    (tmp_path / "tokens.npz").write_bytes(b"PK nonsense")
-    with pytest.raises(CodesError, match=r"tokens\.npz is not a file of tokens"):
-        load(tmp_path / "tokens.npz")
+    with pytest.raises(CodesError, match="speaker vectors of two and one differ"):
+        gathered([codes(0), replace(codes(1), speaker=b"12")], ["", ""], ["one", "two"])
+    path = tmp_path / "tokens.npz"
+    gathered([codes(0)], ["a"], ["one"]).save(path)
+    whole = bytearray(path.read_bytes())
+    whole[len(whole) // 2] ^= 255
+    for wrong in (b"PK nonsense", b"", bytes(whole)):
+        path.write_bytes(wrong)
+        with pytest.raises(CodesError, match=r"tokens\.npz is not a file of tokens"):
+            load(path)

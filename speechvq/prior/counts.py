@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-ENTRIES = 1 << 15
-"""Layers have fewer entries than this, so that three codes fit into one number."""
+ENTRIES = 1 << 17
+"""More than any layer has entries; three codes fit into one number."""
 
 Layers = Sequence[NDArray]
 """The codes of one recording: (n_l,) of every layer, coarse first."""

@@ -68,7 +68,7 @@ def load_prior(path: str | Path, *, device: str | torch.device = "cpu") -> Named
         prior.load_state_dict(weights)
         model = ModelId(str(header["model"]), bytes.fromhex(header["digest"]))
         name = str(header["name"])
-    except (ConfigError, RuntimeError, KeyError, TypeError, ValueError) as error:
+    except (ConfigError, RuntimeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise ModelError(f"{path} is damaged or made by another speechvq: {reason}") from error
     return NamedPrior(prior.to(device).eval(), name, model)

@@ -27,7 +27,12 @@ _PRECISION = 160
 
 
 def whole(values: NDArray, bits: int, dtype: type) -> Whole:
-    """Real numbers as multiples of 2^-bits; half precision to whole numbers is the same everywhere."""
+    """Real numbers as multiples of 2^-bits; half precision to whole numbers is the same everywhere.
+
+    Raises ModelError for what is no number in half precision.
+    """
+    if not (np.abs(values) <= np.finfo(np.float16).max).all():  # nor NaN
+        raise ModelError("the prior holds weights that are no numbers in half precision: fit it again with a lower optim.rate")
     return np.rint(values.astype(np.float16).astype(np.float64) * 2.0**bits).astype(dtype)
 
 
@@ -53,9 +58,8 @@ class Linear:
         matrix = whole(weight, WEIGHT, dtype)
         offset = np.zeros(len(weight)) if bias is None else bias
         self.bias = whole(offset, ACTIVATION + WEIGHT, dtype)
-        if (
-            float(np.abs(matrix.astype(np.float64)).sum(1).max()) * LIMIT + float(np.abs(self.bias).max()) >= 2.0**50
-        ):  # eight such sums may be added
+        largest = float(np.abs(matrix.astype(np.float64)).sum(1).max()) * LIMIT + float(np.abs(self.bias).max())
+        if largest >= 2.0**50:  # eight such sums may be added
             raise ModelError("the prior's weights are too large for exact arithmetic: fit it with a lower optim.rate")
         self.matrix = np.ascontiguousarray(matrix.T)
 
@@ -111,7 +115,7 @@ def exponentials() -> NDArray[np.int64]:
 
 
 def frequencies(logits: Whole) -> NDArray[np.int64]:
-    """Activations (..., k), logits, to whole numbers in proportion to their softmax, each at least 1, FREQUENCIES in all."""
+    """Activations (..., k), logits, to whole numbers in proportion to their softmax: at least 1 each, FREQUENCIES at most."""
     table = exponentials()
     below = (logits.max(-1, keepdims=True) - logits).astype(np.int64)
     shares = table[np.minimum(below, len(table) - 1)]

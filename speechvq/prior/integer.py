@@ -23,14 +23,14 @@ class IntegerGate:
         weight, bias = _numbers(gate.filter)
         taps = [Linear(weight[..., i], None, dtype) for i in range(weight.shape[-1])]
         self.taps, self.bias = taps, whole(bias, ACTIVATION + WEIGHT, dtype)
-        self.condition = Linear(_numbers(gate.condition)[0][..., 0], None, dtype) if gate.condition is not None else None
+        self.condition = Linear(_numbers(gate.condition)[0][..., 0], None, dtype)
         out, offset = _numbers(gate.out)
         self.out = Linear(out[..., 0], offset, dtype)
         self.past, self.width, self.dtype = gate.past, gate.width, dtype
 
     def told(self, condition: Whole) -> Whole:
-        """What the condition (n, c) adds inside, for all frames at once."""
-        return self.bias if self.condition is None else self.condition.open(condition) + self.bias
+        """What the condition (n, c) adds inside."""
+        return self.condition.open(condition) + self.bias
 
     def step(self, x: Whole, told: Whole, state: Whole) -> tuple[Whole, Whole, Whole]:
         """Rows (n, width) and the state (past, width) to the residual output, the skip output and the state after."""
@@ -46,7 +46,7 @@ class IntegerStream:
     """`Stream`: frequencies of one layer's codes."""
 
     def __init__(self, stream: Stream, dtype: type = np.float64) -> None:
-        embed = lambda table: whole(table.weight.detach().numpy(), ACTIVATION, dtype)  # noqa: E731
+        embed = lambda table: limited(whole(table.weight.detach().numpy(), ACTIVATION, dtype))  # noqa: E731
         self.size, self.ratios, self.dtype = stream.size, stream.ratios, dtype
         self.before, self.place, self.coarser = (
             embed(stream.before),
@@ -63,19 +63,23 @@ class IntegerStream:
         first, second = (_numbers(one) for one in stream.wavenet.head if isinstance(one, nn.Conv1d))
         self.head = [Linear(first[0][..., 0], first[1], dtype), Linear(second[0][..., 0], second[1], dtype)]
 
-    def condition(self, codes: Sequence[Codes], count: int, speaker: NDArray[np.uint8] | None) -> list[Whole]:
-        """What every gate is told of all frames: from coarser layers' codes (n_l,) and the packed speaker vector."""
-        x = self.place[np.arange(count) % len(self.place)]
+    def told(self, codes: Sequence[Codes], frames: range, count: int, speaker: NDArray[np.uint8] | None) -> list[Whole]:
+        """What every gate is told of some of `count` frames: coarser layers' codes (n_l,), and the packed speaker vector."""
+        reach = sum(len(taps) // 2 for taps in self.around)
+        first, last = max(0, frames.start - reach), min(count, frames.stop + reach)
+        places = np.arange(first, last)
+        x = self.place[places % len(self.place)]
         for table, ratio, layer in zip(self.coarser, self.ratios, codes, strict=True):
-            x = x + table[np.repeat(layer, ratio)]
+            x = x + table[layer[places // ratio]]
         x = limited(x)
         for taps, bias in zip(self.around, self.around_bias, strict=True):
             side = len(taps) // 2
-            padded = np.pad(x, ((side, side), (0, 0)))
-            inside = bias + sum(tap.open(padded[i : i + count]) for i, tap in enumerate(taps))
+            padded = np.pad(x, ((side, side), (0, 0)))  # right at the ends; where it is not the end, those frames are dropped
+            inside = bias + sum(tap.open(padded[i : i + len(x)]) for i, tap in enumerate(taps))
             x = limited(x + np.maximum(limited(shifted(inside, WEIGHT)), 0))
+        x = x[frames.start - first : len(x) - (last - frames.stop)]
         if self.speaker is not None:
-            x = limited(x + self.speaker(_vector(speaker, self.dtype)))
+            x = limited(x + self.speaker(_vector(speaker, len(self.speaker.matrix), self.dtype)))
         return [gate.told(x) for gate in self.gates]
 
     def initial_state(self) -> list[Whole]:
@@ -99,11 +103,11 @@ def integer_streams(prior: Prior, dtype: type = np.float64) -> list[IntegerStrea
     return [IntegerStream(stream, dtype) for stream in prior.streams]
 
 
-def _vector(packed: NDArray[np.uint8] | None, dtype: type) -> Whole:
-    """A packed speaker vector as activations (1, s); zeros for none. A step s of 16 is (2 s - 15) / 16."""
+def _vector(packed: NDArray[np.uint8] | None, size: int, dtype: type) -> Whole:
+    """A packed speaker vector as activations (1, size); zeros for none. A step s of 16 is (2 s - 15) / 16."""
     if packed is None:
-        raise ValueError("this prior knows voices: give it the speaker vector")
-    steps = np.stack([packed >> 4, packed & 15], -1).reshape(1, -1).astype(np.int64)
+        return np.zeros((1, size), dtype)
+    steps = np.stack([packed >> 4, packed & 15], -1).reshape(1, -1)[:, :size].astype(np.int64)
     return ((2 * steps - 15) << (ACTIVATION - 4)).astype(dtype)
 
 

@@ -1,6 +1,7 @@
 """What a prior learns from and what it is measured on, in pieces that make batches."""
 
 import hashlib
+from collections import defaultdict
 
 import numpy as np
 import torch
@@ -21,11 +22,16 @@ def parted(tokens: Tokens, share: float) -> tuple[Tokens, Tokens]:
         hashlib.sha256(voice.encode() if voice else tokens.recording(index)[0].tobytes()).digest()
         for index, voice in enumerate(tokens.voices)
     ]
+    frames: dict[bytes, int] = defaultdict(int)
+    for key, count in zip(keys, tokens.frames, strict=True):
+        frames[key] += int(count)
     held: set[bytes] = set()
-    for key in sorted(set(keys)):
-        if sum(frames for frames, own in zip(tokens.frames, keys, strict=True) if own in held) >= share * tokens.frames.sum():
+    enough = share * tokens.frames.sum()
+    for key in sorted(frames):
+        if enough <= 0:
             break
         held.add(key)
+        enough -= frames[key]
     mask = np.array([key in held for key in keys])
     if mask.all():
         raise CodesError(
@@ -44,7 +50,8 @@ class Pieces:
             for first in range(0, len(layers[0]), longest):
                 cut = tuple(one[first * r : (first + longest) * r] for one, r in zip(layers, self.ratios, strict=True))
                 found.append((index, cut))
-        found.sort(key=lambda piece: len(piece[1][0]))
+        order = np.random.default_rng(0).permutation(len(found))  # neighbours of equal length are not of one recording
+        found = sorted((found[i] for i in order), key=lambda piece: len(piece[1][0]))
         self.layers = [layers for _, layers in found]
         self.speakers = vectors(tokens.speakers)[[index for index, _ in found]]
 

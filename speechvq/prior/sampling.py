@@ -19,11 +19,10 @@ def sample(
     temperature: float = 1.0,
     top_p: float = 1.0,
     prompt: Sequence[Tensor] = (),
-    batch: int = 1,
 ) -> list[Tensor]:
     """Codes (b, n) of as many layers as `frames` has numbers of codes, all coarser layers first.
 
-    speaker: vectors (b, s)
+    speaker: vectors (b, s); b recordings are drawn side by side, one where there is neither speaker nor prompt
     temperature: logits are divided by it; 0 takes the most probable code
     top_p: draws are from the fewest codes that together have this probability (Holtzman et al. 2020)
     prompt: codes (b, m) each layer begins with, kept as they are
@@ -33,14 +32,18 @@ def sample(
         raise ConfigError(f"the temperature must not be negative, not {temperature}")
     if not 0 < top_p <= 1:
         raise ConfigError(f"top-p must be above 0 and at most 1, not {top_p}")
-    if len(frames) > len(prior.streams):
-        raise ConfigError(f"this prior has {len(prior.streams)} layers, not {len(frames)}")
+    if not 0 < len(frames) <= len(prior.streams) or len(prompt) > len(frames):
+        raise ConfigError(f"this prior has {len(prior.streams)} layers, not {len(frames)} or {len(prompt)}")
+    batch = {len(one) for one in (*prompt, *([] if speaker is None else [speaker]))} or {1}
+    if len(batch) > 1:
+        raise ConfigError(f"speaker vectors and prompts are of {' and '.join(map(str, sorted(batch)))} recordings")
+    empty = torch.zeros(max(batch), 0, dtype=torch.long, device=next(prior.parameters()).device)
     found: list[Tensor] = []
-    given = [*prompt, *(torch.zeros(batch, 0, dtype=torch.long) for _ in range(len(frames) - len(prompt)))]
+    given = [*prompt, *[empty] * (len(frames) - len(prompt))]
     for stream, count, beginning in zip(prior.streams, frames, given, strict=False):
         condition = stream.condition(found, count, speaker)
         drawn = (generator, temperature, top_p)
-        found.append(_continued(stream, condition.expand(batch, -1, -1), beginning[:, :count], drawn))
+        found.append(_continued(stream, condition.expand(len(beginning), -1, -1), beginning[:, :count], drawn))
     return found
 
 

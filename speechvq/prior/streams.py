@@ -68,14 +68,18 @@ class Stream(nn.Module):
         self.wavenet = WaveNet(config.width, config.skip, size, **shape)
 
     def condition(self, codes: Sequence[Tensor], count: int, speaker: Tensor | None) -> Tensor:
-        """What all frames are told: coarser layers' codes (b, n_l) each, and the speaker vector (b, s); (b, width, count)."""
+        """What all frames are told: coarser layers' codes (b, n_l) each, and the speaker vector (b, s); (b, width, count).
+
+        No vector is the same as zeros, which a part of the examples gets in training.
+        """
         places = self.place(torch.arange(count, device=self.place.weight.device) % self.place.num_embeddings)
         found = places.T[None]
         for embedding, ratio, layer in zip(self.coarser, self.ratios, codes, strict=True):
             found = found + embedding(layer).transpose(1, 2).repeat_interleave(ratio, -1)
         found = self.dropout(self.around(found))
-        if self.speaker is not None and speaker is not None:
-            found = found + self.speaker(speaker).unsqueeze(-1)
+        if self.speaker is not None:
+            nobody = self.place.weight.new_zeros(1, self.speaker.in_features)
+            found = found + self.speaker(nobody if speaker is None else speaker).unsqueeze(-1)
         return found
 
     def before_each(self, codes: Tensor) -> Tensor:

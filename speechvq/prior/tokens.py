@@ -1,8 +1,11 @@
 """The codes of many recordings, end to end: what a prior is fitted to. From code files, and to and from one file."""
 
+import hashlib
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -38,16 +41,29 @@ class Tokens:
     def __len__(self) -> int:
         return len(self.frames)
 
+    @cached_property
+    def ends(self) -> NDArray[np.int64]:
+        """Where each recording ends in the coarsest layer."""
+        return np.cumsum(self.frames)
+
     def recording(self, index: int) -> Layers:
         """The codes of one recording."""
-        first = int(self.frames[:index].sum())
-        last = first + int(self.frames[index])
+        last = int(self.ends[index])
+        first = last - int(self.frames[index])
         ratios = [self.table[0].hop // layer.hop for layer in self.table]
         return tuple(layer[first * r : last * r] for layer, r in zip(self.layers, ratios, strict=True))
 
     def recordings(self) -> Iterator[Layers]:
         """All of them, in order."""
         return map(self.recording, range(len(self)))
+
+    @property
+    def digest(self) -> str:
+        """Of all codes and where recordings begin, in 16 letters."""
+        found = hashlib.sha256(self.frames.tobytes())
+        for layer in self.layers:
+            found.update(np.ascontiguousarray(layer).tobytes())
+        return found.hexdigest()[:16]
 
     def seconds(self, sample_rate: int) -> float:
         """How long all of it is."""
@@ -79,9 +95,18 @@ def load(path: Path) -> Tokens:
             table = tuple(Layer(int(hop), int(size)) for hop, size in file["table"])
             model = ModelId(str(file["model"]), file["digest"].tobytes())
             layers = tuple(file[f"layer{index}"] for index in range(len(table)))
-            return Tokens(model, table, layers, file["frames"], file["speakers"], tuple(map(str, file["voices"])))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            return _fitting(Tokens(model, table, layers, file["frames"], file["speakers"], tuple(map(str, file["voices"]))))
+    except (OSError, EOFError, ValueError, KeyError, ArithmeticError, zipfile.BadZipFile, zlib.error) as error:
         raise CodesError(f"{path} is not a file of tokens: {error}; delete it to have it made again") from error
+
+
+def _fitting(tokens: Tokens) -> Tokens:
+    """The same. Raises ValueError when its parts do not fit each other."""
+    lengths = [int(tokens.frames.sum()) * tokens.table[0].hop // layer.hop for layer in tokens.table]
+    counts = {len(tokens.frames), len(tokens.speakers), len(tokens.voices)}
+    if [len(layer) for layer in tokens.layers] != lengths or len(counts) > 1:
+        raise ValueError("its parts do not fit each other")
+    return tokens
 
 
 def gathered(recordings: Iterable[Codes], voices: Sequence[str], names: Sequence[str]) -> Tokens:
@@ -98,6 +123,8 @@ def gathered(recordings: Iterable[Codes], voices: Sequence[str], names: Sequence
             raise CodesError(
                 f"{name} has {len(codes.table)} layers, {names[0]} has {len(first.table)}: give codes of equal layers"
             )
+        if len(codes.speaker) != len(first.speaker):
+            raise CodesError(f"the speaker vectors of {name} and {names[0]} differ in length: give codes of one model")
         every.append(codes)
     if not every:
         raise CodesError("there are no codes to learn from: give code files, folders of them, or a manifest")
@@ -108,10 +135,14 @@ def gathered(recordings: Iterable[Codes], voices: Sequence[str], names: Sequence
 
 
 def from_files(paths: Sequence[Path]) -> Tokens:
-    """Tokens of code files, and of those in folders, whose names then are the voices. Raises NotACodesFile and its like."""
-    files, voices = [], []
+    """Tokens of code files, and of those in folders: the first folder below a given one is the voice, or else that one itself.
+
+    Raises NotACodesFile and its like.
+    """
+    voices: dict[Path, str] = {}
     for path in paths:
-        inside = sorted(path.rglob("*.codes")) if path.is_dir() else [path]
-        files += inside
-        voices += [file.parent.name if file.parent != path else "" for file in inside] if path.is_dir() else [""]
-    return gathered(map(read_codes, files), voices, [str(file) for file in files])
+        for file in sorted(path.rglob("*.codes")) if path.is_dir() else [path]:
+            inside = file.relative_to(path).parts[:-1] if path.is_dir() else ()
+            own = inside[0] if inside else path.name if path.is_dir() and len(paths) > 1 else ""
+            voices.setdefault(file.resolve(), own)
+    return gathered(map(read_codes, voices), list(voices.values()), [str(file) for file in voices])

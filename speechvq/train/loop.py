@@ -49,7 +49,7 @@ def train(
     if experiment.optim.batch % fabric.world_size:
         raise ConfigError(f"optim.batch {experiment.optim.batch} does not divide by {fabric.world_size} devices")
     torch.manual_seed(experiment.run.seed)
-    objective = Objective(experiment)
+    objective = Objective(experiment).to(fabric.device)  # before the optimizer and the mean of the weights are made
     crop = round(experiment.data.crop * experiment.codec.sample_rate / objective.network.hop) * objective.network.hop
     if fabric.global_rank == 0:
         folder.mkdir(parents=True, exist_ok=True)

@@ -82,6 +82,11 @@ class PriorRun:
     save_every: int = 250
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        for name in ("log_every", "validate_every", "save_every"):
+            require(getattr(self, name) > 0, f"run.{name} must be positive, not {getattr(self, name)}")
+        require(self.seed >= 0, f"run.seed must not be negative, but is {self.seed}")
+
 
 @dataclass(frozen=True)
 class PriorExperiment:
@@ -124,15 +129,15 @@ def fit(
     if plan.batch % fabric.world_size:
         raise ConfigError(f"optim.batch {plan.batch} does not divide by {fabric.world_size} devices")
     torch.manual_seed(often.seed)
-    prior = new_prior(experiment, tokens)
+    prior = new_prior(experiment, tokens).to(fabric.device)
     learned, measured = (Pieces(part, experiment.data.longest) for part in parted(tokens, experiment.data.held_out))
     optimizer = torch.optim.AdamW(prior.parameters(), lr=plan.rate, weight_decay=plan.weight_decay, fused=True)
     state = TrainState(prior, optimizer, average=Average(prior, plan.average))
-    if fabric.global_rank == 0:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "experiment.toml").write_text(tomli_w.dumps(table(experiment)), encoding="utf-8")
-    fabric.barrier()
+    claim(folder, tokens)
     state.load(folder)
+    fabric.barrier()
+    if fabric.global_rank == 0:
+        (folder / "experiment.toml").write_text(tomli_w.dumps(table(experiment)), encoding="utf-8")
     model, optimizer = fabric.setup(Loss(prior), optimizer)
     state.optimizer = optimizer.optimizer
     stop, begun = min(stop_at or plan.steps, plan.steps), time.perf_counter()
@@ -159,6 +164,17 @@ def fit(
             if due[1] or due[2]:
                 fabric.barrier()
     return folder / f"step-{state.step:08d}"
+
+
+def claim(folder: Path, tokens: Tokens) -> None:
+    """Note in a run's folder whose codes it is fitted to. Raises TrainingError when it is some other run's."""
+    note, own = folder / "tokens.txt", f"{tokens.model} {tokens.digest}"
+    if note.exists() and note.read_text(encoding="utf-8") != own:
+        raise TrainingError(f"{folder} holds a prior fitted to other codes or to codes of another model: use another --folder")
+    if not note.exists() and any(folder.glob("step-*")):
+        raise TrainingError(f"{folder} holds a run that is not a prior's: use another --folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    note.write_text(own, encoding="utf-8")
 
 
 class Loss(nn.Module):
@@ -189,15 +205,14 @@ def _step(
     loss = model(
         [layer.to(fabric.device) for layer in codes], (speaker * told).to(fabric.device) if experiment.speaker else None
     )
-    if not math.isfinite(loss.item()):
-        raise TrainingError(
-            f"the loss is {loss.item()} at step {state.step}: lower optim.rate, then run the same command again"
-        )
+    mean = torch.as_tensor(fabric.all_reduce(loss.detach())).item()  # the same on every rank, so that all stop or none
+    if not math.isfinite(mean):
+        raise TrainingError(f"the loss is {mean} at step {state.step}: lower optim.rate, then run the same command again")
     fabric.backward(loss)
-    nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
-    state.optimizer.step()
+    if math.isfinite(nn.utils.clip_grad_norm_(model.parameters(), plan.clip)):
+        state.optimizer.step()
     state.optimizer.zero_grad()
-    return loss.item() / math.log(2)
+    return mean / math.log(2)
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, 
 from speechvq.audio import read_mono
 from speechvq.codec import Codec
 from speechvq.data.manifest import read_manifest
-from speechvq.errors import CodesError
+from speechvq.errors import AudioError, CodesError
 from speechvq.hub import load
 from speechvq.prior.compare import table
 from speechvq.prior.pieces import parted
@@ -59,7 +59,7 @@ def run(
 
         def report(step: int, numbers: dict[str, float]) -> None:
             line = " ".join(f"{value:.3f}" for name, value in numbers.items() if name.endswith("bits"))
-            held = len(numbers) > 2
+            held = "seconds" not in numbers
             bar.update(task, completed=step, description=None if held else f"{line} bits a code")
             if held or not bar.console.is_terminal:
                 bar.console.print(
@@ -71,8 +71,8 @@ def run(
         return []
     named = export_prior(place, tokens, place / FILE)
     learned, held = parted(tokens, experiment.data.held_out)
-    rate = codec.sample_rate
-    sizes = f"{learned.seconds(rate) / 3600:.2f} h learned from, {held.seconds(rate) / 3600:.2f} h of other voices measured"
+    rate, what = codec.sample_rate, "voices" if all(tokens.voices) else "recordings"
+    sizes = f"{learned.seconds(rate) / 3600:.2f} h learned from, {held.seconds(rate) / 3600:.2f} h of other {what} measured"
     megabytes = (place / FILE).stat().st_size / 1e6
     return [
         f"{place / FILE}: {named.name} for {named.model}, {megabytes:.1f} MB; {sizes}",
@@ -102,7 +102,10 @@ def encoded(codec: Codec, manifest: Path, place: Path, console: Console) -> Toke
     rate, found = codec.sample_rate, []
     for row in track(rows, "encoding", console=console, transient=True, disable=not console.is_terminal):
         first = round(row.start * rate)
-        found.append(codec.encode(read_mono(row.audio, rate)[first : first + round(row.seconds * rate)], rate))
+        try:
+            found.append(codec.encode(read_mono(row.audio, rate)[first : first + round(row.seconds * rate)], rate))
+        except AudioError as error:
+            raise AudioError(f"{row.audio}, from {row.start:g} s on: {error}") from error
     tokens = gathered(found, [row.speaker or "" for row in rows], [str(row.audio) for row in rows])
     place.mkdir(parents=True, exist_ok=True)
     tokens.save(path)
