@@ -20,6 +20,8 @@ class IntegerGate:
     """`Gate` on rows (n, width)."""
 
     def __init__(self, gate: Gate, dtype: type) -> None:
+        if gate.condition is None:
+            raise ValueError("streams have conditions")
         weight, bias = _numbers(gate.filter)
         taps = [Linear(weight[..., i], None, dtype) for i in range(weight.shape[-1])]
         self.taps, self.bias = taps, whole(bias, ACTIVATION + WEIGHT, dtype)
