@@ -25,7 +25,7 @@ from speechvq.model import CodecConfig, Network
 from speechvq.output import new_file
 from speechvq.voices import Voice
 
-DEFAULT = Path(__file__).parent / "models" / "base2.safetensors"
+DEFAULT = Path(__file__).parent / "models" / "base4.safetensors"
 FORMAT = 1
 
 
