@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from speechvq.codec import Codec
@@ -24,6 +23,7 @@ from speechvq.errors import ConfigError, ModelError
 from speechvq.model import CodecConfig, Network
 from speechvq.output import new_file
 from speechvq.voices import Voice
+from speechvq.weights import read_weights
 
 DEFAULT = Path(__file__).parent / "models" / "base4.safetensors"
 FORMAT = 1
@@ -32,19 +32,8 @@ FORMAT = 1
 def load(path: str | Path | None = None, *, device: str | torch.device = "cpu") -> Codec:
     """Load a model file, or the default model that comes with the package. Raises ModelError."""
     path = Path(path) if path is not None else DEFAULT
-    if not path.is_file():
-        raise ModelError(f"there is no model file {path}")
+    header, weights = read_weights(path, "speechvq", "model", FORMAT)
     digest = hashlib.sha256(path.read_bytes()).digest()[:8]
-    try:
-        with safe_open(path, "pt") as file:
-            header = json.loads((file.metadata() or {}).get("speechvq", "{}"))
-            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ModelError(f"{path} is not a speechvq model: {error}") from error
-    if not isinstance(header, dict) or "format" not in header:
-        raise ModelError(f"{path} is not a speechvq model: its header says nothing of one")
-    if header["format"] != FORMAT:
-        raise ModelError(f"{path} has model format {header['format']}, this speechvq reads {FORMAT}")
     try:
         network = Network(parse(CodecConfig, header["codec"]))
         network.load_state_dict(weights)

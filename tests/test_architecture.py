@@ -19,7 +19,7 @@ LAYERS = (
     {"model"},
     {"quantize", "losses", "elbo", "perceptual", "discriminators", "prior"},
     {"nn", "data", "units"},
-    {"audio", "codes", "config", "voices"},
+    {"audio", "codes", "config", "voices", "weights"},
     {"output"},
     {"errors"},
 )

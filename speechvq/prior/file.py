@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from speechvq.codes import ModelId
@@ -17,6 +16,7 @@ from speechvq.config import parse, table
 from speechvq.errors import ConfigError, ModelError
 from speechvq.output import new_file
 from speechvq.prior.streams import Prior, PriorConfig
+from speechvq.weights import read_weights
 
 ENTRY, FORMAT = "speechvq-prior", 1
 
@@ -50,18 +50,7 @@ def save_prior(path: Path, named: NamedPrior) -> None:
 def load_prior(path: str | Path, *, device: str | torch.device = "cpu") -> NamedPrior:
     """Read a prior's file. Raises ModelError."""
     path = Path(path)
-    if not path.is_file():
-        raise ModelError(f"there is no prior file {path}")
-    try:
-        with safe_open(path, "pt") as file:
-            header = json.loads((file.metadata() or {}).get(ENTRY, "{}"))
-            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ModelError(f"{path} is not a speechvq prior: {error}") from error
-    if not isinstance(header, dict) or "format" not in header:
-        raise ModelError(f"{path} is not a speechvq prior: its header says nothing of one")
-    if header["format"] != FORMAT:
-        raise ModelError(f"{path} has prior format {header['format']}, this speechvq reads {FORMAT}")
+    header, weights = read_weights(path, ENTRY, "prior", FORMAT)
     try:
         shapes = [(int(hop), int(size)) for hop, size in header["table"]]
         prior = Prior(parse(PriorConfig, header["prior"]), shapes, int(header["speaker"]))
