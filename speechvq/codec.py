@@ -139,20 +139,17 @@ class Codec:
         network = self.network
         wanted = [self._at_rate(length, rate) for length in samples]
         padded = network.frames(max(wanted)) * network.hop + network.encoder_lookahead
+        silence = max(padded - max(wanted), network.config.window)  # what codes, and the last frames of the voice, wait for
         state, voice = network.initial_encoder(len(wanted)), network.reference.initial_state(len(wanted))
         lengths = torch.tensor(wanted, device=self._device)
         found: list[list[Tensor]] = []
-        for block in _exactly(blocks, max(wanted)):
+        for block in _exactly(blocks, max(wanted), silence):
             wave = self._tensor(block)
             voice = network.reference.step(wave, voice, lengths)
             codes, state = network.encode_step(wave, state)
             found.append(codes[:depth])
             if progress is not None:
                 progress(block.shape[-1] / self.sample_rate)
-        silence = np.zeros((len(wanted), padded - max(wanted)), np.float32)
-        codes, _ = network.encode_step(self._tensor(silence), state)
-        found.append(codes[:depth])
-        voice = network.reference.step(self._tensor(np.zeros((len(wanted), network.config.window), np.float32)), voice, lengths)
         vectors = speaker.to_steps(network.reference.finish(voice, lengths)).tolist()
         layers = [torch.cat(parts, -1).cpu().numpy().astype(np.uint16) for parts in zip(*found, strict=True)]
         table = self.table[:depth]
@@ -203,11 +200,10 @@ class Codec:
                 for layer, row in zip(codes.table, codes.layers, strict=True)
             ]
             tensors = [torch.from_numpy(row.astype(np.int64))[None].to(vector.device) for row in part]
-            wave, state = network.decode_step(tensors, vector, state)
+            wave, state = network.decode_step(tensors, vector, state, last=first + whole >= codes.frames[0])
             yield wave[0, 0].cpu().numpy()
             if progress is not None:
                 progress(len(part[0]) * codes.table[0].hop / self.sample_rate)
-        yield network.decode_end(vector, state)[0, 0].cpu().numpy()
 
     def convert(self, wave: Wave | Tensor, speaker: str, sample_rate: int | None = None) -> Wave:
         """The same words in a named voice: the content layers with its speaker vector. Raises SpeakerError, AudioError."""
@@ -265,16 +261,18 @@ def _pieces(waves: Wave, size: int) -> Iterator[Wave]:
     return (waves[:, first : first + size] for first in range(0, waves.shape[1], size))
 
 
-def _exactly(blocks: Iterable[Wave], samples: int) -> Iterator[Wave]:
-    """Blocks (b, n) cut or padded to `samples` in all: a resampler may give a sample more or less."""
+def _exactly(blocks: Iterable[Wave], samples: int, silence: int) -> Iterator[Wave]:
+    """Blocks (b, n) cut or padded to `samples` in all, as a resampler may give a sample more or less, and silence behind."""
     left, count = samples, 1
     for block in blocks:
         piece, count = block[:, :left], len(block)
         left -= piece.shape[1]
-        if piece.shape[1]:
+        if left and piece.shape[1]:
             yield piece
+        elif piece.shape[1]:
+            yield np.pad(piece, ((0, 0), (0, silence)))
     if left:
-        yield np.zeros((count, left), np.float32)
+        yield np.zeros((count, left + silence), np.float32)
 
 
 def beyond(own: Tensor, other: Tensor) -> Tensor:

@@ -142,7 +142,7 @@ class Network(nn.Module):
         return self._synthesize(self.topdown.decode(codes), vector)
 
     def _synthesize(self, latents: Tensor, vector: Tensor) -> Tensor:
-        wave = self.decoder(functional.pad(latents, (0, math.ceil(self.decoder.lookahead))), vector)
+        wave = self.decoder(self._ended(latents), vector)
         return wave[..., : latents.shape[-1] * self.config.level_hops[-1]]
 
     def initial_encoder(self, batch: int) -> State:
@@ -160,16 +160,20 @@ class Network(nn.Module):
         """The state of `decode_step` before the first codes."""
         return self.decoder.initial_state(batch)
 
-    def decode_step(self, codes: Sequence[Tensor], vector: Tensor, state: State) -> tuple[Tensor, State]:
-        """Take codes, a whole number of coarsest frames; return the samples (b, 1, n) now complete and the state."""
-        if not codes[0].shape[-1]:
-            return vector.new_zeros(len(vector), 1, 0), state
-        return self.decoder.step(self.topdown.decode(codes), vector, state)
+    def decode_step(self, codes: Sequence[Tensor], vector: Tensor, state: State, *, last: bool = False) -> tuple[Tensor, State]:
+        """Take codes, a whole number of coarsest frames; return the samples (b, 1, n) now complete and the state.
 
-    def decode_end(self, vector: Tensor, state: State) -> Tensor:
-        """The samples that were still waiting for what comes next, after the last codes: nothing comes."""
-        silence = vector.new_zeros(len(vector), self.config.state, math.ceil(self.decoder.lookahead))
-        return self.decoder.step(silence, vector, state)[0]
+        last: nothing comes after these codes, so what was still waiting for it is complete, too
+        """
+        some = codes[0].shape[-1] > 0
+        latents = self.topdown.decode(codes) if some else vector.new_zeros(len(vector), self.config.state, 0)
+        if not some and not last:
+            return vector.new_zeros(len(vector), 1, 0), state
+        return self.decoder.step(self._ended(latents) if last else latents, vector, state)
+
+    def _ended(self, latents: Tensor) -> Tensor:
+        """With the silence behind that the decoder looks ahead into."""
+        return functional.pad(latents, (0, math.ceil(self.decoder.lookahead)))
 
 
 def _whole(value: Fraction) -> int:

@@ -138,7 +138,8 @@ def test_network_codes_do_not_depend_on_chunks():
             assert torch.equal(part, whole)
 
 
-def test_network_wave_does_not_depend_on_chunks():
+@pytest.mark.parametrize("late", [False, True], ids=["with the last codes", "after them"])
+def test_network_wave_does_not_depend_on_chunks(late):
     network = tiny_network()
     codes = network.encode(0.1 * torch.randn(1, 1, 20 * network.hop))
     vector = torch.zeros(1, network.config.speaker.size)
@@ -148,9 +149,10 @@ def test_network_wave_does_not_depend_on_chunks():
     for first in range(0, 20, 3):
         ratio = [len(row[0]) // 20 for row in codes]
         part = [row[:, first * r : (first + 3) * r] for row, r in zip(codes, ratio, strict=True)]
-        wave, state = network.decode_step(part, vector, state)
+        wave, state = network.decode_step(part, vector, state, last=first >= 18 and not late)
         found.append(wave)
-    found.append(network.decode_end(vector, state))
+    if late:
+        found.append(network.decode_step([row[:, :0] for row in codes], vector, state, last=True)[0])
     torch.testing.assert_close(torch.cat(found, -1)[..., : whole.shape[-1]], whole, rtol=1e-4, atol=1e-6)
 
 

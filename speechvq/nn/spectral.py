@@ -20,6 +20,9 @@ from speechvq.nn.streaming import State, Step
 FLOOR = 1e-5
 """Amplitude (full scale 1) below which the log spectrum is flat: -100 dB."""
 
+CEILING = 1e6
+"""Amplitude at which samples are clipped, so that their squares are numbers."""
+
 EMPHASIS = 10.0
 """Gain of the complex spectrum below a 24th of the sample rate (667 Hz at 16 kHz), where phase is worth its bits.
 
@@ -68,7 +71,7 @@ class Analysis(Step):
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         before, first = state
-        x = torch.cat([before, x], -1)
+        x = torch.cat([before, x.clamp(-CEILING, CEILING)], -1)
         hop = self.stride.numerator
         count = outputs(x.shape[-1], self.size, hop)
         if not count:
@@ -81,12 +84,15 @@ class Analysis(Step):
         """Samples (b, f, window) of frames first, first + 1, ... to (b, f, features), always in float32."""
         with torch.autocast(frames.device.type, enabled=False):
             spectrum = torch.fft.rfft(frames.float() * self.window)
-            magnitude = spectrum.abs().clamp_min(FLOOR)
-            log = magnitude.log() / 4 + 2  # -100 dB .. 0 dB to about -1 .. 2
+            if self.phase:
+                spectrum = spectrum * repeated(self.turns, first, frames.shape[1])
+            real, imag = spectrum.real.contiguous(), spectrum.imag.contiguous()  # twice as fast as complex numbers side by side
+            log_power = torch.addcmul(real.square(), imag, imag).clamp_min(FLOOR**2).log()
+            log = log_power / 8 + 2  # -100 dB .. 0 dB to about -1 .. 2
             if not self.phase:
                 return log
-            compressed = spectrum * (self.gains * magnitude**-0.7) * repeated(self.turns, first, frames.shape[1])
-            return torch.cat([log, compressed.real, compressed.imag], -1)
+            gains = self.gains * torch.exp(-0.35 * log_power)
+            return torch.cat([log, real * gains, imag * gains], -1)
 
 
 class Synthesis(Step):

@@ -18,6 +18,13 @@ def squared_distances(z: Tensor, codebook: Tensor) -> Tensor:
     return (z.square().sum(1, keepdim=True) - 2 * inner + codebook.square().sum(1)).clamp_min(0)
 
 
+def nearest(z: Tensor, codebook: Tensor) -> Tensor:
+    """The entry of codebook (k, d) that is nearest to each of z (n, d), (n,): what the distances say, in fewer operations."""
+    centre = codebook.mean(0)
+    codebook = codebook - centre
+    return torch.addmm(codebook.square().sum(1) / 2, z - centre, codebook.T, alpha=-1).argmin(-1)
+
+
 class Codebook(nn.Module):
     """`size` entries in `width` dimensions. Those who inherit own `codebook` (k, d), a parameter or a buffer."""
 
@@ -31,7 +38,7 @@ class Codebook(nn.Module):
         """The most probable entry for every position, here the nearest: z (b, d, f) to codes (b, f)."""
         with autocast(z.device.type, enabled=False):
             flat = rearrange(z, "b d f -> (b f) d").to(self.codebook.dtype)
-            return rearrange(squared_distances(flat, self.codebook).argmin(-1), "(b f) -> b f", b=len(z))
+            return rearrange(nearest(flat, self.codebook), "(b f) -> b f", b=len(z))
 
     def look_up(self, codes: Tensor) -> Tensor:
         """Codes (b, f) to their entries (b, d, f)."""
