@@ -143,13 +143,15 @@ class Codec:
         state, voice = network.initial_encoder(len(wanted)), network.reference.initial_state(len(wanted))
         lengths = torch.tensor(wanted, device=self._device)
         found: list[list[Tensor]] = []
+        left = max(wanted)
         for block in _exactly(blocks, max(wanted), silence):
             wave = self._tensor(block)
             voice = network.reference.step(wave, voice, lengths)
             codes, state = network.encode_step(wave, state)
             found.append(codes[:depth])
             if progress is not None:
-                progress(block.shape[-1] / self.sample_rate)
+                progress(min(left, block.shape[-1]) / self.sample_rate)
+            left -= block.shape[-1]
         vectors = speaker.to_steps(network.reference.finish(voice, lengths)).tolist()
         layers = [torch.cat(parts, -1).cpu().numpy().astype(np.uint16) for parts in zip(*found, strict=True)]
         table = self.table[:depth]

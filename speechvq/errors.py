@@ -6,6 +6,7 @@ SpeechVQError
 │   ├── NotACodesFile
 │   ├── NewerVersion
 │   ├── DamagedCodes
+│   ├── MissingCoder
 │   └── WrongModel
 ├── ConfigError       a configuration that cannot exist
 ├── ManifestError     a list of training files that cannot be used
@@ -41,6 +42,10 @@ class NewerVersion(CodesError):
 
 class DamagedCodes(CodesError):
     """The file is truncated, changed, or says something impossible."""
+
+
+class MissingCoder(CodesError):
+    """The file was coded with tables or a prior that are not in hand."""
 
 
 class WrongModel(CodesError):

@@ -18,6 +18,7 @@ from safetensors.torch import save
 
 from speechvq.codec import Codec
 from speechvq.codes import ModelId
+from speechvq.codes.tables import SUFFIX, Tables, load_tables
 from speechvq.config import parse, table
 from speechvq.errors import ConfigError, ModelError
 from speechvq.model import CodecConfig, Network
@@ -43,6 +44,15 @@ def load(path: str | Path | None = None, *, device: str | torch.device = "cpu") 
         reason = str(error).strip().splitlines()[-1].strip()
         raise ModelError(f"{path} is damaged or made by another speechvq: {reason}") from error
     return Codec(network.to(device), ModelId(name, digest), voices)
+
+
+def tables_beside(path: str | Path | None) -> list[Tables]:
+    """The tables for codes of a model file, in the file of the same name ending in .tables; none, if there is no such file.
+
+    None as path is the default model, whose tables are found without help. Raises ModelError.
+    """
+    beside = Path(path).with_suffix(SUFFIX) if path is not None else None
+    return [load_tables(beside)] if beside is not None and beside.is_file() else []
 
 
 def _voice(row: dict[str, Any], size: int) -> Voice:

@@ -202,10 +202,12 @@ def test_info_says_what_is_in_the_file(run, encoded):
     assert facts["model"] == f"tiny@{codes.model.digest.hex()}"
     assert facts["recording"] == "64800 samples at 16000 Hz, 4.050 s"
     assert facts["size"] == f"{size} bytes, {8 * size / 4050:.3f} kbit/s"
-    assert facts["codes"] == "0.500 kbit/s"
+    assert facts["coding"] == "fixed width"
+    over = int(facts["overhead"].split()[0])
+    assert facts["codes"] == f"{8 * (size - over) / 4050:.3f} kbit/s" == "0.504 kbit/s"  # whole frames
     assert facts["layer 0"] == "102 codes, 25 a second, 16 entries, 100 bit/s"
     assert facts["layer 3"] == "204 codes, 50 a second, 8 entries, 150 bit/s"
-    assert len(facts) == 5 + 4
+    assert len(facts) == 6 + 4
 
 
 def test_version_and_help(run):

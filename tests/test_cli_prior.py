@@ -1,9 +1,12 @@
-"""speechvq prior train, as people type it."""
+"""speechvq prior train, prior tables, and files coded with either, as people type it."""
 
 import json
+import shutil
 
 import pytest
 
+from speechvq.codes import read_codes
+from speechvq.codes.tables import load_tables
 from tests.conftest import CLIPS
 
 PLAN = """
@@ -76,3 +79,80 @@ def test_wrong_codes_are_refused_before_anything_is_fitted(run, model, plan, cli
     wrong = run("prior", "train", plan, model, tmp_path / "a.codes")
     assert wrong.code == 1
     assert "data.held_out must be between 0 and 1" in wrong.err
+
+
+@pytest.fixture
+def own(run, model, tmp_path):
+    """A model file of one's own, and the codes of all clips in a folder."""
+    path = shutil.copy(model, tmp_path / "own.safetensors")
+    (tmp_path / "codes").mkdir()
+    for clip in CLIPS.glob("*.flac"):
+        assert run("encode", clip, tmp_path / "codes" / f"{clip.stem}.codes", "-m", path).code == 0
+    return path
+
+
+def test_tables_beside_a_model_make_its_files_smaller(run, own, clip, tmp_path):
+    plain = read_codes(tmp_path / "codes" / "female.codes")
+    made = run("prior", "tables", own, tmp_path / "own.tables", tmp_path / "codes", "--held-out", 0.3)
+    assert made.code == 0, made.err
+    assert "| 0 | " in made.out
+    again = run("prior", "tables", own, tmp_path / "own.tables", tmp_path / "codes", "--held-out", 0.3)
+    assert again.code == 1
+    assert "--force" in again.err
+    assert run("encode", clip, tmp_path / "small.codes", "-m", own).code == 0
+    assert (tmp_path / "small.codes").stat().st_size < (tmp_path / "codes" / "female.codes").stat().st_size
+    assert "coding: tables " in run("info", tmp_path / "small.codes").out
+    for name in ("small", "codes/female"):
+        decoded = run("decode", tmp_path / f"{name}.codes", tmp_path / f"{name}.wav", "-m", own)
+        assert decoded.code == 0, decoded.err
+    assert (tmp_path / "small.wav").read_bytes() == (tmp_path / "codes" / "female.wav").read_bytes()
+    fitted = run(
+        "prior", "tables", own, tmp_path / "new.tables", tmp_path / "small.codes", tmp_path / "codes", "--held-out", 0.1
+    )
+    assert fitted.code == 0, fitted.err  # coded files are read like others
+    assert plain == read_codes(tmp_path / "small.codes", [load_tables(tmp_path / "own.tables")])
+    (tmp_path / "own.tables").unlink()
+    lost = run("decode", tmp_path / "small.codes", tmp_path / "lost.wav", "-m", own)
+    assert lost.code == 1
+    assert "was coded with the tables" in lost.err
+    assert not (tmp_path / "lost.wav").exists()
+
+
+def test_tables_of_another_model_or_name_are_refused(run, own, other_model, clip, tmp_path):
+    wrong = run("prior", "tables", own, tmp_path / "tables.bin", tmp_path / "codes", "--held-out", 0.3)
+    assert wrong.code == 1
+    assert "should end in .tables" in wrong.err
+    assert run("prior", "tables", own, tmp_path / "own.tables", tmp_path / "codes", "--held-out", 0.3).code == 0
+    other = shutil.copy(other_model, tmp_path / "other.safetensors")
+    shutil.copy(tmp_path / "own.tables", tmp_path / "other.tables")
+    refused = run("encode", clip, tmp_path / "x.codes", "-m", other)
+    assert refused.code == 1
+    assert "know the codes of tiny@" in refused.err
+    assert not (tmp_path / "x.codes").exists()
+
+
+def test_a_file_coded_with_a_prior_needs_it(run, own, plan, clip, tmp_path):
+    plan.write_text(PLAN.replace("steps = 6", "steps = 80\nrate = 0.02\nwarmup = 0"))
+    folder = tmp_path / "run"
+    assert run("prior", "train", plan, own, tmp_path / "codes", "--folder", folder, "--accelerator", "cpu").code == 0
+    prior = folder / "prior.safetensors"
+    encoded = run("encode", clip, tmp_path / "a.codes", "-m", own, "--prior", prior)
+    assert encoded.code == 0, encoded.err
+    assert (tmp_path / "a.codes").stat().st_size < (tmp_path / "codes" / "female.codes").stat().st_size
+    assert "coding: prior " in run("info", tmp_path / "a.codes").out
+    without = run("decode", tmp_path / "a.codes", tmp_path / "a.wav", "-m", own)
+    assert without.code == 1
+    assert "give it with --prior" in without.err
+    other = tmp_path / "other.safetensors"
+    assert run("prior", "train", plan, own, tmp_path / "codes", "--folder", tmp_path / "two", "--steps", 2).code == 0
+    shutil.copy(tmp_path / "two" / "prior.safetensors", other)
+    wrong = run("decode", tmp_path / "a.codes", tmp_path / "a.wav", "-m", own, "--prior", other)
+    assert wrong.code == 1
+    assert "was coded with the prior" in wrong.err
+    assert not (tmp_path / "a.wav").exists()
+    for name, more in (("a", ["--prior", prior]), ("codes/female", [])):
+        assert run("decode", tmp_path / f"{name}.codes", tmp_path / f"{name}.wav", "-m", own, *more).code == 0
+    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "codes" / "female.wav").read_bytes()
+    default = run("encode", clip, tmp_path / "b.codes", "--prior", prior)
+    assert default.code == 1
+    assert "know the codes of tiny@" in default.err

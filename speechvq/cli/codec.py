@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from speechvq.cli.options import Device, Force, Kbps, Layers, Model, Quiet, progress, say
-from speechvq.errors import ConfigError, OutputError, SpeakerError
+from speechvq.cli.options import Device, Force, Kbps, Layers, Model, PriorFile, Quiet, coders, progress, say
+from speechvq.errors import ConfigError, OutputError, SpeakerError, WrongModel
 
 Input = Annotated[Path, typer.Argument(help="An audio file of any rate and channel count.", metavar="IN")]
 CodesIn = Annotated[Path, typer.Argument(help="A code file.", metavar="IN")]
@@ -19,12 +19,13 @@ def encode(
     target: Output,
     layers: Layers = None,
     kbps: Kbps = None,
+    prior: PriorFile = None,
     model: Model = None,
     device: Device = "cpu",
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Encode speech into a small code file."""
+    """Encode speech into a small code file: still smaller with a prior, which is then needed to decode it."""
     from speechvq import audio
     from speechvq.codes import write_codes
     from speechvq.output import check_writable
@@ -35,10 +36,16 @@ def encode(
     check_writable(target, force=force)
     codec = _load(model, device)
     depth = codec.depth(layers=layers, kbps=kbps)
+    known = coders(model, prior)
+    for coder in known:
+        if coder.model != codec.model:
+            raise WrongModel(
+                f"the tables or the prior know the codes of {coder.model}, this is {codec.model}; give those for it"
+            )
     _remark_on(found, codec.sample_rate, quiet=quiet)
     with progress("encoding", found.seconds, quiet=quiet) as report:
         codes = codec.encode_file(found, depth=depth, progress=report)
-    size = write_codes(target, codes, force=force)
+    size = write_codes(target, codes, known, force=force)
     say(
         f"{target}: {size} bytes for {found.seconds:.2f} s, {8 * size / found.seconds / 1000:.2f} kbit/s,"
         f" {depth} of {len(codec.table)} layers",
@@ -52,6 +59,7 @@ def decode(
     speaker: Annotated[str | None, typer.Option("--speaker", "-s", help="Another voice than the one in the file.")] = None,
     layers: Layers = None,
     kbps: Kbps = None,
+    prior: PriorFile = None,
     model: Model = None,
     device: Device = "cpu",
     force: Force = False,
@@ -62,7 +70,7 @@ def decode(
     from speechvq.codes import read_codes
     from speechvq.output import check_writable
 
-    codes = read_codes(source)
+    codes = read_codes(source, coders(model, prior))
     check_writable(target, force=force)
     check_format(target, codes.source_rate)
     codec = _load(model, device)
@@ -133,19 +141,20 @@ def info(
 
 
 def _describe_codes(source: Path) -> None:
-    from speechvq.codes import read_codes
+    from speechvq.codes import read_header
     from speechvq.codes.file import overhead
 
-    codes = read_codes(source)
-    size = source.stat().st_size
-    typer.echo(f"model: {codes.model}")
-    typer.echo(f"recording: {codes.samples} samples at {codes.source_rate} Hz, {codes.seconds:.3f} s")
-    typer.echo(f"size: {size} bytes, {8 * size / codes.seconds / 1000:.3f} kbit/s")
-    typer.echo(f"codes: {codes.bits_per_second / 1000:.3f} kbit/s")
-    typer.echo(f"overhead: {overhead(codes)} bytes, of them {len(codes.speaker)} the speaker vector")
-    for number, (layer, row) in enumerate(zip(codes.table, codes.layers, strict=True)):
-        rate = codes.sample_rate / layer.hop
-        typer.echo(f"layer {number}: {len(row)} codes, {rate:g} a second, {layer.size} entries, {rate * layer.bits:g} bit/s")
+    header = read_header(source)
+    size, seconds = source.stat().st_size, header.samples / header.source_rate
+    typer.echo(f"model: {header.model}")
+    typer.echo(f"recording: {header.samples} samples at {header.source_rate} Hz, {seconds:.3f} s")
+    typer.echo(f"size: {size} bytes, {8 * size / seconds / 1000:.3f} kbit/s")
+    typer.echo(f"coding: {('fixed width', 'tables', 'prior')[header.coding]} {header.coder.hex()}".rstrip())
+    typer.echo(f"codes: {8 * (size - overhead(header)) / seconds / 1000:.3f} kbit/s")
+    typer.echo(f"overhead: {overhead(header)} bytes, of them {len(header.speaker)} the speaker vector")
+    for number, (layer, count) in enumerate(zip(header.table, header.frames, strict=True)):
+        rate = header.sample_rate / layer.hop
+        typer.echo(f"layer {number}: {count} codes, {rate:g} a second, {layer.size} entries, {rate * layer.bits:g} bit/s")
 
 
 def _describe_model(source: Path | None) -> None:

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from speechvq.cli.options import Force, Model, Quiet, say
+from speechvq.cli.options import Force, Model, Quiet, coders, say
 
-PriorFile = Annotated[Path, typer.Option("--prior", help="A prior for the model; `speechvq prior train` makes one.")]
+Prior = Annotated[Path, typer.Option("--prior", help="A prior of the model; `speechvq prior train` makes one.")]
 
 
 def sample(
     target: Annotated[Path, typer.Argument(help="The audio file to write; its suffix says the format.", metavar="OUT")],
-    prior: PriorFile,
+    prior: Prior,
     seconds: Annotated[float, typer.Option(help="How much to make up.")] = 5.0,
     speaker: Annotated[str | None, typer.Option("--speaker", "-s", help="A voice; see `speechvq speakers`.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same speech.", min=0)] = 0,
@@ -33,7 +33,7 @@ def sample(
     codec = load(model)
     check_writable(target, force=force)
     check_format(target, codec.sample_rate)
-    begun = _codes(codec, prompt) if prompt is not None else None
+    begun = _codes(codec, prompt, coders(model, prior)) if prompt is not None else None
     codes = generate(
         codec,
         load_prior(prior),
@@ -50,7 +50,7 @@ def sample(
 
 def score(
     sources: Annotated[list[Path], typer.Argument(help="Recordings or code files.", metavar="IN...")],
-    prior: PriorFile,
+    prior: Prior,
     threshold: Annotated[float | None, typer.Option(help="Mark what takes more bits a second than this.")] = None,
     each_second: Annotated[bool, typer.Option("--each-second", help="A line for every second, too.")] = False,
     model: Model = None,
@@ -60,17 +60,17 @@ def score(
     from speechvq.hub import load
     from speechvq.prior.file import load_prior
 
-    codec, named = load(model), load_prior(prior)
+    codec, named, known = load(model), load_prior(prior), coders(model, prior)
     typer.echo("file\tsecond\tnominal\tprior\tunusual")
     for source in sources:
-        found = scored(codec, named, _codes(codec, source))
+        found = scored(codec, named, _codes(codec, source, known))
         rows = [("all", found.mean), *(enumerate(found.bits) if each_second else ())]
         for second, bits in rows:
             unusual = "?" if threshold is None else "yes" if bits > threshold else "no"
             typer.echo(f"{source}\t{second}\t{found.nominal:.0f}\t{bits:.0f}\t{unusual}")
 
 
-def _codes(codec, source: Path):  # noqa: ANN001, ANN202 - Codec and Codes, which are imported late
+def _codes(codec, source: Path, known: list):  # noqa: ANN001, ANN202 - Codec and Codes, which are imported late
     """Codes of a code file, or of a recording, which is encoded."""
     from speechvq import audio
     from speechvq.codes import read_codes
@@ -80,4 +80,4 @@ def _codes(codec, source: Path):  # noqa: ANN001, ANN202 - Codec and Codes, whic
         return codec.encode_file(audio.inspect(source))  # which says what is wrong
     with source.open("rb") as file:
         coded = file.read(len(MAGIC)) == MAGIC
-    return read_codes(source) if coded else codec.encode_file(audio.inspect(source))
+    return read_codes(source, known) if coded else codec.encode_file(audio.inspect(source))

@@ -13,6 +13,7 @@ Model = Annotated[Path | None, typer.Option("--model", "-m", help="A model file 
 Device = Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda or mps.")]
 Layers = Annotated[int | None, typer.Option("--layers", "-l", help="Keep only the first so many layers.", min=1)]
 Kbps = Annotated[float | None, typer.Option("--kbps", "-k", help="Keep as many layers as fit into this rate.")]
+PriorFile = Annotated[Path | None, typer.Option("--prior", help="A prior of the model; `speechvq prior train` makes one.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks.")]
 
 LONG = 60.0
@@ -42,3 +43,16 @@ def progress(label: str, seconds: float, *, quiet: bool) -> Iterator[Callable[[f
     with Progress(console=out, transient=True) as bar:
         task = bar.add_task(label, total=seconds)
         yield lambda done: bar.advance(task, done)
+
+
+def coders(model: Path | None, prior: Path | None = None) -> list:
+    """What may have coded a file: the tables beside a model, and a prior. Raises ModelError."""
+    from speechvq.hub import tables_beside
+
+    found: list = [*tables_beside(model)]
+    if prior is not None:
+        from speechvq.prior.coder import PriorCoder
+        from speechvq.prior.file import load_prior
+
+        found.append(PriorCoder(load_prior(prior)))
+    return found

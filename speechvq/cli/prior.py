@@ -1,11 +1,11 @@
-"""prior train."""
+"""prior train, prior tables."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from speechvq.cli.options import console
+from speechvq.cli.options import Force, console
 from speechvq.errors import MissingExtra
 
 app = typer.Typer(help="The prior over codes: fit one, and see what codes cost under it.", no_args_is_help=True)
@@ -36,4 +36,24 @@ def train(
         devices=devices,
         console=console(),
     ):
+        typer.echo(line)
+
+
+@app.command()
+def tables(
+    model: Annotated[str, typer.Argument(help="The model whose codes these are: a file, or 'default'.")],
+    target: Annotated[
+        Path, typer.Argument(help="The file to write: MODEL.tables, to lie beside MODEL.safetensors.", metavar="OUT")
+    ],
+    codes: Annotated[list[Path], typer.Argument(help="Code files, folders of them, or one manifest to be encoded.")],
+    folder: Annotated[Path, typer.Option(help="Where a manifest's codes are kept.")] = Path("runs/prior"),
+    held_out: Annotated[float, typer.Option(help="Share of the codes to measure on.", min=0.001, max=0.9)] = 0.05,
+    force: Force = False,
+) -> None:
+    """Count how often codes come, so that code files get smaller; tables are used when they lie beside the model."""
+    try:
+        from speechvq.train.prior_run import make_tables
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"this needs {error.name}: pip install 'speechvq[train]'") from error
+    for line in make_tables(model, target, codes, folder=folder, held_out=held_out, force=force, console=console()):
         typer.echo(line)

@@ -1,25 +1,44 @@
 """Codes to bytes and back by the prior: a range coder that spends minus the logarithm of its probability on each code.
 
-The coder is constriction's (Bamler 2022); what reaches it are the whole numbers of `integer`, the same on every machine.
+What reaches the coder are the whole numbers of `integer`, the same on every machine.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
-import constriction
 import numpy as np
 from numpy.typing import NDArray
 
-from speechvq.prior.integer import IntegerStream
+from speechvq.codes import Layer as Shape
+from speechvq.codes.coding import Rows
+from speechvq.codes.header import PRIOR
+from speechvq.codes.ranges import RangeDecoder, RangeEncoder, fixed
+from speechvq.prior.file import NamedPrior
+from speechvq.prior.integer import IntegerStream, integer_streams
 
 PIECE = 1024
 """Codes whose conditions and frequencies are held at once."""
 
 Layer = NDArray[np.uint16]
 Streams = Sequence[IntegerStream]
-Categorical = constriction.stream.model.Categorical  # type: ignore[attr-defined] - it has no stubs
-RangeEncoder = constriction.stream.queue.RangeEncoder  # type: ignore[attr-defined]
-RangeDecoder = constriction.stream.queue.RangeDecoder  # type: ignore[attr-defined]
+
+
+class PriorCoder:
+    """A coder of code files (`codes.coding.Coder`) by a prior that was read from its file."""
+
+    coding = PRIOR
+
+    def __init__(self, named: NamedPrior) -> None:
+        self.model, self.digest = named.model, named.digest
+        self.table = tuple(Shape(hop, size) for hop, size in named.prior.table)
+        self._streams = integer_streams(named.prior)
+
+    def encode(self, layers: Sequence[Layer], speaker: bytes) -> bytes:
+        """See `Coder`."""
+        return encode(self._streams, layers, np.frombuffer(speaker, np.uint8))
+
+    def decode(self, counts: Sequence[int], data: bytes, speaker: bytes) -> Rows:
+        """See `Coder`."""
+        return decode(self._streams, counts, data, np.frombuffer(speaker, np.uint8))
 
 
 def encode(streams: Streams, layers: Sequence[Layer], speaker: NDArray[np.uint8] | None) -> bytes:
@@ -28,14 +47,14 @@ def encode(streams: Streams, layers: Sequence[Layer], speaker: NDArray[np.uint8]
     Raises ValueError for more layers than the prior has.
     """
     _enough(streams, len(layers))
-    coder, family = RangeEncoder(), Categorical(perfect=False)
+    coder = RangeEncoder()
     for depth, (stream, layer) in enumerate(zip(streams, layers, strict=False)):
         before, state = np.concatenate([[stream.size], layer[:-1]]).astype(np.int64), stream.initial_state()
         for part in _parts(len(layer)):
             told = stream.told(layers[:depth], part, len(layer), speaker)
             found, state = stream.step(before[part.start : part.stop], told, state)
-            coder.encode(layer[part.start : part.stop].astype(np.int32), family, found.astype(np.float64))
-    return coder.get_compressed().astype("<u4").tobytes()
+            coder.put(layer[part.start : part.stop], found)
+    return coder.data()
 
 
 def decode(streams: Streams, counts: Iterable[int], data: bytes, speaker: NDArray[np.uint8] | None) -> tuple[Layer, ...]:
@@ -45,17 +64,14 @@ def decode(streams: Streams, counts: Iterable[int], data: bytes, speaker: NDArra
     """
     counts = list(counts)
     _enough(streams, len(counts))
-    if len(data) % 4:
-        raise ValueError(f"{len(data)} bytes are not a whole number of words")
-    coder = RangeDecoder(np.frombuffer(data, "<u4").astype(np.uint32))
-    layers: list[Layer] = []
+    coder, layers = RangeDecoder(data), list[Layer]()
     for stream, count in zip(streams, counts, strict=False):
         layer, before, state = np.empty(count, np.uint16), np.array([stream.size]), stream.initial_state()
         for part in _parts(count):
             told = stream.told(layers, part, count, speaker)
             for row, place in enumerate(part):
                 found, state = stream.step(before, [one[row : row + 1] for one in told], state)
-                before = np.array([_next(coder, found[0])])
+                before = np.array([coder.one(fixed(found[0]))])
                 layer[place] = before[0]
         layers.append(layer)
     return tuple(layers)
@@ -64,14 +80,6 @@ def decode(streams: Streams, counts: Iterable[int], data: bytes, speaker: NDArra
 def _parts(count: int) -> Iterator[range]:
     """Frames in pieces."""
     return (range(first, min(first + PIECE, count)) for first in range(0, count, PIECE))
-
-
-def _next(coder: Any, frequencies: NDArray[np.int64]) -> int:  # noqa: ANN401 - constriction has no types
-    """The next code. Raises ValueError."""
-    try:
-        return coder.decode(Categorical(frequencies.astype(np.float64), perfect=False))
-    except AssertionError as error:  # what constriction says of words that it would never write
-        raise ValueError("the coded bytes are damaged or of another prior") from error
 
 
 def _enough(streams: Streams, layers: int) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from speechvq.prior.counts import Context, CountModel, above, both, nothing, past
 from speechvq.prior.pieces import vectors
+from speechvq.prior.static import fitted
 from speechvq.prior.streams import Prior
 from speechvq.prior.tokens import Tokens
 
@@ -22,8 +23,8 @@ def uniform(held: Tokens) -> Bits:
 
 
 def static(learned: Tokens, held: Tokens) -> Bits:
-    """One table a layer, with the context, of none, the code before and the layer above, that turns out best on `held`."""
-    return np.min([counting(learned, held, [nothing, *more]) for more in ([], [past(1)], [above])], 0)
+    """The tables of code files."""
+    return np.array(fitted(learned, held)[1])
 
 
 def order_two(learned: Tokens, held: Tokens) -> Bits:

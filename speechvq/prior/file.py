@@ -4,6 +4,7 @@ One metadata entry, `speechvq-prior`, holds JSON: {"format": 1, "name", "model",
 and `digest` say whose codes it knows.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from safetensors.torch import save
 
 from speechvq.codes import ModelId
+from speechvq.codes.header import CODER
 from speechvq.config import parse, table
 from speechvq.errors import ConfigError, ModelError
 from speechvq.output import new_file
@@ -23,11 +25,12 @@ ENTRY, FORMAT = "speechvq-prior", 1
 
 @dataclass(frozen=True)
 class NamedPrior:
-    """A prior, its name, and the model whose codes it knows."""
+    """A prior, its name, the model whose codes it knows, and the first bytes of the SHA-256 of its file, if it has one."""
 
     prior: Prior
     name: str
     model: ModelId
+    digest: bytes = b""
 
 
 def save_prior(path: Path, named: NamedPrior) -> None:
@@ -60,4 +63,5 @@ def load_prior(path: str | Path, *, device: str | torch.device = "cpu") -> Named
     except (ConfigError, RuntimeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise ModelError(f"{path} is damaged or made by another speechvq: {reason}") from error
-    return NamedPrior(prior.to(device).eval(), name, model)
+    digest = hashlib.sha256(path.read_bytes()).digest()[:CODER]
+    return NamedPrior(prior.to(device).eval(), name, model, digest)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechvq.codes import Codes, Layer, ModelId, read_codes
+from speechvq.codes.coding import Coder
 from speechvq.errors import CodesError
 from speechvq.output import new_file
 
@@ -134,9 +135,10 @@ def gathered(recordings: Iterable[Codes], voices: Sequence[str], names: Sequence
     return Tokens(every[0].model, every[0].table, layers, frames, speakers, tuple(voices))
 
 
-def from_files(paths: Sequence[Path]) -> Tokens:
+def from_files(paths: Sequence[Path], coders: Sequence[Coder] = ()) -> Tokens:
     """Tokens of code files, and of those in folders: the first folder below a given one is the voice, or else that one itself.
 
+    coders: that may have coded them, beside the tables that come along
     Raises NotACodesFile and its like.
     """
     voices: dict[Path, str] = {}
@@ -145,4 +147,4 @@ def from_files(paths: Sequence[Path]) -> Tokens:
             inside = file.relative_to(path).parts[:-1] if path.is_dir() else ()
             own = inside[0] if inside else path.name if path.is_dir() and len(paths) > 1 else ""
             voices.setdefault(file.resolve(), own)
-    return gathered(map(read_codes, voices), list(voices.values()), [str(file) for file in voices])
+    return gathered((read_codes(file, coders) for file in voices), list(voices.values()), [str(file) for file in voices])

@@ -11,11 +11,16 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, 
 
 from speechvq.audio import read_mono
 from speechvq.codec import Codec
+from speechvq.codes.coding import Coder
+from speechvq.codes.tables import SUFFIX, save_tables
 from speechvq.data.manifest import read_manifest
-from speechvq.errors import AudioError, CodesError
-from speechvq.hub import load
+from speechvq.errors import AudioError, CodesError, OutputError
+from speechvq.hub import load, tables_beside
+from speechvq.output import check_writable
 from speechvq.prior.compare import table
 from speechvq.prior.pieces import parted
+from speechvq.prior.static import LEVELS, fitted
+from speechvq.prior.static import table as static_table
 from speechvq.prior.tokens import Tokens, from_files, gathered
 from speechvq.prior.tokens import load as load_tokens
 from speechvq.train.launch import launched
@@ -46,7 +51,7 @@ def run(
         experiment = replace(experiment, optim=replace(experiment.optim, steps=steps))
     place = Path(experiment.run.folder)
     codec = load(None if model == "default" else model)
-    tokens = gathered_for(codec, sources, place, console)
+    tokens = gathered_for(codec, sources, place, tables_beside(None if model == "default" else model), console)
     fabric = launched(accelerator, devices, "32-true")
     columns = (
         TextColumn("{task.completed}/{task.total}"),
@@ -80,13 +85,28 @@ def run(
     ]
 
 
-def gathered_for(codec: Codec, sources: Sequence[Path], place: Path, console: Console) -> Tokens:
+def make_tables(
+    model: str, target: Path, sources: Sequence[Path], *, folder: Path, held_out: float, force: bool, console: Console
+) -> list[str]:
+    """Write the static tables of a model's codes; lines that say what held-out codes cost. Raises as `run`, and OutputError."""
+    check_writable(target, force=force)
+    if target.suffix != SUFFIX:
+        raise OutputError(f"{target} should end in {SUFFIX}, and be named like the model that it lies beside")
+    codec = load(None if model == "default" else model)
+    tokens = gathered_for(codec, sources, folder, tables_beside(None if model == "default" else model), console)
+    learned, held = parted(tokens, held_out)
+    layers, bits = fitted(learned, held)
+    save_tables(target, tokens.model, tokens.table, LEVELS, layers)
+    return [f"{target}: tables of {tokens.model}", *static_table(held, bits, layers, codec.sample_rate)]
+
+
+def gathered_for(codec: Codec, sources: Sequence[Path], place: Path, coders: Sequence[Coder], console: Console) -> Tokens:
     """Tokens of code files, or of a manifest's recordings, which are encoded once and kept in `place`.
 
     Raises CodesError when they are not of this model.
     """
     manifest = len(sources) == 1 and sources[0].suffix == ".jsonl"
-    tokens = encoded(codec, sources[0], place, console) if manifest else from_files(sources)
+    tokens = encoded(codec, sources[0], place, console) if manifest else from_files(sources, coders)
     if tokens.model != codec.model:
         raise CodesError(f"the codes were made by {tokens.model}, not by {codec.model}: name the model that made them")
     return tokens

@@ -1,0 +1,61 @@
+"""Codes in fewer bytes than fixed width: the contract of range coders with tables or a prior behind them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speechvq.codes.record import Layer, ModelId
+
+Rows = tuple[NDArray[np.uint16], ...]
+"""The codes of every layer, coarse first."""
+
+SPARSEST = 128
+"""Codes for one byte at most: what a file says it holds must agree with its size, or few bytes could ask for absurd memory."""
+
+
+class Coder(Protocol):
+    """Codes to bytes and back, alike on every machine.
+
+    coding: its number in the header of a code file
+    model: whose codes it knows
+    digest: the first bytes of the SHA-256 of the file that holds its tables or its prior
+    table: shapes of the layers that it knows, coarse first
+    """
+
+    @property
+    def coding(self) -> int: ...
+
+    @property
+    def model(self) -> ModelId: ...
+
+    @property
+    def digest(self) -> bytes: ...
+
+    @property
+    def table(self) -> tuple[Layer, ...]: ...
+
+    def encode(self, layers: Sequence[NDArray[np.uint16]], speaker: bytes) -> bytes:
+        """Codes of some first layers, and the packed speaker vector, to bytes; zeros may be cut off or added at their end."""
+        ...
+
+    def decode(self, counts: Sequence[int], data: bytes, speaker: bytes) -> Rows:
+        """The inverse, of so many codes a layer. Raises ValueError for bytes that cannot have come from `encode`."""
+        ...
+
+
+def payload(coder: Coder, layers: Sequence[NDArray[np.uint16]], speaker: bytes) -> bytes:
+    """What lies in a file."""
+    return coder.encode(layers, speaker).rstrip(b"\0").ljust(_least(map(len, layers)), b"\0")
+
+
+def unpacked(coder: Coder, counts: Sequence[int], data: bytes, speaker: bytes) -> Rows:
+    """The inverse of `payload`. Raises ValueError."""
+    if len(data) < _least(counts):
+        raise ValueError(f"{len(data)} bytes are too few for {sum(counts)} codes")
+    return coder.decode(counts, data + bytes(-len(data) % 4), speaker)
+
+
+def _least(counts: Sequence[int] | map) -> int:
+    return -(-sum(counts) // SPARSEST)

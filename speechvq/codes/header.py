@@ -1,0 +1,136 @@
+"""The part of a code file before the codes, and the numbers in it."""
+
+import itertools
+from dataclasses import dataclass
+
+from speechvq.codes.record import RATE_LIMIT, Codes, Layer, ModelId, frames
+
+MAGIC = b"SVQ"
+VERSION = 1
+FIXED_WIDTH, TABLES, PRIOR = range(3)
+"""Codings of the payload."""
+CODER = 4
+"""Bytes that name the tables or the prior behind a coded payload."""
+SPEAKER_LIMIT = 32
+LAYER_LIMIT = 64
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a code file says before its codes; names as in `Codes`.
+
+    coding: of the payload
+    coder: the first bytes of the SHA-256 of the tables or the prior that coded it, none for fixed width
+    """
+
+    coding: int
+    coder: bytes
+    model: ModelId
+    sample_rate: int
+    source_rate: int
+    samples: int
+    table: tuple[Layer, ...]
+    speaker: bytes
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """Codes of each layer."""
+        return frames(self.table, self.sample_rate, self.source_rate, self.samples)
+
+
+def of(codes: Codes, coding: int = FIXED_WIDTH, coder: bytes = b"") -> Header:
+    """The header of codes."""
+    facts = (codes.model, codes.sample_rate, codes.source_rate, codes.samples, codes.table, codes.speaker)
+    return Header(coding, coder, *facts)
+
+
+def written(header: Header) -> bytes:
+    """A header as bytes."""
+    name = header.model.name.encode()
+    runs = [(len(list(group)), layer) for layer, group in itertools.groupby(header.table)]
+    return b"".join(
+        [
+            MAGIC,
+            bytes([VERSION, header.coding]),
+            header.model.digest,
+            bytes([len(name)]),
+            name,
+            _varint(header.sample_rate),
+            _varint(0 if header.source_rate == header.sample_rate else header.source_rate),
+            _varint(header.samples),
+            _varint(len(runs)),
+            *(_varint(number) for count, layer in runs for number in (count, layer.hop, layer.size)),
+            bytes([len(header.speaker)]),
+            header.speaker,
+            header.coder,
+        ]
+    )
+
+
+def read(data: bytes) -> tuple[Header, bytes]:
+    """A header, from behind the magic letters on, and what comes after it. Raises ValueError for what cannot be."""
+    reader = _Reader(data, len(MAGIC))
+    version, coding = reader.take(2)
+    if version != VERSION or coding not in (FIXED_WIDTH, TABLES, PRIOR):
+        raise ValueError(f"unknown version {version} or coding {coding}")
+    model = ModelId(digest=reader.take(8), name=reader.take(reader.byte()).decode())
+    if not model.name.isprintable():
+        raise ValueError("a model name that cannot be printed")
+    sample_rate = reader.varint()
+    source_rate = reader.varint() or sample_rate
+    samples = reader.varint()
+    if max(sample_rate, source_rate) > RATE_LIMIT:
+        raise ValueError(f"a rate of {max(sample_rate, source_rate)} Hz")
+    table = _table(reader)
+    speaker = reader.take(reader.byte())
+    if not (table and samples and sample_rate and all(table[0].hop % layer.hop == 0 for layer in table)):
+        raise ValueError("it lists no layers, no samples, or rates that do not fit each other")
+    if len(speaker) > SPEAKER_LIMIT:
+        raise ValueError(f"a speaker vector of {len(speaker)} bytes")
+    coder = reader.take(0 if coding == FIXED_WIDTH else CODER)
+    header = Header(coding, coder, model, sample_rate, source_rate, samples, table, speaker)
+    return header, data[reader.position :]
+
+
+def _table(reader: "_Reader") -> tuple[Layer, ...]:
+    table: list[Layer] = []
+    for _ in range(reader.varint()):
+        count, hop, size = reader.varint(), reader.varint(), reader.varint()
+        if not (count and hop and 2 <= size <= 65536 and len(table) + count <= LAYER_LIMIT):
+            raise ValueError(f"impossible layers: {count} of hop {hop} with {size} entries")
+        table += [Layer(hop, size)] * count
+    return tuple(table)
+
+
+class _Reader:
+    """Takes bytes from the front; raises ValueError where there are not enough."""
+
+    def __init__(self, data: bytes, position: int) -> None:
+        self.data, self.position = data, position
+
+    def take(self, count: int) -> bytes:
+        piece = self.data[self.position : self.position + count]
+        if len(piece) < count:
+            raise ValueError("its header ends too early")
+        self.position += count
+        return piece
+
+    def byte(self) -> int:
+        return self.take(1)[0]
+
+    def varint(self) -> int:
+        value = 0
+        for group in range(5):
+            byte = self.byte()
+            value |= (byte & 127) << (7 * group)
+            if byte < 128:
+                return value
+        raise ValueError("a number in its header is too long")
+
+
+def _varint(value: int) -> bytes:
+    groups = []
+    while value > 127:
+        groups.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*groups, value])

@@ -1,0 +1,74 @@
+"""Fitting the static tables of code files (`codes.tables`): one context a layer, smoothed counts, 256 levels of frequencies."""
+
+from collections.abc import Sequence
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speechvq.codes.tables import Context, LayerTable, contexts
+from speechvq.prior.tokens import Layers, Tokens
+
+LEVELS = np.rint(2.0 ** (np.arange(256) * 16 / 255)).astype(np.uint32)
+"""Frequencies from 1 to 2^16, each 4 % above the one before."""
+
+WORTH = 0.01
+"""A context has to save so much of a layer's bits, or the layer does without."""
+
+
+def fitted(learned: Tokens, held: Tokens) -> tuple[list[LayerTable], list[float]]:
+    """Tables of the contexts that cost least on held-out codes, and bits a code of each layer there."""
+    tables, bits = [], []
+    for depth in range(len(learned.table)):
+        kinds = [kind for kind in get_args(Context) if depth or kind != "above"]
+        tried = [LayerTable(kind, _places(learned, depth, kind)) for kind in kinds]
+        costs = [_bits(one, held, depth) for one in tried]
+        best = int(np.argmin(costs))
+        best = best if costs[best] < (1 - WORTH) * costs[0] else 0
+        tables.append(tried[best])
+        bits.append(costs[best])
+    return tables, bits
+
+
+def _places(tokens: Tokens, depth: int, kind: Context) -> NDArray[np.uint8]:
+    """Witten and Bell's estimate (see `counts`) for every context and code, as places among the levels."""
+    size, upper = tokens.table[depth].size, tokens.table[max(0, depth - 1)].size
+    rows = {"nothing": 1, "before": size + 1, "above": upper}[kind]
+    joint = np.zeros(rows * size, np.int64)
+    for layers in tokens.recordings():
+        joint += np.bincount(_numbers(kind, depth, layers, size) * size + layers[depth], minlength=rows * size)
+    joint = joint.reshape(rows, size)
+    chance = _smoothed(joint, _smoothed(joint.sum(0, keepdims=True), np.full((1, size), 1 / size)))
+    return np.rint(np.log2(chance * 2**16).clip(0, 16) * 255 / 16).astype(np.uint8)
+
+
+def _smoothed(counts: NDArray, shorter: NDArray) -> NDArray:
+    """Counts (rows, size) as probabilities, the less is known the nearer to those of a shorter context."""
+    total, different = counts.sum(1, keepdims=True), (counts > 0).sum(1, keepdims=True)
+    return np.where(total > 0, (counts + different * shorter) / np.maximum(total + different, 1), shorter)
+
+
+def _bits(one: LayerTable, tokens: Tokens, depth: int) -> float:
+    """Bits a code of a layer under its table."""
+    levels = LEVELS[one.places].astype(np.float64)
+    costs = np.log2(levels.sum(1, keepdims=True)) - np.log2(levels)
+    size, total, count = tokens.table[depth].size, 0.0, 0
+    for layers in tokens.recordings():
+        total += float(costs[_numbers(one.context, depth, layers, size), layers[depth]].sum())
+        count += len(layers[depth])
+    return total / count
+
+
+def _numbers(kind: Context, depth: int, layers: Layers, size: int) -> NDArray[np.intp]:
+    return contexts(kind, depth, layers[depth], layers, size)
+
+
+def table(held: Tokens, bits: Sequence[float], tables: Sequence[LayerTable], sample_rate: int) -> list[str]:
+    """Markdown lines: context and bits a code of every layer, and bits a second of every prefix beside fixed width."""
+    lines = ["| layer | context | bits a code | kbit/s up to here | fixed width |", "|--:|---|--:|--:|--:|"]
+    total = fixed = 0.0
+    for depth, (layer, cost, one) in enumerate(zip(held.table, bits, tables, strict=True)):
+        total += cost * sample_rate / layer.hop
+        fixed += layer.bits * sample_rate / layer.hop
+        lines.append(f"| {depth} | {one.context} | {cost:.3f} | {total / 1000:.3f} | {fixed / 1000:.3f} |")
+    return lines
