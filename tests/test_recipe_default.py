@@ -8,6 +8,7 @@ import pytest
 
 from speechvq.errors import ConfigError, TrainingError
 from speechvq.model import Network
+from speechvq.train.config import read_experiment
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "default"
 
@@ -32,6 +33,11 @@ def test_variants_are_the_base_with_a_few_changes(study, tmp_path):
     assert every["baseline"].weights["loudness"] == 0
     assert every["perceptual"].weights == every["baseline"].weights | {"loudness": 8.0, "envelopes": 16.0}
     assert all(one.weights["loudness"] == 8 for name, one in every.items() if name.startswith("p-") and name != "p-strong")
+    going_on = [one for name, one in every.items() if name.startswith("d-")]
+    shipped = read_experiment(RECIPE / "base4.toml").codec
+    assert len(going_on) == 3
+    assert all(one.codec == shipped and one.run.start == "default" for one in going_on)
+    assert every["d-plain"].optim.frozen == every["d-adversary"].optim.frozen == ("encoder", "topdown", "reference")
     assert make("baseline", seed=3, steps=7).run.folder == str(tmp_path / "baseline-3-7")
     latency = {name: Network(every[name].codec).latency / 16 for name in ("baseline", "p-latency-200", "p-latency-80")}
     assert latency == {"baseline": 380, "p-latency-200": 190, "p-latency-80": 70}

@@ -2,7 +2,8 @@
 
     python recipes/default/study.py data/train.jsonl [--only loudness --only muon] [--jobs 2] > study.md
 
-A variant is a TOML file in `variants/`, a few lines on top of `study.toml`; "p-" in a name is one with the perceptual terms.
+A variant is a TOML file in `variants/`, a few lines on top of `study.toml`; "p-" begins the names of those with the perceptual
+terms, "d-" of those that go on from the default model's weights.
 Every run is one CPU thread and leaves a checkpoint folder and a JSON file; what is there is not done again, so an
 interrupted study goes on with the same command. Measures are those of `recipes/evaluate/measures.py` on speakers kept out of
 training, hard codes, nothing aligned; seconds are CPU time.
