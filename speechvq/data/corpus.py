@@ -21,10 +21,11 @@ from speechvq.errors import ManifestError
 
 @dataclass(frozen=True)
 class Batch:
-    """Crops (b, t) in float32, and for each `references` further crops (b, r, t) of the same voice."""
+    """Crops (b, t) in float32, for each `references` further crops (b, r, t) of the same voice, and whose it is (b,), or -1."""
 
     waves: NDArray[np.float32]
     references: NDArray[np.float32]
+    voices: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Sampler:
     def batch(self, step: int, rank: int, count: int) -> Batch:
         """The batch of one step on one rank."""
         random = np.random.default_rng([self.seed, step, rank])
-        waves, references = [], []
+        waves, references, voices = [], [], []
         for voice in random.choice(len(self.files), count, p=self.voice_weights):
             file = random.choice(self.files[voice], p=self.file_weights[voice])
             crops = [self._crop(random, file)]
@@ -93,8 +94,9 @@ class Sampler:
             gain = 10 ** (random.uniform(*self.gain_db) / 20)
             crops = [crop * min(gain, 0.99 / max(1e-3, float(np.abs(crop).max()))) for crop in crops]
             waves.append(crops[0])
-            references.append(np.stack(crops[1:]))
-        return Batch(np.stack(waves), np.stack(references))
+            references.append(np.stack(crops[1:] or crops[:1]))
+            voices.append(self.corpus.voices[file])
+        return Batch(np.stack(waves), np.stack(references)[:, : self.references], np.array(voices))
 
     def _augmented(self, augment: Augmentation, crops: list[NDArray[np.float32]], random: np.random.Generator) -> list:
         other = int(random.integers(len(self.corpus.lengths)))

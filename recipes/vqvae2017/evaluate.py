@@ -1,0 +1,118 @@
+"""What the trained systems say of speakers kept out: bits a sample, and the bound on the likelihood of the data.
+
+    python recipes/vqvae2017/evaluate.py data/train.jsonl [--folder runs/vqvae2017] > table.md
+
+The data are 8-bit mu-law samples at 16 kHz, so one bit a sample is 16 kbit/s, and samples that are equally likely cost 8 bits.
+
+    -log2 p(x)  <=  -log2 p(x | z) - log2 p(z)     codes: z the code that x is given (van den Oord et al. 2017, section 3.3)
+    -log2 p(x)  <=  E_q[-log2 p(x | z)] + KL       a Gaussian latent: one draw of z from q
+"""
+
+import math
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import torch
+import typer
+from plan import Plan
+from prior import PRIOR
+from system import HOP, LATENTS, VALUES, System
+from torch import Tensor
+from torchaudio.functional import mu_law_encoding
+from train import corpora, trained
+
+from speechvq.codes import ModelId
+from speechvq.data.corpus import Corpus
+from speechvq.errors import SpeechVQError, TrainingError
+from speechvq.prior.file import load_prior
+
+Row = tuple[str, float, float]
+"""What it is; bits a sample of p(x | z), and of z."""
+
+
+def main(
+    manifest: Annotated[Path, typer.Argument(help="What the systems were trained on.")],
+    folder: Annotated[Path, typer.Option(help="Where the runs are.")] = Path("runs/vqvae2017"),
+    count: Annotated[int, typer.Option(help="Recordings to measure.", min=2)] = 32,
+    seconds: Annotated[float, typer.Option(help="At most so much of each.", min=0.1)] = 4.0,
+    cache: Annotated[Path, typer.Option(help="Where packed audio is.")] = Path("runs/cache"),
+) -> None:
+    """Print the table."""
+    there = [latent for latent in LATENTS if (folder / latent).exists()]
+    if not there:
+        raise TrainingError(f"{folder} holds no runs of train.py")
+    plan = trained(folder / there[0])[0]
+    learned, held = corpora(manifest, cache, plan)
+    waves = some(held, count, round(seconds * 16_000))
+    rows: list[Row] = [("equally likely", math.log2(VALUES), 0.0), ("each by its own frequency", unigram(learned, waves), 0.0)]
+    for latent in there:
+        plan, system, name = trained(folder / latent)
+        rows += measured(plan, system, name, waves, folder / PRIOR)
+    print("| samples given | bits a sample, p(x given z) | z, bits a sample | z, kbit/s | bound, bits a sample |")
+    print("|---|--:|--:|--:|--:|")
+    for what, sound, latent in rows:
+        print(f"| {what} | {sound:.3f} | {latent:.4f} | {16 * latent:.3f} | {sound + latent:.3f} |")
+
+
+def some(corpus: Corpus, count: int, longest: int) -> list[Tensor]:
+    """Beginnings (1, t) of recordings spread over the corpus, whole codes."""
+    long = np.flatnonzero(corpus.lengths >= HOP)
+    chosen = np.unique(long[np.linspace(0, len(long) - 1, count).round().astype(int)])
+    lengths = [min(longest, int(corpus.lengths[index])) // HOP * HOP for index in chosen]
+    return [torch.from_numpy(corpus.wave(index, 0, length))[None] for index, length in zip(chosen, lengths, strict=True)]
+
+
+def unigram(learned: Corpus, waves: list[Tensor], most: int = 20_000_000) -> float:
+    """Bits a sample when each value has the frequency that it has in training."""
+    samples = torch.from_numpy(learned.samples[:most].astype(np.float32) / 32768.0)
+    counts = torch.bincount(mu_law_encoding(samples, VALUES), minlength=VALUES).double() + 1
+    costs = -torch.log2(counts / counts.sum())
+    return float(costs[torch.cat([mu_law_encoding(wave[0], VALUES) for wave in waves])].mean())
+
+
+@torch.no_grad()
+def measured(plan: Plan, system: System, name: ModelId, waves: list[Tensor], prior: Path) -> list[Row]:
+    """The rows of one system; speakers are unknown to it."""
+    nobody, samples = torch.tensor([-1]), sum(wave.shape[1] for wave in waves)
+    generator = torch.Generator().manual_seed(0)
+    latents, rates = [], 0.0
+    for wave in waves:
+        system.train(plan.system.latent == "gaussian")  # one draw; nothing else here differs in training
+        hidden = system.encoder(wave.unsqueeze(1))
+        found = system.quantizer(hidden, generator=generator)
+        rates += float(found.rates.sum())
+        latents.append(found)
+    system.eval()
+    shuffled = [latents[index - 1].z for index in range(len(latents))]
+    own = sum(float(system.nats(wave, system.told(one.z, nobody)).sum()) for wave, one in zip(waves, latents, strict=True))
+    sound = own / samples / math.log(2)
+    match plan.system.latent:
+        case "gaussian":
+            return [("a Gaussian latent (VAE)", sound, rates / samples / math.log(2))]
+        case "none":
+            return [("those before (no latent)", sound, 0.0)]
+    wrong = sum(
+        float(system.nats(wave[:, : z.shape[-1] * HOP], system.told(z[..., : wave.shape[1] // HOP], nobody)).sum())
+        for wave, z in zip(waves, shuffled, strict=True)
+    )
+    heard = sum(min(wave.shape[1], z.shape[-1] * HOP) for wave, z in zip(waves, shuffled, strict=True))
+    rows = [
+        ("the codes of another recording", wrong / heard / math.log(2), math.log2(plan.system.size) / HOP),
+        ("their codes, all equally likely", sound, rates / samples / math.log(2)),
+    ]
+    if prior.exists():
+        named = load_prior(prior)
+        if named.model != name:
+            raise TrainingError(f"{prior} was fitted to {named.model}, this is {name}: run prior.py again in a new folder")
+        nats = sum(float(named.prior.nats(list(one.codes))[0].sum()) for one in latents)
+        rows.append(("their codes, by the prior", sound, nats / samples / math.log(2)))
+    return rows
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except SpeechVQError as error:
+        sys.exit(f"evaluate: {error}")

@@ -1,0 +1,70 @@
+"""A run of the recipe: everything that it depends on, from a TOML file."""
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from system import HOP, SystemConfig
+
+from speechvq.config import parse, require
+from speechvq.errors import ConfigError
+
+SAMPLE_RATE = 16_000
+
+
+@dataclass(frozen=True)
+class Optim:
+    """AdamW and its schedule; names as in `speechvq.train.config.OptimConfig`. commitment: the paper's beta."""
+
+    steps: int
+    batch: int = 4
+    rate: float = 1e-3
+    warmup: int = 200
+    decay: float = 0.4
+    clip: float = 1.0
+    average: float = 0.99
+    commitment: float = 0.25
+    revive_every: int = 100
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "rate", "clip", "revive_every"):
+            require(getattr(self, name) > 0, f"optim.{name} must be positive, not {getattr(self, name)}")
+        for name in ("warmup", "commitment"):
+            require(getattr(self, name) >= 0, f"optim.{name} must not be negative, not {getattr(self, name)}")
+        require(0 <= self.decay <= 1, f"optim.decay must be between 0 and 1, not {self.decay}")
+        require(0 < self.average < 1, f"optim.average must be between 0 and 1, not {self.average}")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A system, how it is trained, and on crops of how many seconds.
+
+    held_out: speakers kept out and measured on
+    nobody: share of the examples whose speaker the decoder is not told
+    """
+
+    optim: Optim
+    system: SystemConfig = field(default_factory=SystemConfig)
+    crop: float = 0.512
+    held_out: int = 12
+    nobody: float = 0.1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(self.samples > 0, f"crop must be at least {HOP / SAMPLE_RATE} seconds, not {self.crop}")
+        require(0 <= self.nobody <= 1, f"nobody must be between 0 and 1, not {self.nobody}")
+
+    @property
+    def samples(self) -> int:
+        """Samples of a crop, whole codes."""
+        return int(self.crop * SAMPLE_RATE) // HOP * HOP
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a plan. Raises ConfigError naming the file and the field."""
+    try:
+        return parse(Plan, tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error}") from error
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error

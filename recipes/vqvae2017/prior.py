@@ -1,0 +1,72 @@
+"""Fit a WaveNet prior to the codes of a trained system.
+
+    python recipes/vqvae2017/prior.py data/train.jsonl [--folder runs/vqvae2017]
+
+All training recordings are encoded; the run goes into `FOLDER/prior` and goes on with the same command.
+"""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import lightning_fabric
+import numpy as np
+import torch
+import typer
+from system import HOP, System
+from train import corpora, trained
+
+from speechvq.codes import Layer, ModelId
+from speechvq.data.corpus import Corpus
+from speechvq.errors import SpeechVQError
+from speechvq.prior.tokens import Tokens
+from speechvq.train.prior import export_prior, fit, read_prior_experiment
+
+HERE = Path(__file__).parent
+PRIOR = "prior.safetensors"
+
+
+def main(
+    manifest: Annotated[Path, typer.Argument(help="What the system was trained on.")],
+    config: Annotated[Path, typer.Option(help="A TOML file.")] = HERE / "prior.toml",
+    steps: Annotated[int | None, typer.Option(help="So many steps instead of optim.steps.", min=1)] = None,
+    folder: Annotated[Path, typer.Option(help="Where the runs of train.py are.")] = Path("runs/vqvae2017"),
+    cache: Annotated[Path, typer.Option(help="Where packed audio is.")] = Path("runs/cache"),
+) -> None:
+    """Fit, or go on."""
+    experiment = read_prior_experiment(config)
+    experiment = replace(experiment, run=replace(experiment.run, folder=str(folder / "prior")))
+    experiment = experiment if steps is None else replace(experiment, optim=replace(experiment.optim, steps=steps))
+    plan, system, name = trained(folder / "codes")
+    tokens = encoded(system, name, corpora(manifest, cache, plan)[0])
+
+    def report(step: int, numbers: dict[str, float]) -> None:
+        print(f"step {step}  {numbers['bits']:.3f} bits a code", file=sys.stderr, flush=True)
+
+    fit(experiment, tokens, lightning_fabric.Fabric(accelerator="auto", devices=1), report=report)
+    export_prior(folder / "prior", tokens, folder / PRIOR)
+    print(folder / PRIOR)
+
+
+def encoded(system: System, name: ModelId, corpus: Corpus) -> Tokens:
+    """The codes of all recordings, without the last part of one."""
+    whole = [index for index, length in enumerate(corpus.lengths) if length >= HOP]
+    layers = [codes_of(system, corpus, index) for index in whole]
+    voices = tuple(corpus.names[corpus.voices[index]] if corpus.voices[index] >= 0 else "" for index in whole)
+    frames, nobody = np.array([len(one) for one in layers], np.int64), np.zeros((len(whole), 1), np.uint8)
+    return Tokens(name, (Layer(HOP, system.config.size),), (np.concatenate(layers),), frames, nobody, voices)
+
+
+@torch.no_grad()
+def codes_of(system: System, corpus: Corpus, index: int) -> np.ndarray:
+    """The codes (n,) of a recording."""
+    wave = torch.from_numpy(corpus.wave(index, 0, int(corpus.lengths[index]) // HOP * HOP))[None]
+    return system.encode(wave).codes[0][0].numpy().astype(np.uint16)
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except SpeechVQError as error:
+        sys.exit(f"prior: {error}")

@@ -1,0 +1,79 @@
+"""Speech from the trained system: a recording decoded, in its own or another voice, or speech that nobody said.
+
+    python recipes/vqvae2017/sample.py OUT.wav --input talk.wav [--speaker bdl]     # the decoder draws sample after sample
+    python recipes/vqvae2017/sample.py OUT.wav --seconds 2 [--speaker bdl]          # codes drawn from the prior
+
+The decoder knows its speakers by number: those of the manifest it was trained on. Reproducible by --seed.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import soundfile
+import torch
+import typer
+from plan import SAMPLE_RATE
+from prior import PRIOR
+from system import HOP
+from torch.nn import functional
+from train import trained
+
+from speechvq.audio import read_mono
+from speechvq.data.manifest import read_manifest
+from speechvq.errors import ConfigError, SpeechVQError
+from speechvq.output import check_writable, new_file
+from speechvq.prior.file import load_prior
+from speechvq.prior.sampling import sample
+
+
+def main(
+    target: Annotated[Path, typer.Argument(help="The WAV file to write.")],
+    source: Annotated[Path | None, typer.Option("--input", help="A recording to decode; none: codes from the prior.")] = None,
+    seconds: Annotated[float, typer.Option(help="How much, at most.", min=0.01)] = 2.0,
+    speaker: Annotated[str | None, typer.Option(help="Who speaks; none: nobody the decoder knows.")] = None,
+    manifest: Annotated[Path | None, typer.Option(help="What it was trained on, for the names of speakers.")] = None,
+    temperature: Annotated[float, typer.Option(help="Of the samples.", min=0.0)] = 1.0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same speech.")] = 0,
+    folder: Annotated[Path, typer.Option(help="Where the runs are.")] = Path("runs/vqvae2017"),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
+) -> None:
+    """Draw and write."""
+    check_writable(target, force=force)
+    _, system, _ = trained(folder / "codes")
+    voice = torch.tensor([number(speaker, manifest)])
+    generator = torch.Generator().manual_seed(seed)
+    if source is not None:
+        wave = torch.from_numpy(read_mono(source, SAMPLE_RATE)[: round(seconds * SAMPLE_RATE)])
+        padded = functional.pad(wave, (0, -len(wave) % HOP))[None]
+        with torch.no_grad():
+            latent = system.encode(padded).z
+    else:
+        prior = load_prior(folder / PRIOR).prior
+        codes = sample(prior, [max(1, round(seconds * SAMPLE_RATE / HOP))], generator=generator)
+        latent = system.quantizer.decode(codes)
+    with torch.no_grad():
+        told = system.told(latent, voice)
+    drawn = system.draw(told, generator=generator, temperature=temperature)
+    with new_file(target) as partial:
+        soundfile.write(partial, drawn[0].numpy(), SAMPLE_RATE, format="WAV")
+    print(f"{target}: {drawn.shape[1] / SAMPLE_RATE:.2f} s")
+
+
+def number(speaker: str | None, manifest: Path | None) -> int:
+    """A speaker's number, -1 for nobody. Raises ConfigError."""
+    if speaker is None:
+        return -1
+    if manifest is None:
+        raise ConfigError("give --manifest, what the system was trained on, for the names of its speakers")
+    names = sorted({row.speaker for row in read_manifest(manifest) if row.speaker is not None})
+    if speaker not in names:
+        raise ConfigError(f"{manifest} has no speaker {speaker!r}; some it has are {', '.join(names[:8])}")
+    return names.index(speaker)
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except SpeechVQError as error:
+        sys.exit(f"sample: {error}")

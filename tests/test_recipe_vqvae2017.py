@@ -1,0 +1,167 @@
+"""recipes/vqvae2017: sampling step by step is the full pass, codes are used, and the commands go from speech to a table."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torchaudio.functional import mu_law_decoding, mu_law_encoding
+
+from tests.conftest import CLIPS
+
+RECIPE = Path(__file__).parent.parent / "recipes" / "vqvae2017"
+PLAN = """
+crop = 0.128
+held_out = 1
+[system]
+latent = "codes"
+channels = 8
+size = 8
+width = 4
+dimensions = 2
+[system.decoder]
+width = 8
+skip = 8
+layers = 4
+cycle = 4
+[optim]
+steps = 12
+batch = 2
+warmup = 0
+revive_every = 5
+"""
+PRIOR = """
+name = "p"
+speaker = false
+[prior]
+width = 8
+skip = 8
+layers = 2
+cycle = 2
+[data]
+held_out = 0.4
+longest = 200
+[optim]
+steps = 4
+batch = 2
+"""
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    sys.path.insert(0, str(RECIPE))
+    try:
+        import plan
+        import system
+
+        yield system, plan
+    finally:
+        sys.path.remove(str(RECIPE))
+        for name in ("plan", "system"):
+            sys.modules.pop(name, None)
+
+
+def small(system, latent="codes"):
+    torch.manual_seed(0)
+    decoder = system.WaveNetConfig(width=8, skip=8, layers=4, cycle=4)
+    return system.System(system.SystemConfig(latent, 8, 8, 4, 2, decoder), voices=3).eval()
+
+
+@torch.no_grad()
+def test_steps_are_the_full_pass(recipe, monkeypatch):
+    """Logits sample by sample give the nats of the whole, whatever the size of the pieces."""
+    module, _ = recipe
+    net, waves, voices = small(module), 0.3 * torch.randn(2, 4 * module.HOP), torch.tensor([1, -1])
+    told = net.told(net.encode(waves).z, voices)
+    whole = net.nats(waves, told)
+    monkeypatch.setattr(module, "PIECE", 100)
+    torch.testing.assert_close(net.nats(waves, told), whole)
+    samples = mu_law_encoding(waves.clamp(-1, 1), 256)
+    state, before, found = net.wavenet.initial_state(2), torch.full((2,), 128), []
+    for place in range(samples.shape[1]):
+        logits, state = net.step(before, told[..., place : place + 1], state)
+        before = samples[:, place]
+        found.append(torch.nn.functional.cross_entropy(logits, before, reduction="none"))
+    torch.testing.assert_close(torch.stack(found, 1), whole, rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_what_is_drawn_follows_from_the_seed_and_has_the_probability_it_is_given(recipe):
+    module, _ = recipe
+    net = small(module)
+    told = net.told(net.encode(torch.zeros(1, 2 * module.HOP)).z, torch.tensor([0])).expand(64, -1, -1)
+    waves, again = (net.draw(told, generator=torch.Generator().manual_seed(1)) for _ in range(2))
+    assert torch.equal(waves, again)
+    assert torch.equal(mu_law_decoding(mu_law_encoding(waves, 256), 256), waves)
+    nats = net.nats(waves, told).mean()  # of its own draws: the entropy
+    other = net.draw(told, generator=torch.Generator().manual_seed(2))
+    assert nats.item() == pytest.approx(net.nats(other, told).mean().item(), rel=0.01)
+    assert nats.item() <= math.log(256)
+
+
+@torch.no_grad()
+def test_speakers_and_codes_are_heard_where_they_belong(recipe):
+    module, _ = recipe
+    net = small(module)
+    latent = net.encode(0.3 * torch.randn(1, 6 * module.HOP)).z
+    told = net.told(latent, torch.tensor([0]))
+    assert told.shape[-1] == 6 * module.HOP
+    assert not torch.equal(told, net.told(latent, torch.tensor([2])))
+    assert torch.equal(net.told(latent, torch.tensor([-1])), net.told(latent, torch.tensor([3])))
+    latent[..., 5] += 1
+    changed = (net.told(latent, torch.tensor([0])) - told).abs().sum(1)[0] > 0
+    assert not changed[: 3 * module.HOP].any()  # `around` looks two codes back and ahead
+    assert changed[3 * module.HOP :].all()
+    silent = small(module, "none")
+    assert torch.equal(silent.told(latent, torch.tensor([1]))[..., 0], silent.told(0 * latent, torch.tensor([1]))[..., -1])
+
+
+def test_a_gaussian_latents_bound_counts_its_rate(recipe):
+    module, _ = recipe
+    net, waves = small(module, "gaussian").train(), 0.3 * torch.randn(2, 4 * module.HOP)
+    torch.manual_seed(3)
+    loss, nats, quantized = module.objective(net, waves, torch.tensor([-1, -1]), 0.25)
+    assert loss.item() == pytest.approx(nats.mean().item() + quantized.rates.sum(1).mean().item() / waves.shape[1])
+
+
+def test_from_speech_to_a_table_and_sound(tmp_path):
+    rows = [{"audio": str(path), "seconds": 3.0, "speaker": path.stem} for path in sorted(CLIPS.glob("*.flac"))]
+    (tmp_path / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "plan.toml").write_text(PLAN)
+    (tmp_path / "prior.toml").write_text(PRIOR)
+
+    def run(script, *words):
+        command = [sys.executable, RECIPE / script, *words, "--folder", "runs"]
+        return subprocess.run(list(map(str, command)), cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    for latent in ("codes", "gaussian", "none"):
+        done = run("train.py", "m.jsonl", "--config", "plan.toml", "--latent", latent)
+        assert done.returncode == 0, done.stderr
+    again = run("train.py", "m.jsonl", "--config", "plan.toml")
+    assert (again.returncode, again.stderr) == (0, "")  # nothing is left to do
+    fitted = run("prior.py", "m.jsonl", "--config", "prior.toml")
+    assert fitted.returncode == 0, fitted.stderr
+    table = run("evaluate.py", "m.jsonl", "--count", 2, "--seconds", 0.5)
+    assert table.returncode == 0, table.stderr
+    found = {cells[1]: [float(cell) for cell in cells[2:6]] for cells in map(split, table.stdout.splitlines()[2:])}
+    assert found["equally likely"][3] == 8
+    plain, prior = found["their codes, all equally likely"], found["their codes, by the prior"]
+    assert plain[0] == prior[0]
+    assert plain[1] == pytest.approx(math.log2(8) / 64, abs=1e-4)
+    assert all(row[3] == pytest.approx(row[0] + row[1], abs=2e-3) for row in found.values())
+    assert len(found) == 7
+    sound = run("sample.py", "new.wav", "--seconds", 0.05, "--speaker", "male", "--manifest", "m.jsonl")
+    assert sound.returncode == 0, sound.stderr
+    assert run("sample.py", "new.wav").returncode == 1
+    back = run("sample.py", "back.wav", "--input", CLIPS / "male.flac", "--seconds", 0.05)
+    assert back.returncode == 0, back.stderr
+    unknown = run("sample.py", "no.wav", "--speaker", "x", "--manifest", "m.jsonl")
+    assert unknown.returncode == 1
+    assert "has no speaker 'x'" in unknown.stderr
+
+
+def split(line):
+    return [cell.strip() for cell in line.split("|")]
