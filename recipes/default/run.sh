@@ -19,3 +19,5 @@ for name in base1 base2 base3 base4; do # each begins with the weights of the on
     fi
     start=(--start "$run/$name.safetensors")
 done
+# how often its codes come: smaller code files
+[ -e "$run/$name.tables" ] || speechvq prior tables "$run/$name.safetensors" "$run/$name.tables" "$manifest" --folder "$run/codes"
