@@ -10,6 +10,7 @@ Its identity is the SHA-256 of the whole file, so codes name exactly the weights
 import hashlib
 import json
 from collections.abc import Sequence
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,18 @@ def load(path: str | Path | None = None, *, device: str | torch.device = "cpu") 
 
 
 def tables_beside(path: str | Path | None) -> list[Tables]:
-    """The tables for codes of a model file, in the file of the same name ending in .tables; none, if there is no such file.
+    """The tables for codes of a model file NAME.safetensors: NAME.tables, and earlier ones, kept as NAME.<digest>.tables.
 
-    None as path is the default model, whose tables are found without help. Raises ModelError.
+    Those of other weights, which had the file's name before, are left out. None as path is the default model, whose tables are
+    found without help. Raises ModelError.
     """
-    beside = Path(path).with_suffix(SUFFIX) if path is not None else None
-    return [load_tables(beside)] if beside is not None and beside.is_file() else []
+    if path is None or not Path(path).is_file():
+        return []
+    path = Path(path)
+    digest = hashlib.sha256(path.read_bytes()).digest()[:8]
+    names = [path.with_suffix(SUFFIX), *sorted(path.parent.glob(f"{escape(path.stem)}.????????{SUFFIX}"))]
+    found = [load_tables(name) for name in names if name.is_file()]
+    return [one for one in found if one.model.digest == digest]
 
 
 def _voice(row: dict[str, Any], size: int) -> Voice:

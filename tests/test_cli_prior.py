@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from speechvq.codes import read_codes
+from speechvq.codes import read_codes, read_header
 from speechvq.codes.tables import load_tables
 from tests.conftest import CLIPS
 
@@ -111,24 +111,29 @@ def test_tables_beside_a_model_make_its_files_smaller(run, own, clip, tmp_path):
     )
     assert fitted.code == 0, fitted.err  # coded files are read like others
     assert plain == read_codes(tmp_path / "small.codes", [load_tables(tmp_path / "own.tables")])
-    (tmp_path / "own.tables").unlink()
+    male = tmp_path / "codes" / "male.codes"
+    new = run("prior", "tables", own, tmp_path / "own.tables", male, tmp_path / "codes", "--force", "--held-out", 0.1)
+    assert new.code == 0, new.err
+    assert (
+        run("decode", tmp_path / "small.codes", tmp_path / "small.wav", "-m", own, "--force").code == 0
+    )  # by the old ones, kept
+    for path in tmp_path.glob("own*.tables"):
+        path.unlink()
     lost = run("decode", tmp_path / "small.codes", tmp_path / "lost.wav", "-m", own)
     assert lost.code == 1
     assert "was coded with the tables" in lost.err
     assert not (tmp_path / "lost.wav").exists()
 
 
-def test_tables_of_another_model_or_name_are_refused(run, own, other_model, clip, tmp_path):
+def test_tables_of_another_model_are_left_alone_and_odd_names_refused(run, own, other_model, clip, tmp_path):
     wrong = run("prior", "tables", own, tmp_path / "tables.bin", tmp_path / "codes", "--held-out", 0.3)
     assert wrong.code == 1
     assert "should end in .tables" in wrong.err
     assert run("prior", "tables", own, tmp_path / "own.tables", tmp_path / "codes", "--held-out", 0.3).code == 0
     other = shutil.copy(other_model, tmp_path / "other.safetensors")
     shutil.copy(tmp_path / "own.tables", tmp_path / "other.tables")
-    refused = run("encode", clip, tmp_path / "x.codes", "-m", other)
-    assert refused.code == 1
-    assert "know the codes of tiny@" in refused.err
-    assert not (tmp_path / "x.codes").exists()
+    assert run("encode", clip, tmp_path / "x.codes", "-m", other).code == 0
+    assert read_header(tmp_path / "x.codes").coding == 0  # they are left alone
 
 
 def test_a_file_coded_with_a_prior_needs_it(run, own, plan, clip, tmp_path):
@@ -155,4 +160,4 @@ def test_a_file_coded_with_a_prior_needs_it(run, own, plan, clip, tmp_path):
     assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "codes" / "female.wav").read_bytes()
     default = run("encode", clip, tmp_path / "b.codes", "--prior", prior)
     assert default.code == 1
-    assert "know the codes of tiny@" in default.err
+    assert "knows the codes of tiny@" in default.err

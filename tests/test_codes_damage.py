@@ -53,10 +53,15 @@ def test_a_newer_version_is_told_from_damage(version):
         parse(forged(version=version))
 
 
-def test_version_0_and_unknown_codings_are_damage():
-    for data in (forged(version=0), forged(coding=1), forged(coding=255)):
+def test_version_0_is_damage_and_so_is_a_coding_without_its_coder():
+    for data in (forged(version=0), forged(coding=1)):
         with pytest.raises(DamagedCodes):
             parse(data)
+
+
+def test_codings_to_come_are_newer():
+    with pytest.raises(NewerVersion, match="coding 3, this speechvq reads up to 2: update speechvq"):
+        parse(forged(coding=3))
 
 
 @pytest.mark.parametrize("data", [b"", b"S", b"SV", b"RIFF", b"svq\1", b"\0" * 100, b"\x89PNG"])

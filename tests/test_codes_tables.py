@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from speechvq.codes import Codes, Layer, ModelId, dump, parse, read_codes, read_header, write_codes
 from speechvq.codes.coding import SPARSEST
 from speechvq.codes.tables import LayerTable, Tables, contexts, load_tables, save_tables, shipped
-from speechvq.errors import DamagedCodes, MissingCoder, ModelError
+from speechvq.errors import CodesError, DamagedCodes, MissingCoder, ModelError
 from speechvq.prior.static import LEVELS, fitted
 from speechvq.prior.tokens import gathered
 from tests.code_files import forged
@@ -113,24 +113,41 @@ def test_without_its_tables_a_file_is_refused_by_name_and_still_described(tables
     assert read_codes(tmp_path / "a.codes", [other, tables]) == codes
 
 
-def coded(tables, *, samples=640 * 256, runs=((1, 640, 16),), payload=bytes(2), speaker=b""):
-    body = forged(coding=1, rate=16_000, samples=samples, runs=runs, payload=tables.digest + payload, speaker=speaker)
+def coded(tables, *, samples=640 * 32, runs=((1, 640, 16),), payload=bytes(2), speaker=b""):
+    facts = {"digest": MODEL.digest, "name": MODEL.name.encode(), "speaker": speaker}
+    body = forged(coding=1, rate=16_000, samples=samples, runs=runs, payload=tables.digest + payload, **facts)
     return parse(body, "x.codes", [tables])
 
 
 def test_forged_payloads_are_refused(tables):
-    assert len(coded(tables).layers[0]) == 256  # a byte for every 128 codes is enough
-    with pytest.raises(DamagedCodes, match="1 bytes are too few for 256 codes"):
-        coded(tables, payload=bytes(1))
-    with pytest.raises(DamagedCodes, match="too few for"):
+    assert len(coded(tables).layers[0]) == 32  # a byte for every 16 codes is enough
+    for payload in (bytes(1), bytes(32 * 4 + 9)):
+        with pytest.raises(DamagedCodes, match=f"32 codes do not come in {len(payload)} bytes"):
+            coded(tables, payload=payload)
+    with pytest.raises(DamagedCodes, match="codes do not come in 2 bytes"):
         coded(tables, samples=2**34)
-    with pytest.raises(DamagedCodes, match="its layers are not those of its tables"):
+    with pytest.raises(DamagedCodes, match="its model or layers are not those of its tables"):
+        parse(forged(coding=1, rate=16_000, runs=((1, 640, 16),), payload=tables.digest + b"1"), "x.codes", [tables])
+    with pytest.raises(DamagedCodes, match="its model or layers are not those of its tables"):
         coded(tables, runs=((1, 640, 32),))
-    with pytest.raises(DamagedCodes, match="its layers are not those of its tables"):
-        coded(tables, runs=((9, 640, 16),), payload=bytes(99))
+    with pytest.raises(DamagedCodes, match="its model or layers are not those of its tables"):
+        coded(tables, runs=((5, 640, 16),), payload=bytes(99))
     with pytest.raises(DamagedCodes, match="its header ends too early"):
         parse(forged(coding=1, payload=b"123"), "x.codes", [tables])
-    assert SPARSEST == 128
+    assert SPARSEST == 16
+
+
+def test_every_flipped_bit_and_truncation_is_refused(tables):
+    data = dump(drawn(tables, 12)[0], [tables])
+    assert data[4] == 1
+    for place in range(8 * len(data)):
+        changed = bytearray(data)
+        changed[place // 8] ^= 1 << place % 8
+        with pytest.raises(CodesError):
+            parse(bytes(changed), coders=[tables])
+    for length in range(len(data)):
+        with pytest.raises(CodesError):
+            parse(data[:length], coders=[tables])
 
 
 def test_files_that_are_no_tables_are_refused(tmp_path):
@@ -178,6 +195,7 @@ def test_fitting_finds_the_contexts_that_help(tables, tmp_path):
 
 def test_the_default_models_tables_make_speech_smaller(codec, speech):
     (own,) = shipped()
+    assert own.digest.hex() == "b30eb3b3"  # for ever: without them code files cannot be read
     assert (own.model, own.table) == (codec.model, codec.table)
     codes = codec.encode(speech)
     for depth, share in ((1, 0.85), (2, 0.93), (len(codes.table), 1.0)):

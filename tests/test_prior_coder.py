@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from speechvq.codes import ModelId
+from speechvq.errors import ModelError
 from speechvq.prior import coder
+from speechvq.prior.file import NamedPrior, load_prior, save_prior
 from speechvq.prior.integer import integer_streams
 from speechvq.prior.pieces import vectors
 from speechvq.prior.sampling import sample
@@ -59,3 +62,15 @@ def test_what_cannot_have_been_coded_is_refused(prior):  # noqa: F811
     for wrong in (lambda: coder.encode(streams, codes() * 2, SPEAKER), lambda: coder.decode(streams, [1] * 6, b"", SPEAKER)):
         with pytest.raises(ValueError, match="the prior has 3 layers, the codes have 6"):
             wrong()
+
+
+def test_a_coder_needs_a_prior_with_a_name_and_speaker_vectors_that_fit(prior, tmp_path):  # noqa: F811
+    named = NamedPrior(prior, "p", ModelId("m", b"12345678"))
+    with pytest.raises(ModelError, match="the prior p was not read from a file"):
+        coder.PriorCoder(named)
+    save_prior(tmp_path / "p.safetensors", named)
+    ready, given = coder.PriorCoder(load_prior(tmp_path / "p.safetensors")), codes(9)
+    data = ready.encode(given, SPEAKER.tobytes())
+    assert all(map(np.array_equal, given, ready.decode([len(layer) for layer in given], data, SPEAKER.tobytes())))
+    with pytest.raises(ValueError, match="a speaker vector of 1 bytes does not fit the prior"):
+        ready.encode(given, b"1")

@@ -64,9 +64,10 @@ def some(corpus: Corpus, count: int, longest: int) -> list[Tensor]:
     return [torch.from_numpy(corpus.wave(index, 0, length))[None] for index, length in zip(chosen, lengths, strict=True)]
 
 
-def unigram(learned: Corpus, waves: list[Tensor], most: int = 20_000_000) -> float:
-    """Bits a sample when each value has the frequency that it has in training."""
-    samples = torch.from_numpy(learned.samples[:most].astype(np.float32) / 32768.0)
+def unigram(learned: Corpus, waves: list[Tensor], most: int = 1000) -> float:
+    """Bits a sample when each value has the frequency that it has in training, in recordings spread over it."""
+    chosen = np.unique(np.linspace(0, len(learned.lengths) - 1, most).round().astype(int))
+    samples = torch.cat([torch.from_numpy(learned.wave(index)) for index in chosen])
     counts = torch.bincount(mu_law_encoding(samples, VALUES), minlength=VALUES).double() + 1
     costs = -torch.log2(counts / counts.sum())
     return float(costs[torch.cat([mu_law_encoding(wave[0], VALUES) for wave in waves])].mean())
@@ -105,7 +106,7 @@ def measured(plan: Plan, system: System, name: ModelId, waves: list[Tensor], pri
     if prior.exists():
         named = load_prior(prior)
         if named.model != name:
-            raise TrainingError(f"{prior} was fitted to {named.model}, this is {name}: run prior.py again in a new folder")
+            raise TrainingError(f"{prior} was fitted to {named.model}, this is {name}: delete FOLDER/prior, run prior.py")
         nats = sum(float(named.prior.nats(list(one.codes))[0].sum()) for one in latents)
         rows.append(("their codes, by the prior", sound, nats / samples / math.log(2)))
     return rows

@@ -40,7 +40,7 @@ def main(
 ) -> None:
     """Draw and write."""
     check_writable(target, force=force)
-    _, system, _ = trained(folder / "codes")
+    _, system, name = trained(folder / "codes")
     voice = torch.tensor([number(speaker, manifest)])
     generator = torch.Generator().manual_seed(seed)
     if source is not None:
@@ -49,8 +49,10 @@ def main(
         with torch.no_grad():
             latent = system.encode(padded).z
     else:
-        prior = load_prior(folder / PRIOR).prior
-        codes = sample(prior, [max(1, round(seconds * SAMPLE_RATE / HOP))], generator=generator)
+        named = load_prior(folder / PRIOR)
+        if named.model != name:
+            raise ConfigError(f"{folder / PRIOR} was fitted to {named.model}, this is {name}: run prior.py anew")
+        codes = sample(named.prior, [max(1, round(seconds * SAMPLE_RATE / HOP))], generator=generator)
         latent = system.quantizer.decode(codes)
     with torch.no_grad():
         told = system.told(latent, voice)

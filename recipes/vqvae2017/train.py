@@ -72,6 +72,8 @@ def train(plan: Plan, corpus: Corpus, folder: Path, *, stop_at: int | None = Non
     if not resumed and codebooks.active:
         _start(system, codebooks, sampler, plan)
     folder.mkdir(parents=True, exist_ok=True)
+    if resumed and same(read_plan(folder / "plan.toml")) != same(plan):
+        raise TrainingError(f"{folder} holds a run with another plan: give its configuration, or another --folder")
     (folder / "plan.toml").write_text(tomli_w.dumps(table(plan)), encoding="utf-8")
     stop = min(stop_at or optim.steps, optim.steps)
     with Log(folder, SAMPLE_RATE) as log:
@@ -86,6 +88,11 @@ def train(plan: Plan, corpus: Corpus, folder: Path, *, stop_at: int | None = Non
             if state.step % SAVE_EVERY == 0 or state.step == stop:
                 state.save(folder)
     return folder / f"step-{state.step:08d}"
+
+
+def same(plan: Plan) -> Plan:
+    """What must not change when a run goes on: all but the number of steps."""
+    return replace(plan, optim=replace(plan.optim, steps=1))
 
 
 @torch.no_grad()

@@ -39,9 +39,7 @@ def encode(
     known = coders(model, prior)
     for coder in known:
         if coder.model != codec.model:
-            raise WrongModel(
-                f"the tables or the prior know the codes of {coder.model}, this is {codec.model}; give those for it"
-            )
+            raise WrongModel(f"{prior} knows the codes of {coder.model}, this is {codec.model}; give a prior for it")
     _remark_on(found, codec.sample_rate, quiet=quiet)
     with progress("encoding", found.seconds, quiet=quiet) as report:
         codes = codec.encode_file(found, depth=depth, progress=report)
@@ -67,13 +65,16 @@ def decode(
 ) -> None:
     """Decode a code file into audio, at the rate and length of the recording."""
     from speechvq.audio import check_format
-    from speechvq.codes import read_codes
+    from speechvq.codes import read_codes, read_header
     from speechvq.output import check_writable
 
-    codes = read_codes(source, coders(model, prior))
+    header = read_header(source)
     check_writable(target, force=force)
-    check_format(target, codes.source_rate)
+    check_format(target, header.source_rate)
     codec = _load(model, device)
+    if header.model != codec.model:
+        raise WrongModel(f"{source} was made by model {header.model}, this is {codec.model}; give the right one with --model")
+    codes = read_codes(source, coders(model, prior))
     if layers is not None or kbps is not None:
         codes = codes.prefix(min(len(codes.table), codec.depth(layers=layers, kbps=kbps)))
     with progress("decoding", codes.seconds, quiet=quiet) as report:

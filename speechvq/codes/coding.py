@@ -11,8 +11,8 @@ from speechvq.codes.record import Layer, ModelId
 Rows = tuple[NDArray[np.uint16], ...]
 """The codes of every layer, coarse first."""
 
-SPARSEST = 128
-"""Codes for one byte at most: what a file says it holds must agree with its size, or few bytes could ask for absurd memory."""
+SPARSEST, DENSEST = 16, 1 / 4
+"""Codes for one byte, at most and at least: what a file says it holds must agree with its size, or few bytes ask for much."""
 
 
 class Coder(Protocol):
@@ -50,10 +50,14 @@ def payload(coder: Coder, layers: Sequence[NDArray[np.uint16]], speaker: bytes) 
     return coder.encode(layers, speaker).rstrip(b"\0").ljust(_least(map(len, layers)), b"\0")
 
 
+def fits(counts: Sequence[int], data: bytes) -> None:
+    """Raises ValueError when so many codes cannot be in a payload of this size."""
+    if not _least(counts) <= len(data) <= sum(counts) / DENSEST + 8:
+        raise ValueError(f"{sum(counts)} codes do not come in {len(data)} bytes")
+
+
 def unpacked(coder: Coder, counts: Sequence[int], data: bytes, speaker: bytes) -> Rows:
-    """The inverse of `payload`. Raises ValueError."""
-    if len(data) < _least(counts):
-        raise ValueError(f"{len(data)} bytes are too few for {sum(counts)} codes")
+    """The inverse of `payload`, of one that `fits`. Raises ValueError."""
     return coder.decode(counts, data + bytes(-len(data) % 4), speaker)
 
 

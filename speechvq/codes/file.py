@@ -14,7 +14,7 @@
     4      for codings 1 and 2, the first bytes of the SHA-256 of the file of the tables or of the prior
     ...    payload: layer after layer, coarse first. Coding 0: each code in ceil(log2 entries) bits, then zero bits to a whole
            byte. Others: the words of constriction's range coder (32 bits, little endian), zero bytes at the end cut off, or
-           added so that there is a byte for every 128 codes
+           added so that there is a byte for every 16 codes
     4      CRC-32 of everything before, little endian
 
 v is a whole number in 7-bit groups, low first, the top bit set on all but the last (LEB128), at most 5 bytes. How many codes
@@ -76,10 +76,14 @@ def _opened(data: bytes, name: str) -> tuple[Header, bytes]:
         raise NewerVersion(f"{name} has format version {data[3]}, this speechvq reads up to {VERSION}: update speechvq")
     if len(data) < 9 or zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
         raise DamagedCodes(f"{name} is truncated or damaged: its checksum does not match; encode the recording again")
+    if data[4] > PRIOR:
+        raise NewerVersion(f"{name} has its codes in coding {data[4]}, this speechvq reads up to {PRIOR}: update speechvq")
     try:
         found, rest = header.read(data[:-4])
         if found.coding == FIXED_WIDTH:
             _fits(found, rest)
+        else:
+            coding.fits(found.frames, rest)
     except (ValueError, IndexError) as error:
         raise DamagedCodes(f"{name} is damaged: {error}; encode the recording again") from error
     return found, rest
@@ -113,12 +117,13 @@ def _fixed(found: Header, rest: bytes) -> Rows:
 
 def _coder(found: Header, name: str, coders: Sequence[Coder]) -> Coder:
     """The coder that a header names. Raises MissingCoder, and DamagedCodes when it does not fit the layers."""
-    what, how = ("prior", "give it with --prior") if found.coding == PRIOR else ("tables", "keep them beside the model file")
+    known = "a file beside the model's, which --model names; or newer than this speechvq"
+    what, how = ("prior", "give it with --prior") if found.coding == PRIOR else ("tables", f"they are {known}")
     chosen = [one for one in (*coders, *shipped()) if (one.coding, one.digest) == (found.coding, found.coder)]
     if not chosen:
         raise MissingCoder(f"{name} was coded with the {what} {found.coder.hex()} of model {found.model}, not here: {how}")
-    if chosen[0].table[: len(found.table)] != found.table:
-        raise DamagedCodes(f"{name} is damaged: its layers are not those of its {what}; encode the recording again")
+    if chosen[0].model != found.model or chosen[0].table[: len(found.table)] != found.table:
+        raise DamagedCodes(f"{name} is damaged: its model or layers are not those of its {what}; encode the recording again")
     return chosen[0]
 
 

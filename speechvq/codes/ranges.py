@@ -11,7 +11,7 @@ _Encoder = constriction.stream.queue.RangeEncoder  # type: ignore[attr-defined]
 _Decoder = constriction.stream.queue.RangeDecoder  # type: ignore[attr-defined]
 
 Frequencies = NDArray[np.integer] | NDArray[np.float64]
-"""Whole numbers of at least 1 that add up to 2^24 at most."""
+"""Whole numbers of at least 1, in float64 where they are carried so; below 2^40 in all."""
 
 
 class RangeEncoder:
@@ -23,6 +23,10 @@ class RangeEncoder:
     def put(self, codes: NDArray[np.integer], frequencies: Frequencies) -> None:
         """Codes (n,), each with its own frequencies (n, k)."""
         self._coder.encode(codes.astype(np.int32), self._family, frequencies.astype(np.float64))
+
+    def one(self, code: int, model: Any) -> None:  # noqa: ANN401 - constriction has no types
+        """A code, with frequencies that `fixed` made ready."""
+        self._coder.encode(code, model)
 
     def data(self) -> bytes:
         """All that was put."""
@@ -53,5 +57,5 @@ class RangeDecoder:
 
 
 def fixed(frequencies: Frequencies) -> Any:  # noqa: ANN401
-    """Frequencies (k,) made ready for `RangeDecoder.one`."""
+    """Frequencies (k,) made ready for `one`, of encoder and decoder: quicker where they come again."""
     return _Categorical(frequencies.astype(np.float64), perfect=False)

@@ -8,7 +8,7 @@ i the tensor `frequency<i>` (contexts, entries), uint8, holds places in the tens
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,8 +26,6 @@ from speechvq.output import new_file
 
 Context = Literal["nothing", "before", "above"]
 ENTRY, FORMAT, SUFFIX = "speechvq-tables", 1, ".tables"
-PIECE = 1024
-"""Codes whose frequencies are held at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,10 +59,9 @@ class Tables:
         del speaker
         coder = RangeEncoder()
         for depth, layer in enumerate(layers):
-            numbers = self._contexts(depth, layer, layers)
-            for first in range(0, len(layer), PIECE):
-                part = slice(first, first + PIECE)
-                coder.put(layer[part], self._levels[self.layers[depth].places[numbers[part]]])
+            ready = self._ready(depth)
+            for code, context in zip(layer.tolist(), self._contexts(depth, layer, layers).tolist(), strict=True):
+                coder.one(code, ready(context))
         return coder.data()
 
     def decode(self, counts: Sequence[int], data: bytes, speaker: bytes) -> Rows:
@@ -72,24 +69,21 @@ class Tables:
         del speaker
         coder, layers = RangeDecoder(data), list[NDArray[np.uint16]]()
         for depth, count in enumerate(counts):
-            known = self.layers[depth].context != "before"
-            layers.append(self._known(coder, depth, count, layers) if known else self._before(coder, depth, count))
+            ready, found = self._ready(depth), np.empty(count, np.uint16)
+            if self.layers[depth].context == "before":
+                code = self.table[depth].size
+                for index in range(count):
+                    found[index] = code = coder.one(ready(code))
+            else:
+                for index, context in enumerate(self._contexts(depth, found, layers).tolist()):
+                    found[index] = coder.one(ready(context))
+            layers.append(found)
         return tuple(layers)
 
-    def _known(self, coder: RangeDecoder, depth: int, count: int, layers: Sequence[NDArray[np.uint16]]) -> NDArray[np.uint16]:
-        """A layer whose contexts are known beforehand."""
-        numbers, places = self._contexts(depth, np.empty(count, np.uint16), layers), self.layers[depth].places
-        parts = (numbers[first : first + PIECE] for first in range(0, count, PIECE))
-        return np.concatenate([coder.take(self._levels[places[part]]) for part in parts])
-
-    def _before(self, coder: RangeDecoder, depth: int, count: int) -> NDArray[np.uint16]:
-        """A layer whose contexts are its own codes."""
-        places, code = self.layers[depth].places, self.table[depth].size
-        ready = cache(lambda context: fixed(self._levels[places[context]]))
-        found = np.empty(count, np.uint16)
-        for index in range(count):
-            found[index] = code = coder.one(ready(code))
-        return found
+    def _ready(self, depth: int) -> Callable[[int], Any]:
+        """Of each context of a layer its distribution, made once."""
+        places = self.layers[depth].places
+        return cache(lambda context: fixed(self._levels[places[context]]))
 
     def _contexts(self, depth: int, layer: NDArray[np.uint16], layers: Sequence[NDArray[np.uint16]]) -> NDArray[np.intp]:
         """The context of every code of a layer, (n,)."""

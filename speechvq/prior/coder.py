@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from speechvq.codes import Layer as Shape
 from speechvq.codes.coding import Rows
-from speechvq.codes.header import PRIOR
+from speechvq.codes.header import CODER, PRIOR
 from speechvq.codes.ranges import RangeDecoder, RangeEncoder, fixed
+from speechvq.errors import ModelError
 from speechvq.prior.file import NamedPrior
 from speechvq.prior.integer import IntegerStream, integer_streams
 
@@ -28,17 +29,25 @@ class PriorCoder:
     coding = PRIOR
 
     def __init__(self, named: NamedPrior) -> None:
-        self.model, self.digest = named.model, named.digest
+        if len(named.digest) != CODER:
+            raise ModelError(f"the prior {named.name} was not read from a file, so no code file can name it: save it first")
+        self.model, self.digest, self._speaker = named.model, named.digest, named.prior.speaker
         self.table = tuple(Shape(hop, size) for hop, size in named.prior.table)
         self._streams = integer_streams(named.prior)
 
     def encode(self, layers: Sequence[Layer], speaker: bytes) -> bytes:
         """See `Coder`."""
-        return encode(self._streams, layers, np.frombuffer(speaker, np.uint8))
+        return encode(self._streams, layers, self._packed(speaker))
 
     def decode(self, counts: Sequence[int], data: bytes, speaker: bytes) -> Rows:
         """See `Coder`."""
-        return decode(self._streams, counts, data, np.frombuffer(speaker, np.uint8))
+        return decode(self._streams, counts, data, self._packed(speaker))
+
+    def _packed(self, speaker: bytes) -> NDArray[np.uint8]:
+        """Raises ValueError for a vector of another length than the prior's."""
+        if self._speaker and len(speaker) != -(-self._speaker // 2):
+            raise ValueError(f"a speaker vector of {len(speaker)} bytes does not fit the prior")
+        return np.frombuffer(speaker, np.uint8)
 
 
 def encode(streams: Streams, layers: Sequence[Layer], speaker: NDArray[np.uint8] | None) -> bytes:

@@ -1,6 +1,6 @@
 """Models of codes that count: how often each code followed each context, smoothed by shorter contexts.
 
-They are what the WaveNet is compared with, and what the static tables of code files are made of. Smoothing is Witten and
+They are what the WaveNet is compared with, and smooth as the static tables of code files do (`static`). Smoothing is Witten and
 Bell's (1991, method C, interpolated): a context seen n times with d different codes gives the weight d / (n + d) to the next
 shorter one.
 

@@ -6,11 +6,15 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from speechvq.codes import Layer
 from speechvq.codes.tables import Context, LayerTable, contexts
 from speechvq.prior.tokens import Layers, Tokens
 
 LEVELS = np.rint(2.0 ** (np.arange(256) * 16 / 255)).astype(np.uint32)
 """Frequencies from 1 to 2^16, each 4 % above the one before."""
+
+LARGEST = 1 << 22
+"""Numbers in a layer's table."""
 
 WORTH = 0.01
 """A context has to save so much of a layer's bits, or the layer does without."""
@@ -20,7 +24,7 @@ def fitted(learned: Tokens, held: Tokens) -> tuple[list[LayerTable], list[float]
     """Tables of the contexts that cost least on held-out codes, and bits a code of each layer there."""
     tables, bits = [], []
     for depth in range(len(learned.table)):
-        kinds = [kind for kind in get_args(Context) if depth or kind != "above"]
+        kinds = [kind for kind in get_args(Context) if _small(kind, learned.table, depth)]
         tried = [LayerTable(kind, _places(learned, depth, kind)) for kind in kinds]
         costs = [_bits(one, held, depth) for one in tried]
         best = int(np.argmin(costs))
@@ -30,14 +34,22 @@ def fitted(learned: Tokens, held: Tokens) -> tuple[list[LayerTable], list[float]
     return tables, bits
 
 
+def _rows(kind: Context, table: Sequence[Layer], depth: int) -> int:
+    """How many contexts there are; none above the first layer."""
+    upper = table[depth - 1].size if depth else 0
+    return {"nothing": 1, "before": table[depth].size + 1, "above": upper}[kind]
+
+
+def _small(kind: Context, table: Sequence[Layer], depth: int) -> bool:
+    """Whether a table is there and can be kept beside a model."""
+    return kind == "nothing" or 0 < _rows(kind, table, depth) * table[depth].size <= LARGEST
+
+
 def _places(tokens: Tokens, depth: int, kind: Context) -> NDArray[np.uint8]:
     """Witten and Bell's estimate (see `counts`) for every context and code, as places among the levels."""
-    size, upper = tokens.table[depth].size, tokens.table[max(0, depth - 1)].size
-    rows = {"nothing": 1, "before": size + 1, "above": upper}[kind]
-    joint = np.zeros(rows * size, np.int64)
-    for layers in tokens.recordings():
-        joint += np.bincount(_numbers(kind, depth, layers, size) * size + layers[depth], minlength=rows * size)
-    joint = joint.reshape(rows, size)
+    size, rows = tokens.table[depth].size, _rows(kind, tokens.table, depth)
+    numbers = np.concatenate([_numbers(kind, depth, layers, size) for layers in tokens.recordings()])
+    joint = np.bincount(numbers * size + tokens.layers[depth], minlength=rows * size).reshape(rows, size)
     chance = _smoothed(joint, _smoothed(joint.sum(0, keepdims=True), np.full((1, size), 1 / size)))
     return np.rint(np.log2(chance * 2**16).clip(0, 16) * 255 / 16).astype(np.uint8)
 

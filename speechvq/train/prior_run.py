@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, 
 from speechvq.audio import read_mono
 from speechvq.codec import Codec
 from speechvq.codes.coding import Coder
-from speechvq.codes.tables import SUFFIX, save_tables
+from speechvq.codes.tables import SUFFIX, load_tables, save_tables
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import AudioError, CodesError, OutputError
 from speechvq.hub import load, tables_beside
@@ -96,6 +96,8 @@ def make_tables(
     tokens = gathered_for(codec, sources, folder, tables_beside(None if model == "default" else model), console)
     learned, held = parted(tokens, held_out)
     layers, bits = fitted(learned, held)
+    if target.is_file():  # files coded with the old ones can still be read
+        target.rename(target.with_suffix(f".{load_tables(target).digest.hex()}{SUFFIX}"))
     save_tables(target, tokens.model, tokens.table, LEVELS, layers)
     return [f"{target}: tables of {tokens.model}", *static_table(held, bits, layers, codec.sample_rate)]
 
