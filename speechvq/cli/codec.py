@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from speechvq.cli.options import Device, Force, Kbps, Layers, Model, PriorFile, Quiet, coders, progress, say
+from speechvq.cli.options import Device, Force, Kbps, Layers, Model, PriorFile, Quiet, coders, progress, read_prior, say
 from speechvq.errors import ConfigError, OutputError, SpeakerError, WrongModel
 
 Input = Annotated[Path, typer.Argument(help="An audio file of any rate and channel count.", metavar="IN")]
@@ -36,7 +36,7 @@ def encode(
     check_writable(target, force=force)
     codec = _load(model, device)
     depth = codec.depth(layers=layers, kbps=kbps)
-    known = coders(model, prior)
+    known = coders(model, read_prior(prior))
     for coder in known:
         if coder.model != codec.model:
             raise WrongModel(f"{prior} knows the codes of {coder.model}, this is {codec.model}; give a prior for it")
@@ -74,7 +74,7 @@ def decode(
     codec = _load(model, device)
     if header.model != codec.model:
         raise WrongModel(f"{source} was made by model {header.model}, this is {codec.model}; give the right one with --model")
-    codes = read_codes(source, coders(model, prior))
+    codes = read_codes(source, coders(model, read_prior(prior)))
     if layers is not None or kbps is not None:
         codes = codes.prefix(min(len(codes.table), codec.depth(layers=layers, kbps=kbps)))
     with progress("decoding", codes.seconds, quiet=quiet) as report:

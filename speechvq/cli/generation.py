@@ -33,10 +33,11 @@ def sample(
     codec = load(model)
     check_writable(target, force=force)
     check_format(target, codec.sample_rate)
-    begun = _codes(codec, prompt, coders(model, prior)) if prompt is not None else None
+    named = load_prior(prior)
+    begun = _codes(codec, prompt, coders(model, named)) if prompt is not None else None
     codes = generate(
         codec,
-        load_prior(prior),
+        named,
         seconds=seconds,
         seed=seed,
         speaker=speaker,
@@ -60,7 +61,8 @@ def score(
     from speechvq.hub import load
     from speechvq.prior.file import load_prior
 
-    codec, named, known = load(model), load_prior(prior), coders(model, prior)
+    codec, named = load(model), load_prior(prior)
+    known = coders(model, named)
     typer.echo("file\tsecond\tnominal\tprior\tunusual")
     for source in sources:
         found = scored(codec, named, _codes(codec, source, known))

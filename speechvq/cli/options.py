@@ -45,14 +45,22 @@ def progress(label: str, seconds: float, *, quiet: bool) -> Iterator[Callable[[f
         yield lambda done: bar.advance(task, done)
 
 
-def coders(model: Path | None, prior: Path | None = None) -> list:
+def coders(model: Path | None, named=None) -> list:  # noqa: ANN001 - a NamedPrior, whose import costs a second
     """What may have coded a file: the tables beside a model, and a prior. Raises ModelError."""
     from speechvq.hub import tables_beside
 
     found: list = [*tables_beside(model)]
-    if prior is not None:
+    if named is not None:
         from speechvq.prior.coder import PriorCoder
-        from speechvq.prior.file import load_prior
 
-        found.append(PriorCoder(load_prior(prior)))
+        found.append(PriorCoder(named))
     return found
+
+
+def read_prior(path: Path | None):  # noqa: ANN201 - a NamedPrior
+    """The prior, if one was given. Raises ModelError."""
+    if path is None:
+        return None
+    from speechvq.prior.file import load_prior
+
+    return load_prior(path)

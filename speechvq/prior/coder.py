@@ -4,6 +4,7 @@ What reaches the coder are the whole numbers of `integer`, the same on every mac
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,11 @@ class PriorCoder:
             raise ModelError(f"the prior {named.name} was not read from a file, so no code file can name it: save it first")
         self.model, self.digest, self._speaker = named.model, named.digest, named.prior.speaker
         self.table = tuple(Shape(hop, size) for hop, size in named.prior.table)
-        self._streams = integer_streams(named.prior)
+        self._prior = named.prior
+
+    @cached_property
+    def _streams(self) -> list[IntegerStream]:
+        return integer_streams(self._prior)
 
     def encode(self, layers: Sequence[Layer], speaker: bytes) -> bytes:
         """See `Coder`."""
