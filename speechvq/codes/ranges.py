@@ -39,19 +39,12 @@ class RangeDecoder:
     def __init__(self, data: bytes) -> None:
         if len(data) % 4:
             raise ValueError(f"{len(data)} bytes are not a whole number of words")
-        self._coder, self._family = _Decoder(np.frombuffer(data, "<u4").astype(np.uint32)), _Categorical(perfect=False)
-
-    def take(self, frequencies: Frequencies) -> NDArray[np.uint16]:
-        """The next codes (n,), each with its own frequencies (n, k)."""
-        return self._next(self._family, frequencies.astype(np.float64)).astype(np.uint16)
+        self._coder = _Decoder(np.frombuffer(data, "<u4").astype(np.uint32))
 
     def one(self, model: Any) -> int:  # noqa: ANN401 - constriction has no types
         """The next code, with frequencies that `fixed` made ready."""
-        return self._next(model)
-
-    def _next(self, *given: Any) -> Any:  # noqa: ANN401
         try:
-            return self._coder.decode(*given)
+            return self._coder.decode(model)
         except AssertionError as error:  # what constriction says of words that it would never write
             raise ValueError("the coded bytes are damaged or of another prior") from error
 
