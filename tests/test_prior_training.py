@@ -1,5 +1,6 @@
 """Fitting a prior: it learns a known source, resumes to the same result, and comes back from its file."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import lightning_fabric
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import pdist
 
 from speechvq.codes import Layer, ModelId
 from speechvq.errors import CodesError, ConfigError, ModelError, TrainingError
@@ -25,6 +27,7 @@ from speechvq.train.prior import (
     new_prior,
     read_prior_experiment,
 )
+from speechvq.train.prior_start import start
 
 SIZE = 8
 
@@ -81,6 +84,44 @@ def test_a_known_source_is_learned_and_the_file_gives_the_same_prior_back(tmp_pa
         right, wrong = (again.prior.nats(codes, sign * vectors(np.full((2, 4), 255, np.uint8)))[0].mean() for sign in (1, -1))
     assert abs(right - wrong) > 0.01
     assert read_prior_experiment(tmp_path / "run" / "experiment.toml") == plan
+
+
+def test_a_prior_begins_with_what_the_codec_knows_of_its_codes():
+    tokens, random = source(), torch.Generator().manual_seed(0)
+    coarse, far = 3 * torch.randn(SIZE, 3, generator=random) + 5, torch.randn(SIZE, 20, generator=random)
+    shape, scale = PriorConfig(width=16, skip=16, layers=2, cycle=2), coarse.std()
+    prior = Prior(shape, [(640, SIZE), (640, SIZE)], 8)
+    start(prior, [coarse, coarse / 4], tokens)
+    fine = prior.streams[1]
+    above, own = fine.coarser[0].weight.detach(), fine.before.weight.detach()[:SIZE]
+    sums = (above[:, None, :3] + own[None, :, :3]).flatten(0, 1)
+    latents = (coarse[:, None] + coarse[None] / 4).flatten(0, 1)
+    assert torch.allclose(pdist(sums), pdist(latents) / scale, atol=1e-4)  # layers of one rate add up as in the codec
+    for known in (above, own):
+        assert torch.allclose(pdist(known[:, 3:6]), pdist(coarse) / scale, atol=1e-4)  # each on its own scale too
+    counts = torch.bincount(torch.from_numpy(tokens.layers[0].astype(np.int64)), minlength=SIZE) + 1.0
+    assert torch.allclose(prior.streams[0].wavenet.head[-1].bias.softmax(0), counts / counts.sum(), atol=1e-5)
+    for codebooks in ([coarse, far], [torch.ones(SIZE, 3)] * 2):  # more dimensions than there is room for; all the same
+        other = Prior(shape, [(640, SIZE), (320, SIZE)])
+        start(other, codebooks, tokens)
+        assert all(parameter.isfinite().all() for parameter in other.parameters())
+
+
+def test_a_fit_begins_there_and_learns_sooner(tmp_path):
+    circle = 2 * math.pi * torch.arange(SIZE)[:, None] / SIZE
+    codebooks, tokens, found = [torch.cat([circle.cos(), circle.sin()], 1)] * 2, source(), []
+    for name, begin in (("random", ()), ("codec", codebooks)):
+        told: list[float] = []
+        fit(
+            experiment(tmp_path / name, steps=20),
+            tokens,
+            fabric(),
+            codebooks=begin,
+            report=lambda _, n, to=told: to.append(n["bits"]),
+        )
+        found.append(told)
+    assert found[1][0] < found[0][0] - 0.1
+    assert all(math.isfinite(bits) for bits in found[1])
 
 
 def test_an_interrupted_run_ends_as_an_unbroken_one(tmp_path):

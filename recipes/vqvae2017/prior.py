@@ -44,7 +44,8 @@ def main(
     def report(step: int, numbers: dict[str, float]) -> None:
         print(f"step {step}  {numbers['bits']:.3f} bits a code", file=sys.stderr, flush=True)
 
-    fit(experiment, tokens, lightning_fabric.Fabric(accelerator="auto", devices=1), report=report)
+    codebooks = [layer.codebook for layer in system.layers]
+    fit(experiment, tokens, lightning_fabric.Fabric(accelerator="auto", devices=1), codebooks=codebooks, report=report)
     export_prior(folder / "prior", tokens, folder / PRIOR)
     print(folder / PRIOR)
 

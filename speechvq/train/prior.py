@@ -3,7 +3,7 @@
 import math
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from speechvq.prior.tokens import Tokens
 from speechvq.train.average import Average
 from speechvq.train.checkpoint import TrainState, best_weights
 from speechvq.train.log import Log
+from speechvq.train.prior_start import start
 from speechvq.train.schedule import learning_rate
 
 Report = Callable[[int, dict[str, float]], None]
@@ -118,18 +119,20 @@ def fit(
     tokens: Tokens,
     fabric: lightning_fabric.Fabric,
     *,
+    codebooks: Sequence[Tensor] = (),
     stop_at: int | None = None,
     report: Report | None = None,
 ) -> Path:
     """Fit a prior, or go on, in `experiment.run.folder`; the path of the last checkpoint.
 
+    codebooks: the codec's entries (size, width), a table a layer, which the prior begins with; none: it begins at random
     Raises TrainingError when the loss is no longer a number, CodesError when there is too little to learn from.
     """
     folder, plan, often = Path(experiment.run.folder), experiment.optim, experiment.run
     if plan.batch % fabric.world_size:
         raise ConfigError(f"optim.batch {plan.batch} does not divide by {fabric.world_size} devices")
     torch.manual_seed(often.seed)
-    prior = new_prior(experiment, tokens).to(fabric.device)
+    prior = new_prior(experiment, tokens, codebooks).to(fabric.device)
     learned, measured = (Pieces(part, experiment.data.longest) for part in parted(tokens, experiment.data.held_out))
     optimizer = torch.optim.AdamW(prior.parameters(), lr=plan.rate, weight_decay=plan.weight_decay, fused=True)
     state = TrainState(prior, optimizer, average=Average(prior, plan.average))
@@ -232,10 +235,13 @@ def measure(prior: Prior, pieces: Pieces, count: int) -> dict[str, float]:
     return found | {"bits": float(sums.sum() / counts.sum())}
 
 
-def new_prior(experiment: PriorExperiment, tokens: Tokens) -> Prior:
-    """An untrained prior for these codes."""
+def new_prior(experiment: PriorExperiment, tokens: Tokens, codebooks: Sequence[Tensor] = ()) -> Prior:
+    """An untrained prior for these codes, begun with the codec's entries where they are given."""
     shapes = [(layer.hop, layer.size) for layer in tokens.table]
-    return Prior(experiment.prior, shapes, 2 * tokens.speakers.shape[1] if experiment.speaker else 0)
+    prior = Prior(experiment.prior, shapes, 2 * tokens.speakers.shape[1] if experiment.speaker else 0)
+    if codebooks:
+        start(prior, [codebook.detach().float().cpu() for codebook in codebooks], tokens)
+    return prior
 
 
 def export_prior(folder: Path, tokens: Tokens, target: Path) -> NamedPrior:

@@ -71,7 +71,8 @@ def run(
                     f"step {step}  {'held out: ' if held else ''}{line} bits a code", highlight=False, soft_wrap=True
                 )
 
-        fit(experiment, tokens, fabric, report=report)
+        codebooks = [layer.codebook for layer in codec.network.topdown.layers]
+        fit(experiment, tokens, fabric, codebooks=codebooks, report=report)
     if fabric.global_rank:
         return []
     named = export_prior(place, tokens, place / FILE)
