@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -51,6 +53,26 @@ def test_a_prior_is_fitted_to_code_files_and_goes_on_where_it_stopped(run, model
     assert again.code == 0, again.err
     assert "step 6" in again.err
     assert "step 2 " not in again.err
+
+
+def test_two_processes_fit_one_prior(model, plan, tmp_path, run):
+    (tmp_path / "codes").mkdir()
+    for path in CLIPS.glob("*.flac"):
+        assert run("encode", path, tmp_path / "codes" / f"{path.stem}.codes", "-m", model).code == 0
+    command = [sys.executable, "-m", "speechvq", "prior", "train", plan, model, tmp_path / "codes", "--accelerator", "cpu"]
+    bits = {}
+    for devices in (1, 2):
+        folder = tmp_path / f"run{devices}"
+        done = subprocess.run(
+            [*command, "--folder", folder, "--devices", str(devices)], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("prior.safetensors: tiny for") == 1  # the first process alone tells
+        assert "Warning" not in done.stderr
+        rows = (folder / "validation.csv").read_text().splitlines()
+        bits[devices] = [float(row.split(",")[1]) for row in rows[1:]]
+    assert len(bits[1]) == len(bits[2]) == 2
+    assert bits[2] == pytest.approx(bits[1], abs=0.01)
 
 
 def test_a_manifest_is_encoded_once(run, model, plan, tmp_path):
@@ -141,7 +163,7 @@ def test_a_file_coded_with_a_prior_needs_it(run, own, plan, clip, tmp_path):
     folder = tmp_path / "run"
     assert run("prior", "train", plan, own, tmp_path / "codes", "--folder", folder, "--accelerator", "cpu").code == 0
     prior = folder / "prior.safetensors"
-    encoded = run("encode", clip, tmp_path / "a.codes", "-m", own, "--prior", prior)
+    encoded = run("encode", clip, tmp_path / "a.codes", "-m", own, "--entropy", "wavenet", "--prior", prior)
     assert encoded.code == 0, encoded.err
     assert (tmp_path / "a.codes").stat().st_size < (tmp_path / "codes" / "female.codes").stat().st_size
     assert "coding: prior " in run("info", tmp_path / "a.codes").out
@@ -158,6 +180,22 @@ def test_a_file_coded_with_a_prior_needs_it(run, own, plan, clip, tmp_path):
     for name, more in (("a", ["--prior", prior]), ("codes/female", [])):
         assert run("decode", tmp_path / f"{name}.codes", tmp_path / f"{name}.wav", "-m", own, *more).code == 0
     assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "codes" / "female.wav").read_bytes()
-    default = run("encode", clip, tmp_path / "b.codes", "--prior", prior)
+    default = run("encode", clip, tmp_path / "b.codes", "--entropy", "wavenet", "--prior", prior)
     assert default.code == 1
     assert "knows the codes of tiny@" in default.err
+    alone = run("encode", clip, tmp_path / "b.codes", "-m", own, "--prior", prior)
+    assert alone.code == 1
+    assert "--prior is for --entropy wavenet" in alone.err
+    own_prior = run("encode", clip, tmp_path / "b.codes", "-m", own, "--entropy", "wavenet")
+    assert own_prior.code == 1
+    assert "give one with --prior" in own_prior.err
+    assert not (tmp_path / "b.codes").exists()
+    tables = ("prior", "tables", own, tmp_path / "new.tables", tmp_path / "a.codes", tmp_path / "codes", "--held-out", 0.1)
+    unread = run(*tables)
+    assert unread.code == 1
+    assert "give it with --prior" in unread.err
+    assert run(*tables, "--prior", prior).code == 0
+    plan.write_text(PLAN.replace("held_out = 0.3", "held_out = 0.1"))
+    more = ("prior", "train", plan, own, tmp_path / "a.codes", tmp_path / "codes", "--folder", tmp_path / "three")
+    fitted = run(*more, "--steps", 2, "--prior", prior)
+    assert fitted.code == 0, fitted.err

@@ -12,7 +12,7 @@ from torch.nn.functional import pdist
 
 from speechvq.codes import Layer, ModelId
 from speechvq.errors import CodesError, ConfigError, ModelError, TrainingError
-from speechvq.prior.compare import table
+from speechvq.prior.compare import taken, usual
 from speechvq.prior.file import load_prior
 from speechvq.prior.pieces import Pieces, parted, vectors
 from speechvq.prior.streams import Prior, PriorConfig
@@ -22,11 +22,12 @@ from speechvq.train.prior import (
     PriorExperiment,
     PriorOptim,
     PriorRun,
-    export_prior,
+    best_prior,
     fit,
     new_prior,
     read_prior_experiment,
 )
+from speechvq.train.prior_run import export_prior
 from speechvq.train.prior_start import start
 
 SIZE = 8
@@ -66,8 +67,7 @@ def test_a_known_source_is_learned_and_the_file_gives_the_same_prior_back(tmp_pa
     fit(plan, tokens, fabric(), report=lambda _, numbers: told.update(numbers))
     assert told["layer0/bits"] < 1.35
     assert told["layer1/bits"] < 0.15
-    exported = export_prior(tmp_path / "run", tokens, tmp_path / "prior.safetensors")
-    lines = table(*parted(tokens, 0.2), exported.prior, 16_000)
+    lines = export_prior(tmp_path / "run", tokens, tmp_path / "prior.safetensors", 16_000)[1:]
     rows = {line.split("|")[1].strip(): [float(cell.rstrip(" %")) for cell in line.split("|")[2:-1]] for line in lines[2:]}
     assert rows["uniform"][:3] == [3.0, 3.0, 225.0]
     assert rows["order 2 and the layer above"][0] < 1.3  # two codes tell the direction, one does not
@@ -75,15 +75,28 @@ def test_a_known_source_is_learned_and_the_file_gives_the_same_prior_back(tmp_pa
     assert rows["WaveNet"][0] == pytest.approx(told["layer0/bits"], abs=0.1)
     assert rows["WaveNet"][2] < rows["static tables"][2] < rows["uniform"][2]
     assert rows["WaveNet"][3] == pytest.approx(100 * (1 - rows["WaveNet"][2] / rows["static tables"][2]), abs=1)
-    again = load_prior(tmp_path / "prior.safetensors")
+    again, (_, exported) = load_prior(tmp_path / "prior.safetensors"), best_prior(tmp_path / "run", tokens)
     assert (again.name, again.model, again.prior.table) == ("tiny", tokens.model, ((640, SIZE), (320, SIZE)))
     codes, speaker = Pieces(tokens, 30).batch(0, 2)
     with torch.no_grad():
-        for one, other in zip(exported.prior.nats(codes, speaker), again.prior.nats(codes, speaker), strict=True):
+        for one, other in zip(exported.nats(codes, speaker), again.prior.nats(codes, speaker), strict=True):
             assert torch.allclose(one, other, atol=0.02)
         right, wrong = (again.prior.nats(codes, sign * vectors(np.full((2, 4), 255, np.uint8)))[0].mean() for sign in (1, -1))
     assert abs(right - wrong) > 0.01
     assert read_prior_experiment(tmp_path / "run" / "experiment.toml") == plan
+    held = parted(tokens, 0.2)[1]
+    assert again.usual == usual(taken(exported, held), held, 16_000)
+
+
+def test_what_is_usual_counts_every_voice_alike():
+    tokens = source(voices=2, each=20)
+    few = tokens.chosen(np.arange(len(tokens)) < 22)  # twenty recordings of one voice, two of another
+    seconds = few.frames * 640 / 16_000
+    rates = np.concatenate([np.linspace(10, 20, 20), [50, 60]])
+    found = usual(np.stack([rates, rates], 1) * seconds[:, None], few, 16_000)
+    assert found == (60.0, 120.0)  # of 95 % one half is the first voice, 45 % the other's: both of its recordings
+    alone = few.chosen(np.arange(len(few)) < 20)
+    assert usual((rates[:20] * seconds[:20])[:, None], alone, 16_000) == (pytest.approx(np.sort(rates[:20])[18], abs=0.1),)
 
 
 def test_a_prior_begins_with_what_the_codec_knows_of_its_codes():
@@ -129,9 +142,7 @@ def test_an_interrupted_run_ends_as_an_unbroken_one(tmp_path):
     whole = fit(experiment(tmp_path / "a", steps=30), tokens, fabric())
     fit(experiment(tmp_path / "b", steps=30), tokens, fabric(), stop_at=13)
     pieces = fit(experiment(tmp_path / "b", steps=30), tokens, fabric())
-    one, other = (
-        export_prior(path.parent, tokens, path.parent / "p.safetensors").prior.state_dict() for path in (whole, pieces)
-    )
+    one, other = (best_prior(path.parent, tokens)[1].state_dict() for path in (whole, pieces))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
@@ -191,7 +202,7 @@ def test_what_is_not_a_prior_is_refused(tmp_path):
     with pytest.raises(ModelError, match="is not a speechvq prior"):
         load_prior(path)
     with pytest.raises(TrainingError, match="has no checkpoint"):
-        export_prior(tmp_path, source(), path)
+        export_prior(tmp_path, source(), path, 16_000)
     prior = new_prior(experiment(tmp_path), source())
     assert prior.speaker == 8
     with pytest.raises(ConfigError, match=r"data\.held_out must be"):

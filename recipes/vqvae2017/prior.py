@@ -14,6 +14,7 @@ import lightning_fabric
 import numpy as np
 import torch
 import typer
+from plan import SAMPLE_RATE
 from system import HOP, System
 from train import corpora, trained
 
@@ -21,7 +22,8 @@ from speechvq.codes import Layer, ModelId
 from speechvq.data.corpus import Corpus
 from speechvq.errors import SpeechVQError
 from speechvq.prior.tokens import Tokens
-from speechvq.train.prior import export_prior, fit, read_prior_experiment
+from speechvq.train.prior import fit, read_prior_experiment
+from speechvq.train.prior_run import export_prior
 
 HERE = Path(__file__).parent
 PRIOR = "prior.safetensors"
@@ -46,8 +48,7 @@ def main(
 
     codebooks = [layer.codebook for layer in system.layers]
     fit(experiment, tokens, lightning_fabric.Fabric(accelerator="auto", devices=1), codebooks=codebooks, report=report)
-    export_prior(folder / "prior", tokens, folder / PRIOR)
-    print(folder / PRIOR)
+    print("\n".join(export_prior(folder / "prior", tokens, folder / PRIOR, SAMPLE_RATE)))
 
 
 def encoded(system: System, name: ModelId, corpus: Corpus) -> Tokens:

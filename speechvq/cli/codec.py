@@ -1,16 +1,20 @@
 """encode, decode, convert, speakers, info. What needs torch is imported when a command runs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from speechvq.cli.options import Device, Force, Kbps, Layers, Model, PriorFile, Quiet, coders, progress, read_prior, say
+from speechvq.cli.options import Device, Force, Kbps, Layers, Model, PriorFile, Quiet, coders, coding, progress, say
 from speechvq.errors import ConfigError, OutputError, SpeakerError, WrongModel
 
 Input = Annotated[Path, typer.Argument(help="An audio file of any rate and channel count.", metavar="IN")]
 CodesIn = Annotated[Path, typer.Argument(help="A code file.", metavar="IN")]
 Output = Annotated[Path, typer.Argument(help="The file to write.", metavar="OUT")]
+Entropy = Annotated[
+    Literal["tables", "wavenet"],
+    typer.Option(help="How codes become bytes: wavenet makes the smallest files and takes ten times as long."),
+]
 AudioOut = Annotated[Path, typer.Argument(help="The audio file to write; its suffix says the format.", metavar="OUT")]
 
 
@@ -19,16 +23,18 @@ def encode(
     target: Output,
     layers: Layers = None,
     kbps: Kbps = None,
+    entropy: Entropy = "tables",
     prior: PriorFile = None,
     model: Model = None,
     device: Device = "cpu",
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Encode speech into a small code file: still smaller with a prior, which is then needed to decode it."""
+    """Encode speech into a small code file."""
     from speechvq import audio
     from speechvq.codes import write_codes
     from speechvq.output import check_writable
+    from speechvq.prior.file import load_prior
 
     found = audio.inspect(source)
     if target.suffix.lower().removeprefix(".") in audio.FORMATS:
@@ -36,14 +42,18 @@ def encode(
     check_writable(target, force=force)
     codec = _load(model, device)
     depth = codec.depth(layers=layers, kbps=kbps)
-    known = coders(model, read_prior(prior))
-    for coder in known:
-        if coder.model != codec.model:
-            raise WrongModel(f"{prior} knows the codes of {coder.model}, this is {codec.model}; give a prior for it")
+    if prior is not None and entropy != "wavenet":
+        raise ConfigError("--prior is for --entropy wavenet: give both")
+    named = load_prior(prior) if entropy == "wavenet" else None
+    if named is not None and named.model != codec.model:
+        raise WrongModel(
+            f"the prior {named.name} knows the codes of {named.model}, this is {codec.model}; give one with --prior"
+        )
     _remark_on(found, codec.sample_rate, quiet=quiet)
     with progress("encoding", found.seconds, quiet=quiet) as report:
         codes = codec.encode_file(found, depth=depth, progress=report)
-    size = write_codes(target, codes, known, force=force)
+    with coding("coding", found.seconds, sum(codes.frames), quiet=quiet or named is None) as report:
+        size = write_codes(target, codes, coders(model, named, report), force=force)
     say(
         f"{target}: {size} bytes for {found.seconds:.2f} s, {8 * size / found.seconds / 1000:.2f} kbit/s,"
         f" {depth} of {len(codec.table)} layers",
@@ -66,7 +76,9 @@ def decode(
     """Decode a code file into audio, at the rate and length of the recording."""
     from speechvq.audio import check_format
     from speechvq.codes import read_codes, read_header
+    from speechvq.codes.header import PRIOR
     from speechvq.output import check_writable
+    from speechvq.prior.file import load_prior
 
     header = read_header(source)
     check_writable(target, force=force)
@@ -74,7 +86,10 @@ def decode(
     codec = _load(model, device)
     if header.model != codec.model:
         raise WrongModel(f"{source} was made by model {header.model}, this is {codec.model}; give the right one with --model")
-    codes = read_codes(source, coders(model, read_prior(prior)))
+    named = load_prior(prior) if header.coding == PRIOR else None
+    seconds = header.samples / header.source_rate
+    with coding("reading", seconds, sum(header.frames), quiet=quiet or named is None) as report:
+        codes = read_codes(source, coders(model, named, report))
     if layers is not None or kbps is not None:
         codes = codes.prefix(min(len(codes.table), codec.depth(layers=layers, kbps=kbps)))
     with progress("decoding", codes.seconds, quiet=quiet) as report:

@@ -13,7 +13,9 @@ Model = Annotated[Path | None, typer.Option("--model", "-m", help="A model file 
 Device = Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda or mps.")]
 Layers = Annotated[int | None, typer.Option("--layers", "-l", help="Keep only the first so many layers.", min=1)]
 Kbps = Annotated[float | None, typer.Option("--kbps", "-k", help="Keep as many layers as fit into this rate.")]
-PriorFile = Annotated[Path | None, typer.Option("--prior", help="A prior of the model; `speechvq prior train` makes one.")]
+PriorFile = Annotated[
+    Path | None, typer.Option("--prior", help="A prior instead of the one that comes along; `speechvq prior train` makes one.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks.")]
 
 LONG = 60.0
@@ -45,22 +47,23 @@ def progress(label: str, seconds: float, *, quiet: bool) -> Iterator[Callable[[f
         yield lambda done: bar.advance(task, done)
 
 
-def coders(model: Path | None, named=None) -> list:  # noqa: ANN001 - a NamedPrior, whose import costs a second
-    """What may have coded a file: the tables beside a model, and a prior. Raises ModelError."""
+def coders(model: Path | None, named=None, report: Callable[[int], None] | None = None) -> list:  # noqa: ANN001 - a NamedPrior
+    """What may have coded a file: the tables beside a model, and a prior, which reports the codes it is done with.
+
+    Raises ModelError.
+    """
     from speechvq.hub import tables_beside
 
     found: list = [*tables_beside(model)]
     if named is not None:
         from speechvq.prior.coder import PriorCoder
 
-        found.append(PriorCoder(named))
+        found.append(PriorCoder(named, report))
     return found
 
 
-def read_prior(path: Path | None):  # noqa: ANN201 - a NamedPrior
-    """The prior, if one was given. Raises ModelError."""
-    if path is None:
-        return None
-    from speechvq.prior.file import load_prior
-
-    return load_prior(path)
+@contextmanager
+def coding(label: str, seconds: float, count: int, *, quiet: bool) -> Iterator[Callable[[int], None] | None]:
+    """As `progress`, told of codes, of which there are `count` in so many seconds."""
+    with progress(label, seconds, quiet=quiet) as report:
+        yield None if report is None else lambda done: report(done * seconds / count)

@@ -8,6 +8,8 @@ import typer
 from speechvq.cli.options import Force, console
 from speechvq.errors import MissingExtra
 
+CodedBy = Annotated[Path | None, typer.Option("--prior", help="By which the code files were coded, if not by the default one.")]
+
 app = typer.Typer(help="The prior over codes: fit one, and see what codes cost under it.", no_args_is_help=True)
 
 
@@ -18,6 +20,7 @@ def train(
     codes: Annotated[list[Path], typer.Argument(help="Code files, folders of them, or one manifest to be encoded.")],
     folder: Annotated[Path | None, typer.Option(help="Use this folder instead of run.folder.")] = None,
     steps: Annotated[int | None, typer.Option(help="Use this many steps instead of optim.steps.", min=1)] = None,
+    prior: CodedBy = None,
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")] = "auto",
     devices: Annotated[int, typer.Option(help="How many; on a CPU, how many processes of one thread.", min=1)] = 1,
 ) -> None:
@@ -32,6 +35,7 @@ def train(
         codes,
         folder=folder,
         steps=steps,
+        prior=prior,
         accelerator=accelerator,
         devices=devices,
         console=console(),
@@ -48,6 +52,7 @@ def tables(
     codes: Annotated[list[Path], typer.Argument(help="Code files, folders of them, or one manifest to be encoded.")],
     folder: Annotated[Path, typer.Option(help="Where a manifest's codes are kept.")] = Path("runs/prior"),
     held_out: Annotated[float, typer.Option(help="Share of the codes to measure on.", min=0.001, max=0.9)] = 0.05,
+    prior: CodedBy = None,
     force: Force = False,
 ) -> None:
     """Count how often codes come, so that code files get smaller; tables are used when they lie beside the model."""
@@ -55,5 +60,7 @@ def tables(
         from speechvq.train.prior_run import make_tables
     except ModuleNotFoundError as error:
         raise MissingExtra(f"this needs {error.name}: pip install 'speechvq[train]'") from error
-    for line in make_tables(model, target, codes, folder=folder, held_out=held_out, force=force, console=console()):
+    for line in make_tables(
+        model, target, codes, folder=folder, held_out=held_out, prior=prior, force=force, console=console()
+    ):
         typer.echo(line)

@@ -3,7 +3,7 @@
 What reaches the coder are the whole numbers of `integer`, the same on every machine.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -22,19 +22,23 @@ PIECE = 1024
 
 Layer = NDArray[np.uint16]
 Streams = Sequence[IntegerStream]
+Report = Callable[[int], None]
 
 
 class PriorCoder:
-    """A coder of code files (`codes.coding.Coder`) by a prior that was read from its file."""
+    """A coder of code files (`codes.coding.Coder`) by a prior that was read from its file.
+
+    report: told on the way how many more codes are done, of all that a file holds
+    """
 
     coding = PRIOR
 
-    def __init__(self, named: NamedPrior) -> None:
+    def __init__(self, named: NamedPrior, report: Report | None = None) -> None:
         if len(named.digest) != CODER:
             raise ModelError(f"the prior {named.name} was not read from a file, so no code file can name it: save it first")
         self.model, self.digest, self._speaker = named.model, named.digest, named.prior.speaker
         self.table = tuple(Shape(hop, size) for hop, size in named.prior.table)
-        self._prior = named.prior
+        self._prior, self._report = named.prior, report
 
     @cached_property
     def _streams(self) -> list[IntegerStream]:
@@ -42,11 +46,11 @@ class PriorCoder:
 
     def encode(self, layers: Sequence[Layer], speaker: bytes) -> bytes:
         """See `Coder`."""
-        return encode(self._streams, layers, self._packed(speaker))
+        return encode(self._streams, layers, self._packed(speaker), self._report)
 
     def decode(self, counts: Sequence[int], data: bytes, speaker: bytes) -> Rows:
         """See `Coder`."""
-        return decode(self._streams, counts, data, self._packed(speaker))
+        return decode(self._streams, counts, data, self._packed(speaker), self._report)
 
     def _packed(self, speaker: bytes) -> NDArray[np.uint8]:
         """Raises ValueError for a vector of another length than the prior's."""
@@ -55,7 +59,7 @@ class PriorCoder:
         return np.frombuffer(speaker, np.uint8)
 
 
-def encode(streams: Streams, layers: Sequence[Layer], speaker: NDArray[np.uint8] | None) -> bytes:
+def encode(streams: Streams, layers: Sequence[Layer], speaker: NDArray[np.uint8] | None, report: Report | None = None) -> bytes:
     """Codes of some first layers, coarse first, to bytes. speaker: the packed speaker vector, for a prior that knows voices.
 
     Raises ValueError for more layers than the prior has.
@@ -68,10 +72,18 @@ def encode(streams: Streams, layers: Sequence[Layer], speaker: NDArray[np.uint8]
             told = stream.told(layers[:depth], part, len(layer), speaker)
             found, state = stream.step(before[part.start : part.stop], told, state)
             coder.put(layer[part.start : part.stop], found)
+            if report is not None:
+                report(len(part))
     return coder.data()
 
 
-def decode(streams: Streams, counts: Iterable[int], data: bytes, speaker: NDArray[np.uint8] | None) -> tuple[Layer, ...]:
+def decode(
+    streams: Streams,
+    counts: Iterable[int],
+    data: bytes,
+    speaker: NDArray[np.uint8] | None,
+    report: Report | None = None,
+) -> tuple[Layer, ...]:
     """The inverse; counts: how many codes each layer has.
 
     Raises ValueError for bytes that cannot have come from `encode`. Others may give wrong codes: a file's checksum tells.
@@ -87,6 +99,8 @@ def decode(streams: Streams, counts: Iterable[int], data: bytes, speaker: NDArra
                 found, state = stream.step(before, [one[row : row + 1] for one in told], state)
                 before = np.array([coder.one(fixed(found[0]))])
                 layer[place] = before[0]
+            if report is not None:
+                report(len(part))
         layers.append(layer)
     return tuple(layers)
 

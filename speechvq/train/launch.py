@@ -23,7 +23,7 @@ def run(experiment: Experiment, *, accelerator: str = "auto", devices: int = 1, 
 
     Raises ConfigError for devices that are not there.
     """
-    fabric = launched(accelerator, devices, precision)
+    fabric = launched(accelerator, devices, precision, unused=True)
     sizes = [size for _, size in experiment.codec.layers]
     columns = (
         TextColumn("{task.completed}/{task.total}"),
@@ -46,8 +46,11 @@ def run(experiment: Experiment, *, accelerator: str = "auto", devices: int = 1, 
     return last if fabric.global_rank == 0 else None
 
 
-def launched(accelerator: str, devices: int, precision: str) -> lightning_fabric.Fabric:
-    """Fabric on these devices, its processes started. Raises ConfigError for devices that are not there."""
+def launched(accelerator: str, devices: int, precision: str, *, unused: bool = False) -> lightning_fabric.Fabric:
+    """Fabric on these devices, its processes started. unused: steps may leave out some of the parameters.
+
+    Raises ConfigError for devices that are not there.
+    """
     if accelerator == "cpu" and devices > 1:  # one thread a process: two that spin on the same cores slow each other tenfold
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         torch.set_num_threads(1)
@@ -57,7 +60,7 @@ def launched(accelerator: str, devices: int, precision: str) -> lightning_fabric
             accelerator=accelerator,
             devices=devices,
             precision=precision,  # type: ignore[arg-type]
-            strategy="ddp_find_unused_parameters_true" if devices > 1 else "auto",
+            strategy="auto" if devices == 1 else "ddp_find_unused_parameters_true" if unused else "ddp",
         )
     except (RuntimeError, ValueError) as error:
         raise ConfigError(f"cannot train on {devices} x {accelerator} in {precision}: {error}") from error

@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from speechvq.config import parse, require, table
 from speechvq.errors import ConfigError, TrainingError
-from speechvq.prior.file import NamedPrior, save_prior
 from speechvq.prior.pieces import Pieces, parted
 from speechvq.prior.streams import Prior, PriorConfig
 from speechvq.prior.tokens import Tokens
@@ -132,8 +131,9 @@ def fit(
     if plan.batch % fabric.world_size:
         raise ConfigError(f"optim.batch {plan.batch} does not divide by {fabric.world_size} devices")
     torch.manual_seed(often.seed)
-    prior = new_prior(experiment, tokens, codebooks).to(fabric.device)
-    learned, measured = (Pieces(part, experiment.data.longest) for part in parted(tokens, experiment.data.held_out))
+    parts = parted(tokens, experiment.data.held_out)
+    learned, measured = (Pieces(part, experiment.data.longest) for part in parts)
+    prior = new_prior(experiment, parts[0], codebooks).to(fabric.device)
     optimizer = torch.optim.AdamW(prior.parameters(), lr=plan.rate, weight_decay=plan.weight_decay, fused=True)
     state = TrainState(prior, optimizer, average=Average(prior, plan.average))
     claim(folder, tokens)
@@ -198,9 +198,10 @@ def _step(
     plan, seed = experiment.optim, experiment.run.seed
     count = plan.batch // fabric.world_size
     random = np.random.default_rng([seed, state.step])
-    first = int(random.integers(max(1, len(pieces) - plan.batch + 1))) + fabric.global_rank * count
+    own = fabric.global_rank * count
+    first = int(random.integers(max(1, len(pieces) - plan.batch + 1))) + own
     codes, speaker = pieces.batch(min(first, len(pieces) - 1), count)
-    told = torch.from_numpy((random.random(plan.batch) >= experiment.data.silent)[: len(speaker), None])
+    told = torch.from_numpy((random.random(plan.batch) >= experiment.data.silent)[own : own + len(speaker), None])
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate(state.step, plan)
     torch.manual_seed((seed * 1_000_003 + state.step) * 64 + fabric.global_rank)
@@ -236,7 +237,7 @@ def measure(prior: Prior, pieces: Pieces, count: int) -> dict[str, float]:
 
 
 def new_prior(experiment: PriorExperiment, tokens: Tokens, codebooks: Sequence[Tensor] = ()) -> Prior:
-    """An untrained prior for these codes, begun with the codec's entries where they are given."""
+    """An untrained prior for such codes, begun with them and the codec's entries where these are given."""
     shapes = [(layer.hop, layer.size) for layer in tokens.table]
     prior = Prior(experiment.prior, shapes, 2 * tokens.speakers.shape[1] if experiment.speaker else 0)
     if codebooks:
@@ -244,14 +245,12 @@ def new_prior(experiment: PriorExperiment, tokens: Tokens, codebooks: Sequence[T
     return prior
 
 
-def export_prior(folder: Path, tokens: Tokens, target: Path) -> NamedPrior:
-    """Write the prior's file of a run. Raises TrainingError when it has no checkpoint."""
+def best_prior(folder: Path, tokens: Tokens) -> tuple[PriorExperiment, Prior]:
+    """What a run has come to. Raises TrainingError when it has no checkpoint."""
     checkpoints = sorted(folder.glob("step-*"))
     if not checkpoints:
         raise TrainingError(f"{folder} is not the folder of a prior's training: it has no checkpoint")
     experiment = read_prior_experiment(folder / "experiment.toml")
     prior = new_prior(experiment, tokens)
     prior.load_state_dict(best_weights(checkpoints[-1]))
-    named = NamedPrior(prior.eval(), experiment.name, tokens.model)
-    save_prior(target, named)
-    return named
+    return experiment, prior.eval()

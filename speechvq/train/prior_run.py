@@ -11,20 +11,21 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, 
 
 from speechvq.audio import read_mono
 from speechvq.codec import Codec
-from speechvq.codes.coding import Coder
 from speechvq.codes.tables import SUFFIX, load_tables, save_tables
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import AudioError, CodesError, OutputError
 from speechvq.hub import load, tables_beside
 from speechvq.output import check_writable
-from speechvq.prior.compare import table
+from speechvq.prior.coder import PriorCoder
+from speechvq.prior.compare import table, taken, usual
+from speechvq.prior.file import NamedPrior, load_prior, save_prior
 from speechvq.prior.pieces import parted
 from speechvq.prior.static import LEVELS, fitted
 from speechvq.prior.static import table as static_table
 from speechvq.prior.tokens import Tokens, from_files, gathered
 from speechvq.prior.tokens import load as load_tokens
 from speechvq.train.launch import launched
-from speechvq.train.prior import export_prior, fit, read_prior_experiment
+from speechvq.train.prior import best_prior, fit, read_prior_experiment
 
 FILE = "prior.safetensors"
 
@@ -36,12 +37,14 @@ def run(
     *,
     folder: Path | None = None,
     steps: int | None = None,
+    prior: Path | None = None,
     accelerator: str = "auto",
     devices: int = 1,
     console: Console,
 ) -> list[str]:
     """Fit a prior to code files or to a manifest's recordings; lines that say what held-out codes cost, in the first process.
 
+    prior: by which code files may have been coded, if not by the default one
     Raises ConfigError, CodesError and what reading raises.
     """
     experiment = read_prior_experiment(config)
@@ -50,8 +53,7 @@ def run(
     if steps is not None:
         experiment = replace(experiment, optim=replace(experiment.optim, steps=steps))
     place = Path(experiment.run.folder)
-    codec = load(None if model == "default" else model)
-    tokens = gathered_for(codec, sources, place, tables_beside(None if model == "default" else model), console)
+    codec, tokens = gathered_for(model, sources, place, prior, console)
     fabric = launched(accelerator, devices, "32-true")
     columns = (
         TextColumn("{task.completed}/{task.total}"),
@@ -75,26 +77,43 @@ def run(
         fit(experiment, tokens, fabric, codebooks=codebooks, report=report)
     if fabric.global_rank:
         return []
-    named = export_prior(place, tokens, place / FILE)
+    return export_prior(place, tokens, place / FILE, codec.sample_rate)
+
+
+def export_prior(folder: Path, tokens: Tokens, target: Path, rate: int) -> list[str]:
+    """Write the prior's file of a run; lines that say what held-out codes cost.
+
+    Raises TrainingError when the run has no checkpoint, OutputError.
+    """
+    experiment, prior = best_prior(folder, tokens)
     learned, held = parted(tokens, experiment.data.held_out)
-    rate, what = codec.sample_rate, "voices" if all(tokens.voices) else "recordings"
+    bits = taken(prior, held)
+    save_prior(target, NamedPrior(prior, experiment.name, tokens.model, usual(bits, held, rate)))
+    what = "voices" if all(tokens.voices) else "recordings"
     sizes = f"{learned.seconds(rate) / 3600:.2f} h learned from, {held.seconds(rate) / 3600:.2f} h of other {what} measured"
-    megabytes = (place / FILE).stat().st_size / 1e6
+    megabytes = target.stat().st_size / 1e6
     return [
-        f"{place / FILE}: {named.name} for {named.model}, {megabytes:.1f} MB; {sizes}",
-        *table(learned, held, named.prior, rate),
+        f"{target}: {experiment.name} for {tokens.model}, {megabytes:.1f} MB; {sizes}",
+        *table(learned, held, bits, rate),
     ]
 
 
 def make_tables(
-    model: str, target: Path, sources: Sequence[Path], *, folder: Path, held_out: float, force: bool, console: Console
+    model: str,
+    target: Path,
+    sources: Sequence[Path],
+    *,
+    folder: Path,
+    held_out: float,
+    prior: Path | None = None,
+    force: bool,
+    console: Console,
 ) -> list[str]:
     """Write the static tables of a model's codes; lines that say what held-out codes cost. Raises as `run`, and OutputError."""
     check_writable(target, force=force)
     if target.suffix != SUFFIX:
         raise OutputError(f"{target} should end in {SUFFIX}, and be named like the model that it lies beside")
-    codec = load(None if model == "default" else model)
-    tokens = gathered_for(codec, sources, folder, tables_beside(None if model == "default" else model), console)
+    codec, tokens = gathered_for(model, sources, folder, prior, console)
     learned, held = parted(tokens, held_out)
     layers, bits = fitted(learned, held)
     if target.is_file():  # files coded with the old ones can still be read
@@ -103,16 +122,22 @@ def make_tables(
     return [f"{target}: tables of {tokens.model}", *static_table(held, bits, layers, codec.sample_rate)]
 
 
-def gathered_for(codec: Codec, sources: Sequence[Path], place: Path, coders: Sequence[Coder], console: Console) -> Tokens:
-    """Tokens of code files, or of a manifest's recordings, which are encoded once and kept in `place`.
+def gathered_for(
+    model: str, sources: Sequence[Path], place: Path, prior: Path | None, console: Console
+) -> tuple[Codec, Tokens]:
+    """A codec, and tokens of code files, or of a manifest's recordings, which are encoded once and kept in `place`.
 
     Raises CodesError when they are not of this model.
     """
-    manifest = len(sources) == 1 and sources[0].suffix == ".jsonl"
-    tokens = encoded(codec, sources[0], place, console) if manifest else from_files(sources, coders)
+    file = None if model == "default" else model
+    codec = load(file)
+    if len(sources) == 1 and sources[0].suffix == ".jsonl":
+        tokens = encoded(codec, sources[0], place, console)
+    else:
+        tokens = from_files(sources, [*tables_beside(file), PriorCoder(load_prior(prior))])
     if tokens.model != codec.model:
         raise CodesError(f"the codes were made by {tokens.model}, not by {codec.model}: name the model that made them")
-    return tokens
+    return codec, tokens
 
 
 def encoded(codec: Codec, manifest: Path, place: Path, console: Console) -> Tokens:

@@ -1,0 +1,84 @@
+"""How large code files are: in fixed width, by the static tables, by the prior, beside what the prior promises.
+
+    python recipes/evaluate/file_sizes.py eval.jsonl [--corpus librispeech] [--count 20] > sizes.md
+
+Data: the utterances of a manifest, at most `--longest` seconds of each. Every file is written as `speechvq encode` would write
+it, and its bytes are counted; files of the prior are read again and must give their codes back. The promise is minus the
+logarithm to the base 2 of the probability of the codes under the prior, in floating point, and what of a file is not codes.
+Coding and reading are timed for all layers, in CPU seconds of this process for a second of audio; the network that makes the
+codes is not in it.
+"""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from utterances import chosen, samples, watched
+
+import speechvq
+from speechvq.codes import Codes, dump, header, parse
+from speechvq.codes.file import overhead
+from speechvq.errors import CodesError, SpeechVQError
+from speechvq.generate import score
+from speechvq.prior.coder import PriorCoder
+from speechvq.prior.file import NamedPrior, load_prior
+
+COLUMNS = ("fixed width", "tables", "WaveNet", "its promise")
+
+
+def main(
+    manifest: Annotated[Path, typer.Argument(help="Which recordings: one JSON object a line.")],
+    corpus: Annotated[str | None, typer.Option(help="Only this corpus.")] = None,
+    count: Annotated[int | None, typer.Option(help="Only so many files, spread over the speakers.", min=1)] = None,
+    longest: Annotated[float, typer.Option(help="At most so many seconds of each file.")] = 10.0,
+    model: Annotated[Path | None, typer.Option(help="A model file instead of the default one.")] = None,
+    prior: Annotated[Path | None, typer.Option(help="A prior instead of the one that comes along.")] = None,
+) -> None:
+    """Write files of every prefix of the layers in every coding, as a markdown table of kbit/s."""
+    codec, named = speechvq.load(model), load_prior(prior)
+    coder = PriorCoder(named)
+    rows = chosen(manifest, corpus=corpus, count=count)
+    totals, seconds, spent = np.zeros((len(codec.table), len(COLUMNS))), 0.0, np.zeros(2)
+    for one in watched(rows, "coding"):
+        codes = codec.encode(samples(one, codec.sample_rate, longest=longest))
+        seconds += codes.seconds
+        for depth in range(len(codec.table)):
+            part = codes.prefix(depth + 1)
+            totals[depth] += sizes(part, coder, named, score(codec, named, part).layers)
+        spent += times(codes, coder)
+    kbps = 8 * totals / seconds / 1000
+    print(f"| layers | {' | '.join(COLUMNS)} | WaveNet below tables % | files beyond the promise % |\n|---{'|---' * 6}|")
+    for depth, row in enumerate(kbps):
+        below, beyond = 100 * (1 - row[2] / row[1]), 100 * (row[2] / row[3] - 1)
+        print(f"| {depth + 1} | {' | '.join(f'{one:.3f}' for one in row)} | {below:.1f} | {beyond:.2f} |")
+    print(f"\n{len(rows)} files, {seconds:.0f} s. CPU seconds for a second of audio: coding {spent[0] / seconds:.3f}, ", end="")
+    print(f"reading {spent[1] / seconds:.3f}")
+
+
+def sizes(codes: Codes, coder: PriorCoder, named: NamedPrior, promised: np.ndarray) -> list[float]:
+    """Bytes of a file in every column; promised: bits a code of each layer."""
+    plain = header.of(codes)
+    packed = sum(len(layer) * shape.bits for layer, shape in zip(codes.layers, codes.table, strict=True))
+    by_prior = overhead(header.of(codes, coder.coding, named.digest))
+    expected = sum(len(layer) * cost for layer, cost in zip(codes.layers, promised, strict=True)) / 8
+    return [overhead(plain) + -(-packed // 8), len(dump(codes)), len(dump(codes, [coder])), by_prior + expected]
+
+
+def times(codes: Codes, coder: PriorCoder) -> list[float]:
+    """CPU seconds of writing and of reading; raises CodesError when something else is read."""
+    begun = time.process_time()
+    data = dump(codes, [coder])
+    written = time.process_time()
+    if parse(data, coders=[coder]) != codes:
+        raise CodesError("a file gave other codes back than those that it was made of")
+    return [written - begun, time.process_time() - written]
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except SpeechVQError as error:
+        sys.exit(f"file_sizes: {error}")
