@@ -14,6 +14,7 @@ SpeechVQError
 ├── SpeakerError      a voice that the model does not have
 ├── OutputError       a result that cannot be written
 ├── TrainingError     a run that cannot start, resume or go on
+├── UnitsError        codes, labels or boundaries that cannot be measured, or not together
 └── MissingExtra      an optional package that is not installed
 
 Each message says what is wrong, where, and what to do. The command line prints it as one sentence and exits with 1.
@@ -74,6 +75,10 @@ class OutputError(SpeechVQError):
 
 class TrainingError(SpeechVQError):
     """A training run cannot start, resume or go on."""
+
+
+class UnitsError(SpeechVQError):
+    """Codes, labels or boundaries cannot be measured, or not together."""
 
 
 class MissingExtra(SpeechVQError):

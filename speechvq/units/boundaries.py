@@ -1,0 +1,152 @@
+"""Boundaries found against boundaries of a reference: precision, recall, F1, over-segmentation and R-value.
+
+A boundary counts as found when one of the other side lies within the tolerance, 20 ms by default. Two rules are in use, and
+papers do not always say which is theirs:
+
+    strict    each boundary counts once: pairs are made in time order, which for one tolerance makes as many as there can be
+              (Kamper and van Niekerk 2021)
+    lenient   any boundary near counts, also where several share it (Kreuk et al. 2020); this flatters those who find too many
+
+Counts are summed over utterances. With P and R precision and recall (Räsänen et al. 2009, "An improved speech segmentation
+quality measure: the R-value", here as shares instead of percents):
+
+    OS = R / P - 1,  r1 = sqrt((1 - R)^2 + OS^2),  r2 = (-OS + R - 1) / sqrt(2),  R-value = 1 - (|r1| + |r2|) / 2
+
+F1 alone says little: a grid of 50 ms gets 0.7. Print the scores of `boundary_baselines` beside it. Times of both sides in frames
+of 10 ms hit more often than finer ones, for two frames either side are a window of 50 ms.
+
+Where nothing is hit, R / P is taken as found / reference boundaries, which it always is under the strict rule; phone-metrics
+0.1.0 takes 0 there and gives an R-value of 0.293 whatever was found. Elsewhere the two agree but for the 1e-9 that it adds to
+divisors.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from speechvq.errors import UnitsError
+
+Times = NDArray[np.float64]
+Span = tuple[float, float]
+Rule = Literal["strict", "lenient"]
+
+TOLERANCE = 0.02
+SLACK = 1e-9
+"""Seconds that rounding may add to a distance."""
+
+
+def changes(codes: NDArray, rate: float) -> Times:
+    """Where codes (f,) change from one frame to the next, s; the utterance's edges are not among them."""
+    return (np.flatnonzero(codes[1:] != codes[:-1]) + 1) / rate
+
+
+def edges_of(intervals: Sequence[tuple[float, float, object]]) -> Times:
+    """Every start and end of intervals (start s, end s, label), once each, the first and the last among them."""
+    return np.unique(np.array([[start, end] for start, end, _ in intervals], np.float64))
+
+
+def inside(times: ArrayLike, span: Span, margin: float = TOLERANCE) -> Times:
+    """The times that are more than `margin` s away from both ends of an utterance, sorted."""
+    ordered = np.sort(np.asarray(times, np.float64))
+    return ordered[(ordered > span[0] + margin + SLACK) & (ordered < span[1] - margin - SLACK)]
+
+
+@dataclass(frozen=True)
+class Score:
+    """How many boundaries the reference has and how many were found, and how many of either have one of the other near."""
+
+    references: int
+    found: int
+    references_hit: int
+    found_hit: int
+
+    @property
+    def precision(self) -> float:
+        """The share of found boundaries that are right; 0 where none were found."""
+        return self.found_hit / self.found if self.found else 0.0
+
+    @property
+    def recall(self) -> float:
+        """The share of the reference's boundaries that were found."""
+        return self.references_hit / self.references
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of precision and recall."""
+        both = self.precision + self.recall
+        return 2 * self.precision * self.recall / both if both else 0.0
+
+    @property
+    def over_segmentation(self) -> float:
+        """OS: 0 for as many boundaries as there are, 1 for twice as many, -1 for none."""
+        return self.recall / self.precision - 1 if self.found_hit else self.found / self.references - 1
+
+    @property
+    def r_value(self) -> float:
+        """1 for all boundaries and no others; it falls below 0 for very many."""
+        missed, over = 1 - self.recall, self.over_segmentation
+        return 1 - (np.hypot(missed, over) + abs(over + missed) / np.sqrt(2)) / 2
+
+
+def score(
+    references: Sequence[ArrayLike],
+    found: Sequence[ArrayLike],
+    *,
+    edges: Sequence[Span] | None,
+    rule: Rule = "strict",
+    tolerance: float = TOLERANCE,
+) -> Score:
+    """Compare boundaries of utterances.
+
+    references, found: of each utterance, times in s, in any order; equal ones count as often as they are there
+    edges: where each utterance starts and ends, s. Boundaries of either side beyond these or within the tolerance of them are
+        left out, for everybody finds them. None counts all that are given.
+    Raises UnitsError when there are not equally many utterances, times are not finite, or the reference has no boundaries.
+    """
+    spans = [(-np.inf, np.inf)] * len(references) if edges is None else edges
+    if not len(references) == len(found) == len(spans):
+        raise UnitsError(
+            f"boundaries of {len(references)} utterances, found ones of {len(found)} and edges of {len(spans)}: "
+            "give all for the same utterances"
+        )
+    counts = np.zeros(4, np.int64)
+    for index, (own, others, span) in enumerate(zip(references, found, spans, strict=True)):
+        if not (np.isfinite(own).all() and np.isfinite(others).all()):
+            raise UnitsError(f"a boundary of utterance {index} is not a finite number of seconds: mend the alignment")
+        real, guess = inside(own, span, tolerance), inside(others, span, tolerance)
+        counts += [len(real), len(guess), *_hits(real, guess, rule, tolerance + SLACK)]
+    if not counts[0]:
+        raise UnitsError("the reference has no boundaries: check that its intervals are of these recordings")
+    return Score(*counts.tolist())
+
+
+def _hits(references: Times, found: Times, rule: Rule, tolerance: float) -> tuple[int, int]:
+    """How many of the one and of the other are hit; both sorted."""
+    match rule:
+        case "strict":
+            pairs = _pairs(references.tolist(), found.tolist(), tolerance)
+            return pairs, pairs
+        case "lenient":
+            return _near(references, found, tolerance), _near(found, references, tolerance)
+
+
+def _pairs(references: list[float], found: list[float], tolerance: float) -> int:
+    """How many pairs there are in time order, each time in one pair at most."""
+    pairs = i = j = 0
+    while i < len(references) and j < len(found):
+        if abs(references[i] - found[j]) <= tolerance:
+            pairs, i, j = pairs + 1, i + 1, j + 1
+        elif references[i] < found[j]:
+            i += 1
+        else:
+            j += 1
+    return pairs
+
+
+def _near(times: Times, others: Times, tolerance: float) -> int:
+    """How many of the times have one of the others near; both sorted."""
+    first = np.searchsorted(others, times - tolerance, "left")
+    return int((first < np.searchsorted(others, times + tolerance, "right")).sum())

@@ -1,0 +1,90 @@
+"""Boundaries that nothing was learnt for: a fixed grid, the best of grids, and peaks of the change of a mel spectrogram.
+
+What a model finds is worth something where its R-value is above all three.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from speechvq.errors import UnitsError
+from speechvq.units.boundaries import TOLERANCE, Rule, Score, Span, Times, score
+
+SPACINGS = tuple(float(spacing) for spacing in np.arange(20, 205, 5) / 1000)
+"""Seconds between the boundaries of the grids that are tried."""
+
+
+def grid(span: Span, spacing: float) -> Times:
+    """Boundaries every `spacing` s after the start of an utterance and before its end. Raises UnitsError."""
+    if not spacing > 0:
+        raise UnitsError(f"a grid of {spacing:g} s cannot be: give a spacing above 0")
+    start, end = span
+    times = start + spacing * np.arange(1, max(1, int(np.ceil((end - start) / spacing)) + 1))
+    return times[times < end - 1e-9]
+
+
+def best_grid(
+    references: Sequence[ArrayLike],
+    edges: Sequence[Span],
+    *,
+    spacings: Sequence[float] = SPACINGS,
+    rule: Rule = "strict",
+    tolerance: float = TOLERANCE,
+) -> tuple[float, Score]:
+    """The spacing whose grid has the highest R-value, s, and its score: it was chosen knowing the reference.
+
+    references, edges: of each utterance, as for `score`; edges are left out
+    Raises UnitsError.
+    """
+    if not spacings:
+        raise UnitsError("there are no spacings to choose from: give one at least")
+    scores = [
+        score(references, [grid(span, spacing) for span in edges], edges=edges, rule=rule, tolerance=tolerance)
+        for spacing in spacings
+    ]
+    best = max(range(len(scores)), key=lambda index: scores[index].r_value)
+    return spacings[best], scores[best]
+
+
+def mel_change(log_mel: NDArray[np.floating], rate: float, *, reach: float = 0.03) -> NDArray[np.float64]:
+    """How much the spectrum changes between the frames before and after each edge between frames, (n - 1,).
+
+    log_mel: (n, bands), natural logarithms, `rate` frames a second
+    reach: over how many s before and after an edge frames are averaged, rounded to frames and fewer at the ends
+    Value i is the Euclidean distance, over the root of the bands, of the two means around the edge between frames i and i + 1.
+    """
+    count, frames = len(log_mel), max(1, round(reach * rate))
+    sums = np.concatenate([np.zeros((1, log_mel.shape[1])), np.cumsum(log_mel, axis=0, dtype=np.float64)])
+    middle = np.arange(1, count)
+    first, last = np.maximum(middle - frames, 0), np.minimum(middle + frames, count)
+    before = (sums[middle] - sums[first]) / (middle - first)[:, None]
+    after = (sums[last] - sums[middle]) / (last - middle)[:, None]
+    return np.sqrt(((after - before) ** 2).mean(1))
+
+
+def mel_peaks(log_mel: NDArray[np.floating], rate: float, *, reach: float = 0.03, prominence: float = 0.3) -> Times:
+    """Boundaries at the peaks of `mel_change`, s, of frames that are centred at (i + 0.5) / rate.
+
+    prominence: how far a peak must stand out, in standard deviations of the utterance's change. The lowest value between a peak
+        and the next higher value, or the end, is taken on both sides; the peak must be that far above the higher of the two.
+    Raises UnitsError when the spectrogram is not (n, bands) of finite numbers.
+    """
+    if log_mel.ndim != 2 or not np.isfinite(log_mel).all():
+        raise UnitsError(f"a spectrogram of shape {log_mel.shape} cannot be used: give finite numbers, (frames, bands)")
+    if len(log_mel) < 3:
+        return np.zeros(0)
+    change = mel_change(log_mel, rate, reach=reach)
+    padded = np.concatenate([[np.inf], change, [np.inf]])  # an end is no peak
+    tops = np.flatnonzero((padded[1:-1] > padded[:-2]) & (padded[1:-1] >= padded[2:]))
+    kept = [top for top in tops if prominence_of(change, int(top)) >= prominence * change.std()]
+    return (np.array(kept, np.float64) + 1) / rate
+
+
+def prominence_of(curve: NDArray[np.float64], top: int) -> float:
+    """How far a peak stands above the higher of the two valleys beside it, that reach to a higher value or to the end."""
+    valleys = list[float]()
+    for side in (curve[top::-1], curve[top:]):
+        higher = np.flatnonzero(side > curve[top])
+        valleys.append(float(side[: higher[0] if len(higher) else None].min()))
+    return float(curve[top]) - max(valleys)
