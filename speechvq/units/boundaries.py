@@ -12,8 +12,8 @@ quality measure: the R-value", here as shares instead of percents):
 
     OS = R / P - 1,  r1 = sqrt((1 - R)^2 + OS^2),  r2 = (-OS + R - 1) / sqrt(2),  R-value = 1 - (|r1| + |r2|) / 2
 
-F1 alone says little: a grid of 50 ms gets 0.7. Print the scores of `boundary_baselines` beside it. Times of both sides in frames
-of 10 ms hit more often than finer ones, for two frames either side are a window of 50 ms.
+F1 alone says little: a grid of 50 ms gets 0.7. Print the scores of `boundary_baselines` beside it. Times of both sides in whole
+frames of 10 ms hit more often than finer ones, for two frames either side are a window of 50 ms.
 
 Where nothing is hit, R / P is taken as found / reference boundaries, which it always is under the strict rule; phone-metrics
 0.1.0 takes 0 there and gives an R-value of 0.293 whatever was found. Elsewhere the two agree but for the 1e-9 that it adds to

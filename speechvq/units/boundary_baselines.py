@@ -20,7 +20,8 @@ def grid(span: Span, spacing: float) -> Times:
     if not spacing > 0:
         raise UnitsError(f"a grid of {spacing:g} s cannot be: give a spacing above 0")
     start, end = span
-    times = start + spacing * np.arange(1, max(1, int(np.ceil((end - start) / spacing)) + 1))
+    steps = np.arange(1, max(1, int(np.ceil((end - start) / spacing)) + 1), dtype=np.float64)
+    times: Times = start + spacing * steps
     return times[times < end - 1e-9]
 
 
