@@ -4,13 +4,22 @@ from math import sqrt
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import find_peaks, peak_prominences
 
 from speechvq.errors import UnitsError
 from speechvq.units.boundaries import Score, changes, edges_of, inside, score
-from speechvq.units.boundary_baselines import SPACINGS, best_grid, grid, mel_change, mel_peaks, prominence_of
+from speechvq.units.boundary_baselines import (
+    PROMINENCES,
+    SPACINGS,
+    best_grid,
+    best_mel_peaks,
+    grid,
+    mel_change,
+    mel_peaks,
+    prominence_of,
+)
 
 TIMES = st.lists(st.integers(0, 30).map(lambda ticks: ticks / 100), max_size=8)
 SETS = st.lists(st.tuples(TIMES, TIMES), min_size=1, max_size=3).filter(lambda sets: any(real for real, _ in sets))
@@ -48,6 +57,7 @@ def test_r_values_of_papers_follow_from_their_precision_and_recall(precision, re
     assert 100 * found.r_value == pytest.approx(expected, abs=1.2 if expected < 0 else 0.1)  # small precision: rounding shows
 
 
+@settings(max_examples=40, deadline=None)
 @given(SETS, st.sampled_from([0.0, 0.01, 0.02, 0.05]))
 def test_equal_trying_every_matching_and_looking_at_every_pair(sets, tolerance):
     references, found = zip(*sets, strict=True)
@@ -64,6 +74,7 @@ def test_equal_trying_every_matching_and_looking_at_every_pair(sets, tolerance):
     assert lenient.f1 >= strict.f1 - 1e-12
 
 
+@settings(max_examples=40, deadline=None)
 @given(SETS)
 def test_only_the_reference_itself_is_perfect(sets):
     references = [real for real, _ in sets]
@@ -111,6 +122,7 @@ def test_grids():
     assert len(grid((0, 0), 0.05)) == 0
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.floats(0, 2), st.floats(0, 3), st.sampled_from(SPACINGS))
 def test_grids_lie_inside_and_leave_no_gap(start, length, spacing):
     times = grid((start, start + length), spacing)
@@ -184,6 +196,18 @@ def test_mel_peaks_ignore_level_and_flat_spectrograms():
         assert len(mel_peaks(flat, 100)) == 0
 
 
+def test_the_best_prominence_is_the_best_by_r_value():
+    mels, spans = [steps(12, 9, 0.6), steps(30, 7, 0.6)], [(0.0, 1.08), (0.0, 2.1)]
+    references = [np.arange(1, 12) * 0.09, np.arange(1, 30) * 0.07]
+    prominence, found = best_mel_peaks(references, mels, 100, spans)
+    scores = [
+        score(references, [mel_peaks(mel, 100, prominence=tried) for mel in mels], edges=spans).r_value for tried in PROMINENCES
+    ]
+    assert (prominence, found.r_value) == (PROMINENCES[int(np.argmax(scores))], max(scores))
+    assert found.r_value > min(scores)
+
+
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=3, max_size=40, unique=True) | st.lists(st.floats(0, 1), min_size=3, max_size=60))
 def test_prominence_is_that_of_scipy(values):
     curve = np.array(values, np.float64)
@@ -202,6 +226,7 @@ def test_prominence_is_that_of_scipy(values):
         (lambda: score([], [], edges=None), "the reference has no boundaries"),
         (lambda: grid((0, 1), 0), "a grid of 0 s"),
         (lambda: best_grid([[0.1]], [(0, 1)], spacings=[]), "no spacings"),
+        (lambda: best_mel_peaks([[0.1]], [np.zeros((9, 2))], 100, [(0, 1)], prominences=[]), "no prominences"),
         (lambda: mel_peaks(np.zeros(5), 100), r"shape \(5,\)"),
         (lambda: mel_peaks(np.full((5, 2), np.nan), 100), "finite numbers"),
     ],

@@ -4,7 +4,7 @@ from math import log2
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechvq.errors import UnitsError
@@ -43,6 +43,7 @@ def test_by_hand():
     assert table.pnmi == pytest.approx(table.mutual_information)
 
 
+@settings(max_examples=40, deadline=None)
 @given(FRAMES)
 def test_equals_sums_over_all_pairs(frames):
     table = joint(*columns(frames))
@@ -57,12 +58,14 @@ def test_equals_sums_over_all_pairs(frames):
         assert table.v_measure == pytest.approx(2 * slow_information(frames) / whole, abs=1e-12)
 
 
+@settings(max_examples=40, deadline=None)
 @given(FRAMES)
 def test_phone_purity_is_the_majority_map_on_its_own_data(frames):
     codes, labels = columns(frames)
     assert joint(codes, labels).phone_purity == pytest.approx(accuracy(codes, labels, majority_map(codes, labels, 6)))
 
 
+@settings(max_examples=40, deadline=None)
 @given(FRAMES)
 def test_codes_and_labels_change_places(frames):
     table = joint(*columns(frames))
@@ -73,6 +76,7 @@ def test_codes_and_labels_change_places(frames):
     assert 0 <= table.pnmi <= 1 + 1e-12
 
 
+@settings(max_examples=40, deadline=None)
 @given(FRAMES, st.permutations(range(6)))
 def test_names_of_codes_do_not_matter_and_merging_tells_less(frames, names):
     codes, labels = columns(frames)
@@ -119,6 +123,7 @@ def test_frames_have_the_phone_at_their_centre():
     assert frame_labels([], 2, 25).tolist() == [NO_LABEL] * 2
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 4)), max_size=10), st.sampled_from([12.5, 25, 31.25, 50]))
 def test_frame_labels_equal_a_look_at_every_centre(lengths, rate):
     edges = np.cumsum([0, *(length for length, _ in lengths)]) / 100

