@@ -4,9 +4,9 @@ With p(y, z) the share of frames whose phone is y and whose code is z:
 
     phone purity    sum_z max_y p(y, z)          what a majority map made from the same frames gets right
     cluster purity  sum_y max_z p(y, z)          falls as codes get more: the counterweight
-    PNMI            I(y; z) / H(y)               also called homogeneity (Hsu et al. 2021, HuBERT, section IV-D)
+    PNMI            I(y; z) / H(y)               also called homogeneity (Hsu et al. 2021, HuBERT)
     completeness    I(y; z) / H(z)
-    V-measure       their harmonic mean          Rosenberg and Hirschberg 2007, equation 1 with beta 1
+    V-measure       their harmonic mean          Rosenberg and Hirschberg 2007, with beta 1
 
 Purity and PNMI rise with the number of codes and with few frames whatever codes mean: 512 random ones get PNMI 0.51 on a minute
 at 50 Hz. Print those of `shuffled` beside them, and the held-out map of `mapping`.

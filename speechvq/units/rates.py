@@ -1,6 +1,6 @@
 """How much codes cost, how long they last, and how many are in use.
 
-The bit rate is that of the ZeroSpeech Challenge 2019 (Dunbar et al. 2019, section 4.3): with N symbols in D seconds and s one
+The bit rate is that of the ZeroSpeech Challenge 2019 (Dunbar et al. 2019): with N symbols in D seconds and s one
 symbol,
 
     B = (N / D) H(s),   H(s) = - sum_s p(s) log2 p(s)

@@ -1,7 +1,7 @@
 """Segments of vectors that share a code: duration-penalised dynamic programming, and how heavy its penalty should be.
 
 Kamper and van Niekerk 2021, "Towards unsupervised phone and word segmentation using self-supervised vector-quantized neural
-networks", equations 1 to 3: of all ways to cut frames z_1 ... z_n into segments, the one with the least
+networks": of all ways to cut frames z_1 ... z_n into segments, the one with the least
 
     sum over segments of   min_k sum_t ||z_t - e_k||^2  -  w (length - 1)
 
