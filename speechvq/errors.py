@@ -14,7 +14,7 @@ SpeechVQError
 ├── SpeakerError      a voice that the model does not have
 ├── OutputError       a result that cannot be written
 ├── TrainingError     a run that cannot start, resume or go on
-├── UnitsError        codes, labels or boundaries that cannot be measured, or not together
+├── UnitsError        codes, labels, items or boundaries that cannot be measured together
 └── MissingExtra      an optional package that is not installed
 
 Each message says what is wrong, where, and what to do. The command line prints it as one sentence and exits with 1.
@@ -78,7 +78,7 @@ class TrainingError(SpeechVQError):
 
 
 class UnitsError(SpeechVQError):
-    """Codes, labels or boundaries cannot be measured, or not together."""
+    """Codes, labels, items or boundaries cannot be read, or not be measured together."""
 
 
 class MissingExtra(SpeechVQError):
