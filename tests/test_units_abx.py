@@ -111,6 +111,28 @@ def test_equal_to_loops_over_all_triples(speaker, context, distance):
     assert found.error == pytest.approx(np.mean(list(found.pairs.values())))
 
 
+FIRST, SECOND, THIRD = [0, 1, 0, 1, 2], [0, 1, 2, 1], [1, 2, 1, 1, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("said", "speaker", "expected"),
+    [
+        ([(FIRST, "a", "x"), (SECOND, "a", "x"), (THIRD, "b", "x")], "within", 0),  # of two that are A and X the earlier
+        ([(SECOND, "a", "x"), (FIRST, "a", "x"), (THIRD, "b", "x")], "within", 1),
+        ([(FIRST, "a", "x"), (THIRD, "a", "x"), (SECOND, "b", "x")], "within", 3 / 4),  # else X: 3/8 > 2/6, 3/8 = 3/8
+        ([(SECOND, "a", "x"), (THIRD, "b", "x"), (FIRST, "a", "y")], "across", 0),
+        ([(FIRST, "a", "x"), (THIRD, "b", "x"), (SECOND, "a", "y")], "across", 1),
+        ([(THIRD, "a", "x"), (SECOND, "b", "x"), (FIRST, "a", "y")], "across", 1),
+        ([(THIRD, "a", "x"), (FIRST, "b", "x"), (SECOND, "a", "y")], "across", 0),
+    ],
+)
+def test_where_paths_tie_the_side_that_gives_the_rows_is_that_of_the_reference(said, speaker, expected):
+    """From FIRST to SECOND the path has 6 frames, 2 of them unequal; back it has 5. THIRD is 3/8 away from both."""
+    codes = {f"f{i}": np.array(row) for i, (row, _, _) in enumerate(said)}
+    items = [Item(f"f{i}", 0.0, float(len(row)), phone, "#", "#", name) for i, (row, phone, name) in enumerate(said)]
+    assert abx(codes, 1, items, distance="identical", speaker=speaker).error == expected
+
+
 @pytest.mark.parametrize(("speaker", "context"), TASKS)
 def test_what_is_compared_at_once_does_not_matter(monkeypatch, speaker, context):
     items, codes, _ = corpus(2)
