@@ -155,12 +155,10 @@ def _cell_errors(block: Sequence[Cell], sequences: Sequences, distance: Distance
 def _keys(cell: Cell, count: int) -> tuple[Indices, Indices]:
     """Numbers of the pairs X, A (x, a) and X, B (x, b).
 
-    As in the reference X gives the rows that are warped; but of two items that are both A and X the earlier does, since paths
-    of equal cost may differ in length from one side and from the other.
+    X gives the rows that are warped, which matters where paths of equal cost differ in length. So fastabx has it; in
+    Libri-Light's code, of two items that are both A and X the earlier gives the rows, and the order of items shows in the score.
     """
     x = cell.x[:, None]
-    if cell.symmetric:
-        return np.minimum(x, cell.a) * count + np.maximum(x, cell.a), x * count + cell.b
     return x * count + cell.a, x * count + cell.b
 
 
