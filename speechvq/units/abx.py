@@ -155,8 +155,8 @@ def _cell_errors(block: Sequence[Cell], sequences: Sequences, distance: Distance
 def _keys(cell: Cell, count: int) -> tuple[Indices, Indices]:
     """Numbers of the pairs X, A (x, a) and X, B (x, b).
 
-    X gives the rows that are warped, which matters where paths of equal cost differ in length. So fastabx has it; in
-    Libri-Light's code, of two items that are both A and X the earlier gives the rows, and the order of items shows in the score.
+    X gives the rows that are warped, which matters where paths of equal cost differ in length. So fastabx has it. In the code
+    of Libri-Light the earlier of two items that are both A and X gives the rows, and so the order of items shows in the score.
     """
     x = cell.x[:, None]
     return x * count + cell.a, x * count + cell.b
