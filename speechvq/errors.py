@@ -8,6 +8,7 @@ SpeechVQError
 │   ├── DamagedCodes
 │   ├── MissingCoder
 │   └── WrongModel
+├── AlignmentError    a phone alignment that cannot be read, or says something impossible
 ├── ConfigError       a configuration that cannot exist
 ├── ManifestError     a list of training files that cannot be used
 ├── ModelError        a model file that is missing or damaged
@@ -51,6 +52,10 @@ class MissingCoder(CodesError):
 
 class WrongModel(CodesError):
     """The file was written with another model than the one in hand."""
+
+
+class AlignmentError(SpeechVQError):
+    """A phone alignment cannot be read, says something impossible, or cannot be written in a format."""
 
 
 class ConfigError(SpeechVQError):
