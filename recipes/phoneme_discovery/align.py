@@ -56,6 +56,7 @@ def main(
     if not any(one.facts.get("text") for one in rows):
         raise ManifestError(f'no row of {manifest} has a "text"; without transcripts nothing can be aligned')
     paths = targets(rows, out)
+    make_folder(out)
     decoder = aligner(dictionary)
     console = Console(stderr=True)
     counts: Counter[str] = Counter()
