@@ -12,7 +12,7 @@ from speechvq.units.readers import read_alignment, read_ctm, read_km
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 WORDS = TEXTS.filter(lambda text: text.split() == [text] and not text.startswith((";;", "\ufeff")))
-PATIENT = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PATIENT = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @st.composite
