@@ -23,6 +23,7 @@ try:
     import librosa
     import matplotlib as mpl
     from matplotlib import pyplot as plt
+    from matplotlib.figure import Figure
     from PIL import Image
 except ModuleNotFoundError as error:
     sys.exit(f"the picture needs {error.name}: pip install 'speechvq[plots]'")
@@ -80,11 +81,16 @@ def draw(panels: dict[str, Wave], rate: int, target: Path) -> None:
             )
             axis.set(title=title, xlabel="seconds" if place >= 2 else "", ylabel="" if place % 2 else "hertz")
             axis.set_yticks([hertz for hertz in (0, 500, 1000, 2000, 4000, 8000) if hertz <= rate / 2])
-        buffer = BytesIO()
-        figure.savefig(buffer, format="png")
-        plt.close(figure)
+        save(figure, target, 128)
+
+
+def save(figure: Figure, target: Path, colours: int) -> None:
+    """Write a figure as a PNG of few colours, and close it."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png")
+    plt.close(figure)
     with new_file(target) as partial:
-        Image.open(buffer).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(partial, "PNG", optimize=True)
+        Image.open(buffer).convert("RGB").quantize(colours, dither=Image.Dither.NONE).save(partial, "PNG", optimize=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ recording takes more than a clean one (the area under the ROC curve), with all l
 
 import sys
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +23,7 @@ import speechvq
 from speechvq.audio import Wave
 from speechvq.errors import SpeechVQError
 from speechvq.generate import score
-from speechvq.output import check_writable, new_file
+from speechvq.output import check_writable
 from speechvq.prior.file import load_prior
 
 LONGEST = 8.0
@@ -97,12 +96,8 @@ def above(some: NDArray[np.float64], others: NDArray[np.float64]) -> float:
 
 def draw(scores: Scores, usual: float, target: Path) -> None:
     """A point for every recording, a row for every kind."""
-    try:
-        import matplotlib as mpl
-        from matplotlib import pyplot as plt
-        from PIL import Image
-    except ModuleNotFoundError as error:
-        sys.exit(f"the picture needs {error.name}: pip install 'speechvq[plots]'")
+    from picture import mpl, plt, save
+
     random = np.random.default_rng(0)
     with mpl.rc_context({"axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#888888", "font.size": 11}):
         figure, axis = plt.subplots(figsize=(9, 0.6 * len(scores) + 1.2), dpi=100, layout="constrained")
@@ -112,11 +107,7 @@ def draw(scores: Scores, usual: float, target: Path) -> None:
         axis.set_yticks(range(len(scores)), list(scores))
         axis.invert_yaxis()
         axis.set_xlabel("bits a second under the prior; the line: 95 % of clean speech kept out of its training")
-        buffer = BytesIO()
-        figure.savefig(buffer, format="png")
-        plt.close(figure)
-    with new_file(target) as partial:
-        Image.open(buffer).convert("RGB").quantize(64, dither=Image.Dither.NONE).save(partial, "PNG", optimize=True)
+        save(figure, target, 64)
 
 
 if __name__ == "__main__":
