@@ -36,7 +36,9 @@ def generate(
     prompt: codes of all layers of this model
     Raises WrongModel for a prior of other codes, SpeakerError, and ConfigError for numbers that make no sense.
     """
-    check(named, codec)
+    check(named, codec, len(codec.table))
+    if not 0 <= seed < 1 << 63:
+        raise ConfigError(f"a seed is a whole number of 0 to 2^63 - 1, not {seed}")
     if not 0 < seconds <= LONGEST:
         raise ConfigError(f"give a number of seconds above 0 and at most {LONGEST:g}, not {seconds:g}")
     if prompt is not None and (prompt.model != codec.model or len(prompt.table) != len(codec.table)):
@@ -64,41 +66,45 @@ class Score:
     """How many bits codes take under a prior.
 
     nominal: bits a second at fixed width
-    bits: under the prior, of each second (seconds,); the last one may be shorter, and is counted as if it went on
+    mean: bits a second under the prior, over all
+    bits: the same of each second (seconds,); the last one may be shorter, and is counted as if it went on
     layers: bits a code, of each layer
     """
 
     nominal: float
+    mean: float
     bits: NDArray[np.float64]
     layers: NDArray[np.float64]
-
-    @property
-    def mean(self) -> float:
-        """Bits a second over all."""
-        return float(self.bits.mean())
 
 
 @torch.no_grad()
 def score(codec: Codec, named: NamedPrior, codes: Codes) -> Score:
     """What a recording's codes cost under the prior. Raises WrongModel."""
-    check(named, codec)
     if codes.model != codec.model:
         raise WrongModel(f"the codes were made by model {codes.model}, this is {codec.model}; give the right one with --model")
+    check(named, codec, len(codes.table))
     tensors = [torch.from_numpy(layer.astype(np.int64))[None] for layer in codes.layers]
     bits = [layer[0].double().numpy() / math.log(2) for layer in named.prior.nats(tensors, _vector(named, codes.speaker))]
-    whole = math.ceil(codes.frames[0] * codes.table[0].hop / codes.sample_rate)
+    seconds = codes.frames[0] * codes.table[0].hop / codes.sample_rate
+    whole, total = math.ceil(seconds), sum(found.sum() for found in bits)
     sums, shares = np.zeros(whole), np.zeros(whole)
     for layer, found in zip(codes.table, bits, strict=True):
         second = (np.arange(len(found)) * layer.hop // codes.sample_rate).astype(np.int64)
         sums += np.bincount(second, found, whole)
         shares += np.bincount(second, np.full(len(found), layer.hop / codes.sample_rate), whole) / len(codes.table)
-    return Score(codes.bits_per_second, sums / shares, np.array([found.mean() for found in bits]))
+    return Score(codes.bits_per_second, float(total / seconds), sums / shares, np.array([found.mean() for found in bits]))
 
 
-def check(named: NamedPrior, codec: Codec) -> None:
-    """Raises WrongModel when a prior knows the codes of another model."""
+def check(named: NamedPrior, codec: Codec, depth: int) -> None:
+    """Raises WrongModel when a prior knows the codes of another model, or fewer than the first `depth` layers."""
     if named.model != codec.model:
-        raise WrongModel(f"the prior {named.name} knows the codes of {named.model}, this is {codec.model}; give one for it")
+        raise WrongModel(
+            f"the prior {named.name} knows the codes of {named.model}, this is {codec.model}; give one for it with --prior"
+        )
+    if len(named.prior.table) < depth:
+        raise WrongModel(
+            f"the prior {named.name} knows {len(named.prior.table)} layers, the codes have {depth}; give another one"
+        )
 
 
 def _voice(codec: Codec, speaker: str | None, prompt: Codes | None, generator: torch.Generator) -> bytes:

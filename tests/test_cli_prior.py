@@ -55,6 +55,22 @@ def test_a_prior_is_fitted_to_code_files_and_goes_on_where_it_stopped(run, model
     assert "step 2 " not in again.err
 
 
+def test_a_prior_of_some_first_layers(run, model, plan, clip, tmp_path):
+    (tmp_path / "codes").mkdir()
+    for path in CLIPS.glob("*.flac"):
+        assert run("encode", path, tmp_path / "codes" / f"{path.stem}.codes", "-m", model, "--layers", 1).code == 0
+    command = ("prior", "train", plan, model, tmp_path / "codes", "--folder", tmp_path / "run", "--accelerator", "cpu")
+    fitted = run(*command, "--steps", 2)
+    assert fitted.code == 0, fitted.err
+    use = ("-m", model, "--prior", tmp_path / "run" / "prior.safetensors")
+    assert run("score", tmp_path / "codes" / "male.codes", *use).code == 0
+    for refused in (("score", clip, *use), ("encode", clip, tmp_path / "a.codes", *use, "--entropy", "wavenet")):
+        done = run(*refused)
+        assert done.code == 1
+        assert "knows 1 layers" in done.err
+    assert run("encode", clip, tmp_path / "a.codes", *use, "--entropy", "wavenet", "--layers", 1).code == 0
+
+
 def test_two_processes_fit_one_prior(model, plan, tmp_path, run):
     (tmp_path / "codes").mkdir()
     for path in CLIPS.glob("*.flac"):
@@ -188,7 +204,7 @@ def test_a_file_coded_with_a_prior_needs_it(run, own, plan, clip, tmp_path):
     assert "--prior is for --entropy wavenet" in alone.err
     own_prior = run("encode", clip, tmp_path / "b.codes", "-m", own, "--entropy", "wavenet")
     assert own_prior.code == 1
-    assert "give one with --prior" in own_prior.err
+    assert "give one for it with --prior" in own_prior.err
     assert not (tmp_path / "b.codes").exists()
     tables = ("prior", "tables", own, tmp_path / "new.tables", tmp_path / "a.codes", tmp_path / "codes", "--held-out", 0.1)
     unread = run(*tables)

@@ -56,8 +56,20 @@ def test_scores_add_up_to_the_bits_of_all_codes(tiny, named, speech):
     total = sum(bits * len(layer) for bits, layer in zip(found.layers, codes.layers, strict=True))
     lengths = np.bincount(np.arange(codes.frames[0]) * codes.table[0].hop // 16_000) * codes.table[0].hop / 16_000
     assert total == pytest.approx(float((found.bits * lengths).sum()), rel=1e-3)
+    assert found.mean == pytest.approx(total / lengths.sum())  # a short last second counts for what it is
     likely = generate(tiny, named, seconds=2.0, temperature=0)
     assert score(tiny, named, likely).mean < found.mean
+
+
+def test_a_prior_of_fewer_layers_scores_those_and_no_more(tiny, speech, tmp_path):
+    layer, config = tiny.table[0], PriorConfig(width=8, skip=8, layers=2, cycle=2)
+    prior = Prior(config, [(layer.hop, layer.size)], tiny.network.config.speaker.size)
+    save_prior(tmp_path / "p", NamedPrior(prior, "p", tiny.model))
+    few, codes = load_prior(tmp_path / "p"), tiny.encode(speech[:16_000], 16_000)
+    assert score(tiny, few, codes.prefix(1)).mean > 0
+    for wanted in (lambda: score(tiny, few, codes), lambda: generate(tiny, few, seconds=1)):
+        with pytest.raises(WrongModel, match="the prior p knows 1 layers, the codes have"):
+            wanted()
 
 
 def test_what_does_not_fit_is_refused(tiny, named, speech, other_model):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speechvq.errors import UnitsError
+from speechvq.errors import OutputError, UnitsError
 from speechvq.units.items import Item, phone_items, read_items, triphone_items, write_items
 
 HEADER = "#file onset offset #phone prev-phone next-phone speaker"
@@ -22,6 +22,15 @@ def written(tmp_path, text, **how):
     path = tmp_path / "a.item"
     path.write_bytes(text.encode(**how) if isinstance(text, str) else text)
     return path
+
+
+def test_nothing_is_overwritten_unasked(tmp_path):
+    path, item = tmp_path / "a.item", Item("f", 0.0, 0.5, "a", "#", "#", "s")
+    write_items(path, [item])
+    with pytest.raises(OutputError, match="exists already"):
+        write_items(path, [])
+    write_items(path, [item, item], force=True)
+    assert read_items(path) == [item, item]
 
 
 def test_a_file_as_published(tmp_path):

@@ -26,6 +26,11 @@ def cycles(codes, speaker):
     return np.resize(order, 6 * (len(codes) // 6))
 
 
+def test_empty_utterances_are_refused_everywhere():
+    with pytest.raises(UnitsError, match="give some codes"):
+        leakage([np.zeros(3, int), np.zeros(0, int)], ["a", "b"])
+
+
 def test_codes_that_mean_nothing_are_near_chance():
     found = [speaker_probe(random_codes(seed), SPEAKERS, seed=seed) for seed in range(3)]
     assert np.mean([one.accuracy for one in found]) == pytest.approx(0.25, abs=0.2)

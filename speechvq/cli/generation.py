@@ -12,7 +12,7 @@ def sample(
     target: Annotated[Path, typer.Argument(help="The audio file to write; its suffix says the format.", metavar="OUT")],
     seconds: Annotated[float, typer.Option(help="How much to make up.")] = 5.0,
     speaker: Annotated[str | None, typer.Option("--speaker", "-s", help="A voice; see `speechvq speakers`.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same speech.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same speech.", min=0, max=2**63 - 1)] = 0,
     temperature: Annotated[float, typer.Option(help="Below 1 keeps to what is likely.")] = 1.0,
     top_p: Annotated[float, typer.Option(help="Draw from the likeliest codes that together have this probability.")] = 1.0,
     prompt: Annotated[Path | None, typer.Option(help="Go on from this recording or code file.")] = None,
@@ -59,21 +59,25 @@ def score(
 ) -> None:
     """Say how many bits a second recordings take: nominally, and under the prior; what takes more than clean speech is unusual.
 
-    Without --threshold it is what 95 % of the recordings that were kept out of the prior's training stay below.
+    Without --threshold it is what 95 % of the recordings that were kept out of the prior's training stay below; single seconds
+    are not judged by it, as they differ more.
     """
+    from speechvq.generate import check
     from speechvq.generate import score as scored
     from speechvq.hub import load
     from speechvq.prior.file import load_prior
 
     codec, named = load(model), load_prior(prior)
+    check(named, codec, 1)
     known = coders(model, named)
     typer.echo("file\tsecond\tnominal\tprior\tunusual")
     for source in sources:
         codes = _codes(codec, source, known)
         found, usual = scored(codec, named, codes), named.usual[len(codes.table) - 1 : len(codes.table)]
-        most = usual[0] if threshold is None and usual else threshold
+        limit = usual[0] if threshold is None and usual else threshold
         rows = [("all", found.mean), *(enumerate(found.bits) if each_second else ())]
         for second, bits in rows:
+            most = threshold if second != "all" else limit
             unusual = "?" if most is None else "yes" if bits > most else "no"
             typer.echo(f"{source}\t{second}\t{found.nominal:.0f}\t{bits:.0f}\t{unusual}")
 

@@ -69,7 +69,8 @@ def choose(logits: Tensor, generator: torch.Generator, temperature: float, top_p
     """One code (b,) of logits (b, k)."""
     if not temperature:
         return logits.argmax(1)
-    probabilities = torch.softmax(logits.double() / temperature, 1)
+    above = logits.double() - logits.double().amax(1, keepdim=True)  # so that no temperature is too low
+    probabilities = torch.softmax(above / temperature, 1)
     if top_p < 1:
         ordered, order = probabilities.sort(1, descending=True)
         beyond = ordered.cumsum(1) - ordered >= top_p

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from speechvq.config import parse, require, table
 from speechvq.errors import ConfigError, TrainingError
+from speechvq.output import new_file
 from speechvq.prior.pieces import Pieces, parted
 from speechvq.prior.streams import Prior, PriorConfig
 from speechvq.prior.tokens import Tokens
@@ -177,7 +178,9 @@ def claim(folder: Path, tokens: Tokens) -> None:
     if not note.exists() and any(folder.glob("step-*")):
         raise TrainingError(f"{folder} holds a run that is not a prior's: use another --folder")
     folder.mkdir(parents=True, exist_ok=True)
-    note.write_text(own, encoding="utf-8")
+    if not note.exists():
+        with new_file(note) as partial:  # whole for other processes that look
+            partial.write_text(own, encoding="utf-8")
 
 
 class Loss(nn.Module):

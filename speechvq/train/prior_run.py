@@ -73,7 +73,7 @@ def run(
                     f"step {step}  {'held out: ' if held else ''}{line} bits a code", highlight=False, soft_wrap=True
                 )
 
-        codebooks = [layer.codebook for layer in codec.network.topdown.layers]
+        codebooks = [layer.codebook for layer in codec.network.topdown.layers[: len(tokens.table)]]
         fit(experiment, tokens, fabric, codebooks=codebooks, report=report)
     if fabric.global_rank:
         return []

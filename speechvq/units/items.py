@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from speechvq.errors import UnitsError
-from speechvq.output import new_file
+from speechvq.output import check_writable, new_file
 
 Interval = tuple[float, float, str]
 Alignments = Mapping[str, tuple[str, Sequence[Interval]]]
@@ -90,8 +90,12 @@ def _check_times(start: float, end: float, where: str) -> None:
         raise UnitsError(f"{where} goes from {start} to {end} s: it must begin at 0 or later and end after it begins")
 
 
-def write_items(path: str | Path, items: Iterable[Item]) -> None:
-    """Write an `.item` file; `read_items` gives back the same items. Raises UnitsError and OutputError."""
+def write_items(path: str | Path, items: Iterable[Item], *, force: bool = False) -> None:
+    """Write an `.item` file; `read_items` gives back the same items. Overwrites with `force` only.
+
+    Raises UnitsError and OutputError.
+    """
+    check_writable(Path(path), force=force)
     lines = [" ".join(COLUMNS), *map(_line, items)]
     with new_file(Path(path)) as partial:
         partial.write_text("\n".join(lines) + "\n", encoding="utf-8")

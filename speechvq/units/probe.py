@@ -109,7 +109,7 @@ def leakage(codes: Sequence[Ints], speakers: Sequence[str], *, shuffles: int = 2
     shuffled frames would give a floor that is too low.
     Raises UnitsError like `speaker_probe`, but does not need scikit-learn.
     """
-    if len(codes) != len(speakers) or not sum(map(len, codes)):
+    if len(codes) != len(speakers) or not codes or not all(len(one) for one in codes):
         raise UnitsError(f"{len(codes)} utterances and {len(speakers)} speakers: give some codes and a speaker for each")
     _, numbers, _ = _numbered(speakers)
     lengths, flat = [len(one) for one in codes], np.concatenate(codes)
