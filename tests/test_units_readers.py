@@ -7,6 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechvq.errors import AlignmentError
+from speechvq.units.alignment import labelled
+from speechvq.units.boundaries import edges_of
+from speechvq.units.items import triphone_items
+from speechvq.units.joint import frame_labels
 from speechvq.units.readers import read_alignment, read_ctm, read_km
 
 WORDS = ("words", [(0, 0.5, "he"), (0.5, 1, "")])
@@ -231,3 +235,16 @@ def test_km_lines(tmp_path):
         path.write_text("1\n" + wrong)
         with pytest.raises(AlignmentError, match=r"a\.km, line 2: needs whole numbers between spaces"):
             read_km(path)
+
+
+def test_what_is_read_is_what_measures_and_items_take(tmp_path):
+    path = tmp_path / "a.lab"
+    path.write_text("0 0.1 sil\n0.1 0.2 HH\n0.2 0.3 IY\n0.3 0.4 S\n0.4 0.5 sil\n")
+    intervals = labelled(read_alignment(path)).intervals
+    assert [(one.previous, one.phone, one.next) for one in triphone_items({"a": ("s", intervals)}, ["SIL"])] == [
+        ("HH", "IY", "S")
+    ]
+    assert edges_of(intervals).tolist() == [0, 0.1, 0.2, 0.3, 0.4, 0.5]
+    numbers = {label: number for number, label in enumerate(sorted({one.label for one in intervals}))}
+    labels = frame_labels([(start, end, numbers[label]) for start, end, label in intervals], 5, 10)
+    assert labels.tolist() == [numbers[label] for label in ("SIL", "HH", "IY", "S", "SIL")]

@@ -3,8 +3,9 @@
 import math
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,8 @@ SILENCES = frozenset(
 """Labels of silence, pause and noise in TIMIT, Kaldi, MFA, Sphinx, Festival and Buckeye, in small letters."""
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A stretch of a recording, from `start` to `end` in seconds, and its label."""
+class Interval(NamedTuple):
+    """A stretch of a recording, from `start` to `end` in seconds, and its label: a tuple, as measures and items take them."""
 
     start: float
     end: float
@@ -66,7 +66,7 @@ def checked(intervals: Iterable[Interval], tier: str, source: str | Path) -> Ali
         if one.start < reached - TOLERANCE:
             raise AlignmentError(f"{where} overlaps {kept[-1].label!r} before it, which ends at {reached:.6g} s; mend it there")
         if one.end > max(one.start, reached):
-            kept.append(replace(one, start=max(one.start, reached)))
+            kept.append(one._replace(start=max(one.start, reached)))
     if not kept:
         raise AlignmentError(f"{source}, tier {tier!r}: there are no intervals; leave the file out or align it again")
     return Alignment(tuple(kept), tier)
@@ -87,11 +87,11 @@ def labelled(alignment: Alignment, *, stress: bool = True, fold: Callable[[str],
         if label is None:
             continue
         if not is_silence(label):
-            kept.append(replace(one, label=label))
+            kept.append(one._replace(label=label))
         elif kept and kept[-1].label == SIL and one.start - kept[-1].end <= TOLERANCE:
-            kept[-1] = replace(kept[-1], end=one.end)
+            kept[-1] = kept[-1]._replace(end=one.end)
         else:
-            kept.append(replace(one, label=SIL))
+            kept.append(one._replace(label=SIL))
     if not kept:
         raise AlignmentError(f"tier {alignment.tier!r}: no interval is left when its labels are folded")
     return Alignment(tuple(kept), alignment.tier)
