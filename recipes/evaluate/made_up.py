@@ -40,6 +40,7 @@ from speechvq.errors import ManifestError, SpeechVQError
 from speechvq.generate import generate
 from speechvq.output import check_writable
 from speechvq.prior.file import load_prior
+from speechvq.units.rates import runs
 
 try:
     from pocketsphinx import Decoder, get_model_path
@@ -150,7 +151,7 @@ class Judge:
         """Statistics of layer 0."""
         found = divergence(shares(np.concatenate(codes), self.size), self.unigrams)
         known = np.mean(np.isin(np.concatenate([pairs(one, self.size) for one in codes]), self.pairs))
-        stays = np.concatenate([runs(one) for one in codes]) / self.rate
+        stays = np.concatenate([runs(one)[1] for one in codes]) / self.rate
         repeated = max(loop(one, round(BACK * self.rate)) for one in codes) / self.rate
         return [f"{found:.3f}", f"{100 * known:.0f}", f"{1000 * stays.mean():.0f}", f"{stays.max():.2f}", f"{repeated:.2f}"]
 
@@ -206,11 +207,6 @@ def divergence(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
     """Jensen-Shannon, in bits."""
     between = (p + q) / 2
     return float(sum((one[one > 0] * np.log2(one[one > 0] / between[one > 0])).sum() for one in (p, q)) / 2)
-
-
-def runs(codes: NDArray[np.uint16]) -> NDArray[np.int64]:
-    """How long each code stays, in frames."""
-    return np.diff(np.flatnonzero(np.diff(codes.astype(np.int64), prepend=-1, append=-1)))
 
 
 def loop(codes: NDArray[np.uint16], back: int) -> int:
