@@ -1,0 +1,104 @@
+"""What is scored: recordings with their phones, and the units that a system gives them; a file for the latter."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from speechvq.errors import UnitsError
+from speechvq.output import check_writable, new_file
+from speechvq.units.alignment import Alignment
+
+Ints = NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording, or a stretch of one.
+
+    name: unlike that of all others, without spaces
+    speaker: who speaks
+    seconds: how long it is
+    phones: what is said when, with clean labels (see `alignment.labelled`); times count from where the stretch begins. None:
+        nobody knows
+    audio: the file, where there is one, and `start`, where in it the stretch begins, in seconds
+    """
+
+    name: str
+    speaker: str
+    seconds: float
+    phones: Alignment | None = None
+    audio: Path | None = None
+    start: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """The units of many recordings by one system: code i of a recording covers i / rate to (i + 1) / rate seconds.
+
+    name: of the system, as tables show it
+    rate: codes a second
+    size: how many codes there could be
+    codes: of each recording by its name, (f,), from 0 to size - 1
+    features: of each recording, what was quantized, (f, d); empty where that is not known
+    codebook: the vector of each code (size, d), in the space of the features; None where there is none
+    """
+
+    name: str
+    rate: float
+    size: int
+    codes: Mapping[str, Ints]
+    features: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
+    codebook: NDArray[np.floating] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.rate > 0 or self.size < 1:
+            raise UnitsError(f"{self.name}: {self.size} codes at {self.rate:g} a second cannot be; give some of each")
+        for name, codes in self.codes.items():
+            if codes.ndim != 1 or (len(codes) and not 0 <= codes.min() <= codes.max() < self.size):
+                raise UnitsError(f"{self.name}: the codes of {name} are not one row of numbers from 0 to {self.size - 1}")
+        for name, features in self.features.items():
+            if features.ndim != 2 or name not in self.codes or len(features) != len(self.codes[name]):
+                raise UnitsError(f"{self.name}: the features of {name} do not fit its codes; both have a row for each frame")
+        if self.codebook is not None and (self.codebook.ndim != 2 or len(self.codebook) != self.size):
+            raise UnitsError(f"{self.name}: a codebook {self.codebook.shape} is not one of {self.size} vectors")
+
+
+def write_units(path: Path, units: Units, *, force: bool = False) -> None:
+    """Write units as safetensors, codes exactly and features in half precision. Raises OutputError."""
+    check_writable(path, force=force)
+    arrays: dict[str, NDArray] = {f"codes/{name}": codes.astype(np.int32) for name, codes in units.codes.items()}
+    arrays |= {f"features/{name}": np.ascontiguousarray(rows, np.float16) for name, rows in units.features.items()}
+    if units.codebook is not None:
+        arrays["codebook"] = np.ascontiguousarray(units.codebook, np.float32)
+    facts = {"name": units.name, "rate": units.rate, "size": units.size}
+    with new_file(path) as partial:
+        save_file(arrays, partial, {"units": json.dumps(facts)})
+
+
+def read_units(path: str | Path) -> Units:
+    """Read what `write_units` wrote. Raises UnitsError."""
+    try:
+        with safe_open(path, "np") as file:
+            facts = json.loads((file.metadata() or {})["units"])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
+        parts = {
+            kind: {n.partition("/")[2]: a for n, a in arrays.items() if n.startswith(kind)} for kind in ("codes/", "features/")
+        }
+        return Units(
+            str(facts["name"]),
+            float(facts["rate"]),
+            int(facts["size"]),
+            parts["codes/"],
+            {name: rows.astype(np.float32) for name, rows in parts["features/"].items()},
+            arrays.get("codebook"),
+        )
+    except OSError as error:
+        raise UnitsError(f"cannot read {path}: {error.strerror or error}") from error
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise UnitsError(f"{path} is not a file of units ({error}); make it again") from error
