@@ -3,7 +3,8 @@
     python recipes/phoneme_discovery/align.py corpus.jsonl alignments [--dictionary more.dict]
 
 Data: the rows of a manifest that have a `text`. For each there will be alignments/SPEAKER/NAME.TextGrid, NAME as the audio file
-is called, with the tiers words and phones; times count from where the row begins. Those that are there are not made again.
+is called (and NAME_12.340 for a row that begins 12.34 s into it), with the tiers words and phones; times count from where the
+row begins. Those that are there are not made again.
 Aligner: PocketSphinx with the American English model and dictionary that its package brings; nothing is downloaded. Where a
 word has several pronunciations it takes the one that fits best. Phones are ARPAbet without stress, silence is SIL.
 
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from naming import aligned_as
 from rich.console import Console
 from rich.progress import track
 
@@ -89,14 +91,14 @@ class LeftOut(Exception):
 
 
 def targets(rows: list[Utterance], out: Path) -> list[Path]:
-    """The TextGrid of each row: in a folder for the speaker if there is one, named after the audio file.
+    """The TextGrid of each row, see `naming.aligned_as`.
 
     Raises ManifestError when two rows would have the same.
     """
     paths: list[Path] = []
     seen: dict[Path, Utterance] = {}
     for one in rows:
-        path = out / Path(one.speaker or "").name / f"{one.audio.stem}.TextGrid"
+        path = out / aligned_as(one)
         other = seen.setdefault(path, one)
         if other is not one:
             raise ManifestError(f"{other.audio} and {one.audio} would both be aligned in {path}: list one, or rename one")

@@ -1,0 +1,109 @@
+"""The alignment of a row: in a folder of alignments, where the row says it is, or in the row itself."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from naming import stem
+
+from speechvq.data.manifest import Utterance
+from speechvq.errors import AlignmentError
+from speechvq.units.alignment import Alignment, Interval, checked
+from speechvq.units.readers import read_alignment, read_ctm
+
+SUFFIXES = (".textgrid", ".phn", ".phones", ".lab", ".tsv", ".txt")
+"""Of alignments of one recording, those first that are surely of phones."""
+
+
+class Labels(NamedTuple):
+    """An alignment, where it was found, and whether its times count from where the file begins, not the row."""
+
+    alignment: Alignment
+    source: str
+    of_file: bool
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The alignments in a folder: `files` by their stems, and the utterances of all its .ctm files with the file's name."""
+
+    path: Path
+    files: dict[str, list[Path]]
+    utterances: dict[str, tuple[Alignment, Path]]
+
+
+def folder_of(path: Path) -> Folder:
+    """All alignments below a folder, or in one .ctm file. Raises AlignmentError when there are none."""
+    if not path.exists():
+        raise AlignmentError(f"there is no folder of alignments {path}")
+    files: dict[str, list[Path]] = defaultdict(list)
+    utterances: dict[str, tuple[Alignment, Path]] = {}
+    for one in sorted(path.rglob("[!.]*")) if path.is_dir() else [path]:
+        if one.suffix.lower() == ".ctm":
+            utterances |= {name: (alignment, one) for name, alignment in read_ctm(one).items()}
+        elif one.suffix.lower() in SUFFIXES and one.is_file():
+            files[one.stem].append(one)
+    if not files and not utterances:
+        raise AlignmentError(f"there are no alignments in {path}; looked for .ctm, {', '.join(SUFFIXES)}")
+    return Folder(path, dict(files), utterances)
+
+
+def labels_of(one: Utterance, folder: Folder | None, tier: str | None = None) -> Labels | None:
+    """The alignment of a row: in the folder, if there is one, and else as the row says under "phones" or "align"; or None.
+
+    tier: of TextGrids, see `textgrid.read_textgrid`
+    Raises AlignmentError for one that cannot be read, and where it is not clear which of two is meant.
+    """
+    if folder is not None:
+        return next((found for name, of_file in keys(one) if (found := _named(one, folder, name, tier, of_file=of_file))), None)
+    if one.facts.get("phones") is not None:
+        return Labels(inline(one), f"the phones of {one.audio}", of_file=False)
+    if one.facts.get("align") is not None:
+        path = Path(str(one.facts["align"]))
+        return Labels(read_alignment(path, tier), str(path), of_file=True)
+    return None
+
+
+def keys(one: Utterance) -> Iterator[tuple[str, bool]]:
+    """What the alignment of a row could be called, and whether it is then one of the whole file."""
+    names = dict.fromkeys([stem(one), one.audio.stem, str(one.facts.get("name", one.audio.stem))])
+    for name in names:
+        of_file = not one.start or name != stem(one)
+        yield name, of_file
+        for mark in ("-", "_") if one.speaker else ():
+            yield f"{one.speaker}{mark}{name}", of_file
+
+
+def _named(one: Utterance, folder: Folder, name: str, tier: str | None, *, of_file: bool) -> Labels | None:
+    """What a folder has under a name for a row. Raises AlignmentError."""
+    if name in folder.utterances:
+        alignment, path = folder.utterances[name]
+        return Labels(alignment, str(path), of_file)
+    files = folder.files.get(name, [])
+    own = [path for path in files if one.speaker and path.parent.name.lower() == one.speaker.lower()]
+    if not own and len({path.parent for path in files}) > 1:
+        raise AlignmentError(
+            f"{files[0]} and {files[1]} could both be of {one.audio}; put them into folders named after the speakers"
+        )
+    best = min(own or files, key=lambda path: SUFFIXES.index(path.suffix.lower()), default=None)
+    return None if best is None else Labels(read_alignment(best, tier), str(best), of_file)
+
+
+def inline(one: Utterance) -> Alignment:
+    """The intervals [start, end, label] that a row has as its "phones". Raises AlignmentError."""
+    rows: Any = one.facts["phones"]
+    source = f"the phones of {one.audio}"
+    try:
+        intervals = [Interval(float(start), float(end), str(label)) for start, end, label in rows]
+    except (TypeError, ValueError) as error:
+        raise AlignmentError(f"{source} are not a list of [start, end, label] in seconds; mend the manifest") from error
+    return checked(intervals, "phones", source)
+
+
+def stretch(alignment: Alignment, start: float, seconds: float) -> Alignment | None:
+    """What an alignment says of a stretch, with times from where that begins; None if that is nothing."""
+    cut = (one._replace(start=max(one.start - start, 0.0), end=min(one.end - start, seconds)) for one in alignment.intervals)
+    kept = tuple(one for one in cut if one.end > one.start)
+    return Alignment(kept, alignment.tier) if kept else None

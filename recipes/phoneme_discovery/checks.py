@@ -1,0 +1,165 @@
+"""What is wrong with recordings and their alignments, found before anything is learnt from them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import soundfile
+from alignments import Folder, Labels, labels_of, stretch
+from rich.console import Console
+from rich.progress import track
+
+from speechvq.audio import Source, inspect
+from speechvq.data.manifest import Utterance
+from speechvq.errors import AlignmentError, AudioError, ManifestError
+from speechvq.units.alignment import SIL, Alignment, labelled
+from speechvq.units.timit import to39, to48
+
+FOLDS = {39: to39, 48: to48, 61: None}
+"""What TIMIT's own labels can be folded to, by how many there are then."""
+
+BEYOND = 0.05
+"""An alignment that goes on so much longer than its recording, in seconds, is one of something else."""
+
+SHORT = 0.5
+"""One that ends so much earlier leaves the rest unlabelled; that is worth a word."""
+
+QUIETEST = 1e-3
+"""Samples that never go beyond this hold no speech."""
+
+SHOWN = 3
+"""So many are named of all that a remark is about."""
+
+
+@dataclass
+class Remarks:
+    """What was noticed and does not stop anything: by the kind of thing, which recordings, or the sentence about each."""
+
+    notes: dict[str, list[str]] = field(default_factory=dict)
+
+    def note(self, kind: str, what: str) -> None:
+        self.notes.setdefault(kind, []).append(what)
+
+    def lines(self) -> list[str]:
+        """A line for each kind: how many there are, and the first of them."""
+        return [
+            f"{kind}: {len(what)} ({'; '.join(what[:SHOWN])}{'; ...' if len(what) > SHOWN else ''})"
+            for kind, what in self.notes.items()
+        ]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How alignments are found and their labels cleaned."""
+
+    folder: Folder | None
+    tier: str | None
+    inventory: int
+    stress: bool
+
+
+def usable(rows: list[Utterance], reading: Reading, remarks: Remarks) -> list[Utterance]:
+    """The rows that can be used, with clean phones or none; what is wrong with the others is remarked.
+
+    Raises ManifestError when none can be used, AlignmentError when more than half of the alignments cannot.
+    """
+    if not any(one.speaker for one in rows):
+        raise ManifestError(
+            "nobody knows who speaks, which scores by speaker need: make a folder for each speaker, or give --pattern"
+        )
+    console = Console(stderr=True)
+    shown = track(rows, "checking", console=console, transient=True, disable=not console.is_terminal)
+    refused: list[str] = []
+    kept = [found for one in shown for found in checked_row(one, reading, remarks, refused)]
+    if not kept:
+        raise ManifestError(f"none of {len(rows)} recordings can be used: {'; '.join(remarks.lines())}")
+    with_phones = sum("phones" in one.facts for one in kept)
+    if len(refused) > with_phones:
+        raise AlignmentError(
+            f"{len(refused)} of {len(refused) + with_phones} alignments cannot be used; the first: {refused[0]}"
+        )
+    return kept
+
+
+def checked_row(one: Utterance, reading: Reading, remarks: Remarks, refused: list[str]) -> Iterator[Utterance]:
+    """A row with clean phones or none, if it can be used; why an alignment could not is added to `refused`."""
+    facts = {key: value for key, value in one.facts.items() if key not in {"phones", "align", "held_out"}}
+    if not one.speaker:
+        remarks.note("left out, of unknown speakers", str(one.audio))
+        return
+    try:
+        source = audio_of(one)
+    except AudioError as error:
+        remarks.note("left out, cannot be used", str(error))
+        return
+    try:
+        labels = labels_of(one, reading.folder, reading.tier)
+        if labels is None:
+            remarks.note("without an alignment, for training only", str(one.audio))
+        else:
+            fold = fold_of(one, labels, reading)
+            phones = phones_of(one, labels, source, stress=reading.stress, fold=fold, remarks=remarks)
+            if not speaks(phones):
+                remarks.note("left out, nothing but silence by its labels", str(one.audio))
+                return
+            intervals = [[round(start, 6), round(end, 6), label] for start, end, label in phones.intervals]
+            facts |= {"align": labels.source, "phones": intervals}
+    except AlignmentError as error:
+        refused.append(str(error))
+        remarks.note("with an alignment that cannot be used, for training only", str(error))
+    yield replace(one, facts=facts)
+
+
+def fold_of(one: Utterance, labels: Labels, reading: Reading) -> Callable[[str], str | None] | None:
+    """How to fold the labels of a row: those of TIMIT by its own makers only."""
+    own = one.facts.get("corpus") == "timit" and labels.source.lower().endswith(".phn")
+    return FOLDS[reading.inventory] if own else None
+
+
+def audio_of(one: Utterance) -> Source:
+    """The file of a row. Raises AudioError when it cannot be read, ends before the row does, or holds no sound there."""
+    source = inspect(one.audio)
+    if one.start + one.seconds > source.seconds + BEYOND:
+        raise AudioError(f"{one.audio} lasts {source.seconds:.3f} s, and its row goes to {one.start + one.seconds:.3f} s")
+    if not sounds(source, one.start, one.seconds):
+        raise AudioError(f"{one.audio} holds no sound from {one.start:.3f} s on for {one.seconds:.3f} s")
+    return source
+
+
+def sounds(source: Source, start: float, seconds: float) -> bool:
+    """Whether a stretch is anywhere louder than `QUIETEST`; read second by second until it is. Raises AudioError."""
+    try:
+        with soundfile.SoundFile(source.path) as file:
+            file.seek(min(round(start * source.rate), source.samples))
+            left = round(seconds * source.rate)
+            while left > 0 and len(block := file.read(min(left, source.rate), dtype="float32", always_2d=True)):
+                if np.abs(block).max() > QUIETEST:
+                    return True
+                left -= len(block)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(f"{source.path} cannot be read: {error}") from error
+    return False
+
+
+def phones_of(
+    one: Utterance, labels: Labels, source: Source, *, stress: bool, fold: Callable[[str], str | None] | None, remarks: Remarks
+) -> Alignment:
+    """The clean labels of a row, with times from where it begins.
+
+    Raises AlignmentError when they go beyond the recording, say nothing of the row, or are not what `fold` knows.
+    """
+    lasts = source.seconds if labels.of_file else one.seconds
+    end = labels.alignment.end
+    if end > lasts + BEYOND:
+        raise AlignmentError(f"{labels.source} goes to {end:.3f} s, and {one.audio} lasts {lasts:.3f} s; is it of another one?")
+    if end < lasts - SHORT:
+        remarks.note(f"alignments that end more than {SHORT:g} s before the recording", labels.source)
+    cut = stretch(labels.alignment, one.start if labels.of_file else 0.0, one.seconds)
+    if cut is None:
+        raise AlignmentError(f"{labels.source} says nothing of {one.audio} from {one.start:.3f} s on; align it again")
+    return labelled(cut, stress=stress, fold=fold)
+
+
+def speaks(phones: Alignment) -> bool:
+    """Whether any label is one of a phone."""
+    return any(one.label != SIL for one in phones.intervals)

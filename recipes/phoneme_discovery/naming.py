@@ -1,0 +1,47 @@
+"""What recordings and their alignments are called: aligning and preparing must agree."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from speechvq.data.manifest import Utterance
+
+
+def stem(one: Utterance) -> str:
+    """The name of the audio file and, for a row that begins inside it, where: rows of one file are to differ."""
+    return one.audio.stem + (f"_{one.start:.3f}" if one.start else "")
+
+
+def aligned_as(one: Utterance) -> Path:
+    """Where below the folder of alignments a row's TextGrid goes: in a folder for the speaker, if one is known."""
+    return Path(Path(one.speaker or "").name) / f"{stem(one)}.TextGrid"
+
+
+def unique_names(rows: Sequence[Utterance]) -> list[str]:
+    """A name for each row, unlike all others and without spaces.
+
+    It is what the row says under "name", or its `stem`; where that is repeated the speaker goes before it, and where that is
+    not enough a number behind it.
+    """
+    first = [plain(str(one.facts.get("name") or stem(one))) for one in rows]
+    counts = Counter(first)
+    second = [
+        name if counts[name] == 1 else plain(f"{one.speaker or 'unknown'}-{name}")
+        for name, one in zip(first, rows, strict=True)
+    ]
+    taken: set[str] = set()
+    found: list[str] = []
+    for name in second:
+        free, number = name, 1
+        while free in taken:
+            number += 1
+            free = f"{name}-{number}"
+        taken.add(free)
+        found.append(free)
+    return found
+
+
+def plain(name: str) -> str:
+    """A name without spaces and slashes, which files of items and of units could not hold."""
+    return re.sub(r"[\s/\\]+", "_", name.strip())
