@@ -28,7 +28,8 @@ def align():
         yield align
     finally:
         sys.path.remove(folder)
-        sys.modules.pop("align", None)
+        for name in ("align", "naming"):
+            sys.modules.pop(name, None)
 
 
 SPOKEN = [("<sil>", [("SIL", 0)]), ("the(2)", [("DH", 20), ("IY", 25)]), ("end", [("EH", 30), ("N", 40), ("D", 45)])]
@@ -74,6 +75,8 @@ def test_genitives(align, last, sounds):
 def test_targets_are_named_after_files_and_speakers(align, tmp_path):
     some = [Utterance(Path("x/a.wav"), 1, "ann"), Utterance(Path("y/a.wav"), 1, "../bob"), Utterance(Path("z/b.c.flac"), 1)]
     assert align.targets(some, tmp_path) == [tmp_path / name for name in ("ann/a.TextGrid", "bob/a.TextGrid", "b.c.TextGrid")]
+    parts = [Utterance(Path("x/a.wav"), 1, "ann", start) for start in (0, 1, 12.34)]
+    assert align.targets(parts, tmp_path) == [tmp_path / "ann" / f"{name}.TextGrid" for name in ("a", "a_1.000", "a_12.340")]
     with pytest.raises(ManifestError, match=r"x/a\.wav and w/a\.flac would both be aligned in .*ann/a\.TextGrid"):
         align.targets([some[0], Utterance(Path("w/a.flac"), 1, "ann")], tmp_path)
 

@@ -27,6 +27,9 @@ SHORT = 0.5
 QUIETEST = 1e-3
 """Samples that never go beyond this hold no speech."""
 
+UNUSABLE = "left out, cannot be used"
+"""What is remarked of audio that is broken, silent, or ends before it should."""
+
 SHOWN = 3
 """So many are named of all that a remark is about."""
 
@@ -90,7 +93,7 @@ def checked_row(one: Utterance, reading: Reading, remarks: Remarks, refused: lis
     try:
         source = audio_of(one)
     except AudioError as error:
-        remarks.note("left out, cannot be used", str(error))
+        remarks.note(UNUSABLE, str(error))
         return
     try:
         labels = labels_of(one, reading.folder, reading.tier)
@@ -103,7 +106,7 @@ def checked_row(one: Utterance, reading: Reading, remarks: Remarks, refused: lis
                 remarks.note("left out, nothing but silence by its labels", str(one.audio))
                 return
             intervals = [[round(start, 6), round(end, 6), label] for start, end, label in phones.intervals]
-            facts |= {"align": labels.source, "phones": intervals}
+            facts |= {"phones": intervals} | ({"align": labels.source} if labels.of_file or reading.folder else {})
     except AlignmentError as error:
         refused.append(str(error))
         remarks.note("with an alignment that cannot be used, for training only", str(error))

@@ -9,7 +9,6 @@ from layouts import LAYOUTS, Found, text_in
 
 from speechvq.audio import inspect
 from speechvq.data.manifest import Utterance, read_manifest
-from speechvq.data.prepare import find_audio
 from speechvq.errors import AudioError, ManifestError
 from speechvq.units.textgrid import text_of
 
@@ -71,12 +70,11 @@ def told(path: Path) -> str:
 
 def beginnings(path: Path, corpus: str) -> list[Path]:
     """The folders in which a corpus begins: the given one, or all of the least depth below it."""
-    level = [path] if path.is_dir() else []
-    for _ in range(DEPTH + 1):
+    for depth in range(DEPTH + 1):
+        level = sorted(base for base in path.glob("/".join(["[!.]*"] * depth)) if base.is_dir()) if depth else [path]
         found = [base for base in level if any(next(base.glob(sign), None) for sign in LAYOUTS[corpus].signs)]
         if found:
             return found
-        level = sorted(child for base in level for child in base.iterdir() if child.is_dir() and child.name[0] != ".")
     return []
 
 
@@ -88,6 +86,8 @@ def in_folder(path: Path, pattern: str | None = None) -> Iterator[Found]:
     a NAME.lab or NAME.txt with lines of "start end label".
     Raises ManifestError without audio, or for a pattern of another kind.
     """
+    from speechvq.data.prepare import find_audio
+
     speaker = None if pattern is None else compiled(pattern)
     for audio in find_audio(path):
         way = audio.relative_to(path)

@@ -22,7 +22,7 @@ from typing import Annotated, Any
 import typer
 from align import make_folder
 from alignments import folder_of, inline
-from checks import FOLDS, Reading, Remarks, usable
+from checks import FOLDS, UNUSABLE, Reading, Remarks, usable
 from corpora import utterances
 from holding_out import held_out as chosen
 from holding_out import shortened
@@ -100,16 +100,16 @@ def prepare(
     inputs = options | {"files": fingerprint(corpus, work), "alignments": align and fingerprint(align, work)}
     if not force and is_prepared(work, inputs):
         return load_recordings(work)
-    make_folder(work)
     remarks = Remarks()
-    what, rows = utterances(
-        corpus, name, pattern=pattern, left_out=lambda _, error: remarks.note("left out, cannot be read", str(error))
-    )
+    what, rows = utterances(corpus, name, pattern=pattern, left_out=lambda _, error: remarks.note(UNUSABLE, str(error)))
     reading = Reading(folder_of(align) if align else None, tier, inventory, stress)
+    make_folder(work)
     rows = usable(rows, reading, remarks)
-    rows = [replace(one, facts={"name": name} | one.facts) for one, name in zip(rows, unique_names(rows), strict=True)]
     out = chosen(rows, held_out, share, remarks)
-    rows = [replace(one, facts=one.facts | ({"held_out": True} if away else {})) for one, away in zip(rows, out, strict=True)]
+    rows = [
+        replace(row, facts=row.facts | {"name": called} | ({"held_out": True} if away else {}))
+        for row, called, away in zip(rows, unique_names(rows), out, strict=True)
+    ]
     with new_file(work / "manifest.jsonl") as partial:
         write_manifest(partial, rows)
     with new_file(work / "prepare.json") as partial:
