@@ -73,7 +73,7 @@ def test_what_is_prepared(prepare, corpus, tmp_path):
     assert rows[3]["align"] == str(tmp_path / "align" / "bob" / "x.TextGrid")
     assert prepare.held_out_of(tmp_path / "work") == {"bob2", "bob-x"}
     assert prepare.summary(found, prepare.held_out_of(tmp_path / "work")) == (
-        "6 recordings, 0.00 h, 3 speakers, 5 with phones; 2 recordings are held out, of bob"
+        "6 recordings, 0.00 h, speakers: 3, 5 with phones; held out: 2, of bob"
     )
 
 
@@ -106,6 +106,8 @@ def test_nothing_is_made_of_what_is_refused(prepare, corpus, tmp_path):
         prepare.prepare(corpus, tmp_path / "work", align=tmp_path / "empty")
     with pytest.raises(UnitsError, match="cannot be folded to 40"):
         prepare.prepare(corpus, tmp_path / "work", inventory=40)
+    with pytest.raises(UnitsError, match="there is no speaker 'zoe' to hold out; there are ann, bob, cyd"):
+        prepare.prepare(corpus, tmp_path / "work", held_out=["zoe"])
     with pytest.raises(ManifestError, match="lies inside"):
         prepare.prepare(corpus, corpus / "work")
     assert not (tmp_path / "work").exists()
@@ -243,7 +245,7 @@ def test_timit_is_folded(prepare, tmp_path):
         assert [one.name for one in found] == ["FXYZ0-SX1", "FABC0-SX1", "MABC0-SX1"]
         assert [[one.label for one in each.phones.intervals] for each in found] == [expected] * 3
     assert prepare.held_out_of(tmp_path / "39") == {"FXYZ0-SX1"}
-    assert prepare.summary(found, prepare.held_out_of(tmp_path / "39")).endswith("1 recordings are held out, of FXYZ0")
+    assert prepare.summary(found, prepare.held_out_of(tmp_path / "39")).endswith("held out: 1, of FXYZ0")
 
 
 def test_a_corpus_without_alignments_says_so(prepare, corpus, tmp_path):
@@ -295,7 +297,7 @@ def test_a_split_of_the_corpus_is_kept_if_its_speakers_are_apart(prepare):
 def test_one_speaker_is_held_out_by_recordings(prepare):
     kept, notes = held(prepare, rows_of("a", "a", "a", "b", labelled=(0, 1, 2)))
     assert kept == [1]
-    assert notes["held out by recordings, as only one speaker could be scored"] == ["a"]
+    assert notes["held out by recordings, as only one speaker could be scored; --speaker-pattern tells more"] == ["a"]
     with pytest.raises(UnitsError, match="the only recording that could be scored"):
         held(prepare, rows_of("a", "b", labelled=(0,)))
 
@@ -338,5 +340,5 @@ def test_remarks_name_the_first_three(prepare):
 def test_the_command(prepare, corpus, tmp_path, capsys):
     prepare.main(corpus, tmp_path / "work", align=tmp_path / "align", held_out=["ann"])
     said = capsys.readouterr()
-    assert said.out.endswith("5 with phones; 2 recordings are held out, of ann\n")
+    assert said.out.endswith("5 with phones; held out: 2, of ann\n")
     assert said.err.startswith("without an alignment")

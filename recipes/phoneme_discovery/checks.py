@@ -68,7 +68,7 @@ def usable(rows: list[Utterance], reading: Reading, remarks: Remarks) -> list[Ut
     """
     if not any(one.speaker for one in rows):
         raise ManifestError(
-            "nobody knows who speaks, which scores by speaker need: make a folder for each speaker, or give --pattern"
+            "nobody knows who speaks, which scores by speaker need: make a folder for each speaker, or give --speaker-pattern"
         )
     console = Console(stderr=True)
     shown = track(rows, "checking", console=console, transient=True, disable=not console.is_terminal)

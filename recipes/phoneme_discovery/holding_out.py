@@ -20,12 +20,8 @@ def held_out(rows: Sequence[Utterance], wanted: Sequence[str], share: float, rem
     A single scored speaker is held out by recordings instead, with a remark.
     Raises UnitsError for speakers that do not exist, and when scored recordings would not be on both sides.
     """
+    check_wanted(rows, wanted, share)
     counts = Counter(str(one.speaker) for one in rows)
-    for name in wanted:
-        if name not in counts:
-            raise UnitsError(f"there is no speaker {name!r} to hold out; there are {shortened(sorted(counts))}")
-    if not 0 < share < 1:
-        raise UnitsError(f"a share of {share:g} cannot be held out: give one between 0 and 1")
     for name in sorted(name for name, count in counts.items() if count == 1):
         remarks.note("speakers with one recording", name)
     scored = [one for one in rows if "phones" in one.facts] or list(rows)
@@ -42,6 +38,16 @@ def held_out(rows: Sequence[Utterance], wanted: Sequence[str], share: float, rem
     return [one.speaker in out for one in rows]
 
 
+def check_wanted(rows: Sequence[Utterance], wanted: Sequence[str], share: float) -> None:
+    """Raises UnitsError for speakers that do not exist and a share that cannot be held out."""
+    speakers = {one.speaker for one in rows if one.speaker}
+    for name in wanted:
+        if name not in speakers:
+            raise UnitsError(f"there is no speaker {name!r} to hold out; there are {shortened(sorted(speakers))}")
+    if not 0 < share < 1:
+        raise UnitsError(f"a share of {share:g} cannot be held out: give one between 0 and 1")
+
+
 def own_split(rows: Sequence[Utterance], scored: Sequence[str]) -> set[str]:
     """The speakers of the test split, or of dev, if there are scored ones in and outside and nobody is both; else nobody."""
     for split in ("test", "dev"):
@@ -56,7 +62,9 @@ def by_recording(rows: Sequence[Utterance], scored: Sequence[Utterance], share: 
     """A share of the scored recordings. Raises UnitsError when there are not two."""
     if len(scored) < 2:
         raise UnitsError(f"{scored[0].audio} is the only recording that could be scored; two are needed, better many")
-    remarks.note("held out by recordings, as only one speaker could be scored", str(scored[0].speaker))
+    remarks.note(
+        "held out by recordings, as only one speaker could be scored; --speaker-pattern tells more", str(scored[0].speaker)
+    )
     out = {id(one) for one in spread(scored, share)}
     return [id(one) in out for one in rows]
 

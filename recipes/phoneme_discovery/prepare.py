@@ -24,8 +24,8 @@ from align import make_folder
 from alignments import folder_of, inline
 from checks import FOLDS, UNUSABLE, Reading, Remarks, usable
 from corpora import utterances
+from holding_out import check_wanted, shortened
 from holding_out import held_out as chosen
-from holding_out import shortened
 from naming import unique_names
 
 from speechvq.audio import Wave, read_mono
@@ -47,7 +47,9 @@ def main(
     tier: Annotated[str | None, typer.Option(help="The tier of TextGrids, if not the one called phones.")] = None,
     inventory: Annotated[int, typer.Option(help="How many phones TIMIT is folded to: 39, 48, or 61 for none.")] = 39,
     stress: Annotated[bool, typer.Option("--stress", help="Keep the 0, 1 or 2 behind vowels.")] = False,
-    pattern: Annotated[str | None, typer.Option(help="A regular expression: its group is the speaker in a path.")] = None,
+    pattern: Annotated[
+        str | None, typer.Option("--speaker-pattern", help="A regular expression: its group is the speaker in a path.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Prepare anew what was prepared otherwise.")] = False,
 ) -> None:
     """Write WORK/manifest.jsonl; remarks go to standard error."""
@@ -102,6 +104,7 @@ def prepare(
         return load_recordings(work)
     remarks = Remarks()
     what, rows = utterances(corpus, name, pattern=pattern, left_out=lambda _, error: remarks.note(UNUSABLE, str(error)))
+    check_wanted(rows, held_out, share)
     reading = Reading(folder_of(align) if align else None, tier, inventory, stress)
     make_folder(work)
     rows = usable(rows, reading, remarks)
@@ -193,8 +196,8 @@ def summary(recordings: Sequence[Recording], out: frozenset[str]) -> str:
     labelled = sum(one.phones is not None for one in recordings)
     phones = f"{labelled} with phones" if labelled else "none with phones: scores against phones cannot be had"
     away = sorted({one.speaker for one in recordings if one.name in out})
-    text = f"{len(recordings)} recordings, {hours:.2f} h, {len(speakers)} speakers, {phones}"
-    return f"{text}; {len(out)} recordings are held out, of {shortened(away)}"
+    text = f"{len(recordings)} recordings, {hours:.2f} h, speakers: {len(speakers)}, {phones}"
+    return f"{text}; held out: {len(out)}, of {shortened(away)}"
 
 
 if __name__ == "__main__":
