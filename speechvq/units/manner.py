@@ -5,6 +5,7 @@ Then as IPA, without tones, stress, length and secondary articulation, and also 
 (Á is a vowel). What is in neither is `OTHER`. Nothing is measured by manner: it only says what stands next to what.
 """
 
+# ruff: noqa: RUF001 - letters of the IPA that look like others are what this is about
 import unicodedata
 from collections.abc import Mapping
 
@@ -69,8 +70,7 @@ def _found(label: str) -> tuple[str, str]:
     if arpabet in _ARPABET:
         return _ARPABET[arpabet], arpabet
     letters = unicodedata.normalize("NFD", label.casefold())
-    if "c\u0327" in letters:  # the only letter of the IPA that comes apart
-        letters = letters.replace("c\u0327", "ç")
+    letters = letters.replace("c\u0327", "ç")  # the only letter of the IPA that comes apart
     bare = "".join(letter for letter in letters if unicodedata.category(letter) in {"Ll", "Lo", "Nd"})
     if bare in _IPA:
         return _IPA[bare], bare

@@ -43,14 +43,7 @@ class PhoneTable:
     @property
     def best(self) -> list[str | None]:
         """The label of the most frequent phone of each code, the first of equals; None where it has none."""
-        most = self.counts.argmax(1).tolist()
-        return [self.labels[one] if some else None for one, some in zip(most, self.counts.any(1).tolist(), strict=True)]
-
-    def rows(self, labels: Sequence[str]) -> Counts:
-        """The counts of some phones, (k, len(labels)); zeros for phones that do not occur."""
-        places = {label: place for place, label in enumerate(self.labels)}
-        blank = np.zeros(len(self.counts), np.int64)
-        return np.stack([self.counts[:, places[label]] if label in places else blank for label in labels], axis=1)
+        return [self.labels[row.argmax()] if row.any() else None for row in self.counts]
 
 
 def phone_table(units: Units, recordings: Sequence[Recording], most: int = MOST) -> PhoneTable | None:
@@ -89,7 +82,7 @@ def entropies(counts: Counts) -> Floats:
 
 
 def code_order(counts: Counts) -> NDArray[np.int64]:
-    """The codes that occur in counts (k, p): by their most frequent phone, the first of equals, then by entropy, then as they are.
+    """The codes that occur in counts (k, p): by their most frequent phone, the first of equals, then by entropy.
 
     So the heat map shows a staircase, and in each of its steps the clearest codes come first.
     """

@@ -2,7 +2,7 @@
 
 From the leaderboard of the ZeroSpeech Challenge 2019 ("TTS without T", Dunbar et al. 2019 and 2020), English, test set, across
 speakers, as kept in github.com/zerospeech/leaderboard-archive, commit 26189a4 of 2023-05-26. Each team chose its distance; all
-here were scored by DTW with cosine distance. Left out is Hou20a (42.5 % at 245 bit/s), which was scored by Levenshtein distance.
+here were scored by DTW with cosine distance. Left out is Hou20a (42.5 % at 245 bit/s), for its Levenshtein distance.
 """
 
 from typing import NamedTuple

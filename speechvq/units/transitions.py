@@ -45,9 +45,9 @@ def phone_seconds(recordings: Sequence[Recording]) -> Floats:
 
 
 def length_shares(seconds: Floats, frame: float, longest: int) -> Floats:
-    """The shares of lengths that round to 1, 2, ... `longest` frames of `frame` s, (longest,); longer and shorter ones count in the ends.
+    """The shares of lengths that round to 1, 2, ... `longest` frames of `frame` s, (longest,).
 
-    Halves are rounded up. All zeros where there are no lengths.
+    Shorter and longer ones count with the first and the last; halves are rounded up. All zeros where there are no lengths.
     """
     frames = np.clip(np.floor(seconds / frame + 0.5 + 1e-9), 1, longest).astype(np.int64)
     return np.bincount(frames, minlength=longest + 1)[1:] / max(1, len(seconds))
