@@ -29,9 +29,9 @@ BANDS = 80
 
 
 def examples(recordings: Sequence[Recording], count: int = 3) -> list[Recording]:
-    """Recordings to show, of different speakers as far as there are: those nearest in length to the middle of `BEST`, then by name.
+    """Recordings to show, of different speakers as far as there are: those nearest in length to the middle of `BEST`.
 
-    Those with audio come before others, and those with phones.
+    Those with audio come before others, and those with phones; of equal ones the first by name.
     """
     middle = sum(BEST) / 2
     ordered = sorted(recordings, key=lambda one: (one.audio is None, one.phones is None, abs(one.seconds - middle), one.name))

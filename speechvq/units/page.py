@@ -14,7 +14,7 @@ from speechvq.units.drawing import Picture
 Cell = str | float | None
 Row = Mapping[str, Cell]
 
-NUMBER = re.compile(r"(\*\*)?[-+−]?[\d.,]+\s?%?(\s?±\s?[\d.,]+\s?%?)?(\*\*)?|\d+ (to|of) \d+|[-–]?")  # noqa: RUF001 - signs of numbers
+NUMBER = re.compile(r"(\*\*)?[-+−]?[\d.,]+\s?%?(\s?±\s?[\d.,]+\s?%?)?(\*\*)?|\d+ (to|of) \d+|[-–]?")  # noqa: RUF001
 """What is set to the right, like numbers."""
 
 CSS = """
@@ -48,6 +48,10 @@ audio { width: 17rem; max-width: 100%; height: 2.2rem; display: block; }
   h2, h3 { break-after: avoid; }
 }
 """
+
+
+POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
+"""What a browser may load: nothing that is not in the page."""
 
 
 @dataclass(frozen=True)
@@ -137,29 +141,31 @@ def shown(value: Cell) -> str:
 
 def page(title: str, lead: Sequence[Html], sections: Sequence[Section]) -> str:
     """The whole page: a title, what stands before the table of contents, and sections."""
-    contents = "\n".join(f'<li><a href="#s{place}">{escape(one.heading)}</a></li>' for place, one in enumerate(sections, 1))
-    bodies = "\n".join(
-        f'<section>\n<h2 id="s{place}">{escape(one.heading)}</h2>\n'
-        + "\n".join(part.text for part in one.parts)
-        + "\n</section>"
-        for place, one in enumerate(sections, 1)
-    )
+    contents, bodies = list[Html](), list[Html]()
+    for place, one in enumerate(sections, 1):
+        contents.append(Html(f'<li><a href="#s{place}">{escape(one.heading)}</a></li>'))
+        bodies.append(Html(f'<section>\n<h2 id="s{place}">{escape(one.heading)}</h2>\n{_lines(one.parts)}\n</section>'))
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <title>{escape(title)}</title>
 <style>{CSS}</style>
 </head>
 <body>
 <h1>{escape(title)}</h1>
-{"\n".join(part.text for part in lead)}
+{_lines(lead)}
 <nav aria-label="Contents"><ul>
-{contents}
+{_lines(contents)}
 </ul></nav>
-{bodies}
+{_lines(bodies)}
 </body>
 </html>
 """
+
+
+def _lines(parts: Sequence[Html]) -> str:
+    """Parts one below the other."""
+    return "\n".join(part.text for part in parts)

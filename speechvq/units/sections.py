@@ -1,4 +1,4 @@
-"""Sections of a report that show numbers: each with a sentence or two on how to read it, and None where there is nothing to show."""
+"""Sections of a report that show numbers: each with a sentence or two on how to read it, None where there is nothing."""
 
 from collections.abc import Iterator, Sequence
 
@@ -26,8 +26,8 @@ def phones(scene: Scene) -> Iterator[Section]:
     if not scene.phones:
         return
     words = (
-        "A column is a code, a row a phone; the darker, the larger a share of the code's frames the phone has. Codes that stand "
-        "for one phone are a dark field on the staircase; what is dark beside it is taken for each other."
+        "A column is a code, a row a phone; the darker, the larger the phone's share of the code's frames. A code that stands for "
+        "one phone is one dark field on the staircase; where a column is dark twice, the code mixes two phones up."
     )
     left_out = scene.usage.used - len(scene.order)
     more = [paragraph(f"{left_out} rare or unlabelled codes are left out.")] if left_out else []
@@ -41,7 +41,7 @@ def _recalls(phones: PhoneTable, fitted: PhoneTable | None) -> Iterator[Html]:
     made_from = "from recordings that are not scored" if fitted else "from the scored recordings themselves, which flatters"
     yield paragraph(
         "Each code is taken for the phone that it most often goes with; recall is the share of a phone's frames that this gets "
-        f"right. The map is made {made_from}. A phone with recall 0 is the likeliest of no code."
+        f"right. The map is made {made_from}."
     )
     rows: list[dict[str, Cell | Html]] = []
     for one, kind in zip(phone_recalls(phones, fitted or phones), phones.manners, strict=True):
@@ -51,12 +51,12 @@ def _recalls(phones: PhoneTable, fitted: PhoneTable | None) -> Iterator[Html]:
     yield table(rows)
 
 
-def use(scene: Scene) -> Section:
+def usage(scene: Scene) -> Section:
     """How often codes are used."""
     found = scene.usage
     words = (
-        f"{found.used} of {scene.units.size} codes occur. Their perplexity is {found.perplexity:.1f}: so many codes, equally often "
-        f"used, would tell as much. The most frequent one has {found.top:.1%} of frames."
+        f"{found.used} of {scene.units.size} codes occur. Their perplexity is {found.perplexity:.1f}: so many codes, all used "
+        f"equally often, would tell as much. The most frequent one has {found.top:.1%} of frames."
     )
     return Section("How often codes are used", (paragraph(words), figure(usage_curve(found.counts))))
 
@@ -68,14 +68,14 @@ def order(scene: Scene) -> Section | None:
         return None
     by = "as in the heat map of phones" if scene.phones else "by how often they are used"
     words = (
-        f"A row is a code, a column the code of the run that follows; both are ordered {by}. Dark fields are sequences that speech "
-        "often has; the diagonal is empty, for a run ends where another code begins."
+        f"A row is a code, a column the code of the run that follows; both are ordered {by}. Dark fields are sequences "
+        "that are frequent; the diagonal is empty, for a run ends where another code begins."
     )
     best = scene.phones.best if scene.phones else None
     return Section("Which code follows which", (paragraph(words), figure(transition_map(counts, scene.order, best))))
 
 
-def lengths(scene: Scene) -> Section:
+def lengths(scene: Scene) -> Section | None:
     """How long runs, segments and phones last."""
     frame, silences = 1 / scene.units.rate, scene.silences
     found = {"runs of a code": run_seconds(scene.codes, scene.units.rate, silences)}
@@ -111,8 +111,8 @@ def published(points: Sequence[tuple[str, float, float]]) -> Section | None:
         return None
     words = "The nearer to the lower left corner, the more a unit tells phones apart for the bits it costs."
     source = (
-        f"Grey points: {SOURCE}. They were scored on other speech with another set of items, so where points lie to each other is "
-        "for orientation only."
+        f"Grey points: {SOURCE}. They were scored on other speech with another set of items, so where points lie to each other "
+        "is for orientation only."
     )
     rows: list[Row] = [
         {"key": one.key, "system": one.system, "bit/s": one.bitrate, "ABX error, %": f"{100 * one.abx:.2f}"}

@@ -19,7 +19,7 @@ HEARD = 4_500_000
 """Bytes of sound at most, which are a third more in the page; players that would make it more are left out."""
 
 
-def shown(scene: Scene) -> Section:
+def examples_shown(scene: Scene) -> Section:
     """Some recordings with all that was found in them."""
     words = (
         "From top to bottom, where they are known: the spectrogram, phones, runs of codes with their numbers, and the segments "
@@ -36,7 +36,7 @@ def shown(scene: Scene) -> Section:
     return Section("Examples", (paragraph(words), *parts))
 
 
-def heard(scene: Scene, count: int) -> Section | None:
+def codes_heard(scene: Scene, count: int) -> Section | None:
     """The most frequent codes that are no silence, to listen to."""
     frequent = np.argsort(-scene.usage.counts, kind="stable")
     wanted = [code for code in frequent.tolist() if scene.usage.counts[code] and not scene.silences[code]][: max(0, count)]
@@ -52,10 +52,10 @@ def heard(scene: Scene, count: int) -> Section | None:
             break
         rows.append(_heard(scene, code, own, sound))
     words = (
-        f"The {len(rows)} most frequent codes{' that are no silence' if scene.phones else ''}. Each player has up to {SNIPPETS} of "
-        f"the longest runs of its code, of different speakers where there are, {GAP:g} s apart and equally loud. Runs shorter than "
-        f"{SHORTEST:g} s are heard with what lies around them, of those longer than {LONGEST:g} s the middle. A good unit sounds "
-        "alike in all voices."
+        f"The {len(rows)} most frequent codes{' that are no silence' if scene.phones else ''}. A player has up to "
+        f"{SNIPPETS} of the longest runs of its code, of different speakers where there are, {GAP:g} s apart and equally loud. Runs "
+        f"shorter than {SHORTEST:g} s are heard with what lies around them, of those longer than {LONGEST:g} s the middle. A good unit "
+        "sounds alike in all voices."
     )
     return Section("Listen to a code", (paragraph(words), table(rows)))
 
