@@ -96,7 +96,7 @@ def short(label: str, letters: int = 12) -> str:
 
 
 def name_points(axes: "Axes", points: Sequence[Point], names: Sequence[str], colours: Sequence[str], size: float = 7.5) -> None:
-    """Write the names of points (x, y) beside them, each where it covers least of the points and of the names before it.
+    """Write names beside the first points (x, y), each where it covers least of all points and of the names before it.
 
     The limits of the axes must have been set, and the figure have its final size.
     """
@@ -106,7 +106,7 @@ def name_points(axes: "Axes", points: Sequence[Point], names: Sequence[str], col
     places = axes.transData.transform(points).tolist()
     dot = figure.dpi / 72
     taken = [(x - 3 * dot, y - 3 * dot, x + 3 * dot, y + 3 * dot) for x, y in places]
-    for (x, y), point, name, colour in zip(places, points, names, colours, strict=True):
+    for (x, y), point, name, colour in zip(places, points, names, colours, strict=False):
         width, height = 0.62 * size * dot * len(name), 1.25 * size * dot
         ways = [
             (side, (x + dx * dot, y + dy * dot, x + dx * dot + width, y + dy * dot + height))
@@ -128,7 +128,7 @@ def name_points(axes: "Axes", points: Sequence[Point], names: Sequence[str], col
 
 def _sides(reach: int, width: float, height: float) -> list[tuple[int, float, float]]:
     """Where the lower left corner of a name may be, seen from its point, in 1/72 inch; the best first."""
-    far, half = 4 + 7 * (reach - 1), height / 2
+    far, half = 5.5 + 6 * (reach - 1), height / 2
     offsets = [
         (far, -half),
         (-far - width, -half),

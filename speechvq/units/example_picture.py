@@ -11,7 +11,7 @@ from speechvq.units.alignment import from_codes
 from speechvq.units.drawing import COLOURS, Picture, drawn, short
 from speechvq.units.recordings import Recording, Units
 from speechvq.units.segmentation import Segments
-from speechvq.units.spectra import RATE, log_mel
+from speechvq.units.spectra import RATE, SAMPLE_RATE, log_mel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,6 +26,7 @@ WIDTH = 13.0
 """Inches of the picture, so that the number of a code of 20 ms can be read."""
 
 BANDS = 80
+HERTZ = (250, 500, 1000, 2000, 4000, 6000)
 
 
 def examples(recordings: Sequence[Recording], count: int = 3) -> list[Recording]:
@@ -77,13 +78,19 @@ def _segment_strip(segments: Segments, rate: float) -> Strip:
 
 def _spectrogram(axes: "Axes", mel: NDArray[np.float32], recording: Recording) -> None:
     """In shades of grey, with the edges of phones in colour."""
+    from librosa import mel_frequencies
+
     loudest = float(mel.max())
     extent = (0, len(mel) / RATE, 0, mel.shape[1])
     axes.imshow(mel.T, cmap="Greys", vmin=loudest - 12, vmax=loudest, origin="lower", aspect="auto", extent=extent)
     if recording.phones is not None:
         for edge in sorted({time for start, end, _ in recording.phones.intervals for time in (start, end)}):
             axes.axvline(edge, color=COLOURS[0], linewidth=0.7)
-    axes.set(ylabel="mel band", yticks=[])
+    axes.set_yticks(
+        np.interp(HERTZ, mel_frequencies(mel.shape[1] + 2, fmax=SAMPLE_RATE / 2)[1:-1], np.arange(mel.shape[1]) + 0.5)
+    )
+    axes.set_yticklabels([str(hertz) for hertz in HERTZ])
+    axes.set(ylabel="Hz")
     axes.tick_params(bottom=False)
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from speechvq.units.drawing import (
     COLOURS,
+    DARK,
     GREY,
     MANNER_COLOURS,
     MANNER_SHAPES,
@@ -64,7 +65,9 @@ def heat_map(table: PhoneTable, order: Counts) -> Picture:
         for _, _, behind in _groups(best)[:-1]:
             axes.axvline(behind - 0.5, color=GREY, linewidth=0.5)
         axes.set(ylabel="phone", xlabel=f"{len(order)} codes, by their most likely phone, then by entropy")
-        bar = figure.colorbar(image, ax=axes, location="top", shrink=0.3, aspect=40, anchor=(1.0, 0.0), label="P(phone | code)")
+        bar = figure.colorbar(
+            image, ax=axes, location="top", shrink=0.3, aspect=40, pad=0.01, anchor=(1.0, 0.0), label="P(phone | code)"
+        )
         bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue] - it is a spine
 
     alt = f"Heat map of {len(table.labels)} phones by {len(order)} codes; the darker, the larger a phone's share of a code."
@@ -81,6 +84,8 @@ def _name_codes(axes: "Axes", order: Counts) -> None:
 
 def usage_curve(counts: Counts) -> Picture:
     """How often each code is used, sorted, on a logarithmic scale."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     used = np.sort(counts[counts > 0])[::-1] / counts.sum()
 
     def draw(figure: "Figure") -> None:
@@ -91,7 +96,9 @@ def usage_curve(counts: Counts) -> Picture:
         axes.axhline(100 / len(counts), color=GREY, linestyle="--", linewidth=1)
         axes.text(len(counts), 104 / len(counts), "all equally often", ha="right", va="bottom", fontsize=8, color="#555555")
         axes.set(yscale="log", xlim=(0, len(counts) + 1), xlabel="codes, the most frequent first", ylabel="% of frames")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
 
     alt = f"Curve of how often codes are used: from {100 * used[0]:.2g} % down to {100 * used[-1]:.2g} % of frames."
     return drawn(7, 3, alt, draw)
@@ -118,7 +125,9 @@ def transition_map(counts: Counts, order: Counts, best: Sequence[str | None] | N
                 middle = (first + behind - 1) / 2
                 axes.text(1.01, middle, kind, transform=axes.get_yaxis_transform(), va="center", fontsize=8)
         axes.set(xlabel="next code", ylabel="code")
-        bar = figure.colorbar(image, ax=axes, location="top", shrink=0.4, aspect=30, anchor=(1.0, 0.0), label="P(next | code)")
+        bar = figure.colorbar(
+            image, ax=axes, location="top", shrink=0.4, aspect=30, pad=0.01, anchor=(1.0, 0.0), label="P(next | code)"
+        )
         bar.set_ticks([0.01, 0.1, 1], labels=["0.01", "0.1", "1"])
         bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue] - it is a spine
 
@@ -134,7 +143,7 @@ def length_histogram(lengths: Mapping[str, Floats], frame: float) -> Picture:
         for (name, values), colour, style in zip(lengths.items(), COLOURS, ("-", "--", ":", "-."), strict=False):
             centres = 1000 * frame * np.arange(1, len(values) + 1)
             axes.plot(centres, 100 * values, label=name, color=colour, linestyle=style, marker="o", markersize=3)
-        axes.set(xlabel="ms", ylabel="%", xlim=(0, None), ylim=(0, None))
+        axes.set(xlabel="ms", ylabel="% of all", xlim=(0, None), ylim=(0, None))
         axes.legend(fontsize=9)
 
     return drawn(7, 3, f"Histogram of how long {' and '.join(lengths)} last.", draw)
@@ -163,9 +172,8 @@ def codebook_plane(codebook: NDArray[np.floating], table: PhoneTable | None, cou
         if table:
             axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), labelspacing=0.8)
             chosen = _one_of_each(best, counts[used])
-            colours = [MANNER_COLOURS[kinds[one]] for one in chosen]
-            names = [short(str(best[one])) for one in chosen]
-            name_points(axes, [(float(x), float(y)) for x, y in places[chosen]], names, colours)
+            points = places[[*chosen, *(one for one in range(len(used)) if one not in chosen)]]
+            name_points(axes, points.tolist(), [short(str(best[one])) for one in chosen], [DARK] * len(chosen))
 
     alt = f"Scatter plot of {len(used)} code vectors on two axes" + (", by manner of articulation." if table else ".")
     return drawn(8, 5.5, alt, draw)

@@ -26,8 +26,8 @@ def phones(scene: Scene) -> Iterator[Section]:
     if not scene.phones:
         return
     words = (
-        "A column is a code, a row a phone; the darker, the larger the phone's share of the code's frames. A code that stands for "
-        "one phone is one dark field on the staircase; where a column is dark twice, the code mixes two phones up."
+        "A column is a code, a row a phone; the darker, the larger the phone's share of the frames with that code. "
+        "A code that is one phone is one dark field on the staircase; a column that is dark twice mixes two phones up."
     )
     left_out = scene.usage.used - len(scene.order)
     more = [paragraph(f"{left_out} rare or unlabelled codes are left out.")] if left_out else []

@@ -51,11 +51,11 @@ def codes_heard(scene: Scene, count: int) -> Section | None:
         if size > HEARD:
             break
         rows.append(_heard(scene, code, own, sound))
+    which = " that are no silence" if scene.phones else ""
     words = (
-        f"The {len(rows)} most frequent codes{' that are no silence' if scene.phones else ''}. A player has up to "
-        f"{SNIPPETS} of the longest runs of its code, of different speakers where there are, {GAP:g} s apart and equally loud. Runs "
-        f"shorter than {SHORTEST:g} s are heard with what lies around them, of those longer than {LONGEST:g} s the middle. A good unit "
-        "sounds alike in all voices."
+        f"The {len(rows)} most frequent codes{which}. Each player has up to {SNIPPETS} of the longest runs of its code, "
+        f"by different speakers where there are, {GAP:g} s apart and equally loud. Runs shorter than {SHORTEST:g} s are heard "
+        f"with what lies around them, of those longer than {LONGEST:g} s the middle. A good unit sounds alike in all voices."
     )
     return Section("Listen to a code", (paragraph(words), table(rows)))
 
