@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from speechvq.errors import MissingExtra
 from speechvq.units.manner import MANNERS, OTHER, SILENCE
 
@@ -77,16 +79,19 @@ def check_drawing() -> None:
 def drawn(width: float, height: float, alt: str, draw: Callable[["Figure"], None], *, wide: bool = False) -> Picture:
     """A picture of so many inches, from a function that draws on an empty figure."""
     from matplotlib import style
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from PIL import Image
 
-    buffer, png = BytesIO(), BytesIO()
     with warnings.catch_warnings(), style.context(["default", STYLE]):
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a script that the font lacks shows as boxes
         figure = Figure(figsize=(width, height), dpi=DOTS, layout="constrained")
+        canvas = FigureCanvasAgg(figure)
         draw(figure)
-        figure.savefig(buffer, format="png")
-    Image.open(buffer).convert("RGB").quantize(SHADES, dither=Image.Dither.NONE).save(png, "PNG", optimize=True)
+        canvas.draw()
+        image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    png = BytesIO()
+    image.quantize(SHADES, dither=Image.Dither.NONE).save(png, "PNG")
     return Picture(png.getvalue(), alt, wide)
 
 

@@ -84,8 +84,8 @@ def _spectrogram(axes: "Axes", mel: NDArray[np.float32], recording: Recording) -
     extent = (0, len(mel) / RATE, 0, mel.shape[1])
     axes.imshow(mel.T, cmap="Greys", vmin=loudest - 12, vmax=loudest, origin="lower", aspect="auto", extent=extent)
     if recording.phones is not None:
-        for edge in sorted({time for start, end, _ in recording.phones.intervals for time in (start, end)}):
-            axes.axvline(edge, color=COLOURS[0], linewidth=0.7)
+        edges = sorted({time for start, end, _ in recording.phones.intervals for time in (start, end)})
+        axes.vlines(edges, 0, mel.shape[1], color=COLOURS[0], linewidth=0.7)
     axes.set_yticks(
         np.interp(HERTZ, mel_frequencies(mel.shape[1] + 2, fmax=SAMPLE_RATE / 2)[1:-1], np.arange(mel.shape[1]) + 0.5)
     )
@@ -99,9 +99,9 @@ def _strip(axes: "Axes", name: str, intervals: Strip, seconds: float, colour: st
     room = WIDTH * 0.93 / seconds  # inches for a second
     upright = name != "phones"
     rows = _rows([(end - start) * room for start, end, _ in intervals]) if upright else 1
+    edges = sorted({time for start, end, _ in intervals for time in (start, end)})
+    axes.vlines(edges, 0, 1, color=colour, linewidth=0.8)
     for place, (start, end, label) in enumerate(intervals):
-        axes.axvline(start, color=colour, linewidth=0.8)
-        axes.axvline(end, color=colour, linewidth=0.8)
         text = short(label, 5)
         small = not upright and (end - start) * room < 0.085 * len(text)
         axes.text(
@@ -113,6 +113,7 @@ def _strip(axes: "Axes", name: str, intervals: Strip, seconds: float, colour: st
             fontsize=5.5 if small else 7 if upright else 8.5,
             rotation=90 if upright else 0,
             clip_on=True,
+            in_layout=False,
         )
     axes.set(ylim=(0, 1), yticks=[])
     axes.set_ylabel(name, rotation=0, ha="right", va="center")

@@ -26,7 +26,7 @@ def examples_shown(scene: Scene) -> Section:
         f"that were found. Of long recordings the first {BEST[1]:g} s are shown."
     )
     parts = list[Html]()
-    for one in examples(scene.recordings):
+    for one in examples([one for one in scene.recordings if len(scene.units.codes[one.name])]):
         wave = None
         if one.audio is not None:
             wave = stretch(read_mono(one.audio, SAMPLE_RATE), Snippet(one, 0.0, min(one.seconds, BEST[1])))
