@@ -226,6 +226,31 @@ def test_map_of_the_same_recordings(known, tmp_path):
     assert "which flatters" in " ".join(page.texts["p"])
 
 
+def test_sound_has_a_limit(known, tmp_path, monkeypatch):
+    monkeypatch.setattr("speechvq.units.sound_sections.HEARD", 200_000)  # a player has 8 x 0.1 to 0.12 s and 7 gaps, some 80 kB
+    page = Reader(written(tmp_path / "a.html", *known))
+    assert len([one for one in page.all("audio") if one["aria-label"].startswith("code ")]) == 2
+    assert "The 2 most frequent codes" in " ".join(page.texts["p"])
+
+
+def test_many_codes_and_phones(tmp_path):
+    """More than a picture has room for: 700 codes and 100 labels, each in one frame."""
+    intervals = tuple(Interval(number / 25, (number + 1) / 25, f"Q{number // 7}") for number in range(700))
+    page = Reader(
+        written(
+            tmp_path / "a.html", Units("x", 25, 700, {"a": np.arange(700)}), [Recording("a", "b", 28, Alignment(intervals))]
+        )
+    )
+    assert "188 rare or unlabelled codes" in " ".join(page.texts["p"])
+    assert page.all("img")[0]["alt"].startswith("Heat map of 80 phones by 512 codes")
+
+
+def test_segments_of_other_units(known, tmp_path):
+    units, recordings = known
+    with pytest.raises(UnitsError, match="codes beyond 5"):
+        written(tmp_path / "a.html", units, recordings, segments={recordings[0].name: Segments(np.array([9]), np.array([6]))})
+
+
 def test_one_code_and_empty_recordings(tmp_path):
     codes = {"a": np.zeros(20, int), "b": np.zeros(0, int)}
     page = Reader(

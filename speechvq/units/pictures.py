@@ -113,7 +113,7 @@ def transition_map(counts: Counts, order: Counts, best: Sequence[str | None] | N
 
     def draw(figure: "Figure") -> None:
         axes = figure.add_subplot()
-        image = axes.imshow(values, cmap=SHADING, norm=LogNorm(FAINTEST, 1), interpolation="nearest")
+        image = axes.imshow(values, cmap=SHADING, norm=LogNorm(FAINTEST, 1), interpolation="nearest", aspect="auto")
         _name_codes(axes, order)
         axes.set_yticks([])
         if len(order) <= READABLE:
@@ -132,7 +132,7 @@ def transition_map(counts: Counts, order: Counts, best: Sequence[str | None] | N
         bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue] - it is a spine
 
     alt = f"Matrix of {len(order)} codes by {len(order)} codes; the darker, the more often one follows the other."
-    return drawn(7.5, 7.2, alt, draw)
+    return drawn(8, 7, alt, draw)
 
 
 def length_histogram(lengths: Mapping[str, Floats], frame: float) -> Picture:

@@ -49,7 +49,8 @@ class Scene:
     @cached_property
     def order(self) -> NDArray[np.int64]:
         """The codes of the pictures: the most frequent ones, ordered by phone, or by frequency where no phones are known."""
-        frequent = np.argsort(-self.usage.counts, kind="stable")[: min(MOST_CODES, self.usage.used)].astype(np.int64)
+        counts = self.phones.counts.sum(1) if self.phones else self.usage.counts
+        frequent = np.argsort(-counts, kind="stable")[: min(MOST_CODES, int((counts > 0).sum()))].astype(np.int64)
         if not self.phones:
             return frequent
         by_phone = code_order(self.phones.counts)
@@ -73,6 +74,8 @@ def scene(units: Units, recordings: Sequence[Recording], scored: Sequence[str], 
         [one for one in recordings if one.name not in wanted and one.name in units.codes],
         {name: segments[name] for name in segments if name in wanted},
     )
+    if beyond := [name for name, one in found.segments.items() if one.codes.max(initial=0) >= units.size]:
+        raise UnitsError(f"{units.name}: segments of {beyond[0]} have codes beyond {units.size - 1}; give those of these units")
     if not any(map(len, found.codes)):
         raise UnitsError(f"{units.name}: the scored recordings have no codes; there is nothing to report on")
     return found

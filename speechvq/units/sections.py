@@ -27,7 +27,8 @@ def phones(scene: Scene) -> Iterator[Section]:
         return
     words = (
         "A column is a code, a row a phone; the darker, the larger the phone's share of the frames with that code. "
-        "A code that is one phone is one dark field on the staircase; a column that is dark twice mixes two phones up."
+        "A code that is one phone is one dark field on the staircase; a column that is dark twice mixes two phones up. "
+        "Codes with few frames look clearer than they are."
     )
     left_out = scene.usage.used - len(scene.order)
     more = [paragraph(f"{left_out} rare or unlabelled codes are left out.")] if left_out else []
