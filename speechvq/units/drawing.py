@@ -118,7 +118,7 @@ def name_points(axes: "Axes", points: Sequence[Point], names: Sequence[str], col
             for reach in (1, 2, 3)
             for side, dx, dy in _sides(reach, width / dot, height / dot)
         ]
-        _, box = min(ways, key=lambda way: (round(sum(_overlap(way[1], other) for other in taken)), way[0]))
+        _, box = min(ways, key=lambda way: way[0] + sum(_overlap(way[1], other) for other in taken))
         taken.append(box)
         axes.annotate(
             name,
@@ -132,7 +132,10 @@ def name_points(axes: "Axes", points: Sequence[Point], names: Sequence[str], col
 
 
 def _sides(reach: int, width: float, height: float) -> list[tuple[int, float, float]]:
-    """Where the lower left corner of a name may be, seen from its point, in 1/72 inch; the best first."""
+    """Where the lower left corner of a name may be, seen from its point, in 1/72 inch, the best first.
+
+    With what each costs: as much as some square pixels that are covered, for a name far from its point is taken for another's.
+    """
     far, half = 5.5 + 6 * (reach - 1), height / 2
     offsets = [
         (far, -half),
