@@ -26,7 +26,7 @@ def write_report(
     players: int = 12,
     force: bool = False,
 ) -> None:
-    """Write a report as an HTML file that needs no other, below 8 MB whatever it is about.
+    """Write a report as an HTML file that needs no other; without the tables it stays below 8 MB whatever it is about.
 
     recordings: of which those named by `scored` are shown; the map from codes to phones is made from the others, if there are
         others with phones
