@@ -1,0 +1,101 @@
+"""The VQ-VAE of the paper on spectra: one code every 40 or 20 ms, and a decoder that is told who speaks.
+
+van den Oord et al. 2017, section 4.3, learnt codes from samples with a WaveNet decoder; here both ends are log-mel spectra, as
+in most entries to ZeroSpeech 2019, and convolutions decode them. Jitter (Chorowski et al. 2019) now and then puts a code's
+neighbour in its place, so that a code cannot rely on its own frame alone.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from speech import BANDS
+from torch import Tensor, nn
+from torch.nn import functional
+
+from speechvq.config import require
+from speechvq.quantize.base import Quantized
+from speechvq.quantize.vector import VectorQuantizer
+
+BLOCK_KERNEL = 3
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig:
+    """What a VQ-VAE is: its width everywhere, dimensions of an entry and of a speaker's vector, share of jittered codes."""
+
+    width: int = 256
+    dimensions: int = 64
+    speaker: int = 64
+    jitter: float = 0.12
+
+    def __post_init__(self) -> None:
+        for name in ("width", "dimensions", "speaker"):
+            require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
+        require(0 <= self.jitter <= 1, f"jitter must be between 0 and 1, not {self.jitter}")
+
+
+class Autoencoder(nn.Module):
+    """Log-mel frames (b, f, bands) to codes, one for every `factor` frames, 4 or 2, and back.
+
+    speakers: how many the decoder knows
+    """
+
+    def __init__(self, config: AutoencoderConfig, size: int, factor: int, speakers: int) -> None:
+        super().__init__()
+        width = config.width
+        down = [nn.Conv1d(BANDS, width, 3, padding=1), Residual(width), *halved(width), Residual(width)]
+        self.encoder = nn.Sequential(
+            *down, *(halved(width) if factor == 4 else ()), nn.ReLU(), nn.Conv1d(width, config.dimensions, 1)
+        )
+        self.norm = nn.BatchNorm1d(config.dimensions, affine=False)
+        self.quantizer = VectorQuantizer(size, config.dimensions)
+        self.speaker = nn.Embedding(speakers, config.speaker)
+        up = [nn.Conv1d(config.dimensions + config.speaker, width, 3, padding=1), Residual(width), *doubled(width)]
+        self.decoder = nn.Sequential(*up, *(doubled(width) if factor == 4 else ()), nn.ReLU(), nn.Conv1d(width, BANDS, 1))
+        self.jitter = config.jitter
+
+    def latents(self, mel: Tensor) -> Tensor:
+        """What is quantized, (b, dimensions, codes), normalised over batches (Łańcucki et al. 2020) and so of one scale."""
+        return self.norm(self.encoder(mel.transpose(1, 2)).float())
+
+    def forward(self, mel: Tensor, speakers: Tensor, generator: torch.Generator) -> tuple[Tensor, Quantized]:
+        """The spectrum (b, f, bands) that codes and speakers (b,) make, and what was quantized; mel is not the target."""
+        z = self.latents(mel)
+        entries, terms, codes = self.quantizer.nearest(z)
+        straight = z + (entries - z).detach()
+        rates = z.new_zeros(len(z), 1)
+        quantized = Quantized(straight, (codes,), rates, terms, {}, (z.detach(),))
+        voice = self.speaker(speakers)[..., None].expand(-1, -1, z.shape[-1])
+        told = torch.cat([jittered(straight, self.jitter, generator), voice], 1)
+        return self.decoder(told).transpose(1, 2), quantized
+
+
+class Residual(nn.Module):
+    """Two convolutions beside the identity, on x (b, width, f)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(1, width)
+        self.wide, self.narrow = nn.Conv1d(width, width, BLOCK_KERNEL, padding=BLOCK_KERNEL // 2), nn.Conv1d(width, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Give a tensor of the shape (b, width, f) of x."""
+        return x + self.narrow(functional.relu(self.wide(functional.relu(self.norm(x)))))
+
+
+def halved(width: int) -> tuple[nn.Module, ...]:
+    """Layers to half the rate."""
+    return nn.Conv1d(width, width, 4, stride=2, padding=1), Residual(width)
+
+
+def doubled(width: int) -> tuple[nn.Module, ...]:
+    """Layers to twice the rate."""
+    return nn.Upsample(scale_factor=2), nn.Conv1d(width, width, 3, padding=1), Residual(width)
+
+
+def jittered(z: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Give z (b, d, f) with a share of its frames replaced by the one before or after."""
+    draw = torch.rand(len(z), z.shape[-1], generator=generator)
+    step = (draw < share / 2).long() - ((draw >= share / 2) & (draw < share)).long()
+    at = (torch.arange(z.shape[-1]) + step).clamp(0, z.shape[-1] - 1).to(z.device)
+    return z.gather(2, at[:, None].expand_as(z))

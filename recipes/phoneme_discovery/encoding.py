@@ -1,0 +1,124 @@
+"""From networks to units: what they make of each recording, standardised by speaker, and its clusters."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from autoencoder import Autoencoder
+from numpy.typing import NDArray
+from predictor import FAST, SLOW, Predictor
+from speech import GROUP, Speech
+from torch import autocast
+from torch.nn import functional
+
+from speechvq.units.recordings import Units
+from speechvq.units.spectra import RATE, mfcc, pooled
+
+Rows = NDArray[np.float32]
+Features = Callable[[int], Rows]
+"""What is known of a recording, given its number: (f, d)."""
+
+LONGEST, AROUND = 4000, 200
+"""Frames of 10 ms that a network is given at once, and how many more either side for it to look at."""
+
+SAMPLE = 200_000
+"""Frames that clusters are fitted on."""
+
+LEAST = 1e-3
+
+
+def cepstra(speech: Speech, rate: int) -> Features:
+    """MFCCs with their differences at a lower rate."""
+    return lambda index: pooled(mfcc(speech.log_mel(index)), RATE // rate)
+
+
+def spectra(speech: Speech, rate: int) -> Features:
+    """Log-mel power at a lower rate."""
+    return lambda index: pooled(speech.log_mel(index), RATE // rate)
+
+
+def layer(network: Predictor, speech: Speech, number: int) -> Features:
+    """What a layer of a predictor makes, normalised over its width; the last, -1, at 50 Hz and others at 25."""
+
+    def run(mel: torch.Tensor) -> torch.Tensor:
+        rows = network.features(mel)[number]
+        return functional.layer_norm(rows.float(), rows.shape[-1:])
+
+    return lambda index: _in_pieces(run, network, speech.of(index))
+
+
+def latents(network: Autoencoder, speech: Speech) -> Features:
+    """What a VQ-VAE quantizes."""
+    return lambda index: _in_pieces(lambda mel: network.latents(mel).transpose(1, 2), network, speech.of(index))
+
+
+@torch.no_grad()
+def _in_pieces(run: Callable[[torch.Tensor], torch.Tensor], network: torch.nn.Module, mel: Rows) -> Rows:
+    """The rows of a recording, a piece at a time, so that an hour takes no more memory than a minute."""
+    device = next(network.parameters()).device
+    found = []
+    for first in range(0, len(mel), LONGEST):
+        begin = max(0, first - AROUND)
+        piece = torch.from_numpy(mel[begin : first + LONGEST + AROUND])[None].to(device)
+        with autocast(device.type, torch.bfloat16):
+            rows = run(piece)[0].float().cpu().numpy()
+        ratio = piece.shape[1] // len(rows)
+        found.append(rows[(first - begin) // ratio :][: min(LONGEST, len(mel) - first) // ratio])
+    return np.concatenate(found)
+
+
+def standardised(speech: Speech, features: Features) -> Iterator[tuple[int, Rows]]:
+    """Every recording's number and its rows with mean 0 and deviation 1 over its speaker, speaker by speaker."""
+    for voice in range(speech.voices.max() + 1):
+        own = np.flatnonzero(speech.voices == voice).tolist()
+        rows = [features(index) for index in own]
+        every = np.concatenate(rows)
+        mean, deviation = every.mean(0), np.maximum(every.std(0), LEAST)
+        yield from ((index, (one - mean) / deviation) for index, one in zip(own, rows, strict=True))
+
+
+def targets(speech: Speech, features: Features, sizes: Sequence[int], *, seed: int) -> list[NDArray[np.int16]]:
+    """The cluster of every frame at 50 Hz of the speech, for k-means of some sizes, (n / 2,) each.
+
+    features: at 50 Hz, or at 25, whose clusters count for two frames
+    """
+    from sklearn.cluster import MiniBatchKMeans
+
+    random = np.random.default_rng(seed)
+    share = min(1.0, SAMPLE / (len(speech.frames) * FAST / RATE))
+    sample = np.concatenate([rows[random.random(len(rows)) < share] for _, rows in standardised(speech, features)])
+    fits = [MiniBatchKMeans(size, batch_size=8192, n_init=3, random_state=seed).fit(sample) for size in sizes]
+    found = [np.zeros(len(speech.frames) * FAST // RATE, np.int16) for _ in sizes]
+    for index, rows in standardised(speech, features):
+        start, length = (int(number[index]) * FAST // RATE for number in (speech.starts, speech.lengths))
+        for codes, fit in zip(found, fits, strict=True):
+            codes[start : start + length] = np.repeat(fit.predict(rows), length // len(rows))
+    return found
+
+
+def by_name(speech: Speech, features: Features, *, standard: bool = True) -> dict[str, Rows]:
+    """The rows of each recording by its name, standardised by speaker if so wished."""
+    pairs = standardised(speech, features) if standard else ((index, features(index)) for index in range(len(speech.names)))
+    return {speech.names[index]: rows for index, rows in pairs}
+
+
+def principal(features: Mapping[str, Rows], fit: Sequence[str], most: int = 64) -> dict[str, Rows]:
+    """The first principal components, of the recordings `fit`, of features: smaller, and clusters stay what they were."""
+    from sklearn.decomposition import PCA
+
+    rows = np.concatenate([features[name] for name in fit])
+    count = min(most, *rows.shape)
+    basis = PCA(count, random_state=0).fit(rows[:: max(1, len(rows) // SAMPLE)])
+    return {name: basis.transform(one).astype(np.float32) for name, one in features.items()}
+
+
+def autoencoder_units(network: Autoencoder, speech: Speech, name: str) -> Units:
+    """The codes of a VQ-VAE, with its latents and its codebook."""
+    features = by_name(speech, latents(network, speech), standard=False)
+    book = network.quantizer.codebook.detach().cpu()
+    codes = {one: network.quantizer.cpu().choose(torch.from_numpy(rows).T[None])[0].numpy() for one, rows in features.items()}
+    factor = int(speech.lengths[0]) // len(features[speech.names[0]])
+    return Units(name, RATE / factor, len(book), codes, features, book.numpy())
+
+
+assert SLOW * GROUP == RATE  # a recording's frames are whole codes at the slow rate

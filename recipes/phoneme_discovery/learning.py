@@ -1,0 +1,182 @@
+"""Training: a loop that saves itself, and what both networks are trained on."""
+
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from autoencoder import Autoencoder, AutoencoderConfig
+from numpy.typing import NDArray
+from predictor import Predictor, PredictorConfig, prediction_loss
+from speech import GROUP, Crops, Speech, spans, warped
+from torch import Tensor, autocast, nn
+
+from speechvq.config import require
+from speechvq.errors import TrainingError
+from speechvq.train.checkpoint import TrainState
+from speechvq.train.codebooks import Codebooks, tally
+from speechvq.train.schedule import learning_rate
+
+LOG_EVERY, SAVE_EVERY, REVIVE_EVERY = 100, 250, 100
+
+
+@dataclass(frozen=True)
+class Optim:
+    """AdamW and its schedule: steps, examples in a step and their seconds, learning rate, its warm-up and fall, clipping.
+
+    warp: how far the mel axis of what the network sees is stretched, either way, at most (see `speech.warped`)
+    """
+
+    steps: int
+    batch: int = 32
+    seconds: float = 5.12
+    rate: float = 1e-3
+    warmup: int = 200
+    decay: float = 0.5
+    clip: float = 1.0
+    warp: float = 0.12
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "rate", "clip", "decay"):
+            require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
+        require(self.warmup >= 0, f"warmup must not be negative, not {self.warmup}")
+        require(0 <= self.warp < 1, f"warp must be at least 0 and below 1, not {self.warp}")
+        require(self.frames > 0, f"seconds must be at least 0.04, not {self.seconds}")
+
+    @property
+    def frames(self) -> int:
+        """Of an example, whole codes at 25 Hz."""
+        return int(self.seconds * 100) // GROUP * GROUP
+
+
+Loss = Callable[[int], Tensor]
+"""The loss of a step, given its number."""
+
+
+def learn(state: TrainState, loss: Loss, optim: Optim, folder: Path, after: Callable[[int], None] | None = None) -> None:
+    """Train to the end, or go on from the newest checkpoint in `folder`.
+
+    after: called at the end of every step
+    Raises TrainingError when the loss is no longer a number.
+    """
+    state.load(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    begun, first, total, count = time.perf_counter(), state.step, 0.0, 0
+    while state.step < optim.steps:
+        for group in state.optimizer.param_groups:
+            group["lr"] = learning_rate(state.step, optim)
+        found = loss(state.step)
+        if not math.isfinite(found.item()):
+            raise TrainingError(f"the loss is {found.item()} at step {state.step}: lower the rate, then run the same again")
+        found.backward()
+        nn.utils.clip_grad_norm_(state.network.parameters(), optim.clip)
+        state.optimizer.step()
+        state.optimizer.zero_grad()
+        if after is not None:
+            after(state.step)
+        state.step += 1
+        total, count = total + found.item(), count + 1
+        if state.step % LOG_EVERY == 0 or state.step == optim.steps:
+            pace = (time.perf_counter() - begun) / (state.step - first)
+            left = pace * (optim.steps - state.step) / 60
+            print(
+                f"{folder.name}: step {state.step} of {optim.steps}, loss {total / count:.3f}, {left:.0f} min left",
+                file=sys.stderr,
+            )
+            total, count = 0.0, 0
+        if state.step % SAVE_EVERY == 0 or state.step == optim.steps:
+            state.save(folder)
+
+
+def optimizer_of(network: nn.Module, optim: Optim) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(network.parameters(), optim.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+
+
+def learn_predictor(
+    speech: Speech,
+    targets: Sequence[NDArray[np.integer]],
+    config: PredictorConfig,
+    optim: Optim,
+    folder: Path,
+    *,
+    share: float,
+    span: int,
+    seed: int,
+    device: str = "cpu",
+) -> Predictor:
+    """A network that was trained to name the clusters of hidden frames.
+
+    targets: sets of clusters of all frames of the speech at 50 Hz, (n / 2,) each
+    share, span: how much is hidden, and in spans of how many frames at 25 Hz
+    """
+    torch.manual_seed(seed)
+    network = Predictor(config, [int(one.max()) + 1 for one in targets]).to(device)
+    state = TrainState(network, optimizer_of(network, optim))
+    crops = Crops(speech, optim.frames, seed=seed)
+
+    def loss(step: int) -> Tensor:
+        random = torch.Generator().manual_seed(seed * 1_000_003 + step)
+        at, _ = crops.draw(step, optim.batch)
+        mel = warped(speech.cut(at, optim.frames), optim.warp, random).to(device)
+        wanted = [np.stack([one[begin // 2 : (begin + optim.frames) // 2] for begin in at]) for one in targets]
+        hide = spans(optim.batch, optim.frames // GROUP, share, span, random).to(device)
+        with autocast(device, torch.bfloat16):
+            logits = network(mel, hide)
+        return prediction_loss(logits, [torch.from_numpy(one.astype(np.int64)).to(device) for one in wanted], hide)
+
+    learn(state, loss, optim, folder)
+    return network.eval()
+
+
+def learn_autoencoder(
+    speech: Speech,
+    config: AutoencoderConfig,
+    optim: Optim,
+    folder: Path,
+    *,
+    size: int,
+    factor: int,
+    commitment: float,
+    seed: int,
+    device: str = "cpu",
+) -> Autoencoder:
+    """A VQ-VAE that was trained to decode standardised spectra from `size` codes, one for every `factor` frames."""
+    torch.manual_seed(seed)
+    network = Autoencoder(config, size, factor, speech.voices.max() + 1).to(device)
+    codebooks = Codebooks([network.quantizer], keep=0.99)
+    state = TrainState(network, optimizer_of(network, optim), codebooks)
+    crops = Crops(speech, optim.frames, seed=seed)
+
+    def loss(step: int) -> Tensor:
+        random = torch.Generator().manual_seed(seed * 1_000_003 + step)
+        at, chosen = crops.draw(step, optim.batch)
+        mel = speech.cut(at, optim.frames)
+        with autocast(device, torch.bfloat16):
+            decoded, found = network(
+                warped(mel, optim.warp, random).to(device), torch.from_numpy(speech.voices[chosen]).to(device), random
+            )
+        codebooks.learn(tally(found, torch.ones(len(at), device=device), size))
+        return (decoded.float() - mel.to(device)).square().mean() + commitment * found.terms["commitment"].mean() / found.z[
+            0
+        ].numel()
+
+    def after(step: int) -> None:
+        if (step + 1) % REVIVE_EVERY == 0:
+            codebooks.revive(torch.Generator().manual_seed(seed * 1_000_003 + step))
+
+    if not any(folder.glob("step-*")):
+        start(network, codebooks, speech, crops, optim, seed)
+    learn(state, loss, optim, folder, after)
+    return network.eval()
+
+
+@torch.no_grad()
+def start(network: Autoencoder, codebooks: Codebooks, speech: Speech, crops: Crops, optim: Optim, seed: int) -> None:
+    """Entries begin as k-means centres of what the untrained encoder gives for some speech."""
+    device = next(network.parameters()).device
+    mel = speech.cut(crops.draw(optim.steps, 256)[0], optim.frames).to(device)
+    codebooks.start(lambda: [network.latents(mel)], seed=seed)

@@ -1,0 +1,120 @@
+"""A network that names the sound of hidden frames from those around them: masked prediction.
+
+HuBERT (Hsu et al. 2021, "HuBERT: self-supervised speech representation learning by masked prediction of hidden units"), small
+enough for two CPU cores: log-mel spectra in the place of samples, and attention at 25 frames a second, to which every second
+frame at 50 Hz adds what a code at that rate needs. To name a hidden sound the network must know which sounds follow which, and
+the words they make; who speaks helps little. What it learns is between a spectrum and a phone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from speech import BANDS
+from torch import Tensor, nn
+from torch.nn import functional
+
+from speechvq.config import require
+
+FAST, SLOW = 50, 25
+"""Frames a second around the attention layers, and in them."""
+
+
+@dataclass(frozen=True)
+class PredictorConfig:
+    """How large: width of every layer, attention layers and their heads, frames that the position filter sees at 25 Hz."""
+
+    width: int = 256
+    depth: int = 5
+    heads: int = 4
+    reach: int = 15
+
+    def __post_init__(self) -> None:
+        for name in ("width", "depth", "heads", "reach"):
+            require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
+        require(self.width % (8 * self.heads) == 0, f"width must be a multiple of 8 times heads, not {self.width}")
+        require(self.reach % 2 == 1, f"reach must be odd, not {self.reach}")
+
+
+class Predictor(nn.Module):
+    """Log-mel frames (b, 4 f, bands) to features of every layer, and to which cluster each frame at 50 Hz belongs.
+
+    clusters: how many there are, for each of several sets
+    """
+
+    def __init__(self, config: PredictorConfig, clusters: Sequence[int]) -> None:
+        super().__init__()
+        width = config.width
+        self.first = nn.Conv1d(BANDS, width, 5, padding=2)
+        self.second = nn.Conv1d(width, width, 4, stride=2, padding=1)
+        self.norm = nn.LayerNorm(width)
+        self.hidden = nn.Parameter(0.1 * torch.randn(width))
+        self.down = nn.Linear(2 * width, width)
+        self.position = nn.Conv1d(width, width, config.reach, padding=config.reach // 2, groups=8)
+        self.layers = nn.ModuleList(Attention(width, config.heads) for _ in range(config.depth))
+        self.up = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width))
+        self.last = Feedforward(width, 2)
+        self.out = nn.LayerNorm(width)
+        self.heads = nn.ModuleList(nn.Linear(width, size) for size in clusters)
+
+    def features(self, mel: Tensor, hide: Tensor | None = None) -> list[Tensor]:
+        """Of every attention layer (b, f, width), and at last at 50 Hz (b, 2 f, width).
+
+        hide: which frames at 25 Hz the network is not to see, (b, f)
+        """
+        fast = self.second(functional.gelu(self.first(mel.transpose(1, 2))))
+        fast = self.norm(fast.transpose(1, 2))
+        if hide is not None:
+            fast = torch.where(hide.repeat_interleave(2, 1)[..., None], self.hidden.to(fast.dtype), fast)
+        slow = self.down(fast.unflatten(1, (-1, 2)).flatten(2))
+        slow = slow + functional.gelu(self.position(slow.transpose(1, 2))).transpose(1, 2)
+        found = []
+        for layer in self.layers:
+            slow = layer(slow)
+            found.append(slow)
+        fast = fast + self.up(slow).unflatten(2, (2, -1)).flatten(1, 2)
+        return [*found, self.last(fast)]
+
+    def forward(self, mel: Tensor, hide: Tensor | None = None) -> list[Tensor]:
+        """Logits (b, 2 f, clusters) of each set."""
+        fast = self.out(self.features(mel, hide)[-1])
+        return [head(fast) for head in self.heads]
+
+
+class Attention(nn.Module):
+    """A transformer layer, normalised before each part (Vaswani et al. 2017; Xiong et al. 2020)."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm, self.mixed, self.joined = nn.LayerNorm(width), nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.forward_part = Feedforward(width, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Give a tensor of the shape (b, f, width) of x."""
+        parts = self.mixed(self.norm(x)).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        seen = functional.scaled_dot_product_attention(*parts.unbind(0))
+        return self.forward_part(x + self.joined(seen.transpose(1, 2).flatten(2)))
+
+
+class Feedforward(nn.Module):
+    """What two linear maps add to x, the inner one `expansion` times as wide."""
+
+    def __init__(self, width: int, expansion: int) -> None:
+        super().__init__()
+        self.norm, self.inner, self.outer = (
+            nn.LayerNorm(width),
+            nn.Linear(width, expansion * width),
+            nn.Linear(expansion * width, width),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Give a tensor of the shape (b, f, width) of x."""
+        return x + self.outer(functional.gelu(self.inner(self.norm(x))))
+
+
+def prediction_loss(logits: Sequence[Tensor], targets: Sequence[Tensor], hide: Tensor) -> Tensor:
+    """Cross-entropy in nats of the clusters (b, 2 f) of hidden frames, summed over the sets (Hsu et al., eq. 1)."""
+    where = hide.repeat_interleave(2, 1)
+    pairs = zip(logits, targets, strict=True)
+    return torch.stack([functional.cross_entropy(some[where].float(), wanted[where]) for some, wanted in pairs]).sum()

@@ -1,0 +1,169 @@
+"""Standardised log-mel spectra of many recordings: what everything here is learnt from."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor
+from torch.nn import functional
+
+from speechvq.audio import Wave
+from speechvq.errors import UnitsError
+from speechvq.output import new_file
+from speechvq.units.recordings import Recording
+from speechvq.units.spectra import RATE, log_mel
+
+BANDS = 40
+GROUP = 4
+"""Frames of 10 ms in a code at 25 Hz: recordings are cut to whole ones."""
+
+LEAST = 1e-3
+"""Deviation of a band that varies less."""
+
+
+@dataclass(frozen=True, eq=False)
+class Speech:
+    """Frames of recordings end to end, speaker by speaker standardised: mean 0 and deviation 1 in every band.
+
+    frames: (n, bands), 100 a second, in half precision
+    lengths: of each recording, in frames, multiples of `GROUP`
+    means, deviations: what each recording was standardised by, (r, bands)
+    names, speakers: of each recording
+    """
+
+    frames: NDArray[np.float16]
+    lengths: NDArray[np.int64]
+    means: NDArray[np.float32]
+    deviations: NDArray[np.float32]
+    names: tuple[str, ...]
+    speakers: tuple[str, ...]
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """Of each recording, in frames."""
+        return np.cumsum(self.lengths) - self.lengths
+
+    @cached_property
+    def voices(self) -> NDArray[np.int64]:
+        """The number of each recording's speaker, in the order of their names."""
+        return np.unique(self.speakers, return_inverse=True)[1]
+
+    @property
+    def seconds(self) -> float:
+        """Of all recordings."""
+        return float(self.lengths.sum()) / RATE
+
+    def of(self, index: int) -> NDArray[np.float32]:
+        """The frames of one recording, (f, bands)."""
+        start = int(self.starts[index])
+        return self.frames[start : start + int(self.lengths[index])].astype(np.float32)
+
+    def log_mel(self, index: int) -> NDArray[np.float32]:
+        """The same before they were standardised: see `spectra.log_mel`."""
+        return self.of(index) * self.deviations[index] + self.means[index]
+
+    def cut(self, begins: NDArray[np.int64], length: int) -> Tensor:
+        """Stretches of `length` frames (b, length, bands) that begin at some frames; they may run on into other recordings."""
+        return torch.from_numpy(np.stack([self.frames[at : at + length] for at in begins]).astype(np.float32))
+
+
+def speech_of(recordings: Sequence[Recording], read: Callable[[Recording], Wave], cache: Path) -> Speech:
+    """The speech of recordings; spectra are kept in the folder `cache` and computed once.
+
+    read: gives the samples of a recording at 16 kHz
+    Those shorter than a code are left out. Raises UnitsError when none is left, and whatever `read` raises.
+    """
+    listing = [(one.name, one.speaker, str(one.audio), one.start, one.seconds) for one in recordings]
+    key = hashlib.sha256(json.dumps([BANDS, listing]).encode()).hexdigest()[:16]
+    frames, scales = cache / f"{key}.frames.npy", cache / f"{key}.scales.npy"
+    lengths = np.array([int(one.seconds * RATE) // GROUP * GROUP for one in recordings], np.int64)
+    if not lengths.any():
+        raise UnitsError("every recording is shorter than 40 ms; give some speech")
+    if not scales.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with new_file(frames) as partial:
+            found = _write(recordings, lengths, read, partial)
+        with new_file(scales) as partial, partial.open("wb") as file:
+            np.save(file, found, allow_pickle=False)
+    means, deviations = np.load(scales, allow_pickle=False)[:, lengths > 0]
+    kept = [one for one, length in zip(recordings, lengths.tolist(), strict=True) if length]
+    names, speakers = tuple(one.name for one in kept), tuple(one.speaker for one in kept)
+    return Speech(np.load(frames, "r", allow_pickle=False), lengths[lengths > 0], means, deviations, names, speakers)
+
+
+def _write(
+    recordings: Sequence[Recording], lengths: NDArray[np.int64], read: Callable[[Recording], Wave], path: Path
+) -> NDArray[np.float32]:
+    """Write frames in the order of recordings, speaker by speaker; means and deviations of each recording, (2, r, bands)."""
+    table = np.lib.format.open_memmap(path, "w+", np.float16, (int(lengths.sum()), BANDS))
+    starts, scales = np.cumsum(lengths) - lengths, np.ones((2, len(recordings), BANDS), np.float32)
+    _, voices = np.unique([one.speaker for one in recordings], return_inverse=True)
+    for voice in track(range(voices.max() + 1), "spectra", console=Console(stderr=True), transient=True):
+        own = np.flatnonzero((voices == voice) & (lengths > 0))
+        rows = [_frames(read(recordings[number]), int(lengths[number])) for number in own]
+        if not rows:
+            continue
+        every = np.concatenate(rows)
+        mean, deviation = every.mean(0), np.maximum(every.std(0), LEAST)
+        scales[0, own], scales[1, own] = mean, deviation
+        for number, one in zip(own, rows, strict=True):
+            table[starts[number] : starts[number] + len(one)] = (one - mean) / deviation
+    table.flush()
+    return scales
+
+
+def _frames(wave: Wave, length: int) -> NDArray[np.float32]:
+    """Log-mel frames, so many: the last is repeated where a recording is a little shorter than it was said to be."""
+    found = log_mel(wave, BANDS)[:length]
+    return np.pad(found, ((0, length - len(found)), (0, 0)), mode="edge")
+
+
+class Crops:
+    """Draws stretches of speech: a recording with weight by its length and the root of its speaker's, then a place in it.
+
+    A draw is a function of the seed and the step, so a run that goes on sees what it would have seen.
+    """
+
+    def __init__(self, speech: Speech, frames: int, *, seed: int) -> None:
+        if frames > len(speech.frames):
+            raise UnitsError(f"{speech.seconds:.0f} s of speech are less than a crop of {frames / RATE:g} s; give more")
+        self.speech, self.frames, self.seed = speech, frames, seed
+        weights = speech.lengths / np.sqrt(np.bincount(speech.voices, speech.lengths)[speech.voices])
+        self.weights = weights / weights.sum()
+
+    def draw(self, step: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where crops begin, in frames, multiples of `GROUP`, and which recording each begins in, (count,) each."""
+        random = np.random.default_rng([self.seed, step])
+        chosen = random.choice(len(self.weights), count, p=self.weights)
+        places = (random.random(count) * (self.speech.lengths[chosen] // GROUP)).astype(np.int64) * GROUP
+        last = (len(self.speech.frames) - self.frames) // GROUP * GROUP
+        return np.minimum(self.speech.starts[chosen] + places, last), chosen
+
+
+def warped(mel: Tensor, most: float, generator: torch.Generator) -> Tensor:
+    """Spectra (b, f, bands) with the mel axis of each example stretched by up to a share of `most`, either way.
+
+    It moves formants as another throat would (vocal tract length perturbation: Jaitly and Hinton 2013).
+    """
+    batch, _, bands = mel.shape
+    stretch = 1 + most * (2 * torch.rand(batch, generator=generator) - 1)
+    at = (torch.arange(bands) * stretch[:, None]).clamp(0, bands - 1.001)
+    low = at.long()
+    share = (at - low).to(mel)[:, None]
+    low = low[:, None].expand(mel.shape).to(mel.device)
+    return mel.gather(2, low) * (1 - share) + mel.gather(2, low + 1) * share
+
+
+def spans(batch: int, frames: int, share: float, length: int, generator: torch.Generator) -> Tensor:
+    """Which frames to hide, (batch, frames): spans of `length` that begin anywhere, about `share` of all frames."""
+    begins = torch.rand(batch, frames, generator=generator) < 1 - (1 - share) ** (1 / length)
+    padded = functional.pad(begins.float()[:, None], (length - 1, 0))
+    return functional.max_pool1d(padded, length, 1)[:, 0] > 0
