@@ -27,7 +27,7 @@ def abx_scores(units: Units, recordings: Sequence[Recording], subsample: Subsamp
     if subsample.max_x_across is not None:
         found["abx_x_speakers"] = subsample.max_x_across
     speakers: tuple[Speaker, ...] = ("within", "across")
-    possible = [one for one in speakers if next(cells(items, one, "triphone", subsample), None) is not None]
+    possible: list[Speaker] = [one for one in speakers if next(cells(items, one, "triphone", subsample), None) is not None]
     for name, (frames, distance) in _representations(units, recordings).items():
         for speaker in possible:
             error = abx(frames, units.rate, items, distance=distance, speaker=speaker, subsample=subsample).error

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechvq.units.alignment import SIL, TOLERANCE, Alignment
-from speechvq.units.boundaries import SLACK, Times, changes, score
+from speechvq.units.boundaries import SLACK, Rule, Span, Times, changes, inside, score
 from speechvq.units.boundaries import TOLERANCE as NEAR
 from speechvq.units.boundary_baselines import best_grid, best_mel_peaks, grid, mel_peaks
 from speechvq.units.evaluation import check_lengths
@@ -28,6 +28,7 @@ from speechvq.units.split import Split
 from speechvq.units.unit_segments import phone_rate, unit_segments
 
 BoundaryRow = dict[str, str | float]
+RULES: tuple[Rule, Rule] = ("strict", "lenient")
 MEASURES = ("precision", "recall", "f1", "over_segmentation", "r_value")
 
 
@@ -39,6 +40,7 @@ def boundary_rows(
     finer: Units | None = None,
     log_mels: Mapping[str, NDArray[np.floating]] | None = None,
     target: float | None = None,
+    baselines: bool = True,
     seed: int = 0,
 ) -> list[BoundaryRow]:
     """Scores of all methods on the scored recordings that have phones; no rows where none has.
@@ -46,45 +48,61 @@ def boundary_rows(
     finer: units of another rate to cut into segments, too: features at their own rate, say
     log_mels: of each scored recording, log mel power (f, bands) at 100 frames a second, for the peak picker
     target: segments a second; by default as many as the recordings to fit on have phones and silences
-    A row has `method`, `boundaries` ("all" or "phones"), `found` a second, and in percent the `MEASURES` by the strict rule and,
-    with `lenient_` before their names, by the lenient one.
+    baselines: whether to have those that need no units, too
+    A row has `method`, `boundaries` ("all" or "phones"), `found` a second, and in percent the `MEASURES` by the strict rule
+    and, with `lenient_` before their names, by the lenient one.
     Raises UnitsError.
     """
     by_name = {one.name: one for one in recordings}
-    scored = [by_name[name] for name in split.score if by_name[name].phones]
-    if not scored:
+    scored, fit = ([by_name[name] for name in names] for names in (split.score, split.fit))
+    scored = [one for one in scored if one.phones]
+    spans = [(0.0, one.seconds) for one in scored]
+    edges = [_edges(one.phones) for one in scored if one.phones]
+    if not _some([every for every, _ in edges], spans):
         return []
-    fit = [by_name[name] for name in split.fit]
     target = phone_rate(fit) if target is None else target
-    rows: list[BoundaryRow] = []
-    for method, found in _methods(units, finer, scored, fit, log_mels, target, seed).items():
-        rows += _rows(method, scored, found)
-    return rows
+    found = _unit_boundaries(units, finer, scored, fit, target, seed)
+    if baselines:
+        mels = [log_mels[one.name] for one in scored] if log_mels is not None else None
+        found |= _baselines([every for every, _ in edges], spans, mels, target, seed)
+    return [row for method, times in found.items() for row in _rows(method, edges, times, spans)]
 
 
-def _methods(
-    units: Units,
-    finer: Units | None,
-    scored: Sequence[Recording],
-    fit: Sequence[Recording],
-    log_mels: Mapping[str, NDArray[np.floating]] | None,
+def _some(references: Sequence[Times], spans: Sequence[Span]) -> bool:
+    """Whether any boundary is inside its recording."""
+    return any(len(inside(times, span)) for times, span in zip(references, spans, strict=True))
+
+
+def _unit_boundaries(
+    units: Units, finer: Units | None, scored: Sequence[Recording], fit: Sequence[Recording], target: float, seed: int
+) -> dict[str, list[Times]]:
+    """What units find in each of the scored recordings, by method. Raises UnitsError."""
+    names, fit_names = ([one.name for one in some] for some in (scored, fit))
+    found: dict[str, list[Times]] = {}
+    for some in (units, finer):
+        if some is None:
+            continue
+        check_lengths(some, [*fit, *scored])
+        whose = "" if some is units else f" of {some.name}"
+        cut = unit_segments(some, names, fit_names, target, seed=seed)
+        if some is units:
+            found["changes of codes"] = [changes(some.codes[name], some.rate) for name in names]
+        ends = [cut[name].boundaries(some.rate) if name in cut else np.zeros(0) for name in names]
+        found[f"segments{whose} at {some.rate:g} Hz"] = ends
+    return found
+
+
+def _baselines(
+    references: Sequence[Times],
+    spans: Sequence[Span],
+    mels: Sequence[NDArray[np.floating]] | None,
     target: float,
     seed: int,
 ) -> dict[str, list[Times]]:
-    """The boundaries that each method finds in each of the scored recordings. Raises UnitsError."""
-    check_lengths(units, [*fit, *scored])
-    found = {"changes of codes": [changes(units.codes[one.name], units.rate) for one in scored]}
-    for some in (units, finer):
-        if some is not None:
-            check_lengths(some, [*fit, *scored])
-            cut = unit_segments(some, [one.name for one in scored], [one.name for one in fit], target, seed=seed)
-            ends = [cut[one.name].boundaries(some.rate) if one.name in cut else np.zeros(0) for one in scored]
-            found[f"segments of {some.rate:g} Hz"] = ends
-    references, spans = [_edges(one.phones)[0] for one in scored if one.phones], [(0.0, one.seconds) for one in scored]
+    """What is found without units, by method. Raises UnitsError."""
     spacing, _ = best_grid(references, spans)
-    found[f"grid, best: {1000 * spacing:g} ms"] = [grid(span, spacing) for span in spans]
-    if log_mels is not None:
-        mels = [log_mels[one.name] for one in scored]
+    found = {f"grid, best: {1000 * spacing:g} ms": [grid(span, spacing) for span in spans]}
+    if mels is not None:
         prominence, _ = best_mel_peaks(references, mels, RATE, spans)
         found["peaks of mel change"] = [mel_peaks(mel, RATE) for mel in mels]
         found[f"peaks of mel change, best: {prominence:g}"] = [mel_peaks(mel, RATE, prominence=prominence) for mel in mels]
@@ -93,18 +111,18 @@ def _methods(
     return found
 
 
-def _rows(method: str, recordings: Sequence[Recording], found: Sequence[Times]) -> list[BoundaryRow]:
+def _rows(
+    method: str, edges: Sequence[tuple[Times, Times]], found: Sequence[Times], spans: Sequence[Span]
+) -> list[BoundaryRow]:
     """The rows of one method: over all edges, and over those between phones, of which there may be none. Raises UnitsError."""
-    spans, rows = [(0.0, one.seconds) for one in recordings], list[BoundaryRow]()
-    edges = [_edges(one.phones) for one in recordings if one.phones]
+    rows, rate = list[BoundaryRow](), sum(map(len, found)) / sum(end for _, end in spans)
     for scope, choose in SCOPES.items():
         pairs = [choose(every, silent, times) for (every, silent), times in zip(edges, found, strict=True)]
         references, guesses = [one for one, _ in pairs], [one for _, one in pairs]
-        if not sum(map(len, references)):
+        if not _some(references, spans):
             continue
-        strict, lenient = (score(references, guesses, edges=spans, rule=rule) for rule in ("strict", "lenient"))
-        row: BoundaryRow = {"method": method, "boundaries": scope}
-        row["found"] = sum(map(len, found)) / sum(one.seconds for one in recordings)
+        strict, lenient = (score(references, guesses, edges=spans, rule=rule) for rule in RULES)
+        row: BoundaryRow = {"method": method, "boundaries": scope, "found": rate}
         row |= {name: 100 * float(getattr(strict, name)) for name in MEASURES}
         rows.append(row | {f"lenient_{name}": 100 * float(getattr(lenient, name)) for name in MEASURES})
     return rows

@@ -40,9 +40,9 @@ def baseline_units(
         frames = frames[np.random.default_rng(seed).choice(len(frames), MOST, replace=False)]
     if len(np.unique(frames, axis=0)) < size:
         raise UnitsError(f"{name}: {len(frames)} frames cannot make {size} clusters; give more recordings, or fewer codes")
-    clusters = KMeans(size, n_init=1, max_iter=ROUNDS, random_state=seed).fit(frames)
+    clusters = KMeans(size, n_init="auto", max_iter=ROUNDS, random_state=seed).fit(frames)
     codes = {
-        one: clusters.predict(np.asarray(rows, np.float32)).astype(np.int64) if len(rows) else np.zeros(0, np.int64)
+        one: np.asarray(clusters.predict(np.asarray(rows, np.float32))) if len(rows) else np.zeros(0, np.int64)
         for one, rows in features.items()
     }
     return Units(name, rate, size, codes, features, clusters.cluster_centers_)

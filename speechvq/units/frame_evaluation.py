@@ -90,8 +90,8 @@ def _accuracy(train: Labelled, test: Labelled, size: int) -> float:
 def ceiling(recordings: Sequence[Recording], rate: float) -> float:
     """The share of time whose phone is that at the centre of its code: what naming all codes' phones rightly can get.
 
-    Time is counted in steps of 10 ms; steps that are in no phone, or whose code's centre is in none, are left out. 0 where there
-    are none. Raises UnitsError for intervals that overlap.
+    Time is counted in steps of 10 ms; steps that are in no phone, or whose code's centre is in none, are left out. 0 where
+    there are none. Raises UnitsError for intervals that overlap.
     """
     numbers, right, counted = phone_numbers(recordings), 0, 0
     for one in recordings:

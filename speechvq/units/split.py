@@ -11,7 +11,7 @@ from speechvq.units.recordings import Recording
 
 @dataclass(frozen=True)
 class Split:
-    """Names of recordings to fit on, and of those to score; `unseen_speakers`: whether the latter have speakers of their own."""
+    """Names of recordings to fit on and of those to score; `unseen_speakers`: whether the latter's speakers are others."""
 
     fit: tuple[str, ...]
     score: tuple[str, ...]

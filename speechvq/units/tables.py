@@ -22,7 +22,7 @@ CHOSEN = ("accuracy", "pnmi", "abx_vectors_across", "abx_codes_across", "bits_fr
 
 
 def sheet(results: Sequence[Result]) -> str:
-    """Markdown with a row for each number and a column for each result; floors and priors stand in brackets behind the score."""
+    """Markdown with a row for each number and a column for each result; floors and priors stand in brackets behind."""
     header = ["", *(f"{one['name']}, {one['size']} codes at {one['rate']:g} Hz" for one in results)]
     rows = [
         [_title(metric), *(_cell(one, metric) for one in results)]
