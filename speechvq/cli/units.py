@@ -46,14 +46,15 @@ def units(
     naming the most frequent phone would, stand in brackets.
     """
     from speechvq.units.aligned import aligned, find_alignments, speakers_of
-    from speechvq.units.evaluation import ABX, check_lengths
+    from speechvq.units.evaluation import ABX, check_lengths, length_slack
     from speechvq.units.results import check_folder, scored, write_results
     from speechvq.units.split import split_speakers
 
     inputs = _read(sources, layer, rate, size, model, prior)
     paths = find_alignments(align, inputs.places, suffix)
     speakers = speakers_of(inputs.places, paths, align, speaker_pattern)
-    found = aligned(paths, inputs.seconds, speakers, tier=tier, stress=stress)
+    slack = max(length_slack(one.rate) for one in inputs.units)
+    found = aligned(paths, inputs.seconds, speakers, tier=tier, stress=stress, slack=slack)
     for one in inputs.units:
         check_lengths(one, found.recordings)
     split = split_speakers(found.recordings, held_out=held_out or ())
@@ -81,13 +82,16 @@ def _read(
     sources: list[Path], layer: str, rate: float | None, size: int | None, model: Path | None, prior: Path | None
 ) -> "Inputs":
     """What the files hold. Raises ConfigError and what readers raise."""
-    from speechvq.units.code_inputs import input_files, read_inputs
+    from speechvq.codes import read_header
+    from speechvq.codes.header import PRIOR
+    from speechvq.units.code_inputs import holds_codes, input_files, read_inputs
 
     if layer != "all" and not layer.isdecimal():
         raise ConfigError(f"--layer {layer} is no layer: give a number from 0 on, or all")
-    known = []
-    if model is not None or prior is not None:
+    files, known = input_files(sources), []
+    by_prior = any(read_header(file).coding == PRIOR for file in files if holds_codes(file))
+    if by_prior or model is not None:
         from speechvq.prior.file import load_prior
 
-        known = coders(model, load_prior(prior) if prior is not None else None)
-    return read_inputs(input_files(sources), layer=None if layer == "all" else int(layer), rate=rate, size=size, coders=known)
+        known = coders(model, load_prior(prior) if by_prior else None)
+    return read_inputs(files, layer=None if layer == "all" else int(layer), rate=rate, size=size, coders=known)

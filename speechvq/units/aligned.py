@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from speechvq.errors import AlignmentError, UnitsError
-from speechvq.units.alignment import SIL, Alignment, labelled
+from speechvq.units.alignment import SIL, TOLERANCE, Alignment, labelled
 from speechvq.units.readers import SUFFIXES, read_alignment
 from speechvq.units.recordings import Recording
 
@@ -27,22 +27,23 @@ class Aligned:
 
 
 def find_alignments(folder: Path, places: Mapping[str, Path], suffix: str | None = None) -> dict[str, Path]:
-    """For each name the alignment in a folder, or in folders below, that has the stem of its place.
+    """For each name the alignment in a folder, or in folders below, that is called like its place.
 
+    places: of each recording its file without suffix
     suffix: of alignments; None: any of `SUFFIXES` but those of words
-    Where several have that stem, the one whose folder is called like the place's is taken.
+    Where several are, the one whose folder is called like the place's is taken.
     Raises AlignmentError when some have none, naming them, or several, and for what is no folder.
     """
     if not folder.is_dir():
         raise AlignmentError(f"there is no folder {folder}")
-    wanted = {suffix.lower()} if suffix else set(SUFFIXES.lower().split(", ")) - set(WORDS)
+    wanted = {"." + suffix.lower().lstrip(".")} if suffix else set(SUFFIXES.lower().split(", ")) - set(WORDS)
     by_stem: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in wanted and path.is_file():
             by_stem.setdefault(path.stem, []).append(path)
     found: dict[str, Path] = {}
     for name, place in places.items():
-        some = by_stem.get(_stem(place), [])
+        some = by_stem.get(place.name, [])
         beside = [path for path in some if path.parent.name == place.parent.name]
         if len(some) > 1 and len(beside) != 1:
             raise AlignmentError(f"{some[0]} and {some[1]} could both be the alignment of {name}; keep one, or give --suffix")
@@ -57,11 +58,6 @@ def find_alignments(folder: Path, places: Mapping[str, Path], suffix: str | None
     return found
 
 
-def _stem(place: Path) -> str:
-    """What a recording is called: its file without suffix, and where the place is a name only, all of that."""
-    return place.stem if place.suffix in {".codes", ".npy"} or place.is_file() else place.name
-
-
 def aligned(
     paths: Mapping[str, Path],
     seconds: Mapping[str, float],
@@ -69,11 +65,13 @@ def aligned(
     *,
     tier: str | None = None,
     stress: bool = True,
+    slack: float = 0.1,
 ) -> Aligned:
     """Read alignments, and check that they can be of these recordings.
 
     paths, seconds, speakers: of each recording by its name
     tier: of TextGrids, see `read_textgrid`; stress: see `labelled`
+    slack: how much later than its recording an alignment may end, s
     Recordings in which nobody speaks are left out. Raises AlignmentError, also where nobody speaks in any.
     """
     kept: list[Recording] = []
@@ -81,7 +79,7 @@ def aligned(
     early: list[str] = []
     for name, path in paths.items():
         phones = labelled(read_alignment(path, tier), stress=stress)
-        _check_end(phones, seconds[name], path)
+        _check_end(phones, seconds[name], path, slack)
         if all(one.label == SIL for one in phones.intervals):
             silent.append(name)
             continue
@@ -96,9 +94,9 @@ def aligned(
     return Aligned(tuple(kept), (*remarks, *speaker_remarks(kept)))
 
 
-def _check_end(phones: Alignment, seconds: float, path: Path) -> None:
+def _check_end(phones: Alignment, seconds: float, path: Path, slack: float) -> None:
     """Raises AlignmentError for an alignment that is longer than its recording, or much shorter."""
-    if not -0.1 <= seconds - phones.end <= ENDS:
+    if not -slack - TOLERANCE <= seconds - phones.end <= ENDS:
         raise AlignmentError(
             f"{path} ends at {phones.end:.2f} s, and its codes at {seconds:.2f} s; "
             "check the rate of the codes, and that both are of the same recording"
@@ -109,7 +107,7 @@ def speaker_remarks(recordings: Sequence[Recording]) -> list[str]:
     """What speakers there are too few of, or recordings of a speaker, a sentence each."""
     counts = Counter(one.speaker for one in recordings)
     if len(counts) == 1:
-        return [f"all recordings are of one speaker, {recordings[0].speaker}: nothing can be said of speakers"]
+        return [f"all recordings are of one speaker, {recordings[0].speaker}; if there are more, give --speaker-pattern"]
     single = [speaker for speaker, count in counts.items() if count == 1]
     return [f"{_count(single, 'speaker')} with a single recording: not among those told by codes"] if single else []
 
@@ -123,13 +121,13 @@ def speakers_of(places: Mapping[str, Path], paths: Mapping[str, Path], folder: P
     """Who speaks in each recording, by its name.
 
     places, paths: of each recording its codes and its alignment, the latter in `folder`
-    pattern: a regular expression whose group says who, in the stem; None: the alignment's folder, where it is not `folder`
-        itself, and else that of the codes
+    pattern: a regular expression whose group says who, in the name of the file; None: the alignment's folder, where it is not
+        `folder` itself, and else that of the codes
     Raises UnitsError for a pattern that cannot be or does not match.
     """
     if pattern is None:
         return {
-            name: path.parent.name if path.parent.resolve() != folder.resolve() else places[name].parent.name or "one"
+            name: path.parent.name if path.parent.resolve() != folder.resolve() else places[name].parent.name or "unknown"
             for name, path in paths.items()
         }
     try:
@@ -138,7 +136,7 @@ def speakers_of(places: Mapping[str, Path], paths: Mapping[str, Path], folder: P
         raise UnitsError(f"{pattern!r} is no regular expression ({error}); mend --speaker-pattern") from error
     if not wanted.groups:
         raise UnitsError(f"{pattern!r} has no group that says who speaks; put one in brackets, say '([a-z]+)-.*'")
-    found = {name: wanted.search(_stem(places[name])) for name in paths}
+    found = {name: wanted.search(places[name].name) for name in paths}
     if unlike := [name for name, match in found.items() if not match or not match[1]]:
         raise UnitsError(f"{len(unlike)} of {len(found)} names do not match {pattern!r}, the first is {unlike[0]}; mend it")
     return {name: match[1] for name, match in found.items() if match}

@@ -28,6 +28,9 @@ from speechvq.units.split import Split
 from speechvq.units.unit_segments import phone_rate, unit_segments
 
 BoundaryRow = dict[str, str | float]
+Method = tuple[str, str]
+"""The name of units, empty where there are none, and what is done."""
+
 RULES: tuple[Rule, Rule] = ("strict", "lenient")
 MEASURES = ("precision", "recall", "f1", "over_segmentation", "r_value")
 
@@ -49,8 +52,8 @@ def boundary_rows(
     log_mels: of each scored recording, log mel power (f, bands) at 100 frames a second, for the peak picker
     target: segments a second; by default as many as the recordings to fit on have phones and silences
     baselines: whether to have those that need no units, too
-    A row has `method`, `boundaries` ("all" or "phones"), `found` a second, and in percent the `MEASURES` by the strict rule
-    and, with `lenient_` before their names, by the lenient one.
+    A row has the name of `units`, "" for baselines, `method`, `boundaries` ("all" or "phones"), `found` a second, and in
+    percent the `MEASURES` by the strict rule and, with `lenient_` before their names, by the lenient one.
     Raises UnitsError.
     """
     by_name = {one.name: one for one in recordings}
@@ -75,20 +78,19 @@ def _some(references: Sequence[Times], spans: Sequence[Span]) -> bool:
 
 def _unit_boundaries(
     units: Units, finer: Units | None, scored: Sequence[Recording], fit: Sequence[Recording], target: float, seed: int
-) -> dict[str, list[Times]]:
+) -> dict[Method, list[Times]]:
     """What units find in each of the scored recordings, by method. Raises UnitsError."""
     names, fit_names = ([one.name for one in some] for some in (scored, fit))
-    found: dict[str, list[Times]] = {}
+    found: dict[Method, list[Times]] = {}
     for some in (units, finer):
         if some is None:
             continue
         check_lengths(some, [*fit, *scored])
-        whose = "" if some is units else f" of {some.name}"
         cut = unit_segments(some, names, fit_names, target, seed=seed)
         if some is units:
-            found["changes of codes"] = [changes(some.codes[name], some.rate) for name in names]
+            found[some.name, "changes of codes"] = [changes(some.codes[name], some.rate) for name in names]
         ends = [cut[name].boundaries(some.rate) if name in cut else np.zeros(0) for name in names]
-        found[f"segments{whose} at {some.rate:g} Hz"] = ends
+        found[some.name, f"segments at {some.rate:g} Hz"] = ends
     return found
 
 
@@ -98,21 +100,21 @@ def _baselines(
     mels: Sequence[NDArray[np.floating]] | None,
     target: float,
     seed: int,
-) -> dict[str, list[Times]]:
+) -> dict[Method, list[Times]]:
     """What is found without units, by method. Raises UnitsError."""
     spacing, _ = best_grid(references, spans)
-    found = {f"grid, best: {1000 * spacing:g} ms": [grid(span, spacing) for span in spans]}
+    found = {("", f"grid, best: {1000 * spacing:g} ms"): [grid(span, spacing) for span in spans]}
     if mels is not None:
         prominence, _ = best_mel_peaks(references, mels, RATE, spans)
-        found["peaks of mel change"] = [mel_peaks(mel, RATE) for mel in mels]
-        found[f"peaks of mel change, best: {prominence:g}"] = [mel_peaks(mel, RATE, prominence=prominence) for mel in mels]
+        found["", "peaks of mel change"] = [mel_peaks(mel, RATE) for mel in mels]
+        found["", f"peaks of mel change, best: {prominence:g}"] = [mel_peaks(mel, RATE, prominence=prominence) for mel in mels]
     random = np.random.default_rng(seed)
-    found["random"] = [random.uniform(0, end, max(0, round(target * end) - 1)) for _, end in spans]
+    found["", "random"] = [random.uniform(0, end, max(0, round(target * end) - 1)) for _, end in spans]
     return found
 
 
 def _rows(
-    method: str, edges: Sequence[tuple[Times, Times]], found: Sequence[Times], spans: Sequence[Span]
+    method: Method, edges: Sequence[tuple[Times, Times]], found: Sequence[Times], spans: Sequence[Span]
 ) -> list[BoundaryRow]:
     """The rows of one method: over all edges, and over those between phones, of which there may be none. Raises UnitsError."""
     rows, rate = list[BoundaryRow](), sum(map(len, found)) / sum(end for _, end in spans)
@@ -122,7 +124,7 @@ def _rows(
         if not _some(references, spans):
             continue
         strict, lenient = (score(references, guesses, edges=spans, rule=rule) for rule in RULES)
-        row: BoundaryRow = {"method": method, "boundaries": scope, "found": rate}
+        row: BoundaryRow = {"units": method[0], "method": method[1], "boundaries": scope, "found": rate}
         row |= {name: 100 * float(getattr(strict, name)) for name in MEASURES}
         rows.append(row | {f"lenient_{name}": 100 * float(getattr(lenient, name)) for name in MEASURES})
     return rows

@@ -24,7 +24,7 @@ class Inputs:
 
     units: of each layer or file
     seconds: of each recording by its name, how long it is, or where no file says that, how long its codes are
-    places: of each recording its file, or its name as a path: the stem is what the recording is called
+    places: of each recording its file without suffix, or its name as a path
     """
 
     units: tuple[Units, ...]
@@ -43,17 +43,23 @@ class _System:
 
 
 def input_files(paths: Iterable[Path]) -> list[Path]:
-    """The files themselves, and the .codes files in folders, in order of their paths. Raises UnitsError where there are none."""
+    """The files themselves, and the .codes files in folders, in order of their paths. Raises UnitsError for none or twice."""
     found: list[Path] = []
     for path in paths:
-        if path.is_dir() and not (inner := sorted(path.rglob("*.codes"))):
+        inner = sorted(path.rglob("*.codes")) if path.is_dir() else [path]
+        if not inner:
             raise UnitsError(f"there are no .codes files in {path}; give files by their names if they are called otherwise")
         if not path.exists():
             raise UnitsError(f"there is no file {path}")
-        found += inner if path.is_dir() else [path]
+        found += inner
     if twice := [path for path, count in Counter(found).items() if count > 1]:
         raise UnitsError(f"{twice[0]} is given twice; give each file once")
     return found
+
+
+def holds_codes(path: Path) -> bool:
+    """Whether a file is taken for a code file, by its suffix."""
+    return path.suffix.lower() not in {".units", ".npy", ".km"}
 
 
 def read_inputs(
@@ -74,8 +80,7 @@ def read_inputs(
     """
     kinds: dict[str, list[Path]] = {}
     for path in paths:
-        suffix = path.suffix.lower()
-        kinds.setdefault(suffix if suffix in {".units", ".npy", ".km"} else ".codes", []).append(path)
+        kinds.setdefault(".codes" if holds_codes(path) else path.suffix.lower(), []).append(path)
     if kinds.keys() & {".npy", ".km"} and rate is None:
         raise UnitsError(f"{[*kinds.get('.npy', []), *kinds.get('.km', [])][0]} does not say its rate; give --rate")
     units: list[Units] = []
@@ -97,7 +102,7 @@ def read_inputs(
                 more, known = _code_files(names, layer, coders)
                 seconds |= known
         units += more
-        places |= names
+        places |= {name: file.with_suffix("") for name, file in names.items()}
     _check_same(units)
     for one in units:
         for name, codes in one.codes.items():
@@ -128,8 +133,8 @@ def _code_files(names: Mapping[str, Path], layer: int | None, coders: Sequence[C
         first = first or codes
         if codes.model != first.model or codes.table != first.table:
             raise UnitsError(
-                f"{file} has {len(codes.table)} layers of {codes.model}, and {next(iter(names.values()))} has {len(first.table)} of "
-                f"{first.model}; give code files of one model and as many layers"
+                f"{file} has {len(codes.table)} layers of {codes.model}, and {next(iter(names.values()))} has "
+                f"{len(first.table)} of {first.model}; give code files of one model and as many layers"
             )
         chosen = range(len(codes.table)) if layer is None else [layer]
         if chosen[-1] >= len(codes.table):

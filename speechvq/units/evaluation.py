@@ -20,7 +20,7 @@ from speechvq.units.recordings import Recording, Units
 from speechvq.units.speaker_evaluation import speaker_scores
 from speechvq.units.split import Split, split_speakers
 
-__all__ = ["ABX", "METRICS", "Metric", "Split", "check_lengths", "evaluate", "split_speakers"]
+__all__ = ["ABX", "METRICS", "Metric", "Split", "check_lengths", "evaluate", "length_slack", "split_speakers"]
 
 ABX = Subsample(max_size_group=5, max_x_across=3)
 """How much of the ABX task is looked at if nothing else is asked for; ZeroSpeech 2021 takes 10 and 5."""
@@ -68,16 +68,18 @@ def cost_scores(units: Units, recordings: Sequence[Recording]) -> dict[str, floa
     return found | ({"phone_ms": float(np.mean(lengths))} if lengths else {})
 
 
-def check_lengths(units: Units, recordings: Sequence[Recording]) -> None:
-    """Raises UnitsError for the first recording that has no codes, or whose codes last longer or shorter than it does.
+def length_slack(rate: float) -> float:
+    """Seconds by which codes may differ from their recording: 0.1, or two codes if these are longer. Rounding makes one."""
+    return max(2 / rate, 0.1)
 
-    Two codes or 0.1 s, whichever is more, may be the matter of rounding or of whole frames of a coarser layer.
-    """
+
+def check_lengths(units: Units, recordings: Sequence[Recording]) -> None:
+    """Raises UnitsError for the first recording that has no codes, or whose codes last longer or shorter than it does."""
     for one in recordings:
         if one.name not in units.codes:
             raise UnitsError(f"{units.name} has no codes of {one.name}; make them, or leave that recording out")
         seconds = len(units.codes[one.name]) / units.rate
-        if abs(seconds - one.seconds) > max(2 / units.rate, 0.1) + 1e-6:
+        if abs(seconds - one.seconds) > length_slack(units.rate) + 1e-6:
             raise UnitsError(
                 f"{units.name}: the codes of {one.name} last {seconds:.2f} s at {units.rate:g} a second, and the recording "
                 f"{one.seconds:.2f} s; check the rate, and that both are of the same recording"

@@ -50,9 +50,7 @@ def scored(
         report(units)
         facts = {"name": units.name, "rate": units.rate, "size": units.size}
         scores.append(facts | evaluate(units, recordings, split, abx=abx, seed=seed))
-        rows = boundary_rows(units, recordings, split, baselines=units is systems[-1], seed=seed)
-        own = {"changes of codes", f"segments at {units.rate:g} Hz"}
-        boundaries += [row | {"method": f"{units.name}: {row['method']}"} if row["method"] in own else row for row in rows]
+        boundaries += boundary_rows(units, recordings, split, baselines=units is systems[-1], seed=seed)
     return Results(split, tuple(scores), tuple(boundaries))
 
 

@@ -45,17 +45,12 @@ def comparison(results: Sequence[Result], keys: Sequence[str] = CHOSEN) -> str:
 def boundary_sheet(rows: Sequence[Mapping[str, Any]]) -> str:
     """Markdown of the rows of `boundary_rows`: strict scores in percent, and the lenient F1 and R-value behind them."""
     columns = [*MEASURES, "lenient_f1", "lenient_r_value"]
-    header = [
-        "method",
-        "boundaries",
-        "a second",
-        *(column.replace("_", " ").replace("r value", "R-value") for column in columns),
-    ]
+    names = [column.replace("_", " ").replace("r value", "R-value").replace("f1", "F1") for column in columns]
     cells = [
-        [str(row["method"]), str(row["boundaries"]), f"{row['found']:.1f}", *(f"{row[column]:.1f}" for column in columns)]
+        [row["units"] or "none", row["method"], row["boundaries"], *(f"{row[key]:.1f}" for key in ("found", *columns))]
         for row in rows
     ]
-    return markdown(header, cells)
+    return markdown(["units", "method", "boundaries", "a second", *names], cells)
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
