@@ -218,7 +218,7 @@ def test_files_that_cannot_be_read(refused, folder, tmp_path):
     refused("units", tmp_path / "text.npy", *align, "--rate", 25, says="is not an array that numpy has saved")
     refused("units", tmp_path / "some.km", *align, "--rate", 25, says="some.tsv, which must say in order whose codes")
     refused("units", folder / "codes", "--align", tmp_path / "none", says="there is no folder")
-    refused("units", folder / "codes" / "s0-0.codes", *align, says="there must be two at least")
+    refused("units", folder / "codes" / "s0-0.codes", *align, says="give two at least")
     (tmp_path / "some.tsv").write_text("/\n")
     refused("units", tmp_path / "some.km", *align, "--rate", 25, says="has 1 lines and")
 

@@ -62,7 +62,11 @@ def test_recordings_of_one_speaker_are_split():
 
 @pytest.mark.parametrize(
     ("recordings", "share", "message"),
-    [(RECORDINGS[:1], 0.3, "must be two"), (RECORDINGS[:1] * 2, 0.3, "1 names of 2"), (RECORDINGS, 1.0, "share of 1")],
+    [
+        (RECORDINGS[:1], 0.3, "give two at least"),
+        (RECORDINGS[:1] * 2, 0.3, "two recordings are called s0-0"),
+        (RECORDINGS, 1.0, "share of 1"),
+    ],
 )
 def test_splits_that_cannot_be(recordings, share, message):
     with pytest.raises(UnitsError, match=message):

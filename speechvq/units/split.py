@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -29,8 +30,10 @@ def split_speakers(
     to hold out that nobody is or that leave no others.
     """
     names = sorted(one.name for one in recordings)
-    if len(names) < 2 or len(set(names)) < len(names):
-        raise UnitsError(f"{len(set(names))} names of {len(names)} recordings: to fit and to score there must be two at least")
+    if len(names) < 2:
+        raise UnitsError("a map is fitted on some recordings and scored on others; give two at least")
+    if twice := [one for one, other in pairwise(names) if one == other]:
+        raise UnitsError(f"two recordings are called {twice[0]}; rename one")
     if not 0 < share < 1:
         raise UnitsError(f"a share of {share:g} cannot be held out: give one between 0 and 1")
     speakers = sorted({one.speaker for one in recordings})
