@@ -8,6 +8,7 @@ import typer
 
 import speechvq
 from speechvq.cli import codec, generation, prior, training
+from speechvq.cli import units as discovery
 from speechvq.errors import SpeechVQError
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ for command in (generation.sample, generation.score):
     app.command()(command)
 for command in (training.prepare, training.train, training.export):
     app.command()(command)
+app.command()(discovery.units)
 app.add_typer(prior.app, name="prior")
 
 

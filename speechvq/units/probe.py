@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechvq.errors import UnitsError
-from speechvq.units.joint import Joint, joint
+from speechvq.units.joint import NO_LABEL, Joint, joint
 
 Ints = NDArray[np.integer]
 
@@ -95,14 +95,14 @@ def _probe(features: Any, speakers: Sequence[str], test: NDArray[np.bool_]) -> P
 
 @dataclass(frozen=True)
 class Leakage:
-    """I(code; speaker) / H(speaker), frame by frame, and the mean of the same with speakers shuffled over utterances."""
+    """A share of H(speaker) that frames tell, and the mean of the same with speakers shuffled over utterances."""
 
     share: float
     floor: float
 
 
 def leakage(codes: Sequence[Ints], speakers: Sequence[str], *, shuffles: int = 20, seed: int = 0) -> Leakage:
-    """How much of who speaks a single code tells.
+    """I(code; speaker) / H(speaker): how much of who speaks a single code tells.
 
     codes: (f,) of each utterance; speakers: who speaks in each
     The floor keeps utterances whole, for what is said in an utterance tells it from others without any leak of the voice;
@@ -118,6 +118,37 @@ def leakage(codes: Sequence[Ints], speakers: Sequence[str], *, shuffles: int = 2
     random = np.random.default_rng(seed)
     floors = [_share(by_utterance, random.permutation(numbers)) for _ in range(shuffles)]
     return Leakage(_share(by_utterance, numbers), float(np.mean(floors)))
+
+
+def phone_leakage(
+    codes: Sequence[Ints], labels: Sequence[Ints], speakers: Sequence[str], *, shuffles: int = 20, seed: int = 0
+) -> Leakage:
+    """I(code; speaker | phone) / H(speaker): how much of who speaks a code tells beside what the phone tells.
+
+    codes, labels: (f,) of each utterance, NO_LABEL where there is no phone; such frames are left out
+    With I(code; speaker | phone) = I(code and phone; speaker) - I(phone; speaker); the floor is as in `leakage`.
+    Raises UnitsError like `leakage`, and when codes and labels are not equally many or an utterance has no phone.
+    """
+    if not len(codes) == len(labels) == len(speakers) or any(map(_unlike, codes, labels)):
+        raise UnitsError(
+            f"{len(codes)} utterances and {len(speakers)} speakers: give codes, as many labels and a speaker for each"
+        )
+    _, numbers, _ = _numbered(speakers)
+    each = np.repeat(np.arange(len(codes)), [len(one) for one in codes])
+    flat, phones = np.concatenate(codes).astype(np.int64), np.concatenate(labels).astype(np.int64)
+    known = phones != NO_LABEL
+    flat, phones, each = flat[known], phones[known], each[known]
+    both = np.unique(flat * (phones.max() + 1) + phones, return_inverse=True)[1]
+    pairs, alone = joint(both, each).counts, joint(phones, each).counts
+    random = np.random.default_rng(seed)
+    mixed = [random.permutation(numbers) for _ in range(shuffles)]
+    share, *floors = [_share(pairs, some) - _share(alone, some) for some in (numbers, *mixed)]
+    return Leakage(share, float(np.mean(floors)))
+
+
+def _unlike(codes: Ints, labels: Ints) -> bool:
+    """Whether they are not equally many, or there is no phone."""
+    return len(codes) != len(labels) or not (labels != NO_LABEL).any()
 
 
 def _share(by_utterance: NDArray[np.int64], numbers: Ints) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechvq.errors import UnitsError
+from speechvq.units.alignment import Alignment, Interval
 
 Floats = NDArray[np.float64]
 
@@ -83,6 +84,12 @@ class Segments:
     def frames(self) -> NDArray[np.int64]:
         """The code of every frame, (f,)."""
         return np.repeat(self.codes, np.diff(self.ends, prepend=0))
+
+    def alignment(self, rate: float, tier: str = "segments") -> Alignment:
+        """The segments as intervals of a tier, each labelled with its code, at `rate` frames a second."""
+        times = np.concatenate([[0], self.ends]) / rate
+        rows = zip(times[:-1].tolist(), times[1:].tolist(), self.codes.tolist(), strict=True)
+        return Alignment(tuple(Interval(start, end, str(code)) for start, end, code in rows), tier)
 
 
 def segment(costs: Costs, weight: float) -> Segments:

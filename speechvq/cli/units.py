@@ -1,0 +1,97 @@
+"""units."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from speechvq.cli.options import Force, Model, PriorFile, Quiet, coders, say
+from speechvq.errors import ConfigError
+
+if TYPE_CHECKING:
+    from speechvq.units.code_inputs import Inputs
+    from speechvq.units.recordings import Units
+
+
+def units(
+    sources: Annotated[
+        list[Path], typer.Argument(help="Code files, folders of them, .units, .npy or .km files.", metavar="IN...")
+    ],
+    align: Annotated[Path, typer.Option(help="The folder of alignments, called like the recordings; it may have folders.")],
+    layer: Annotated[str, typer.Option(help="Which layer of code files, coarse first, or 'all'.")] = "0",
+    rate: Annotated[float | None, typer.Option(help="Codes a second of .npy and .km files.", min=1e-3)] = None,
+    size: Annotated[int | None, typer.Option(help="How many codes .npy and .km files could have.", min=1)] = None,
+    tier: Annotated[str | None, typer.Option(help="The tier of TextGrids with the phones.")] = None,
+    suffix: Annotated[str | None, typer.Option(help="How alignments end, where several have one name; .phn, say.")] = None,
+    stress: Annotated[bool, typer.Option(help="Keep the 0, 1 and 2 behind vowels.")] = True,
+    speaker_pattern: Annotated[
+        str | None, typer.Option(help="A regular expression: its group says in names who speaks. Without: the folder does.")
+    ] = None,
+    held_out: Annotated[
+        list[str] | None,
+        typer.Option(help="A speaker to score on, once for each. Without: a third of them.", metavar="SPEAKER"),
+    ] = None,
+    abx: Annotated[bool, typer.Option(help="Score the ABX task, too, which takes longest.")] = True,
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for the tables, and TextGrids of phones, codes and segments.")
+    ] = None,
+    prior: PriorFile = None,
+    model: Model = None,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Score codes as units of speech against phone alignments: which phones they tell, what they cost, whose voice they tell.
+
+    A map from codes to phones is fitted on some speakers and scored on others. What codes without meaning would get, and what
+    naming the most frequent phone would, stand in brackets.
+    """
+    from speechvq.units.aligned import aligned, find_alignments, speakers_of
+    from speechvq.units.evaluation import ABX, check_lengths, length_slack
+    from speechvq.units.results import check_folder, scored, write_results
+    from speechvq.units.split import split_speakers
+
+    inputs = _read(sources, layer, rate, size, model, prior)
+    paths = find_alignments(align, inputs.places, suffix)
+    speakers = speakers_of(inputs.places, paths, align, speaker_pattern)
+    slack = max(length_slack(one.rate) for one in inputs.units)
+    found = aligned(paths, inputs.seconds, speakers, tier=tier, stress=stress, slack=slack)
+    for one in inputs.units:
+        check_lengths(one, found.recordings)
+    split = split_speakers(found.recordings, held_out=held_out or ())
+    if out is not None:
+        check_folder(out, found.recordings, force=force)
+    for remark in found.remarks:
+        say(remark, quiet=quiet)
+    say(
+        f"{len(found.recordings)} recordings of {len({one.speaker for one in found.recordings})} speakers; maps are fitted on "
+        f"{len(split.fit)} and scored on {len(split.score)} of {'other' if split.unseen_speakers else 'the same'} speakers",
+        quiet=quiet,
+    )
+
+    def report(some: "Units") -> None:
+        say(f"scoring {some.name}: {some.size} codes, {some.rate:g} a second", quiet=quiet)
+
+    results = scored(inputs.units, found.recordings, split, abx=ABX if abx else None, report=report)
+    if out is not None:
+        write_results(out, results, inputs.units, found.recordings, force=force)
+        say(f"{out}: tables, and {len(found.recordings)} TextGrids", quiet=quiet)
+    typer.echo(results.text(), nl=False)
+
+
+def _read(
+    sources: list[Path], layer: str, rate: float | None, size: int | None, model: Path | None, prior: Path | None
+) -> "Inputs":
+    """What the files hold. Raises ConfigError and what readers raise."""
+    from speechvq.codes import read_header
+    from speechvq.codes.header import PRIOR
+    from speechvq.units.code_inputs import holds_codes, input_files, read_inputs
+
+    if layer != "all" and not layer.isdecimal():
+        raise ConfigError(f"--layer {layer} is no layer: give a number from 0 on, or all")
+    files, known = input_files(sources), []
+    by_prior = any(read_header(file).coding == PRIOR for file in files if holds_codes(file))
+    if by_prior or model is not None:
+        from speechvq.prior.file import load_prior
+
+        known = coders(model, load_prior(prior) if by_prior else None)
+    return read_inputs(files, layer=None if layer == "all" else int(layer), rate=rate, size=size, coders=known)

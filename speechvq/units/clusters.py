@@ -1,0 +1,57 @@
+"""Units that nothing deep is behind: clusters of frames, and codes without meaning. What other units are compared with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speechvq.errors import MissingExtra, UnitsError
+from speechvq.units.recordings import Units
+
+MOST = 200_000
+"""Frames that clusters are fitted on at most."""
+
+ROUNDS = 50
+"""Of Lloyd's algorithm at most, from a k-means++ start. Minibatches would be faster, and their codes up to 1 % worse."""
+
+
+def baseline_units(
+    features: Mapping[str, NDArray[np.floating]], fit_names: Sequence[str], size: int, rate: float, name: str, *, seed: int = 0
+) -> Units:
+    """The nearest of `size` k-means centres for each frame of all recordings; features and centres come along.
+
+    features: of each recording, (f, d), `rate` frames a second
+    fit_names: the recordings whose frames centres are fitted on, at most `MOST` of them, drawn
+    Raises UnitsError for names without features and when there are fewer different frames than codes; MissingExtra.
+    """
+    try:
+        from sklearn.cluster import KMeans
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"clusters need {error.name}: pip install 'speechvq[train]'") from error
+    if lacking := [one for one in fit_names if one not in features]:
+        raise UnitsError(f"{name}: there are no features of {lacking[0]}, which clusters are to be fitted on")
+    widths = {rows.shape[1] for rows in features.values()}
+    if len(widths) != 1:
+        raise UnitsError(f"{name}: features are {sorted(widths)} wide; give some recordings, and features of one kind")
+    frames = np.concatenate([np.zeros((0, *widths), np.float32), *(features[one] for one in fit_names)])
+    frames = np.asarray(frames, np.float32)
+    if len(frames) > MOST:
+        frames = frames[np.random.default_rng(seed).choice(len(frames), MOST, replace=False)]
+    if len(np.unique(frames, axis=0)) < size:
+        raise UnitsError(f"{name}: {len(frames)} frames cannot make {size} clusters; give more recordings, or fewer codes")
+    clusters = KMeans(size, n_init="auto", max_iter=ROUNDS, random_state=seed).fit(frames)
+    codes = {
+        one: np.asarray(clusters.predict(np.asarray(rows, np.float32))) if len(rows) else np.zeros(0, np.int64)
+        for one, rows in features.items()
+    }
+    return Units(name, rate, size, codes, features, clusters.cluster_centers_)
+
+
+def shuffled_units(units: Units, *, seed: int = 0) -> Units:
+    """The same codes, as often, but anywhere: permuted over all frames of all recordings. Features, which do not move, go."""
+    names, lengths = list(units.codes), [len(codes) for codes in units.codes.values()]
+    mixed = np.random.default_rng(seed).permutation(np.concatenate([np.zeros(0, np.int64), *units.codes.values()]))
+    parts = np.split(mixed, np.cumsum(lengths)[:-1])
+    codes = dict(zip(names, parts, strict=False))
+    return replace(units, name=f"{units.name}, shuffled", codes=codes, features={})

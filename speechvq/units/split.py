@@ -1,0 +1,65 @@
+"""Which recordings a map from codes to phones is made from, and which it is scored on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from speechvq.errors import UnitsError
+from speechvq.units.recordings import Recording
+
+
+@dataclass(frozen=True)
+class Split:
+    """Names of recordings to fit on and of those to score; `unseen_speakers`: whether the latter's speakers are others."""
+
+    fit: tuple[str, ...]
+    score: tuple[str, ...]
+    unseen_speakers: bool
+
+
+def split_speakers(
+    recordings: Sequence[Recording], share: float = 1 / 3, *, held_out: Sequence[str] = (), seed: int = 0
+) -> Split:
+    """Hold out whole speakers, or with one speaker only, recordings; for the same recordings in any order always the same.
+
+    share: of the speakers, or recordings, to score, rounded, but one at least, and not all
+    held_out: the speakers to score, instead of a share of them
+    Raises UnitsError for fewer than two recordings or names that come twice, a share that is not between 0 and 1, and speakers
+    to hold out that nobody is or that leave no others.
+    """
+    names = sorted(one.name for one in recordings)
+    if len(names) < 2:
+        raise UnitsError("a map is fitted on some recordings and scored on others; give two at least")
+    if twice := [one for one, other in pairwise(names) if one == other]:
+        raise UnitsError(f"two recordings are called {twice[0]}; rename one")
+    if not 0 < share < 1:
+        raise UnitsError(f"a share of {share:g} cannot be held out: give one between 0 and 1")
+    speakers = sorted({one.speaker for one in recordings})
+    if held_out:
+        kept = _named(held_out, speakers)
+    elif len(speakers) > 1:
+        kept = _drawn(speakers, share, seed)
+    else:
+        score = _drawn(names, share, seed)
+        return Split(tuple(name for name in names if name not in score), tuple(sorted(score)), unseen_speakers=False)
+    owners = {one.name: one.speaker for one in recordings}
+    fit, score = ([name for name in names if (owners[name] in kept) is scored] for scored in (False, True))
+    return Split(tuple(fit), tuple(score), unseen_speakers=True)
+
+
+def _named(held_out: Sequence[str], speakers: Sequence[str]) -> set[str]:
+    """The speakers to hold out. Raises UnitsError."""
+    if unknown := sorted(set(held_out) - set(speakers)):
+        some = ", ".join(speakers[:8]) + (", ..." if len(speakers) > 8 else "")
+        raise UnitsError(f"nobody is called {', '.join(unknown)}, so they cannot be held out; the speakers are {some}")
+    if set(held_out) == set(speakers):
+        raise UnitsError(f"all {len(speakers)} speakers are held out, and none is left to fit the map on; hold out fewer")
+    return set(held_out)
+
+
+def _drawn(values: Sequence[str], share: float, seed: int) -> set[str]:
+    """A share of them, but one at least, and not all."""
+    many = min(max(1, round(share * len(values))), len(values) - 1)
+    return set(np.random.default_rng(seed).permutation(np.array(values))[:many].tolist())
