@@ -6,11 +6,13 @@ import numpy as np
 import torch
 from autoencoder import Autoencoder
 from numpy.typing import NDArray
-from predictor import FAST, SLOW, Predictor
-from speech import GROUP, Speech
+from predictor import RATE as FRAMES
+from predictor import Predictor
+from speech import Speech
 from torch import autocast
 from torch.nn import functional
 
+from speechvq.units import spectra
 from speechvq.units.recordings import Units
 from speechvq.units.spectra import RATE, mfcc, pooled
 
@@ -24,21 +26,19 @@ LONGEST, AROUND = 4000, 200
 SAMPLE = 200_000
 """Frames that clusters are fitted on."""
 
-LEAST = 1e-3
-
 
 def cepstra(speech: Speech, rate: int) -> Features:
     """MFCCs with their differences at a lower rate."""
     return lambda index: pooled(mfcc(speech.log_mel(index)), RATE // rate)
 
 
-def spectra(speech: Speech, rate: int) -> Features:
+def log_mels(speech: Speech, rate: int) -> Features:
     """Log-mel power at a lower rate."""
     return lambda index: pooled(speech.log_mel(index), RATE // rate)
 
 
 def layer(network: Predictor, speech: Speech, number: int) -> Features:
-    """What a layer of a predictor makes, normalised over its width; the last, -1, at 50 Hz and others at 25."""
+    """What a layer of a predictor makes at 50 Hz, normalised over its width."""
 
     def run(mel: torch.Tensor) -> torch.Tensor:
         rows = network.features(mel)[number]
@@ -70,29 +70,26 @@ def _in_pieces(run: Callable[[torch.Tensor], torch.Tensor], network: torch.nn.Mo
 def standardised(speech: Speech, features: Features) -> Iterator[tuple[int, Rows]]:
     """Every recording's number and its rows with mean 0 and deviation 1 over its speaker, speaker by speaker."""
     for voice in range(speech.voices.max() + 1):
-        own = np.flatnonzero(speech.voices == voice).tolist()
-        rows = [features(index) for index in own]
-        every = np.concatenate(rows)
-        mean, deviation = every.mean(0), np.maximum(every.std(0), LEAST)
-        yield from ((index, (one - mean) / deviation) for index, one in zip(own, rows, strict=True))
+        rows = {index: features(index) for index in np.flatnonzero(speech.voices == voice).tolist()}
+        yield from spectra.standardised(rows, dict.fromkeys(rows, "")).items()
 
 
 def targets(speech: Speech, features: Features, sizes: Sequence[int], *, seed: int) -> list[NDArray[np.int16]]:
     """The cluster of every frame at 50 Hz of the speech, for k-means of some sizes, (n / 2,) each.
 
-    features: at 50 Hz, or at 25, whose clusters count for two frames
+    features: at 50 Hz
     """
     from sklearn.cluster import MiniBatchKMeans
 
     random = np.random.default_rng(seed)
-    share = min(1.0, SAMPLE / (len(speech.frames) * FAST / RATE))
+    share = min(1.0, SAMPLE / (len(speech.frames) * FRAMES / RATE))
     sample = np.concatenate([rows[random.random(len(rows)) < share] for _, rows in standardised(speech, features)])
     fits = [MiniBatchKMeans(size, batch_size=8192, n_init=3, random_state=seed).fit(sample) for size in sizes]
-    found = [np.zeros(len(speech.frames) * FAST // RATE, np.int16) for _ in sizes]
+    found = [np.zeros(len(speech.frames) * FRAMES // RATE, np.int16) for _ in sizes]
     for index, rows in standardised(speech, features):
-        start, length = (int(number[index]) * FAST // RATE for number in (speech.starts, speech.lengths))
+        start, length = (int(number[index]) * FRAMES // RATE for number in (speech.starts, speech.lengths))
         for codes, fit in zip(found, fits, strict=True):
-            codes[start : start + length] = np.repeat(fit.predict(rows), length // len(rows))
+            codes[start : start + length] = fit.predict(rows)
     return found
 
 
@@ -119,6 +116,3 @@ def autoencoder_units(network: Autoencoder, speech: Speech, name: str) -> Units:
     codes = {one: network.quantizer.cpu().choose(torch.from_numpy(rows).T[None])[0].numpy() for one, rows in features.items()}
     factor = int(speech.lengths[0]) // len(features[speech.names[0]])
     return Units(name, RATE / factor, len(book), codes, features, book.numpy())
-
-
-assert SLOW * GROUP == RATE  # a recording's frames are whole codes at the slow rate

@@ -31,9 +31,9 @@ class Optim:
     warp: how far the mel axis of what the network sees is stretched, either way, at most (see `speech.warped`)
     """
 
-    steps: int
+    steps: int = 3000
     batch: int = 32
-    seconds: float = 5.12
+    seconds: float = 4.0
     rate: float = 1e-3
     warmup: int = 200
     decay: float = 0.5
@@ -111,7 +111,7 @@ def learn_predictor(
     """A network that was trained to name the clusters of hidden frames.
 
     targets: sets of clusters of all frames of the speech at 50 Hz, (n / 2,) each
-    share, span: how much is hidden, and in spans of how many frames at 25 Hz
+    share, span: how much is hidden, and in spans of how many frames at 50 Hz
     """
     torch.manual_seed(seed)
     network = Predictor(config, [int(one.max()) + 1 for one in targets]).to(device)
@@ -123,7 +123,7 @@ def learn_predictor(
         at, _ = crops.draw(step, optim.batch)
         mel = warped(speech.cut(at, optim.frames), optim.warp, random).to(device)
         wanted = [np.stack([one[begin // 2 : (begin + optim.frames) // 2] for begin in at]) for one in targets]
-        hide = spans(optim.batch, optim.frames // GROUP, share, span, random).to(device)
+        hide = spans(optim.batch, optim.frames // 2, share, span, random).to(device)
         with autocast(device, torch.bfloat16):
             logits = network(mel, hide)
         return prediction_loss(logits, [torch.from_numpy(one.astype(np.int64)).to(device) for one in wanted], hide)

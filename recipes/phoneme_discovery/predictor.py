@@ -1,9 +1,8 @@
 """A network that names the sound of hidden frames from those around them: masked prediction.
 
 HuBERT (Hsu et al. 2021, "HuBERT: self-supervised speech representation learning by masked prediction of hidden units"), small
-enough for two CPU cores: log-mel spectra in the place of samples, and attention at 25 frames a second, to which every second
-frame at 50 Hz adds what a code at that rate needs. To name a hidden sound the network must know which sounds follow which, and
-the words they make; who speaks helps little. What it learns is between a spectrum and a phone.
+enough for two CPU cores, with log-mel spectra in the place of samples. To name a hidden sound the network must know which
+sounds follow which, and the words they make; who speaks helps little. What it learns is between a spectrum and a phone.
 """
 
 from collections.abc import Sequence
@@ -16,28 +15,34 @@ from torch.nn import functional
 
 from speechvq.config import require
 
-FAST, SLOW = 50, 25
-"""Frames a second around the attention layers, and in them."""
+RATE = 50
+"""Frames a second of everything behind the first two convolutions."""
+
+GROUPS = 16
+"""Of the position filter, as in HuBERT."""
 
 
 @dataclass(frozen=True)
 class PredictorConfig:
-    """How large: width of every layer, attention layers and their heads, frames that the position filter sees at 25 Hz."""
+    """How large: width of every layer, attention layers and their heads, frames that the position filter sees."""
 
     width: int = 256
-    depth: int = 5
+    depth: int = 4
     heads: int = 4
-    reach: int = 15
+    reach: int = 31
 
     def __post_init__(self) -> None:
         for name in ("width", "depth", "heads", "reach"):
             require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
-        require(self.width % (8 * self.heads) == 0, f"width must be a multiple of 8 times heads, not {self.width}")
+        require(
+            self.width % GROUPS == self.width % self.heads == 0,
+            f"width must be a multiple of {GROUPS} and of heads, not {self.width}",
+        )
         require(self.reach % 2 == 1, f"reach must be odd, not {self.reach}")
 
 
 class Predictor(nn.Module):
-    """Log-mel frames (b, 4 f, bands) to features of every layer, and to which cluster each frame at 50 Hz belongs.
+    """Log-mel frames (b, 2 f, bands) to features of every layer, and to which cluster each frame at 50 Hz belongs.
 
     clusters: how many there are, for each of several sets
     """
@@ -49,36 +54,31 @@ class Predictor(nn.Module):
         self.second = nn.Conv1d(width, width, 4, stride=2, padding=1)
         self.norm = nn.LayerNorm(width)
         self.hidden = nn.Parameter(0.1 * torch.randn(width))
-        self.down = nn.Linear(2 * width, width)
-        self.position = nn.Conv1d(width, width, config.reach, padding=config.reach // 2, groups=8)
+        self.position = nn.Conv1d(width, width, config.reach, padding=config.reach // 2, groups=GROUPS)
         self.layers = nn.ModuleList(Attention(width, config.heads) for _ in range(config.depth))
-        self.up = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width))
-        self.last = Feedforward(width, 2)
         self.out = nn.LayerNorm(width)
         self.heads = nn.ModuleList(nn.Linear(width, size) for size in clusters)
 
     def features(self, mel: Tensor, hide: Tensor | None = None) -> list[Tensor]:
-        """Of every attention layer (b, f, width), and at last at 50 Hz (b, 2 f, width).
+        """Of every attention layer, (b, f, width).
 
-        hide: which frames at 25 Hz the network is not to see, (b, f)
+        hide: which frames at 50 Hz the network is not to see, (b, f)
         """
-        fast = self.second(functional.gelu(self.first(mel.transpose(1, 2))))
-        fast = self.norm(fast.transpose(1, 2))
+        x = self.second(functional.gelu(self.first(mel.transpose(1, 2))))
+        x = self.norm(x.transpose(1, 2))
         if hide is not None:
-            fast = torch.where(hide.repeat_interleave(2, 1)[..., None], self.hidden.to(fast.dtype), fast)
-        slow = self.down(fast.unflatten(1, (-1, 2)).flatten(2))
-        slow = slow + functional.gelu(self.position(slow.transpose(1, 2))).transpose(1, 2)
+            x = torch.where(hide[..., None], self.hidden.to(x.dtype), x)
+        x = x + functional.gelu(self.position(x.transpose(1, 2))).transpose(1, 2)
         found = []
         for layer in self.layers:
-            slow = layer(slow)
-            found.append(slow)
-        fast = fast + self.up(slow).unflatten(2, (2, -1)).flatten(1, 2)
-        return [*found, self.last(fast)]
+            x = layer(x)
+            found.append(x)
+        return found
 
     def forward(self, mel: Tensor, hide: Tensor | None = None) -> list[Tensor]:
-        """Logits (b, 2 f, clusters) of each set."""
-        fast = self.out(self.features(mel, hide)[-1])
-        return [head(fast) for head in self.heads]
+        """Logits (b, f, clusters) of each set."""
+        last = self.out(self.features(mel, hide)[-1])
+        return [head(last) for head in self.heads]
 
 
 class Attention(nn.Module):
@@ -114,7 +114,6 @@ class Feedforward(nn.Module):
 
 
 def prediction_loss(logits: Sequence[Tensor], targets: Sequence[Tensor], hide: Tensor) -> Tensor:
-    """Cross-entropy in nats of the clusters (b, 2 f) of hidden frames, summed over the sets (Hsu et al., eq. 1)."""
-    where = hide.repeat_interleave(2, 1)
+    """Cross-entropy in nats of the clusters (b, f) of hidden frames, summed over the sets (Hsu et al., eq. 1)."""
     pairs = zip(logits, targets, strict=True)
-    return torch.stack([functional.cross_entropy(some[where].float(), wanted[where]) for some, wanted in pairs]).sum()
+    return torch.stack([functional.cross_entropy(some[hide].float(), wanted[hide]) for some, wanted in pairs]).sum()

@@ -34,23 +34,36 @@ def sheet(results: Sequence[Result]) -> str:
 
 def comparison(results: Sequence[Result], keys: Sequence[str] = CHOSEN) -> str:
     """Markdown with a row for each result and a column for each key that any of them has, floors in brackets."""
+    rows = comparison_rows(results, keys)
+    return markdown(list(rows[0]), [list(row.values()) for row in rows])
+
+
+def comparison_rows(results: Sequence[Result], keys: Sequence[str] = CHOSEN) -> list[dict[str, str]]:
+    """The same as rows, column to text."""
     chosen = [by_key()[key] for key in keys if any(key in one for one in results)]
-    header = ["units", "codes", "Hz", *map(_title, chosen)]
-    rows = [
-        [str(one["name"]), str(one["size"]), f"{one['rate']:g}", *(_cell(one, metric) for metric in chosen)] for one in results
+    return [
+        {"units": str(one["name"]), "codes": str(one["size"]), "Hz": f"{one['rate']:g}"}
+        | {_title(metric): _cell(one, metric) for metric in chosen}
+        for one in results
     ]
-    return markdown(header, rows)
 
 
 def boundary_sheet(rows: Sequence[Mapping[str, Any]]) -> str:
     """Markdown of the rows of `boundary_rows`: strict scores in percent, and the lenient F1 and R-value behind them."""
+    shown = boundary_cells(rows)
+    return markdown(list(shown[0]), [list(row.values()) for row in shown])
+
+
+def boundary_cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """The same as rows, column to text."""
     columns = [*MEASURES, "lenient_f1", "lenient_r_value"]
-    names = [column.replace("_", " ").replace("r value", "R-value").replace("f1", "F1") for column in columns]
-    cells = [
-        [row["units"] or "none", row["method"], row["boundaries"], *(f"{row[key]:.1f}" for key in ("found", *columns))]
+    names = {column: column.replace("_", " ").replace("r value", "R-value").replace("f1", "F1") for column in columns}
+    return [
+        {"units": str(row["units"] or "none"), "method": str(row["method"]), "boundaries": str(row["boundaries"])}
+        | {"a second": f"{row['found']:.1f}"}
+        | {name: f"{row[key]:.1f}" for key, name in names.items()}
         for row in rows
     ]
-    return markdown(["units", "method", "boundaries", "a second", *names], cells)
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:

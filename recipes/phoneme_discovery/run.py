@@ -1,0 +1,254 @@
+"""From a corpus to a report on what was discovered in it.
+
+    python recipes/phoneme_discovery/run.py CORPUS WORK [--align DIR] [--train more.jsonl]
+
+CORPUS and the options on it are those of `prepare.py`. Networks learn from the recordings that are not held out, and from those
+of --train, which needs no phones; clusters are fitted, and mapped to phones, on the former alone. In WORK there will be
+
+    report.html                        tables, pictures and codes to hear; one file
+    results.md, .csv, .json            the scores of all systems
+    boundaries.csv                     those of their boundaries
+    textgrids/                         phones, codes and segments of the held-out recordings, for Praat
+    manifest.jsonl                     what was read; spectra/, models/, units/ and scores/ what is kept between runs
+
+Whatever is there is not made again: an interrupted run goes on with the same command.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from holding_out import shortened
+from plan import Book, Plan, read_plan
+from prepare import held_out_of, load_recordings, load_waves, make_folder, prepare, summary
+from speech import Speech, speech_of
+from systems import COMPARED, MASKED, VQVAE, Discovery, codec_units
+
+from speechvq.config import table
+from speechvq.data.manifest import read_manifest
+from speechvq.errors import ManifestError, OutputError, SpeechVQError
+from speechvq.output import new_file
+from speechvq.units.boundary_evaluation import BoundaryRow, boundary_rows
+from speechvq.units.evaluation import evaluate
+from speechvq.units.recordings import Recording, Units, read_units, write_units
+from speechvq.units.report import write_report
+from speechvq.units.results import Results, write_results
+from speechvq.units.split import Split
+from speechvq.units.tables import CHOSEN, boundary_cells, comparison, comparison_rows
+from speechvq.units.unit_segments import phone_rate, unit_segments
+
+HERE = Path(__file__).parent
+SHOWN = (
+    "accuracy_speech",
+    "ceiling",
+    "v_measure",
+    "abx_features_across",
+    "abx_vectors_within",
+    "bits_runs",
+    "run_ms",
+    "perplexity",
+)
+"""What a second table shows, behind those that tell most."""
+
+
+def main(
+    corpus: Annotated[Path, typer.Argument(help="The folder of a corpus, or a manifest.")],
+    work: Annotated[Path, typer.Argument(help="The folder to work in; it is made.")],
+    name: Annotated[str | None, typer.Option("--corpus", help="Which corpus it is, if that is not to be told.")] = None,
+    align: Annotated[Path | None, typer.Option(help="Alignments: a folder, or a .ctm file.")] = None,
+    train: Annotated[Path | None, typer.Option(help="A manifest of more speech to learn from; it needs no labels.")] = None,
+    held_out: Annotated[list[str] | None, typer.Option(help="A speaker to hold out; may be given several times.")] = None,
+    share: Annotated[float, typer.Option(help="How much of the speakers to hold out, if none is named.")] = 0.33,
+    tier: Annotated[str | None, typer.Option(help="The tier of TextGrids, if not the one called phones.")] = None,
+    inventory: Annotated[int, typer.Option(help="How many phones TIMIT is folded to: 39, 48, or 61 for none.")] = 39,
+    stress: Annotated[bool, typer.Option("--stress", help="Keep the 0, 1 or 2 behind vowels.")] = False,
+    pattern: Annotated[
+        str | None, typer.Option("--speaker-pattern", help="A regular expression: its group is the speaker in a path.")
+    ] = None,
+    config: Annotated[Path, typer.Option(help="Sizes and steps, a TOML file.")] = HERE / "discovery.toml",
+    codec: Annotated[bool, typer.Option(help="Score layer 0 of the codec that comes along, too.")] = True,
+    device: Annotated[str, typer.Option(help="Where networks are trained: cpu, or cuda.")] = "cpu",
+) -> None:
+    """Prepare, train, encode, evaluate and report."""
+    plan = read_plan(config)
+    recordings = prepare(
+        corpus, work, name=name, align=align, held_out=held_out or (), share=share, tier=tier,
+        inventory=inventory, stress=stress, pattern=pattern,
+    )  # fmt: skip
+    print(summary(recordings, held_out_of(work)), file=sys.stderr)
+    more = extra(train, recordings) if train else []
+    check_plan(plan, recordings, more, work)
+    run = discovery(plan, work, recordings, more, device)
+    systems = all_units(run, codec=codec)
+    results = scored(run, systems)
+    report(run, corpus, systems, results, train)
+    print(f"{results.text()}\n{comparison(results.scores)}\n{work / 'report.html'}")
+
+
+def extra(manifest: Path, recordings: Sequence[Recording]) -> list[Recording]:
+    """The recordings of a manifest to learn from; whoever is not named counts as a speaker for each recording.
+
+    Raises ManifestError for a speaker who is in the corpus, too: held-out speakers must not be learnt from.
+    """
+    rows = read_manifest(manifest)
+    both = {one.speaker for one in recordings}.intersection(one.speaker for one in rows)
+    if both:
+        raise ManifestError(f"{shortened(sorted(map(str, both)))} of {manifest} are in the corpus, too; leave them out of one")
+    return [
+        Recording(f"train-{number}", one.speaker or f"train-{number}", one.seconds, None, one.audio, one.start)
+        for number, one in enumerate(rows)
+    ]
+
+
+def check_plan(plan: Plan, recordings: Sequence[Recording], more: Sequence[Recording], work: Path) -> None:
+    """Keep what a folder is for. Raises OutputError when it holds what was learnt by another plan or from other speech."""
+    speech = hashlib.sha256(json.dumps([[str(one.audio), one.start, one.seconds] for one in [*recordings, *more]]).encode())
+    wanted = json.loads(json.dumps({"plan": table(plan), "speech": speech.hexdigest()}))
+    path = work / "discovery.json"
+    if not path.exists():
+        with new_file(path) as partial:
+            partial.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
+    elif json.loads(path.read_text(encoding="utf-8")) != wanted:
+        raise OutputError(f"{work} holds a discovery with another plan, or from other speech; use another folder")
+
+
+def discovery(plan: Plan, work: Path, recordings: Sequence[Recording], more: Sequence[Recording], device: str) -> Discovery:
+    """Read the speech; who is held out is not learnt from. Raises UnitsError and AudioError."""
+    away = held_out_of(work)
+    own = [one for one in recordings if one.name not in away]
+    cache = work / "spectra"
+    training, corpus = speech_of([*own, *more], load_waves, cache), speech_of(recordings, load_waves, cache)
+    fit = tuple(one.name for one in own if one.name in set(corpus.names))
+    return Discovery(plan, work, training, corpus, fit, device)
+
+
+def all_units(run: Discovery, *, codec: bool) -> list[Units]:
+    """The units of every system and book, made once."""
+    folder = run.work / "units"
+    make_folder(folder)
+    found = [kept(folder, name, book, run) for book in run.plan.books for name in COMPARED]
+    if codec:
+        paths = [folder / f"codec-{number}.units" for number in (0, 1)]
+        if not all(path.exists() for path in paths):
+            known = {one.name: one for one in load_recordings(run.work)}
+            made = codec_units([known[name] for name in run.corpus.names], run.fit, seed=run.plan.seed)
+            for path, units in zip(paths, made, strict=True):
+                write_units(path, units, force=True)
+        found += [read_units(path) for path in paths]
+    return found
+
+
+def kept(folder: Path, name: str, book: Book, run: Discovery) -> Units:
+    """The units of a system, read where they are there, and else made."""
+    path = folder / f"{name.replace(' ', '-').replace(',', '')}-{book.size}-{book.rate}.units"
+    if not path.exists():
+        print(f"making {name}, {book.size} codes at {book.rate} Hz", file=sys.stderr)
+        write_units(path, run.units(name, book, lambda other: kept(folder, other, book, run)))
+    return read_units(path)
+
+
+def scored(run: Discovery, systems: Sequence[Units]) -> Results:
+    """The scores of all systems, and of the boundaries of those that are not shuffled; kept in WORK/scores."""
+    known = {one.name: one for one in load_recordings(run.work)}
+    recordings = [known[name] for name in run.corpus.names]
+    labelled = [one for one in recordings if one.phones] or recordings
+    split = split_of(labelled, held_out_of(run.work))
+    mels = LogMels(run.corpus)
+    folder = run.work / "scores"
+    make_folder(folder)
+    scores, boundaries = [], list[BoundaryRow]()
+    for number, units in enumerate(systems):
+        path = folder / f"{number}.json"
+        if not path.exists():
+            print(f"scoring {units.name}, {units.size} codes at {units.rate:g} Hz", file=sys.stderr)
+            facts = {"name": units.name, "rate": units.rate, "size": units.size}
+            found = {"scores": facts | evaluate(units, labelled, split, seed=run.plan.seed), "boundaries": []}
+            if "shuffled" not in units.name:
+                found["boundaries"] = boundary_rows(
+                    units, labelled, split, log_mels=mels.of(split.score), baselines=number == 0
+                )
+            with new_file(path) as partial:
+                partial.write_text(json.dumps(found), encoding="utf-8")
+        found = json.loads(path.read_text(encoding="utf-8"))
+        scores.append(found["scores"])
+        boundaries += [{**row, "units": titled(units) if row["units"] else ""} for row in found["boundaries"]]
+    return Results(split, tuple(scores), tuple(boundaries))
+
+
+def titled(units: Units) -> str:
+    return f"{units.name}, {units.size} at {units.rate:g} Hz"
+
+
+def split_of(recordings: Sequence[Recording], away: frozenset[str]) -> Split:
+    """Who is held out was decided when the corpus was prepared."""
+    fit, score = ([one for one in recordings if (one.name in away) is held] for held in (False, True))
+    unseen = {one.speaker for one in fit}.isdisjoint(one.speaker for one in score)
+    return Split(tuple(one.name for one in fit), tuple(one.name for one in score), unseen)
+
+
+@dataclass(frozen=True)
+class LogMels:
+    """Spectra of recordings as the peak picker wants them."""
+
+    speech: Speech
+
+    def of(self, names: Sequence[str]) -> dict[str, Any]:
+        """By name."""
+        numbers = {name: number for number, name in enumerate(self.speech.names)}
+        return {name: self.speech.log_mel(numbers[name]) for name in names}
+
+
+def report(run: Discovery, corpus: Path, systems: Sequence[Units], results: Results, train: Path | None) -> None:
+    """Write tables, TextGrids and the page; the first book's units by masked prediction are shown."""
+    shown = next(one for one in systems if one.name == MASKED)
+    recordings = [one for one in load_recordings(run.work) if one.name in shown.codes]
+    held = [one for one in recordings if one.name in set(results.split.score)]
+    write_results(run.work, results, [shown], held, force=True)
+    target = phone_rate([one for one in recordings if one.name in set(results.split.fit)])
+    points = [
+        (titled(units), scores["bits_frames"], scores["abx_vectors_across"] / 100)
+        for units, scores in zip(systems, results.scores, strict=True)
+        if units.name in (MASKED, VQVAE) and "abx_vectors_across" in scores
+    ]
+    write_report(
+        run.work / "report.html",
+        f"Units discovered in {corpus.name}",
+        shown,
+        recordings,
+        scored=results.split.score,
+        tables=[
+            ("Systems", comparison_rows(results.scores)),
+            ("More numbers", comparison_rows(results.scores, [key for key in SHOWN if key not in CHOSEN])),
+            *([("Boundaries", boundary_cells(results.boundaries))] if results.boundaries else []),
+        ],
+        notes=notes(run, results, train),
+        segments=unit_segments(shown, results.split.score, results.split.fit, target),
+        points=points,
+        force=True,
+    )
+
+
+def notes(run: Discovery, results: Results, train: Path | None) -> list[str]:
+    """What must be known of a discovery to read its numbers."""
+    more = f"the corpus and {train.name}" if train else "the corpus"
+    others = "by speakers nobody learnt from" if results.split.unseen_speakers else "by the same speakers"
+    return [
+        f"Networks learnt from {run.training.seconds / 3600:.2f} h of {more}, without labels.",
+        f"Maps from codes to phones were made from {len(results.split.fit)} recordings.",
+        f"Scores are of {len(results.split.score)} others, {others}.",
+        "A code belongs to the phone at its centre. Silence counts as a phone; the accuracy without it is in the second table.",
+        "Shuffled codes and the most frequent phone say what a score is without any meaning: they stand in brackets.",
+        "The reference is what the alignments say; those of an aligner are not those of a phonetician.",
+    ]
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except SpeechVQError as error:
+        sys.exit(f"run: {error}")

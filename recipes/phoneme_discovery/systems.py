@@ -1,0 +1,134 @@
+"""The systems that a discovery compares: baselines, the VQ-VAE, masked prediction, and the codec that comes along."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from encoding import Features, Rows, autoencoder_units, by_name, cepstra, layer, log_mels, principal, targets
+from learning import learn_autoencoder, learn_predictor
+from numpy.typing import NDArray
+from plan import Book, Plan
+from predictor import RATE as FRAMES
+from predictor import Predictor
+from prepare import load_waves
+from speech import Speech
+
+import speechvq
+from speechvq.output import new_file
+from speechvq.units.clusters import baseline_units, shuffled_units
+from speechvq.units.recordings import Recording, Units
+from speechvq.units.spectra import RATE, pooled, standardised
+
+MFCC, MFCC_BY_SPEAKER, MEL_BY_SPEAKER = "MFCC k-means", "MFCC k-means, by speaker", "log-mel k-means, by speaker"
+MEL, VQVAE, MASKED, SHUFFLED = "log-mel k-means", "VQ-VAE", "masked prediction", "masked prediction, shuffled"
+CODEC, CODEC_BY_SPEAKER = "default codec, layer 0", "default codec, layer 0, k-means by speaker"
+
+COMPARED = (MFCC, MEL, MFCC_BY_SPEAKER, MEL_BY_SPEAKER, VQVAE, MASKED, SHUFFLED)
+"""The systems that every book has."""
+
+
+@dataclass(frozen=True, eq=False)
+class Discovery:
+    """What systems are learnt from, and where they are kept.
+
+    plan: sizes and steps; work: the folder for checkpoints; device: where networks are trained
+    training: speech that networks learn from, without labels; corpus: speech that gets units
+    fit: the recordings of the corpus that clusters are fitted on
+    """
+
+    plan: Plan
+    work: Path
+    training: Speech
+    corpus: Speech
+    fit: tuple[str, ...]
+    device: str = "cpu"
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """The predictor of the last round, trained, or read where it has been."""
+        found: Predictor | None = None
+        for number, step in enumerate(self.plan.rounds, 1):
+            folder = self.work / "models" / f"predictor-{number}"
+            wanted = self._targets(folder, found, step.clusters)
+            found = learn_predictor(
+                self.training,
+                wanted,
+                self.plan.predictor,
+                replace(self.plan.prediction, steps=step.steps),
+                folder,
+                share=self.plan.share,
+                span=self.plan.span,
+                seed=self.plan.seed + number,
+                device=self.device,
+            )
+        assert found is not None  # a plan has rounds
+        return found
+
+    def _targets(self, folder: Path, before: Predictor | None, sizes: Sequence[int]) -> list[NDArray[np.integer]]:
+        """The clusters that a round predicts, computed once."""
+        path = folder / "clusters.npy"
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            features = cepstra(self.training, FRAMES) if before is None else layer(before, self.training, self.plan.layer)
+            found = np.stack(targets(self.training, features, sizes, seed=self.plan.seed))
+            with new_file(path) as partial, partial.open("wb") as file:
+                np.save(file, found, allow_pickle=False)
+        return list(np.load(path, allow_pickle=False))
+
+    @cached_property
+    def predicted(self) -> dict[str, Rows]:
+        """What the predictor makes of the corpus, standardised by speaker, at the rate of its layer."""
+        features = by_name(self.corpus, layer(self.predictor, self.corpus, self.plan.layer))
+        return principal(features, self.fit, self.plan.components)
+
+    def units(self, name: str, book: Book, read: Callable[[str], Units]) -> Units:
+        """The units of one of the systems `COMPARED`; read gives those of another by its name."""
+        match name:
+            case "VQ-VAE":
+                return self._autoencoder(book)
+            case "masked prediction":
+                rows = {one: pooled(rows, FRAMES // book.rate) for one, rows in self.predicted.items()}
+                return self._clusters(rows, book, name)
+            case "masked prediction, shuffled":
+                return shuffled_units(read(MASKED), seed=self.plan.seed)
+            case _:
+                make: Features = (cepstra if name.startswith("MFCC") else log_mels)(self.corpus, book.rate)
+                return self._clusters(by_name(self.corpus, make, standard=name.endswith("by speaker")), book, name)
+
+    def _clusters(self, rows: Mapping[str, Rows], book: Book, name: str) -> Units:
+        return baseline_units(rows, self.fit, book.size, book.rate, name, seed=self.plan.seed)
+
+    def _autoencoder(self, book: Book) -> Units:
+        network = learn_autoencoder(
+            self.training,
+            self.plan.autoencoder,
+            self.plan.autoencoding,
+            self.work / "models" / f"vqvae-{book.size}-{book.rate}",
+            size=book.size,
+            factor=RATE // book.rate,
+            commitment=self.plan.commitment,
+            seed=self.plan.seed,
+            device=self.device,
+        )
+        return autoencoder_units(network, self.corpus, VQVAE)
+
+
+def codec_units(recordings: Sequence[Recording], fit: Sequence[str], *, seed: int) -> list[Units]:
+    """Layer 0 of the codec that comes along: its codes; and k-means of what they are made from, standardised by speaker."""
+    codec = speechvq.load()
+    network, quantizer = codec.network, codec.network.topdown.layers[0]
+    rate = codec.sample_rate / codec.table[0].hop
+    codes: dict[str, NDArray[np.integer]] = {}
+    latents: dict[str, Rows] = {}
+    with torch.inference_mode():
+        for one in recordings:
+            feature = network.features(torch.from_numpy(load_waves(one))[None, None])[0]
+            z = network.topdown.levels[0].latent(feature, feature.new_zeros(1, network.config.state, feature.shape[-1]))
+            latents[one.name], codes[one.name] = z[0].T.numpy(), quantizer.choose(z)[0].numpy()
+    entries = quantizer.look_up(torch.arange(quantizer.size)[None])[0].T.numpy()
+    own = Units(CODEC, rate, quantizer.size, codes, latents, entries)
+    rows = standardised(latents, {one.name: one.speaker for one in recordings})
+    return [own, baseline_units(rows, fit, quantizer.size, rate, CODEC_BY_SPEAKER, seed=seed)]
