@@ -12,12 +12,13 @@ import torch
 from autoencoder import Autoencoder, AutoencoderConfig
 from numpy.typing import NDArray
 from predictor import Predictor, PredictorConfig, prediction_loss
+from safetensors import SafetensorError
 from speech import GROUP, Crops, Speech, spans, warped
 from torch import Tensor, autocast, nn
 
 from speechvq.config import require
 from speechvq.errors import TrainingError
-from speechvq.train.checkpoint import TrainState
+from speechvq.train.checkpoint import TrainState, best_weights
 from speechvq.train.codebooks import Codebooks, tally
 from speechvq.train.schedule import learning_rate
 
@@ -90,6 +91,24 @@ def learn(state: TrainState, loss: Loss, optim: Optim, folder: Path, after: Call
             total, count = 0.0, 0
         if state.step % SAVE_EVERY == 0 or state.step == optim.steps:
             state.save(folder)
+
+
+def finished(folder: Path, optim: Optim, build: Callable[[dict[str, Tensor]], nn.Module]) -> nn.Module | None:
+    """The network whose training in a folder came to its end; None where none did.
+
+    build: a network for weights by their names
+    Raises TrainingError for a damaged file, or weights of another network.
+    """
+    last = folder / f"step-{optim.steps:08d}"
+    if not last.exists():
+        return None
+    try:
+        weights = best_weights(last)
+        network = build(weights)
+        network.load_state_dict(weights)
+    except (OSError, SafetensorError, RuntimeError, KeyError) as error:
+        raise TrainingError(f"cannot use {last}: {str(error).splitlines()[0]}; is it of another plan?") from error
+    return network.eval()
 
 
 def optimizer_of(network: nn.Module, optim: Optim) -> torch.optim.Optimizer:

@@ -67,9 +67,7 @@ class Plan:
         require(bool(self.books) and bool(self.rounds), "there must be books and rounds, one of each at least")
         require(0 < self.share < 1, f"share must be between 0 and 1, not {self.share}")
         require(self.span > 0, f"span must be positive, not {self.span}")
-        require(
-            -1 <= self.layer < self.predictor.depth, f"layer must be from -1 to {self.predictor.depth - 1}, not {self.layer}"
-        )
+        require(0 <= self.layer < self.predictor.depth, f"layer must be from 0 to {self.predictor.depth - 1}, not {self.layer}")
         require(self.components > 0, f"components must be positive, not {self.components}")
 
 

@@ -70,6 +70,9 @@ def main(
     pattern: Annotated[
         str | None, typer.Option("--speaker-pattern", help="A regular expression: its group is the speaker in a path.")
     ] = None,
+    models: Annotated[
+        Path | None, typer.Option(help="The work folder of a finished run whose networks are to be used: nothing is trained.")
+    ] = None,
     config: Annotated[Path, typer.Option(help="Sizes and steps, a TOML file.")] = HERE / "discovery.toml",
     codec: Annotated[bool, typer.Option(help="Score layer 0 of the codec that comes along, too.")] = True,
     device: Annotated[str, typer.Option(help="Where networks are trained: cpu, or cuda.")] = "cpu",
@@ -81,16 +84,16 @@ def main(
         inventory=inventory, stress=stress, pattern=pattern,
     )  # fmt: skip
     print(summary(recordings, held_out_of(work)), file=sys.stderr)
-    more = extra(train, recordings) if train else []
-    check_plan(plan, recordings, more, work)
-    run = discovery(plan, work, recordings, more, device)
-    systems = all_units(run, codec=codec)
-    results = scored(run, systems)
-    report(run, corpus, systems, results, train)
+    more = more_speech(train, recordings) if train else []
+    check_plan(plan, recordings, more, work, models)
+    run = discovery(plan, work, recordings, more, device, models)
+    systems = all_units(run, work, codec=codec)
+    results = scored(run, work, systems)
+    report(work, corpus, systems, results, notes(run, results, train, models))
     print(f"{results.text()}\n{comparison(results.scores)}\n{work / 'report.html'}")
 
 
-def extra(manifest: Path, recordings: Sequence[Recording]) -> list[Recording]:
+def more_speech(manifest: Path, recordings: Sequence[Recording]) -> list[Recording]:
     """The recordings of a manifest to learn from; whoever is not named counts as a speaker for each recording.
 
     Raises ManifestError for a speaker who is in the corpus, too: held-out speakers must not be learnt from.
@@ -105,37 +108,41 @@ def extra(manifest: Path, recordings: Sequence[Recording]) -> list[Recording]:
     ]
 
 
-def check_plan(plan: Plan, recordings: Sequence[Recording], more: Sequence[Recording], work: Path) -> None:
+def check_plan(plan: Plan, recordings: Sequence[Recording], more: Sequence[Recording], work: Path, models: Path | None) -> None:
     """Keep what a folder is for. Raises OutputError when it holds what was learnt by another plan or from other speech."""
     speech = hashlib.sha256(json.dumps([[str(one.audio), one.start, one.seconds] for one in [*recordings, *more]]).encode())
-    wanted = json.loads(json.dumps({"plan": table(plan), "speech": speech.hexdigest()}))
+    wanted = json.loads(
+        json.dumps({"plan": table(plan), "speech": speech.hexdigest(), "models": models and str(models.resolve())})
+    )
     path = work / "discovery.json"
     if not path.exists():
         with new_file(path) as partial:
             partial.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
     elif json.loads(path.read_text(encoding="utf-8")) != wanted:
-        raise OutputError(f"{work} holds a discovery with another plan, or from other speech; use another folder")
+        raise OutputError(f"{work} holds a discovery with another plan, from other speech or other models; use another folder")
 
 
-def discovery(plan: Plan, work: Path, recordings: Sequence[Recording], more: Sequence[Recording], device: str) -> Discovery:
+def discovery(
+    plan: Plan, work: Path, recordings: Sequence[Recording], more: Sequence[Recording], device: str, models: Path | None
+) -> Discovery:
     """Read the speech; who is held out is not learnt from. Raises UnitsError and AudioError."""
     away = held_out_of(work)
     own = [one for one in recordings if one.name not in away]
-    cache = work / "spectra"
-    training, corpus = speech_of([*own, *more], load_waves, cache), speech_of(recordings, load_waves, cache)
+    corpus = speech_of(recordings, load_waves, work / "spectra")
+    training = None if models else speech_of([*own, *more], load_waves, work / "spectra")
     fit = tuple(one.name for one in own if one.name in set(corpus.names))
-    return Discovery(plan, work, training, corpus, fit, device)
+    return Discovery(plan, (models or work) / "models", training, corpus, fit, device)
 
 
-def all_units(run: Discovery, *, codec: bool) -> list[Units]:
+def all_units(run: Discovery, work: Path, *, codec: bool) -> list[Units]:
     """The units of every system and book, made once."""
-    folder = run.work / "units"
+    folder = work / "units"
     make_folder(folder)
     found = [kept(folder, name, book, run) for book in run.plan.books for name in COMPARED]
     if codec:
         paths = [folder / f"codec-{number}.units" for number in (0, 1)]
         if not all(path.exists() for path in paths):
-            known = {one.name: one for one in load_recordings(run.work)}
+            known = {one.name: one for one in load_recordings(work)}
             made = codec_units([known[name] for name in run.corpus.names], run.fit, seed=run.plan.seed)
             for path, units in zip(paths, made, strict=True):
                 write_units(path, units, force=True)
@@ -152,14 +159,14 @@ def kept(folder: Path, name: str, book: Book, run: Discovery) -> Units:
     return read_units(path)
 
 
-def scored(run: Discovery, systems: Sequence[Units]) -> Results:
+def scored(run: Discovery, work: Path, systems: Sequence[Units]) -> Results:
     """The scores of all systems, and of the boundaries of those that are not shuffled; kept in WORK/scores."""
-    known = {one.name: one for one in load_recordings(run.work)}
+    known = {one.name: one for one in load_recordings(work)}
     recordings = [known[name] for name in run.corpus.names]
     labelled = [one for one in recordings if one.phones] or recordings
-    split = split_of(labelled, held_out_of(run.work))
+    split = split_of(labelled, held_out_of(work))
     mels = LogMels(run.corpus)
-    folder = run.work / "scores"
+    folder = work / "scores"
     make_folder(folder)
     scores, boundaries = [], list[BoundaryRow]()
     for number, units in enumerate(systems):
@@ -203,12 +210,12 @@ class LogMels:
         return {name: self.speech.log_mel(numbers[name]) for name in names}
 
 
-def report(run: Discovery, corpus: Path, systems: Sequence[Units], results: Results, train: Path | None) -> None:
+def report(work: Path, corpus: Path, systems: Sequence[Units], results: Results, said: Sequence[str]) -> None:
     """Write tables, TextGrids and the page; the first book's units by masked prediction are shown."""
     shown = next(one for one in systems if one.name == MASKED)
-    recordings = [one for one in load_recordings(run.work) if one.name in shown.codes]
+    recordings = [one for one in load_recordings(work) if one.name in shown.codes]
     held = [one for one in recordings if one.name in set(results.split.score)]
-    write_results(run.work, results, [shown], held, force=True)
+    write_results(work, results, [shown], held, force=True)
     target = phone_rate([one for one in recordings if one.name in set(results.split.fit)])
     points = [
         (titled(units), scores["bits_frames"], scores["abx_vectors_across"] / 100)
@@ -216,7 +223,7 @@ def report(run: Discovery, corpus: Path, systems: Sequence[Units], results: Resu
         if units.name in (MASKED, VQVAE) and "abx_vectors_across" in scores
     ]
     write_report(
-        run.work / "report.html",
+        work / "report.html",
         f"Units discovered in {corpus.name}",
         shown,
         recordings,
@@ -226,19 +233,20 @@ def report(run: Discovery, corpus: Path, systems: Sequence[Units], results: Resu
             ("More numbers", comparison_rows(results.scores, [key for key in SHOWN if key not in CHOSEN])),
             *([("Boundaries", boundary_cells(results.boundaries))] if results.boundaries else []),
         ],
-        notes=notes(run, results, train),
+        notes=said,
         segments=unit_segments(shown, results.split.score, results.split.fit, target),
         points=points,
         force=True,
     )
 
 
-def notes(run: Discovery, results: Results, train: Path | None) -> list[str]:
+def notes(run: Discovery, results: Results, train: Path | None, models: Path | None) -> list[str]:
     """What must be known of a discovery to read its numbers."""
-    more = f"the corpus and {train.name}" if train else "the corpus"
+    source = f"the corpus and {train.name}" if train else "the corpus"
+    hours = f"{run.training.seconds / 3600:.2f} h of {source}" if run.training else f"what {models} is about"
     others = "by speakers nobody learnt from" if results.split.unseen_speakers else "by the same speakers"
     return [
-        f"Networks learnt from {run.training.seconds / 3600:.2f} h of {more}, without labels.",
+        f"Networks learnt from {hours}, without labels.",
         f"Maps from codes to phones were made from {len(results.split.fit)} recordings.",
         f"Scores are of {len(results.split.score)} others, {others}.",
         "A code belongs to the phone at its centre. Silence counts as a phone; the accuracy without it is in the second table.",

@@ -106,7 +106,8 @@ def _write(
     table = np.lib.format.open_memmap(path, "w+", np.float16, (int(lengths.sum()), BANDS))
     starts, scales = np.cumsum(lengths) - lengths, np.ones((2, len(recordings), BANDS), np.float32)
     _, voices = np.unique([one.speaker for one in recordings], return_inverse=True)
-    for voice in track(range(voices.max() + 1), "spectra", console=Console(stderr=True), transient=True):
+    console = Console(stderr=True)
+    for voice in track(range(voices.max() + 1), "spectra", console=console, transient=True, disable=not console.is_terminal):
         own = np.flatnonzero((voices == voice) & (lengths > 0))
         rows = [_frames(read(recordings[number]), int(lengths[number])) for number in own]
         if not rows:

@@ -7,16 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from autoencoder import Autoencoder
 from encoding import Features, Rows, autoencoder_units, by_name, cepstra, layer, log_mels, principal, targets
-from learning import learn_autoencoder, learn_predictor
+from learning import finished, learn_autoencoder, learn_predictor
 from numpy.typing import NDArray
 from plan import Book, Plan
 from predictor import RATE as FRAMES
 from predictor import Predictor
 from prepare import load_waves
 from speech import Speech
+from torch import Tensor
 
 import speechvq
+from speechvq.errors import UnitsError
 from speechvq.output import new_file
 from speechvq.units.clusters import baseline_units, shuffled_units
 from speechvq.units.recordings import Recording, Units
@@ -34,14 +37,15 @@ COMPARED = (MFCC, MEL, MFCC_BY_SPEAKER, MEL_BY_SPEAKER, VQVAE, MASKED, SHUFFLED)
 class Discovery:
     """What systems are learnt from, and where they are kept.
 
-    plan: sizes and steps; work: the folder for checkpoints; device: where networks are trained
-    training: speech that networks learn from, without labels; corpus: speech that gets units
+    plan: sizes and steps; models: the folder for checkpoints; device: where networks are trained
+    training: speech that networks learn from, without labels; None where they were learnt elsewhere
+    corpus: speech that gets units
     fit: the recordings of the corpus that clusters are fitted on
     """
 
     plan: Plan
-    work: Path
-    training: Speech
+    models: Path
+    training: Speech | None
     corpus: Speech
     fit: tuple[str, ...]
     device: str = "cpu"
@@ -49,31 +53,43 @@ class Discovery:
     @cached_property
     def predictor(self) -> Predictor:
         """The predictor of the last round, trained, or read where it has been."""
+        plan = self.plan
         found: Predictor | None = None
-        for number, step in enumerate(self.plan.rounds, 1):
-            folder = self.work / "models" / f"predictor-{number}"
-            wanted = self._targets(folder, found, step.clusters)
-            found = learn_predictor(
-                self.training,
-                wanted,
-                self.plan.predictor,
-                replace(self.plan.prediction, steps=step.steps),
+        for number, step in enumerate(plan.rounds, 1):
+            folder, optim = self.models / f"predictor-{number}", replace(plan.prediction, steps=step.steps)
+
+            def build(weights: Mapping[str, Tensor], sets: int = len(step.clusters)) -> Predictor:
+                return Predictor(plan.predictor, [len(weights[f"heads.{one}.bias"]) for one in range(sets)])
+
+            found = finished(folder, optim, build) or learn_predictor(
+                self._training,
+                self._targets(folder, found, step.clusters),
+                plan.predictor,
+                optim,
                 folder,
-                share=self.plan.share,
-                span=self.plan.span,
-                seed=self.plan.seed + number,
+                share=plan.share,
+                span=plan.span,
+                seed=plan.seed + number,
                 device=self.device,
             )
         assert found is not None  # a plan has rounds
         return found
+
+    @property
+    def _training(self) -> Speech:
+        """Speech to learn from. Raises UnitsError where networks were to be had from another run."""
+        if self.training is None:
+            raise UnitsError(f"{self.models} does not hold all networks of this plan; finish that run, or learn here")
+        return self.training
 
     def _targets(self, folder: Path, before: Predictor | None, sizes: Sequence[int]) -> list[NDArray[np.integer]]:
         """The clusters that a round predicts, computed once."""
         path = folder / "clusters.npy"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            features = cepstra(self.training, FRAMES) if before is None else layer(before, self.training, self.plan.layer)
-            found = np.stack(targets(self.training, features, sizes, seed=self.plan.seed))
+            speech = self._training
+            features = cepstra(speech, FRAMES) if before is None else layer(before, speech, self.plan.layer)
+            found = np.stack(targets(speech, features, sizes, seed=self.plan.seed))
             with new_file(path) as partial, partial.open("wb") as file:
                 np.save(file, found, allow_pickle=False)
         return list(np.load(path, allow_pickle=False))
@@ -102,15 +118,20 @@ class Discovery:
         return baseline_units(rows, self.fit, book.size, book.rate, name, seed=self.plan.seed)
 
     def _autoencoder(self, book: Book) -> Units:
-        network = learn_autoencoder(
-            self.training,
-            self.plan.autoencoder,
-            self.plan.autoencoding,
-            self.work / "models" / f"vqvae-{book.size}-{book.rate}",
+        plan, folder, factor = self.plan, self.models / f"vqvae-{book.size}-{book.rate}", RATE // book.rate
+
+        def build(weights: Mapping[str, Tensor]) -> Autoencoder:
+            return Autoencoder(plan.autoencoder, book.size, factor, len(weights["speaker.weight"]))
+
+        network = finished(folder, plan.autoencoding, build) or learn_autoencoder(
+            self._training,
+            plan.autoencoder,
+            plan.autoencoding,
+            folder,
             size=book.size,
-            factor=RATE // book.rate,
-            commitment=self.plan.commitment,
-            seed=self.plan.seed,
+            factor=factor,
+            commitment=plan.commitment,
+            seed=plan.seed,
             device=self.device,
         )
         return autoencoder_units(network, self.corpus, VQVAE)
