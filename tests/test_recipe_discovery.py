@@ -259,7 +259,7 @@ def test_from_a_corpus_to_a_report(work):
     root, _, first = work
     found = json.loads((root / "work" / "results.json").read_text())
     scores = {(one["name"], one["size"]): one for one in found["scores"]}
-    assert len(scores) == 14
+    assert len(scores) == 16
     by_speaker = scores["MFCC k-means, by speaker", 8]
     assert by_speaker["accuracy"] > by_speaker["accuracy_prior"] + 20  # tones and hiss are told apart
     assert scores["masked prediction, shuffled", 8]["accuracy"] < by_speaker["accuracy_prior"] + 10

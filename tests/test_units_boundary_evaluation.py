@@ -11,7 +11,7 @@ from speechvq.units.boundary_evaluation import boundary_rows
 from speechvq.units.recordings import Recording, Units
 from speechvq.units.segmentation import Segments
 from speechvq.units.split import Split, split_speakers
-from speechvq.units.unit_segments import PHONES, phone_rate, unit_segments
+from speechvq.units.unit_segments import PHONES, phone_rate, segmented, unit_segments
 from tests.unit_corpus import RATE, corpus, noisy
 
 RECORDINGS, LABELS = corpus()
@@ -120,3 +120,21 @@ def test_phones_a_second():
 def test_segments_as_a_tier():
     tier = Segments(np.array([2, 3, 5]), np.array([7, 7, 0])).alignment(50)
     assert tier == Alignment((Interval(0, 0.04, "7"), Interval(0.04, 0.06, "7"), Interval(0.06, 0.1, "0")), "segments")
+
+
+def test_segmented_codes_are_better_than_noisy_ones():
+    """Single wrong frames inside phones are put right; runs get longer."""
+    recordings, labels = corpus()
+    names = [one.name for one in recordings]
+    labels = {name: np.repeat(row, 3) for name, row in labels.items()}
+    units = replace(noisy(labels, 0.25), rate=3 * RATE)
+    found = segmented(units, names, phone_rate(recordings))
+    assert found.name == "noisy, segments"
+    right, before = (np.mean([(one.codes[name] == labels[name]).mean() for name in names]) for one in (found, units))
+    assert right > before + 0.1
+    assert all(len(found.codes[name]) == len(units.codes[name]) for name in names)
+    assert sum(map(changed, found.codes.values())) < sum(map(changed, units.codes.values()))
+
+
+def changed(codes):
+    return int((codes[1:] != codes[:-1]).sum())

@@ -131,7 +131,7 @@ def discovery(
     corpus = speech_of(recordings, load_waves, work / "spectra")
     training = None if models else speech_of([*own, *more], load_waves, work / "spectra")
     fit = tuple(one.name for one in own if one.name in set(corpus.names))
-    return Discovery(plan, (models or work) / "models", training, corpus, fit, device)
+    return Discovery(plan, (models or work) / "models", training, corpus, fit, phone_rate(own), device)
 
 
 def all_units(run: Discovery, work: Path, *, codec: bool) -> list[Units]:
@@ -152,11 +152,15 @@ def all_units(run: Discovery, work: Path, *, codec: bool) -> list[Units]:
 
 def kept(folder: Path, name: str, book: Book, run: Discovery) -> Units:
     """The units of a system, read where they are there, and else made."""
-    path = folder / f"{name.replace(' ', '-').replace(',', '')}-{book.size}-{book.rate}.units"
+    path = folder / f"{file_name(name, book.size, book.rate)}.units"
     if not path.exists():
         print(f"making {name}, {book.size} codes at {book.rate} Hz", file=sys.stderr)
         write_units(path, run.units(name, book, lambda other: kept(folder, other, book, run)))
     return read_units(path)
+
+
+def file_name(name: str, size: int, rate: float) -> str:
+    return f"{name.replace(',', '').replace(' ', '-')}-{size}-{rate:g}"
 
 
 def scored(run: Discovery, work: Path, systems: Sequence[Units]) -> Results:
@@ -169,15 +173,15 @@ def scored(run: Discovery, work: Path, systems: Sequence[Units]) -> Results:
     folder = work / "scores"
     make_folder(folder)
     scores, boundaries = [], list[BoundaryRow]()
-    for number, units in enumerate(systems):
-        path = folder / f"{number}.json"
+    for units in systems:
+        path = folder / f"{file_name(units.name, units.size, units.rate)}.json"
         if not path.exists():
             print(f"scoring {units.name}, {units.size} codes at {units.rate:g} Hz", file=sys.stderr)
             facts = {"name": units.name, "rate": units.rate, "size": units.size}
             found = {"scores": facts | evaluate(units, labelled, split, seed=run.plan.seed), "boundaries": []}
             if "shuffled" not in units.name:
                 found["boundaries"] = boundary_rows(
-                    units, labelled, split, log_mels=mels.of(split.score), baselines=number == 0
+                    units, labelled, split, log_mels=mels.of(split.score), baselines=units is systems[0]
                 )
             with new_file(path) as partial:
                 partial.write_text(json.dumps(found), encoding="utf-8")

@@ -24,12 +24,14 @@ from speechvq.output import new_file
 from speechvq.units.clusters import baseline_units, shuffled_units
 from speechvq.units.recordings import Recording, Units
 from speechvq.units.spectra import RATE, pooled, standardised
+from speechvq.units.unit_segments import segmented
 
 MFCC, MFCC_BY_SPEAKER, MEL_BY_SPEAKER = "MFCC k-means", "MFCC k-means, by speaker", "log-mel k-means, by speaker"
-MEL, VQVAE, MASKED, SHUFFLED = "log-mel k-means", "VQ-VAE", "masked prediction", "masked prediction, shuffled"
+MEL, VQVAE, MASKED = "log-mel k-means", "VQ-VAE", "masked prediction"
+SEGMENTED, SHUFFLED = f"{MASKED}, segments", f"{MASKED}, shuffled"
 CODEC, CODEC_BY_SPEAKER = "default codec, layer 0", "default codec, layer 0, k-means by speaker"
 
-COMPARED = (MFCC, MEL, MFCC_BY_SPEAKER, MEL_BY_SPEAKER, VQVAE, MASKED, SHUFFLED)
+COMPARED = (MFCC, MEL, MFCC_BY_SPEAKER, MEL_BY_SPEAKER, VQVAE, MASKED, SEGMENTED, SHUFFLED)
 """The systems that every book has."""
 
 
@@ -41,6 +43,7 @@ class Discovery:
     training: speech that networks learn from, without labels; None where they were learnt elsewhere
     corpus: speech that gets units
     fit: the recordings of the corpus that clusters are fitted on
+    target: segments a second that units are cut into
     """
 
     plan: Plan
@@ -48,6 +51,7 @@ class Discovery:
     training: Speech | None
     corpus: Speech
     fit: tuple[str, ...]
+    target: float
     device: str = "cpu"
 
     @cached_property
@@ -102,17 +106,17 @@ class Discovery:
 
     def units(self, name: str, book: Book, read: Callable[[str], Units]) -> Units:
         """The units of one of the systems `COMPARED`; read gives those of another by its name."""
-        match name:
-            case "VQ-VAE":
-                return self._autoencoder(book)
-            case "masked prediction":
-                rows = {one: pooled(rows, FRAMES // book.rate) for one, rows in self.predicted.items()}
-                return self._clusters(rows, book, name)
-            case "masked prediction, shuffled":
-                return shuffled_units(read(MASKED), seed=self.plan.seed)
-            case _:
-                make: Features = (cepstra if name.startswith("MFCC") else log_mels)(self.corpus, book.rate)
-                return self._clusters(by_name(self.corpus, make, standard=name.endswith("by speaker")), book, name)
+        if name == VQVAE:
+            return self._autoencoder(book)
+        if name == MASKED:
+            rows = {one: pooled(rows, FRAMES // book.rate) for one, rows in self.predicted.items()}
+            return self._clusters(rows, book, name)
+        if name == SEGMENTED:
+            return segmented(read(MASKED), self.fit, self.target)
+        if name == SHUFFLED:
+            return shuffled_units(read(MASKED), seed=self.plan.seed)
+        make: Features = (cepstra if name.startswith("MFCC") else log_mels)(self.corpus, book.rate)
+        return self._clusters(by_name(self.corpus, make, standard=name.endswith("by speaker")), book, name)
 
     def _clusters(self, rows: Mapping[str, Rows], book: Book, name: str) -> Units:
         return baseline_units(rows, self.fit, book.size, book.rate, name, seed=self.plan.seed)

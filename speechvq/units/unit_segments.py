@@ -1,6 +1,7 @@
 """Units cut into segments as long as phones: `segmentation` with a weight that gives a wanted number of segments a second."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -74,6 +75,16 @@ def unit_segments(
         some = np.random.default_rng(seed).permutation(np.array(some))[:SAMPLE].tolist()
     weight = _weight([unit_costs(units, name, bits) for name in some], units.rate, target)
     return {name: segment(unit_costs(units, name, bits), weight) for name in names if len(units.codes[name])}
+
+
+def segmented(units: Units, fit_names: Sequence[str], target: float = PHONES, *, seed: int = 0) -> Units:
+    """Units whose codes are those of segments (see `unit_segments`): each frame has the code that suits its whole segment.
+
+    Kamper and van Niekerk 2021 found such codes purer than those of single frames. Raises UnitsError.
+    """
+    cut = unit_segments(units, list(units.codes), fit_names, target, seed=seed)
+    codes = {name: cut[name].frames() if name in cut else codes for name, codes in units.codes.items()}
+    return replace(units, name=f"{units.name}, segments", codes=codes)
 
 
 def _weight(costs: Sequence[Costs], rate: float, target: float) -> float:
