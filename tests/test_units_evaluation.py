@@ -10,7 +10,7 @@ import pytest
 from speechvq.errors import UnitsError
 from speechvq.units.abx_cells import Subsample
 from speechvq.units.alignment import SIL, Alignment, Interval
-from speechvq.units.clusters import baseline_units, shuffled_units
+from speechvq.units.clusters import baseline_units, segment_means, shuffled_units
 from speechvq.units.evaluation import METRICS, evaluate
 from speechvq.units.frame_evaluation import ceiling
 from speechvq.units.joint import NO_LABEL, joint
@@ -246,3 +246,15 @@ def test_shuffled_codes_are_as_frequent_and_mean_nothing():
     assert evaluate(mixed, RECORDINGS, SPLIT, abx=None)["pnmi"] < 3
     assert not mixed.features
     assert len(PHONES) == mixed.size
+
+
+def test_segment_means():
+    """Rows at 4 Hz, cut at 0.5 and (nearly) 1 s, seen at 4, 2 and 8 Hz."""
+    rows = np.array([[0.0], [2.0], [6.0], [8.0], [9.0], [9.0]])
+    same = segment_means(rows, 4, [0.5, 1.1], 4)[:, 0]
+    assert same.tolist() == [1, 1, 7, 7, 9, 9]
+    assert segment_means(rows, 4, [0.5, 1.1], 2)[:, 0].tolist() == [1, 7, 9]
+    assert segment_means(rows, 4, [0.5, 1.1], 8)[:, 0].tolist() == np.repeat(same, 2).tolist()
+    assert segment_means(rows, 4, [], 4)[:, 0].tolist() == [pytest.approx(rows.mean())] * 6
+    assert segment_means(rows, 4, [-1, 0, 1.5, 7], 4)[:, 0].tolist() == [pytest.approx(rows.mean())] * 6
+    assert segment_means(rows[:0], 4, [], 4).shape == (0, 1)

@@ -131,7 +131,7 @@ def discovery(
     corpus = speech_of(recordings, load_waves, work / "spectra")
     training = None if models else speech_of([*own, *more], load_waves, work / "spectra")
     fit = tuple(one.name for one in own if one.name in set(corpus.names))
-    return Discovery(plan, (models or work) / "models", training, corpus, fit, phone_rate(own), device)
+    return Discovery(plan, (models or work) / "models", training, corpus, fit, device)
 
 
 def all_units(run: Discovery, work: Path, *, codec: bool) -> list[Units]:

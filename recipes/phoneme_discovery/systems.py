@@ -21,10 +21,10 @@ from torch import Tensor
 import speechvq
 from speechvq.errors import UnitsError
 from speechvq.output import new_file
-from speechvq.units.clusters import baseline_units, shuffled_units
+from speechvq.units.boundary_baselines import mel_peaks
+from speechvq.units.clusters import baseline_units, segment_means, shuffled_units
 from speechvq.units.recordings import Recording, Units
 from speechvq.units.spectra import RATE, pooled, standardised
-from speechvq.units.unit_segments import segmented
 
 MFCC, MFCC_BY_SPEAKER, MEL_BY_SPEAKER = "MFCC k-means", "MFCC k-means, by speaker", "log-mel k-means, by speaker"
 MEL, VQVAE, MASKED = "log-mel k-means", "VQ-VAE", "masked prediction"
@@ -33,6 +33,9 @@ CODEC, CODEC_BY_SPEAKER = "default codec, layer 0", "default codec, layer 0, k-m
 
 COMPARED = (MFCC, MEL, MFCC_BY_SPEAKER, MEL_BY_SPEAKER, VQVAE, MASKED, SEGMENTED, SHUFFLED)
 """The systems that every book has."""
+
+PROMINENCE = 0.2
+"""Of the peaks that segments end at; a little less than what finds boundaries best, for clusters join what belongs together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +46,6 @@ class Discovery:
     training: speech that networks learn from, without labels; None where they were learnt elsewhere
     corpus: speech that gets units
     fit: the recordings of the corpus that clusters are fitted on
-    target: segments a second that units are cut into
     """
 
     plan: Plan
@@ -51,7 +53,6 @@ class Discovery:
     training: Speech | None
     corpus: Speech
     fit: tuple[str, ...]
-    target: float
     device: str = "cpu"
 
     @cached_property
@@ -112,11 +113,21 @@ class Discovery:
             rows = {one: pooled(rows, FRAMES // book.rate) for one, rows in self.predicted.items()}
             return self._clusters(rows, book, name)
         if name == SEGMENTED:
-            return segmented(read(MASKED), self.fit, self.target)
+            return self._clusters(self._segmental(book), book, name)
         if name == SHUFFLED:
             return shuffled_units(read(MASKED), seed=self.plan.seed)
         make: Features = (cepstra if name.startswith("MFCC") else log_mels)(self.corpus, book.rate)
         return self._clusters(by_name(self.corpus, make, standard=name.endswith("by speaker")), book, name)
+
+    def _segmental(self, book: Book) -> dict[str, Rows]:
+        """Of each frame, the mean of what the predictor makes of the stretch between two peaks of the spectrum's change."""
+        numbers = {name: number for number, name in enumerate(self.corpus.names)}
+        return {
+            name: segment_means(
+                rows, FRAMES, mel_peaks(self.corpus.log_mel(numbers[name]), RATE, prominence=PROMINENCE), book.rate
+            )
+            for name, rows in self.predicted.items()
+        }
 
     def _clusters(self, rows: Mapping[str, Rows], book: Book, name: str) -> Units:
         return baseline_units(rows, self.fit, book.size, book.rate, name, seed=self.plan.seed)

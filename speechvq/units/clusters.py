@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from speechvq.errors import MissingExtra, UnitsError
 from speechvq.units.recordings import Units
@@ -46,6 +46,20 @@ def baseline_units(
         for one, rows in features.items()
     }
     return Units(name, rate, size, codes, features, clusters.cluster_centers_)
+
+
+def segment_means(rows: NDArray[np.floating], rate: float, boundaries: ArrayLike, wanted: float) -> NDArray[np.float32]:
+    """The mean over the segment that holds the centre of each frame at `wanted` frames a second, (f, d): features for clusters.
+
+    rows: (n, d) at `rate` frames a second; f is as many frames as they last
+    boundaries: where a segment ends and another begins, s; each is moved to the nearest edge of the rows
+    """
+    edges = np.clip(np.round(np.asarray(boundaries, np.float64) * rate), 0, len(rows)).astype(int)
+    edges = np.unique(np.concatenate([[0], edges, [len(rows)]]))
+    sums = np.concatenate([np.zeros((1, rows.shape[1])), np.cumsum(rows, 0, dtype=np.float64)])
+    means = (sums[edges[1:]] - sums[edges[:-1]]) / np.maximum(np.diff(edges), 1)[:, None]
+    centres = (np.arange(int(len(rows) * wanted / rate)) + 0.5) * rate / wanted
+    return means[np.searchsorted(edges[1:], centres, "right").clip(0, max(0, len(means) - 1))].astype(np.float32)
 
 
 def shuffled_units(units: Units, *, seed: int = 0) -> Units:
