@@ -52,8 +52,9 @@ def recipe():
         import predictor
         import run
         import speech
+        import topline
 
-        yield {one.__name__: one for one in (autoencoder, encoding, learning, predictor, run, speech)}
+        yield {one.__name__: one for one in (autoencoder, encoding, learning, predictor, run, speech, topline)}
     finally:
         sys.path.remove(str(FOLDER))
         for name in set(sys.modules) - before:
@@ -255,14 +256,22 @@ def work(heard, tmp_path_factory):
     return root, run, first
 
 
+def test_around(recipe):
+    rows = np.array([[1.0], [2.0], [3.0]])
+    assert recipe["topline"].around(rows, 1).tolist() == [[1, 1, 2], [1, 2, 3], [2, 3, 3]]
+    assert recipe["topline"].around(rows[:0], 1).shape == (0, 3)
+
+
 def test_from_a_corpus_to_a_report(work):
     root, _, first = work
     found = json.loads((root / "work" / "results.json").read_text())
     scores = {(one["name"], one["size"]): one for one in found["scores"]}
-    assert len(scores) == 16
+    assert len(scores) == 17
     by_speaker = scores["MFCC k-means, by speaker", 8]
     assert by_speaker["accuracy"] > by_speaker["accuracy_prior"] + 20  # tones and hiss are told apart
     assert scores["masked prediction, shuffled", 8]["accuracy"] < by_speaker["accuracy_prior"] + 10
+    told = scores["told the phones: perceptron on MFCCs", 5]
+    assert told["accuracy"] > by_speaker["accuracy"]
     assert found["split"]["unseen_speakers"]
     assert all(name.startswith("s3") for name in found["split"]["score"])
     page = (root / "work" / "report.html").read_text()

@@ -23,11 +23,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from encoding import by_name, cepstra
 from holding_out import shortened
 from plan import Book, Plan, read_plan
 from prepare import held_out_of, load_recordings, load_waves, make_folder, prepare, summary
 from speech import Speech, speech_of
-from systems import COMPARED, MASKED, VQVAE, Discovery, codec_units
+from systems import COMPARED, MASKED, TOPLINE, VQVAE, Discovery, codec_units
+from topline import topline_units
 
 from speechvq.config import table
 from speechvq.data.manifest import read_manifest
@@ -135,19 +137,33 @@ def discovery(
 
 
 def all_units(run: Discovery, work: Path, *, codec: bool) -> list[Units]:
-    """The units of every system and book, made once."""
+    """The units of every system and book, made once; last what labels would bring, where there are some."""
     folder = work / "units"
     make_folder(folder)
+    known = {one.name: one for one in load_recordings(work)}
+    recordings = [known[name] for name in run.corpus.names]
     found = [kept(folder, name, book, run) for book in run.plan.books for name in COMPARED]
     if codec:
         paths = [folder / f"codec-{number}.units" for number in (0, 1)]
         if not all(path.exists() for path in paths):
-            known = {one.name: one for one in load_recordings(work)}
-            made = codec_units([known[name] for name in run.corpus.names], run.fit, seed=run.plan.seed)
+            made = codec_units(recordings, run.fit, seed=run.plan.seed)
             for path, units in zip(paths, made, strict=True):
                 write_units(path, units, force=True)
         found += [read_units(path) for path in paths]
+    if any(known[name].phones for name in run.fit):
+        found += [topline(folder, recordings, rate, run) for rate in sorted({book.rate for book in run.plan.books})]
     return found
+
+
+def topline(folder: Path, recordings: Sequence[Recording], rate: int, run: Discovery) -> Units:
+    """What labels would bring at a rate, made once."""
+    path = folder / f"topline-{rate}.units"
+    if not path.exists():
+        print(f"making {TOPLINE}, {rate} Hz", file=sys.stderr)
+        features = by_name(run.corpus, cepstra(run.corpus, rate))
+        labelled = [one for one in recordings if one.phones]
+        write_units(path, topline_units(features, labelled, run.fit, rate, TOPLINE, seed=run.plan.seed))
+    return read_units(path)
 
 
 def kept(folder: Path, name: str, book: Book, run: Discovery) -> Units:

@@ -30,6 +30,7 @@ MFCC, MFCC_BY_SPEAKER, MEL_BY_SPEAKER = "MFCC k-means", "MFCC k-means, by speake
 MEL, VQVAE, MASKED = "log-mel k-means", "VQ-VAE", "masked prediction"
 SEGMENTED, SHUFFLED = f"{MASKED}, segments", f"{MASKED}, shuffled"
 CODEC, CODEC_BY_SPEAKER = "default codec, layer 0", "default codec, layer 0, k-means by speaker"
+TOPLINE = "told the phones: perceptron on MFCCs"
 
 COMPARED = (MFCC, MEL, MFCC_BY_SPEAKER, MEL_BY_SPEAKER, VQVAE, MASKED, SEGMENTED, SHUFFLED)
 """The systems that every book has."""

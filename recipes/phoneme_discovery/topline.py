@@ -1,0 +1,46 @@
+"""What labels would bring: a classifier that was told the phones of the recordings that maps are made from."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from encoding import Rows
+
+from speechvq.units.frame_evaluation import labels_of, phone_numbers
+from speechvq.units.joint import NO_LABEL
+from speechvq.units.recordings import Recording, Units
+
+REACH = 0.08
+"""Seconds either side of a frame that the classifier sees."""
+
+HIDDEN, EPOCHS = 512, 8
+
+
+def topline_units(
+    features: Mapping[str, Rows], recordings: Sequence[Recording], fit: Sequence[str], rate: int, name: str, *, seed: int = 0
+) -> Units:
+    """The phone that a perceptron with one hidden layer hears in each frame, as a code: not discovered, but to compare with.
+
+    features: of each recording, (f, d), `rate` frames a second; recordings: with phones, those in `fit` to learn from
+    """
+    from sklearn.neural_network import MLPClassifier
+
+    numbers = phone_numbers(recordings)
+    seen = {one: around(rows, round(REACH * rate)) for one, rows in features.items()}
+    labels = {one.name: labels_of(one, len(seen[one.name]), rate, numbers) for one in recordings if one.name in set(fit)}
+    rows, wanted = np.concatenate([seen[one] for one in labels]), np.concatenate(list(labels.values()))
+    rows, wanted = rows[wanted != NO_LABEL], wanted[wanted != NO_LABEL]
+    network = MLPClassifier(HIDDEN, alpha=1e-2, batch_size=min(512, len(rows)), random_state=seed)
+    every, random = np.arange(len(numbers)), np.random.default_rng(seed)
+    for _ in range(EPOCHS):
+        order = random.permutation(len(rows))
+        network.partial_fit(rows[order], wanted[order], classes=every)
+    codes = {one: network.predict(some) if len(some) else np.zeros(0, np.int64) for one, some in seen.items()}
+    return Units(name, rate, len(numbers), codes)
+
+
+def around(rows: Rows, reach: int) -> Rows:
+    """Each row with those up to `reach` before and after it, (f, (2 reach + 1) d); the first and last are repeated."""
+    if not len(rows):
+        return np.zeros((0, rows.shape[1] * (2 * reach + 1)), np.float32)
+    padded = np.pad(rows, ((reach, reach), (0, 0)), mode="edge")
+    return np.concatenate([padded[shift : shift + len(rows)] for shift in range(2 * reach + 1)], 1)
