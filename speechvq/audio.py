@@ -86,6 +86,8 @@ def inspect(path: str | Path) -> Source:
             raise AudioError(f"{path} is empty")
         with soundfile.SoundFile(path) as file:
             source = Source(path, file.samplerate, file.channels, file.frames)
+    except UnicodeEncodeError as error:
+        raise AudioError(f"{str(path)!r} is a name that is not UTF-8, which soundfile cannot open; rename it") from error
     except (soundfile.LibsndfileError, OSError, TypeError) as error:
         reason = (getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)).strip().rstrip(".")
         known = "wav, flac, ogg, opus, mp3, aiff and more"

@@ -2,11 +2,13 @@
 
 import json
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from speechvq.codes import Codes, Layer, ModelId, write_codes
+from speechvq.units.aligned import find_alignments
 from speechvq.units.alignment import Alignment, Interval
 from speechvq.units.export import write_km, write_textgrid
 from speechvq.units.readers import read_textgrid
@@ -247,3 +249,10 @@ def test_finer_layers_end_with_the_recording(run, folder):
     assert done.code == 0, done.err
     grid = read_textgrid(folder / "out" / "textgrids" / "s0-0.TextGrid", "codes")
     assert grid.end == pytest.approx(199 / 50)
+
+
+def test_letters_with_their_dots_apart(tmp_path):
+    """As macOS writes names: they look the same."""
+    (tmp_path / "m\u00fcde.lab").write_text("0.0 0.5 a\n")
+    place = Path("codes/mu\u0308de")
+    assert find_alignments(tmp_path, {place.name: place}) == {place.name: tmp_path / "m\u00fcde.lab"}

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 import torch
 
+from speechvq.errors import AudioError, ConfigError, ManifestError, OutputError, UnitsError
 from speechvq.units.export import write_textgrid
 from speechvq.units.recordings import Recording, read_units
 from speechvq.units.spectra import log_mel
@@ -334,16 +335,12 @@ def test_another_plan_in_the_same_folder(work):
     ],
 )
 def test_plans_that_cannot_be(recipe, tmp_path, change, message):
-    from speechvq.errors import ConfigError
-
     (tmp_path / "plan.toml").write_text(PLAN.replace(*change))
     with pytest.raises(ConfigError, match=message):
         recipe["run"].read_plan(tmp_path / "plan.toml")
 
 
 def test_speakers_on_both_sides(recipe, heard, tmp_path):
-    from speechvq.errors import ManifestError
-
     recordings, _ = heard
     (tmp_path / "more.jsonl").write_text(json.dumps({"audio": "a.wav", "seconds": 1, "speaker": "s1"}) + "\n")
     with pytest.raises(ManifestError, match=r"s1 .*in the corpus, too"):
@@ -354,7 +351,7 @@ def test_networks_of_another_run(work):
     """With --models nothing is learnt, and units are those of the networks there."""
     root, run, _ = work
     found = run("--models", root / "work")
-    assert "other models" in found.stderr
+    assert "leave one of them out" in found.stderr
     command = [sys.executable, FOLDER / "run.py", root / "audio", root / "borrowed", "--align", root / "align", "--no-codec"]
     command += ["--held-out", "s3", "--config", root / "plan.toml", "--models", root / "work"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -365,3 +362,79 @@ def test_networks_of_another_run(work):
     for name in names:
         mine, theirs = (read_units(root / folder / "units" / name) for folder in ("borrowed", "work"))
         assert all(np.array_equal(mine.codes[one], theirs.codes[one]) for one in theirs.codes)
+
+
+@pytest.mark.parametrize(("change", "message"), [("phones", "other phones or others held out"), ("audio", "audio that has")])
+def test_what_was_made_from_something_else_is_not_used(recipe, work, tmp_path, change, message):
+    """Scores of other phones, networks that have heard who is now held out, codes of audio that is gone."""
+    root, _, _ = work
+    run = recipe["run"]
+    (tmp_path / "manifest.jsonl").write_text((root / "work" / "manifest.jsonl").read_text())
+    audio = tmp_path / "a.wav"
+    audio.write_bytes(b"1")
+    given = run.read_plan(root / "plan.toml"), [Recording("a", "ann", 1.0, None, audio)], [], tmp_path, None
+    run.check_plan(*given)
+    run.check_plan(*given)
+    if change == "audio":
+        audio.write_bytes(b"12")
+    else:
+        text = (tmp_path / "manifest.jsonl").read_text()
+        (tmp_path / "manifest.jsonl").write_text(text.replace('"held_out": true', '"held_out": false'))
+    with pytest.raises(OutputError, match=message):
+        run.check_plan(*given)
+
+
+def test_a_record_that_says_less_is_completed(recipe, tmp_path):
+    path = tmp_path / "record.json"
+    path.write_text('{"plan": 1, "models": null}')
+    recipe["run"].check_same(path, {"plan": 1, "models": None, "audio": "x"})
+    with pytest.raises(OutputError, match="audio that has changed"):
+        recipe["run"].check_same(path, {"plan": 1, "models": None, "audio": "y"})
+    with pytest.raises(OutputError, match="other models"):
+        recipe["run"].check_same(path, {"plan": 1, "audio": "x", "models": "m"})
+
+
+def test_files_on_both_sides(recipe, work):
+    """A file that --train has, too, without saying who speaks."""
+    root, _, _ = work
+    recordings = recipe["run"].load_recordings(root / "work")
+    (root / "both.jsonl").write_text(json.dumps({"audio": str(recordings[0].audio), "seconds": 1}) + "\n")
+    with pytest.raises(ManifestError, match="is in the corpus, too"):
+        recipe["run"].more_speech(root / "both.jsonl", recordings)
+    (root / "gone.jsonl").write_text(json.dumps({"audio": "gone.wav", "seconds": 1}) + "\n")
+    with pytest.raises(AudioError, match=r"gone\.wav"):
+        recipe["run"].more_speech(root / "gone.jsonl", recordings)
+
+
+def test_models_that_cannot_be_used(recipe, work, tmp_path):
+    root, _, _ = work
+    run = recipe["run"]
+    plan, recordings = run.read_plan(root / "plan.toml"), run.load_recordings(root / "work")
+    run.check_models(plan, root / "work", None)
+    with pytest.raises(UnitsError, match="holds no network"):
+        run.check_models(plan, tmp_path, None)
+    with pytest.raises(ConfigError, match="leave one of them out"):
+        run.check_models(plan, root / "work", root / "more.jsonl")
+    run.check_strangers(recordings, run.held_out_of(root / "work"), root / "work")
+    with pytest.raises(UnitsError, match="have learnt from"):
+        run.check_strangers(recordings, frozenset({recordings[0].name}), root / "work")
+
+
+def test_devices_that_are_not_there(recipe):
+    recipe["run"].check_device("cpu")
+    for device in ("gpu", "cuda:99"):
+        with pytest.raises(ConfigError, match="cannot train on"):
+            recipe["run"].check_device(device)
+
+
+def test_notes_say_nothing_of_phones_that_nobody_knows(recipe, work):
+    root, _, _ = work
+    run = recipe["run"]
+    found = run.Discovery(None, root, None, None, ())
+    results = run.Results(run.Split(("a",), ("b",), unseen_speakers=True), ({"bits_frames": 1.0},), ())
+    assert not any("Maps" in line or "alignments" in line for line in run.notes(found, results, None, root))
+
+
+def test_too_little_speech_for_clusters(recipe, speech):
+    with pytest.raises(UnitsError, match="cannot make 5000 clusters"):
+        recipe["encoding"].targets(speech, recipe["encoding"].cepstra(speech, 50), [5000], seed=0)

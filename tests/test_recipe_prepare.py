@@ -1,6 +1,7 @@
 """recipes/phoneme_discovery/prepare: what is found, what is refused and why, who is held out, and that it is kept."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def test_the_same_again_is_kept_and_other_inputs_refused(prepare, corpus, tmp_pa
     again, lines = said(prepare, corpus, tmp_path / "work", **options)
     assert (again, lines) == (first, [])
     assert (tmp_path / "work" / "manifest.jsonl").stat().st_mtime_ns == made
-    with pytest.raises(OutputError, match="was prepared with other share; use another folder, or --force"):
+    with pytest.raises(OutputError, match=r"was prepared with other share; use another folder, or prepare\.py --force"):
         prepare.prepare(corpus, tmp_path / "work", share=0.5, **options)
     sound(corpus / "ann" / "new.wav")
     (tmp_path / "align" / "ann" / "x.TextGrid").unlink()
@@ -342,3 +343,67 @@ def test_the_command(prepare, corpus, tmp_path, capsys):
     said = capsys.readouterr()
     assert said.out.endswith("5 with phones; held out: 2, of ann\n")
     assert said.err.startswith("without an alignment")
+
+
+def test_names_that_are_not_utf8_are_left_out(prepare, corpus, tmp_path):
+    (corpus / "bob" / "x.wav").rename(corpus / "bob" / os.fsdecode(b"M\xfcller.wav"))
+    found, lines = said(prepare, corpus, tmp_path / "work")
+    assert len(found) == 5
+    assert any("cannot be used: 1 (" in line and "a name that is not UTF-8" in line for line in lines)
+
+
+def test_audio_that_breaks_off_is_left_out(prepare, corpus, tmp_path):
+    """What a FLAC begins with promises all of it; and one sample that is no number spoils the rest."""
+    path = corpus / "bob" / "x.flac"
+    sound(path, 20)
+    path.write_bytes(path.read_bytes()[:30_000])
+    bad = np.full(RATE, 0.1, np.float32)
+    bad[100] = np.nan
+    soundfile.write(corpus / "ann" / "x.wav", bad, RATE, subtype="FLOAT")
+    found, lines = said(prepare, corpus, tmp_path / "work")
+    assert len(found) == 5
+    assert any("cannot be used: 2 (" in line for line in lines)
+
+
+def test_words_do_not_take_the_place_of_phones(prepare, corpus, tmp_path):
+    folder = tmp_path / "ctm"
+    folder.mkdir()
+    (folder / "phones.ctm").write_text("x 1 0 0.5 AH\n")
+    (folder / "words.ctm").write_text("x 1 0 1 oh\n")
+    with pytest.raises(AlignmentError, match=r"phones.ctm and .*words.ctm could both be of x"):
+        prepare.prepare(corpus, tmp_path / "work", align=folder)
+
+
+def test_two_alignments_of_one_speaker_are_not_guessed_at(prepare, corpus, tmp_path):
+    textgrid(tmp_path / "align" / "words" / "bob" / "x.TextGrid", (0, 1.0, "oh"))
+    _, lines = said(prepare, corpus, tmp_path / "work", align=tmp_path / "align")
+    assert "could both be of" in lines[0]
+
+
+def test_letters_with_their_dots_apart(prepare, corpus, tmp_path):
+    """As macOS writes names: they look the same."""
+    (corpus / "bob" / "bob2.wav").rename(corpus / "bob" / "mu\u0308de.wav")
+    (tmp_path / "align" / "bob" / "bob2.TextGrid").rename(tmp_path / "align" / "bob" / "m\u00fcde.TextGrid")
+    found, _ = said(prepare, corpus, tmp_path / "work", align=tmp_path / "align")
+    assert [one.audio.stem for one in found if one.phones is None] == ["cyd2"]
+
+
+def test_an_interrupted_preparation_can_be_done_again(prepare, corpus, tmp_path, monkeypatch):
+    """Whatever could not be written, a full disk's record or manifest."""
+    whole = prepare.write_manifest
+    monkeypatch.setattr(prepare, "write_manifest", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OutputError, match="No space left"):
+        prepare.prepare(corpus, tmp_path / "work")
+    monkeypatch.setattr(prepare, "write_manifest", whole)
+    dump = json.dumps
+
+    def refused(*given, **options):
+        if "indent" in options:
+            raise KeyboardInterrupt
+        return dump(*given, **options)
+
+    monkeypatch.setattr(prepare.json, "dumps", refused)
+    with pytest.raises(KeyboardInterrupt):
+        prepare.prepare(corpus, tmp_path / "work")
+    monkeypatch.setattr(prepare.json, "dumps", dump)
+    assert len(prepare.prepare(corpus, tmp_path / "work")) == 6

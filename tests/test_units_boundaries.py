@@ -19,6 +19,7 @@ from speechvq.units.boundary_baselines import (
     mel_change,
     mel_peaks,
     prominence_of,
+    prominences,
 )
 
 TIMES = st.lists(st.integers(0, 30).map(lambda ticks: ticks / 100), max_size=8)
@@ -213,6 +214,7 @@ def test_prominence_is_that_of_scipy(values):
     curve = np.array(values, np.float64)
     tops = find_peaks(curve)[0]
     assert [prominence_of(curve, int(top)) for top in tops] == peak_prominences(curve, tops)[0].tolist()
+    assert prominences(curve).tolist() == [prominence_of(curve, place) for place in range(len(curve))]
 
 
 @pytest.mark.parametrize(

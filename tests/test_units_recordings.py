@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from safetensors import SafetensorError
 
 from speechvq.errors import OutputError, UnitsError
+from speechvq.units import recordings
 from speechvq.units.recordings import Units, read_units, write_units
 
 CODES = {"ann-1": np.array([0, 3, 3]), "ann/2": np.array([], np.int64)}
@@ -54,3 +56,15 @@ def test_other_files(tmp_path, content):
         read_units(path)
     with pytest.raises(UnitsError, match="cannot read"):
         read_units(tmp_path / "none.units")
+
+
+def test_a_full_disk(tmp_path, monkeypatch):
+    """What safetensors then raises is no OSError."""
+
+    def refused(*_):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(recordings, "save_file", refused)
+    with pytest.raises(OutputError, match="No space left on device"):
+        write_units(tmp_path / "a.units", Units("codes", 50.0, 4, CODES))
+    assert not list(tmp_path.iterdir())

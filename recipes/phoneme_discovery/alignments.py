@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
 from naming import stem
 
@@ -42,9 +43,13 @@ def folder_of(path: Path) -> Folder:
     utterances: dict[str, tuple[Alignment, Path]] = {}
     for one in sorted(path.rglob("[!.]*")) if path.is_dir() else [path]:
         if one.suffix.lower() == ".ctm":
-            utterances |= {name: (alignment, one) for name, alignment in read_ctm(one).items()}
+            found = read_ctm(one)
+            if both := utterances.keys() & found.keys():
+                other = utterances[min(both)][1]
+                raise AlignmentError(f"{other} and {one} could both be of {min(both)}; keep one, or give it alone")
+            utterances |= {name: (alignment, one) for name, alignment in found.items()}
         elif one.suffix.lower() in SUFFIXES and one.is_file():
-            files[one.stem].append(one)
+            files[normalize("NFC", one.stem)].append(one)
     if not files and not utterances:
         raise AlignmentError(f"there are no alignments in {path}; looked for .ctm, {', '.join(SUFFIXES)}")
     return Folder(path, dict(files), utterances)
@@ -81,13 +86,15 @@ def _named(one: Utterance, folder: Folder, name: str, tier: str | None, *, of_fi
     if name in folder.utterances:
         alignment, path = folder.utterances[name]
         return Labels(alignment, str(path), of_file)
-    files = folder.files.get(name, [])
+    files = folder.files.get(normalize("NFC", name), [])  # some systems write the dots of letters apart
     own = [path for path in files if one.speaker and path.parent.name.lower() == one.speaker.lower()]
-    if not own and len({path.parent for path in files}) > 1:
+    likely = own or files
+    if len({path.parent for path in likely}) > 1:
         raise AlignmentError(
-            f"{files[0]} and {files[1]} could both be of {one.audio}; put them into folders named after the speakers"
+            f"{likely[0]} and {likely[1]} could both be of {one.audio}; put them into folders named after the speakers, "
+            "and keep one of each"
         )
-    best = min(own or files, key=lambda path: SUFFIXES.index(path.suffix.lower()), default=None)
+    best = min(likely, key=lambda path: SUFFIXES.index(path.suffix.lower()), default=None)
     return None if best is None else Labels(read_alignment(best, tier), str(best), of_file)
 
 

@@ -27,6 +27,9 @@ SHORT = 0.5
 QUIETEST = 1e-3
 """Samples that never go beyond this hold no speech."""
 
+END = 1000
+"""Samples that are read to see that a file goes on to its end."""
+
 UNUSABLE = "left out, cannot be used"
 """What is remarked of audio that is broken, silent, or ends before it should."""
 
@@ -130,18 +133,31 @@ def audio_of(one: Utterance) -> Source:
 
 
 def sounds(source: Source, start: float, seconds: float) -> bool:
-    """Whether a stretch is anywhere louder than `QUIETEST`; read second by second until it is. Raises AudioError."""
+    """Whether a stretch is anywhere louder than `QUIETEST`; read second by second until it is, and at its end.
+
+    Raises AudioError, also for a sample that is no finite number in what is read.
+    """
     try:
         with soundfile.SoundFile(source.path) as file:
             file.seek(min(round(start * source.rate), source.samples))
             left = round(seconds * source.rate)
             while left > 0 and len(block := file.read(min(left, source.rate), dtype="float32", always_2d=True)):
+                if not np.isfinite(block).all():
+                    raise AudioError(f"{source.path} holds a sample that is not a finite number; mend the file")
                 if np.abs(block).max() > QUIETEST:
-                    return True
+                    return ends(file, min(round((start + seconds) * source.rate), source.samples))
                 left -= len(block)
     except soundfile.LibsndfileError as error:
         raise AudioError(f"{source.path} cannot be read: {error}") from error
     return False
+
+
+def ends(file: soundfile.SoundFile, samples: int) -> bool:
+    """True where so many samples can be read: the head of a file that was cut off promises more. Raises AudioError."""
+    file.seek(max(0, samples - END))
+    if len(file.read(END)) < min(samples, END):
+        raise AudioError(f"{file.name} ends early; it is truncated")
+    return True
 
 
 def phones_of(

@@ -12,6 +12,7 @@ from speech import Speech
 from torch import autocast
 from torch.nn import functional
 
+from speechvq.errors import UnitsError
 from speechvq.units import spectra
 from speechvq.units.recordings import Units
 from speechvq.units.spectra import RATE, mfcc, pooled
@@ -78,12 +79,15 @@ def targets(speech: Speech, features: Features, sizes: Sequence[int], *, seed: i
     """The cluster of every frame at 50 Hz of the speech, for k-means of some sizes, (n / 2,) each.
 
     features: at 50 Hz
+    Raises UnitsError where there are fewer frames than clusters.
     """
     from sklearn.cluster import MiniBatchKMeans
 
     random = np.random.default_rng(seed)
     share = min(1.0, SAMPLE / (len(speech.frames) * FRAMES / RATE))
     sample = np.concatenate([rows[random.random(len(rows)) < share] for _, rows in standardised(speech, features)])
+    if len(sample) < max(sizes):
+        raise UnitsError(f"{len(sample)} frames cannot make {max(sizes)} clusters; give more speech, or fewer in the plan")
     fits = [MiniBatchKMeans(size, batch_size=8192, n_init=3, random_state=seed).fit(sample) for size in sizes]
     found = [np.zeros(len(speech.frames) * FRAMES // RATE, np.int16) for _ in sizes]
     for index, rows in standardised(speech, features):

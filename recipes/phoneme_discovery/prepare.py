@@ -113,11 +113,12 @@ def prepare(
         replace(row, facts=row.facts | {"name": called} | ({"held_out": True} if away else {}))
         for row, called, away in zip(rows, unique_names(rows), out, strict=True)
     ]
-    with new_file(work / "manifest.jsonl") as partial:
-        write_manifest(partial, rows)
+    (work / "manifest.jsonl").unlink(missing_ok=True)  # the record comes first: without the manifest it is none
     with new_file(work / "prepare.json") as partial:
         facts = {"read as": what, "inputs": inputs, "remarks": remarks.notes}
-        partial.write_text(json.dumps(facts, ensure_ascii=False, indent=1), encoding="utf-8")
+        partial.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+    with new_file(work / "manifest.jsonl") as partial:
+        write_manifest(partial, rows)
     for line in remarks.lines():
         say(line)
     return load_recordings(work)
@@ -134,7 +135,7 @@ def is_prepared(work: Path, inputs: dict[str, Any]) -> bool:
         raise OutputError(f"{manifest} exists and is not from here; use another folder, or --force to overwrite it") from error
     changed = [key for key, value in inputs.items() if before.get(key) != value]
     if changed:
-        raise OutputError(f"{work} was prepared with other {', '.join(changed)}; use another folder, or --force to do it again")
+        raise OutputError(f"{work} was prepared with other {', '.join(changed)}; use another folder, or prepare.py --force")
     return True
 
 

@@ -18,9 +18,9 @@ import typer
 from encoding import autoencoder_units
 from learning import learn_autoencoder
 from plan import Book, Plan, read_plan
-from prepare import held_out_of, load_recordings, load_waves
-from run import HERE, more_speech, split_of
-from speech import Speech, speech_of
+from prepare import held_out_of, load_recordings, load_waves, make_folder
+from run import HERE, check_same, inputs_of, more_speech, split_of
+from speech import GROUP, Speech, speech_of
 from systems import codec_units
 
 from speechvq.errors import SpeechVQError, UnitsError
@@ -91,11 +91,13 @@ def main(
     plan = replace(plan, autoencoding=replace(plan.autoencoding, steps=steps))
     recordings = load_recordings(work)
     away = held_out_of(work)
-    labelled = [one for one in recordings if one.phones]
+    labelled = [one for one in recordings if one.phones and one.seconds * RATE >= GROUP]
     if not labelled:
         raise UnitsError(f"no recording of {work} has phones; without them nothing can be compared")
     split = split_of(labelled, away)
     more = more_speech(train, recordings) if train else []
+    make_folder(work / "study")
+    check_same(work / "study" / "study.json", inputs_of(plan, recordings, more, work))
     training = speech_of([*(one for one in recordings if one.name not in away), *more], load_waves, work / "spectra")
     corpus = speech_of(labelled, load_waves, work / "spectra")
     systems = [learnt(variant, plan, training, corpus, work / "study") for variant in VARIANTS]

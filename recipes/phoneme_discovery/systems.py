@@ -39,6 +39,13 @@ PROMINENCE = 0.2
 """Of the peaks that segments end at; a little less than what finds boundaries best, for clusters join what belongs together."""
 
 
+def networks(plan: Plan, models: Path) -> dict[Path, Path]:
+    """Of each network that a plan needs its folder, and the checkpoint there when it is finished."""
+    steps = {models / f"predictor-{number}": one.steps for number, one in enumerate(plan.rounds, 1)}
+    steps |= {models / f"vqvae-{book.size}-{book.rate}": plan.autoencoding.steps for book in plan.books}
+    return {folder: folder / f"step-{last:08d}" for folder, last in steps.items()}
+
+
 @dataclass(frozen=True, eq=False)
 class Discovery:
     """What systems are learnt from, and where they are kept.

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
 from speechvq.errors import AlignmentError, UnitsError
 from speechvq.units.alignment import SIL, TOLERANCE, Alignment, labelled
@@ -40,10 +41,10 @@ def find_alignments(folder: Path, places: Mapping[str, Path], suffix: str | None
     by_stem: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in wanted and path.is_file():
-            by_stem.setdefault(path.stem, []).append(path)
+            by_stem.setdefault(normalize("NFC", path.stem), []).append(path)
     found: dict[str, Path] = {}
     for name, place in places.items():
-        some = by_stem.get(place.name, [])
+        some = by_stem.get(normalize("NFC", place.name), [])  # some systems write the dots of letters apart
         beside = [path for path in some if path.parent.name == place.parent.name]
         if len(some) > 1 and len(beside) != 1:
             raise AlignmentError(f"{some[0]} and {some[1]} could both be the alignment of {name}; keep one, or give --suffix")

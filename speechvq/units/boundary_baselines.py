@@ -82,8 +82,8 @@ def mel_peaks(log_mel: NDArray[np.floating], rate: float, *, reach: float = 0.03
     change = mel_change(log_mel, rate, reach=reach)
     padded = np.concatenate([[np.inf], change, [np.inf]])  # an end is no peak
     tops = np.flatnonzero((padded[1:-1] > padded[:-2]) & (padded[1:-1] >= padded[2:]))
-    kept = [top for top in tops if prominence_of(change, int(top)) >= prominence * change.std()]
-    return (np.array(kept, np.float64) + 1) / rate
+    kept = tops[prominences(change)[tops] >= prominence * change.std()]
+    return (kept.astype(np.float64) + 1) / rate
 
 
 def best_mel_peaks(
@@ -115,6 +115,23 @@ def best_mel_peaks(
     ]
     best = max(range(len(scores)), key=lambda index: scores[index].r_value)
     return prominences[best], scores[best]
+
+
+def prominences(curve: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`prominence_of` every place of a curve (n,), in a time that grows with n, not with its square: for an hour of speech."""
+    return curve - np.maximum(_valleys(curve), _valleys(curve[::-1])[::-1])
+
+
+def _valleys(curve: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each place, the lowest value from there back to the last that is higher, (n,)."""
+    found, higher = np.empty(len(curve)), list[tuple[float, float]]()
+    for place, value in enumerate(curve.tolist()):
+        low = value
+        while higher and higher[-1][0] <= value:
+            low = min(low, higher.pop()[1])
+        higher.append((value, low))
+        found[place] = low
+    return found
 
 
 def prominence_of(curve: NDArray[np.float64], top: int) -> float:

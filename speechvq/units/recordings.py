@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from speechvq.errors import UnitsError
+from speechvq.errors import OutputError, UnitsError
 from speechvq.output import check_writable, new_file
 from speechvq.units.alignment import Alignment
 
@@ -78,7 +78,10 @@ def write_units(path: Path, units: Units, *, force: bool = False) -> None:
         arrays["codebook"] = np.ascontiguousarray(units.codebook, np.float32)
     facts = {"name": units.name, "rate": units.rate, "size": units.size}
     with new_file(path) as partial:
-        save_file(arrays, partial, {"units": json.dumps(facts)})
+        try:
+            save_file(arrays, partial, {"units": json.dumps(facts)})
+        except SafetensorError as error:  # a full disk, say
+            raise OutputError(f"cannot write {path}: {error}") from error
 
 
 def read_units(path: str | Path) -> Units:
