@@ -337,7 +337,7 @@ def report(work: Path, corpus: Path, systems: Sequence[Units], results: Results,
 def notes(run: Discovery, results: Results, train: Path | None, models: Path | None) -> list[str]:
     """What must be known of a discovery to read its numbers."""
     source = f"the corpus and {train.name}" if train else "the corpus"
-    hours = f"{run.training.seconds / 3600:.2f} h of {source}" if run.training else f"what {models} is about"
+    hours = f"{run.training.seconds / 3600:.2f} h of {source}" if run.training else f"the speech of {models}"
     others = "by speakers nobody learnt from" if results.split.unseen_speakers else "by the same speakers"
     said = [f"Networks learnt from {hours}, without labels."]
     if not any("phone_purity" in one for one in results.scores):

@@ -63,5 +63,5 @@ def _lead(about: Scene) -> str:
     speakers = len({one.speaker for one in about.recordings})
     return (
         f"{about.units.name}: up to {about.units.size} different codes, {about.units.rate:g} a second. Shown are the "
-        f"{len(about.recordings)} recordings that are scored, {minutes:.1f} minutes by {speakers} speakers."
+        f"{len(about.recordings)} recordings that are scored, {minutes:.1f} minutes by {speakers} speaker{'' if speakers == 1 else 's'}."
     )
