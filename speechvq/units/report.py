@@ -61,7 +61,8 @@ def _lead(about: Scene) -> str:
     """What the report is about."""
     minutes = sum(one.seconds for one in about.recordings) / 60
     speakers = len({one.speaker for one in about.recordings})
+    by = "one speaker" if speakers == 1 else f"{speakers} speakers"
     return (
         f"{about.units.name}: up to {about.units.size} different codes, {about.units.rate:g} a second. Shown are the "
-        f"{len(about.recordings)} recordings that are scored, {minutes:.1f} minutes by {speakers} speaker{'' if speakers == 1 else 's'}."
+        f"{len(about.recordings)} recordings that are scored, {minutes:.1f} minutes by {by}."
     )
