@@ -49,13 +49,14 @@ def recipe():
     try:
         import autoencoder
         import encoding
+        import inputs
         import learning
         import predictor
         import run
         import speech
         import topline
 
-        yield {one.__name__: one for one in (autoencoder, encoding, learning, predictor, run, speech, topline)}
+        yield {one.__name__: one for one in (autoencoder, encoding, inputs, learning, predictor, run, speech, topline)}
     finally:
         sys.path.remove(str(FOLDER))
         for name in set(sys.modules) - before:
@@ -387,11 +388,11 @@ def test_what_was_made_from_something_else_is_not_used(recipe, work, tmp_path, c
 def test_a_record_that_says_less_is_completed(recipe, tmp_path):
     path = tmp_path / "record.json"
     path.write_text('{"plan": 1, "models": null}')
-    recipe["run"].check_same(path, {"plan": 1, "models": None, "audio": "x"})
+    recipe["inputs"].check_same(path, {"plan": 1, "models": None, "audio": "x"})
     with pytest.raises(OutputError, match="audio that has changed"):
-        recipe["run"].check_same(path, {"plan": 1, "models": None, "audio": "y"})
+        recipe["inputs"].check_same(path, {"plan": 1, "models": None, "audio": "y"})
     with pytest.raises(OutputError, match="other models"):
-        recipe["run"].check_same(path, {"plan": 1, "audio": "x", "models": "m"})
+        recipe["inputs"].check_same(path, {"plan": 1, "audio": "x", "models": "m"})
 
 
 def test_files_on_both_sides(recipe, work):

@@ -14,7 +14,6 @@ of --train, which needs no phones; clusters are fitted, and mapped to phones, on
 Whatever is there is not made again: an interrupted run goes on with the same command.
 """
 
-import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -22,20 +21,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import typer
 from encoding import by_name, cepstra
-from holding_out import shortened
+from inputs import check_device, check_models, check_plan, check_strangers, more_speech
 from plan import Book, Plan, read_plan
-from prepare import held_out_of, load_recordings, load_waves, make_folder, prepare, prepared, summary
+from prepare import held_out_of, load_recordings, load_waves, make_folder, prepare, summary
 from speech import Speech, speech_of
-from systems import COMPARED, MASKED, TOPLINE, VQVAE, Discovery, codec_units, networks
+from systems import COMPARED, MASKED, TOPLINE, VQVAE, Discovery, codec_units
 from topline import topline_units
 
-from speechvq.audio import inspect
-from speechvq.config import table
-from speechvq.data.manifest import read_manifest
-from speechvq.errors import AudioError, ConfigError, ManifestError, OutputError, SpeechVQError, UnitsError
+from speechvq.errors import SpeechVQError
 from speechvq.output import new_file
 from speechvq.units.boundary_evaluation import BoundaryRow, boundary_rows
 from speechvq.units.evaluation import evaluate
@@ -100,102 +95,6 @@ def main(
     results = scored(run, work, systems)
     report(work, corpus, systems, results, notes(run, results, train, models))
     print(f"{results.text()}\n{comparison(results.scores)}\n{work / 'report.html'}")
-
-
-def more_speech(manifest: Path, recordings: Sequence[Recording]) -> list[Recording]:
-    """The recordings of a manifest to learn from; whoever is not named counts as a speaker for each recording.
-
-    Raises ManifestError for a speaker or a file that is in the corpus, too, as held-out speakers must not be learnt from;
-    AudioError for a file that cannot be read.
-    """
-    rows = read_manifest(manifest)
-    both = {one.speaker for one in recordings}.intersection(one.speaker for one in rows)
-    if both:
-        raise ManifestError(f"{shortened(sorted(map(str, both)))} of {manifest} are in the corpus, too; leave them out of one")
-    own = {one.audio.resolve() for one in recordings if one.audio}
-    for one in rows:
-        inspect(one.audio)
-        if one.audio.resolve() in own:
-            raise ManifestError(f"{one.audio} of {manifest} is in the corpus, too; leave it out of one")
-    return [
-        Recording(f"train-{number}", one.speaker or f"train-{number}", one.seconds, None, one.audio, one.start)
-        for number, one in enumerate(rows)
-    ]
-
-
-def check_device(device: str) -> None:
-    """Raises ConfigError for what cannot be trained on."""
-    try:
-        with torch.autocast(device, torch.bfloat16):
-            torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"cannot train on {device!r} here; leave out --device, or give cpu or cuda") from error
-
-
-def check_models(plan: Plan, models: Path, train: Path | None) -> None:
-    """Raises ConfigError where more speech is given for networks that learn nothing, UnitsError where some are not there."""
-    if train:
-        raise ConfigError("--models trains nothing, so there is nothing for --train; leave one of them out")
-    if lacking := [folder for folder, last in networks(plan, models / "models").items() if not last.exists()]:
-        raise UnitsError(f"{lacking[0]} holds no network of this plan; finish the run of {models}, or learn here")
-
-
-def check_strangers(recordings: Sequence[Recording], away: frozenset[str], models: Path) -> None:
-    """Raises UnitsError when the networks of another run have learnt from what is held out here."""
-    if not (models / "manifest.jsonl").exists():
-        return
-    learnt_from = {one.audio.resolve() for one in prepared(models) if not one.facts.get("held_out")}
-    if both := [one for one in recordings if one.name in away and one.audio and one.audio.resolve() in learnt_from]:
-        raise UnitsError(
-            f"the networks of {models} have learnt from {both[0].audio}, which is held out here; hold out the same speakers"
-        )
-
-
-def check_plan(plan: Plan, recordings: Sequence[Recording], more: Sequence[Recording], work: Path, models: Path | None) -> None:
-    """Keep what a folder is for. Raises OutputError when it holds what was learnt by another plan or from other speech."""
-    check_same(work / "discovery.json", inputs_of(plan, recordings, more, work) | {"models": models and str(models.resolve())})
-
-
-def inputs_of(plan: Plan, recordings: Sequence[Recording], more: Sequence[Recording], work: Path) -> dict[str, Any]:
-    """What networks, units and scores follow from, as JSON can hold it. Raises AudioError for files that are gone."""
-    speech = hashlib.sha256(json.dumps([[str(one.audio), one.start, one.seconds] for one in [*recordings, *more]]).encode())
-    audio = hashlib.sha256(json.dumps([[one.speaker, *state_of(one)] for one in [*recordings, *more]]).encode())
-    corpus = hashlib.sha256((work / "manifest.jsonl").read_bytes())
-    found = {"plan": table(plan), "speech": speech.hexdigest(), "audio": audio.hexdigest(), "corpus": corpus.hexdigest()}
-    return json.loads(json.dumps(found))
-
-
-def state_of(one: Recording) -> tuple[int, int]:
-    """The size and the date of its file. Raises AudioError."""
-    try:
-        found = Path(str(one.audio)).stat()
-    except OSError as error:
-        raise AudioError(f"cannot read {one.audio}: {error.strerror}") from error
-    return found.st_size, found.st_mtime_ns
-
-
-OTHERWISE = {
-    "plan": "another plan",
-    "speech": "other speech",
-    "audio": "audio that has changed since, or other speakers of it",
-    "corpus": "other phones or others held out",
-    "models": "other models",
-}
-"""What was different, by the keys of a record."""
-
-
-def check_same(path: Path, wanted: dict[str, Any]) -> None:
-    """Write what a folder is for, or compare it; what a record does not say is added. Raises OutputError for another."""
-    before: dict[str, Any] = {}
-    try:
-        before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except (OSError, ValueError) as error:
-        raise OutputError(f"{path} cannot be read: {error}; use another folder") from error
-    if changed := [what for key, what in OTHERWISE.items() if before.get(key, wanted.get(key)) != wanted.get(key)]:
-        raise OutputError(f"{path.parent} holds a discovery with {', '.join(changed)}; use another folder, or delete that one")
-    if before != wanted:
-        with new_file(path) as partial:
-            partial.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
 
 
 def discovery(

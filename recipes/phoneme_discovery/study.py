@@ -16,10 +16,11 @@ from typing import Annotated
 import numpy as np
 import typer
 from encoding import autoencoder_units
+from inputs import check_same, inputs_of, more_speech
 from learning import learn_autoencoder
 from plan import Book, Plan, read_plan
 from prepare import held_out_of, load_recordings, load_waves, make_folder
-from run import HERE, check_same, inputs_of, more_speech, split_of
+from run import HERE, split_of
 from speech import GROUP, Speech, speech_of
 from systems import codec_units
 
