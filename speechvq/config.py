@@ -4,7 +4,9 @@ CodecConfig(...) == parse(CodecConfig, table(CodecConfig(...)))
 """
 
 import dataclasses
+import tomllib
 import types
+from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from speechvq.errors import ConfigError
@@ -34,6 +36,16 @@ def parse(kind: type[C], values: Any, where: str = "") -> C:  # noqa: ANN401 - w
         return kind(**fields)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}" if where.endswith("]") else str(error)) from error  # which one of a list
+
+
+def read(kind: type[C], path: str | Path) -> C:
+    """Build the dataclass `kind` from a TOML file. Raises ConfigError naming the file and the field."""
+    try:
+        return parse(kind, tomllib.loads(Path(path).read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error}") from error
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401

@@ -1,6 +1,5 @@
 """What a discovery learns and compares, from a TOML file."""
 
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,8 +7,7 @@ from autoencoder import AutoencoderConfig
 from learning import Optim
 from predictor import RATE, PredictorConfig
 
-from speechvq.config import parse, require
-from speechvq.errors import ConfigError
+from speechvq.config import read, require
 
 
 @dataclass(frozen=True)
@@ -73,9 +71,4 @@ class Plan:
 
 def read_plan(path: Path) -> Plan:
     """Read a plan. Raises ConfigError naming the file and the field."""
-    try:
-        return parse(Plan, tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"cannot read the configuration {path}: {error}") from error
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    return read(Plan, path)

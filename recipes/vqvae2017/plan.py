@@ -1,13 +1,11 @@
 """A run of the recipe: everything that it depends on, from a TOML file."""
 
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from system import HOP, SystemConfig
 
-from speechvq.config import parse, require
-from speechvq.errors import ConfigError
+from speechvq.config import read, require
 
 SAMPLE_RATE = 16_000
 
@@ -62,9 +60,4 @@ class Plan:
 
 def read_plan(path: Path) -> Plan:
     """Read a plan. Raises ConfigError naming the file and the field."""
-    try:
-        return parse(Plan, tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"cannot read the configuration {path}: {error}") from error
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    return read(Plan, path)

@@ -1,16 +1,14 @@
 """The experiment: everything a training run depends on, as one TOML file."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import tomli_w
 
-from speechvq.config import parse, require, table
+from speechvq.config import read, require, table
 from speechvq.data.augment import Augmentation
 from speechvq.discriminators import AdversaryConfig
-from speechvq.errors import ConfigError
 from speechvq.losses import MelConfig, PhaseConfig
 from speechvq.model import CodecConfig
 from speechvq.perceptual import RATE, Envelopes, Loudness
@@ -182,14 +180,7 @@ class Experiment:
 
 def read_experiment(path: str | Path) -> Experiment:
     """Read an experiment from TOML. Raises ConfigError naming the file and the field."""
-    try:
-        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"cannot read the configuration {path}: {error}") from error
-    try:
-        return parse(Experiment, values)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    return read(Experiment, path)
 
 
 def write_experiment(path: Path, experiment: Experiment) -> None:

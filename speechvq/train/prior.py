@@ -2,7 +2,6 @@
 
 import math
 import time
-import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ import tomli_w
 import torch
 from torch import Tensor, nn
 
-from speechvq.config import parse, require, table
+from speechvq.config import read, require, table
 from speechvq.errors import ConfigError, TrainingError
 from speechvq.output import new_file
 from speechvq.prior.pieces import Pieces, parted
@@ -106,12 +105,7 @@ class PriorExperiment:
 
 def read_prior_experiment(path: str | Path) -> PriorExperiment:
     """Read an experiment from TOML. Raises ConfigError naming the file and the field."""
-    try:
-        return parse(PriorExperiment, tomllib.loads(Path(path).read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"cannot read the configuration {path}: {error}") from error
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    return read(PriorExperiment, path)
 
 
 def fit(
