@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import soundfile
 from speechvq.data.manifest import Utterance
 from speechvq.errors import AlignmentError, ManifestError
 from speechvq.units.readers import read_alignment
+from tests.recipes import recipe_modules
 
 ROOT = Path(__file__).parent.parent
 TEXT, SECONDS = "I COULD DO SO MUCH FOR ALL AT HOME HOW I SHOULD ENJOY THAT", 4.05  # of tests/clips/female.flac
@@ -20,16 +20,8 @@ TEXT, SECONDS = "I COULD DO SO MUCH FOR ALL AT HOME HOW I SHOULD ENJOY THAT", 4.
 
 @pytest.fixture(scope="module")
 def align():
-    folder = str(ROOT / "recipes" / "phoneme_discovery")
-    sys.path.insert(0, folder)
-    try:
-        import align
-
-        yield align
-    finally:
-        sys.path.remove(folder)
-        for name in ("align", "naming"):
-            sys.modules.pop(name, None)
+    with recipe_modules("phoneme_discovery", "align") as (module,):
+        yield module
 
 
 SPOKEN = [("<sil>", [("SIL", 0)]), ("the(2)", [("DH", 20), ("IY", 25)]), ("end", [("EH", 30), ("N", 40), ("D", 45)])]

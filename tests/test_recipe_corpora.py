@@ -1,32 +1,20 @@
 """recipes/phoneme_discovery/corpora: each corpus, made up in its own layout, gives its speakers, texts, splits and phones."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soundfile
 
 from speechvq.data.manifest import Utterance, read_manifest, write_manifest
 from speechvq.errors import AlignmentError, ManifestError
+from tests.recipes import recipe_modules
 
-FOLDER = str(Path(__file__).parent.parent / "recipes" / "phoneme_discovery")
 RATE, SECONDS = 8000, 0.25
 
 
 @pytest.fixture(scope="module")
 def corpora():
-    before = set(sys.modules)
-    sys.path.insert(0, FOLDER)
-    try:
-        import corpora
-
-        yield corpora
-    finally:
-        sys.path.remove(FOLDER)
-        for name in set(sys.modules) - before:
-            if (getattr(sys.modules[name], "__file__", None) or "").startswith(FOLDER):
-                del sys.modules[name]
+    with recipe_modules("phoneme_discovery", "corpora") as (module,):
+        yield module
 
 
 def sound(path, seconds=SECONDS):

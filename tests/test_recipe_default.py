@@ -1,7 +1,6 @@
 """The study of the default model: every variant can exist and is trained as it says; results of others are not mixed in."""
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,20 +8,15 @@ import pytest
 from speechvq.errors import ConfigError, TrainingError
 from speechvq.model import Network
 from speechvq.train.config import read_experiment
+from tests.recipes import recipe_modules
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "default"
 
 
 @pytest.fixture(scope="module")
 def study():
-    sys.path.insert(0, str(RECIPE))
-    try:
-        import study
-
-        yield study
-    finally:
-        sys.path.remove(str(RECIPE))
-        sys.modules.pop("study", None)
+    with recipe_modules("default", "study") as (module,):
+        yield module
 
 
 def test_variants_are_the_base_with_a_few_changes(study, tmp_path):

@@ -14,6 +14,7 @@ from speechvq.errors import AudioError, ConfigError, ManifestError, OutputError,
 from speechvq.units.export import write_textgrid
 from speechvq.units.recordings import Recording, read_units
 from speechvq.units.spectra import log_mel
+from tests.recipes import recipe_modules
 from tests.unit_corpus import PHONES, corpus
 
 FOLDER = Path(__file__).parent.parent / "recipes" / "phoneme_discovery"
@@ -44,24 +45,9 @@ seconds = 0.32
 @pytest.fixture(scope="module")
 def recipe():
     """Its modules, by name."""
-    before = set(sys.modules)
-    sys.path.insert(0, str(FOLDER))
-    try:
-        import autoencoder
-        import encoding
-        import inputs
-        import learning
-        import predictor
-        import run
-        import speech
-        import topline
-
-        yield {one.__name__: one for one in (autoencoder, encoding, inputs, learning, predictor, run, speech, topline)}
-    finally:
-        sys.path.remove(str(FOLDER))
-        for name in set(sys.modules) - before:
-            if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(FOLDER)):
-                del sys.modules[name]
+    names = ("autoencoder", "encoding", "inputs", "learning", "predictor", "run", "speech", "topline")
+    with recipe_modules("phoneme_discovery", *names) as modules:
+        yield dict(zip(names, modules, strict=True))
 
 
 def wave_of(recording, labels, pitch):

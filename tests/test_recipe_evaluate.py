@@ -1,26 +1,20 @@
 """What the measuring recipes do to sound before they score it."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from tests.recipes import recipe_modules
+
 ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
 def delay():
-    folder = str(ROOT / "recipes" / "evaluate")
-    sys.path.insert(0, folder)
-    try:
-        import delay
-
-        yield delay
-    finally:
-        sys.path.remove(folder)
-        sys.modules.pop("delay", None)
+    with recipe_modules("evaluate", "delay") as (module,):
+        yield module
 
 
 @pytest.mark.parametrize("late", [-60, 0, 37])

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,24 +12,15 @@ from speechvq.data.manifest import Utterance
 from speechvq.errors import AlignmentError, AudioError, ManifestError, OutputError, UnitsError
 from speechvq.units.alignment import Alignment, Interval
 from speechvq.units.export import write_textgrid
+from tests.recipes import recipe_modules
 
-FOLDER = str(Path(__file__).parent.parent / "recipes" / "phoneme_discovery")
 RATE, SECONDS = 8000, 1.0
 
 
 @pytest.fixture(scope="module")
 def prepare():
-    before = set(sys.modules)
-    sys.path.insert(0, FOLDER)
-    try:
-        import prepare
-
-        yield prepare
-    finally:
-        sys.path.remove(FOLDER)
-        for name in set(sys.modules) - before:
-            if (getattr(sys.modules[name], "__file__", None) or "").startswith(FOLDER):
-                del sys.modules[name]
+    with recipe_modules("phoneme_discovery", "prepare") as (module,):
+        yield module
 
 
 def sound(path, seconds=SECONDS, level=0.1):

@@ -11,6 +11,7 @@ import torch
 from torchaudio.functional import mu_law_decoding, mu_law_encoding
 
 from tests.conftest import CLIPS
+from tests.recipes import recipe_modules
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "vqvae2017"
 PLAN = """
@@ -52,16 +53,8 @@ batch = 2
 
 @pytest.fixture(scope="module")
 def recipe():
-    sys.path.insert(0, str(RECIPE))
-    try:
-        import plan
-        import system
-
-        yield system, plan
-    finally:
-        sys.path.remove(str(RECIPE))
-        for name in ("plan", "system"):
-            sys.modules.pop(name, None)
+    with recipe_modules("vqvae2017", "system", "plan") as modules:
+        yield tuple(modules)
 
 
 def small(system, latent="codes"):
