@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import soxr
@@ -26,6 +27,17 @@ PIECE_SECONDS = 10
 
 EXAGGERATION = 0.5
 """How far beyond a named voice a conversion goes, seen from the recording's own: its codes hold some of that one still."""
+
+
+class Search(Protocol):
+    """Takes the codes of a whole recording in another way than the nearest, as `speechvq.prior.rdo.RateDistortion` does."""
+
+    def check(self, codec: "Codec", depth: int) -> None:
+        """Raises a SpeechVQError when it cannot give so many layers of this codec."""
+
+    def __call__(self, codec: "Codec", features: Sequence[Tensor], vector: Tensor, depth: int) -> list[Tensor]:
+        """Codes (1, f) of the first layers, of features (1, d, f), one a level, and the speaker vector (1, n)."""
+        ...
 
 
 class Codec:
@@ -78,17 +90,26 @@ class Codec:
         return fitting
 
     def encode(
-        self, wave: Wave | Tensor, sample_rate: int | None = None, *, layers: int | None = None, kbps: float | None = None
+        self,
+        wave: Wave | Tensor,
+        sample_rate: int | None = None,
+        *,
+        layers: int | None = None,
+        kbps: float | None = None,
+        search: Search | None = None,
     ) -> Codes:
         """Encode a waveform (t,) in [-1, 1].
 
-        Raises AudioError for another shape, nothing at all, or samples that are not finite; ConfigError as `depth`.
+        search: what chooses the codes, if not the model's own search
+        Raises AudioError for another shape, nothing at all, or samples that are not finite; ConfigError as `depth`; and what
+        the search raises.
         """
         rate = self.sample_rate if sample_rate is None else _whole(sample_rate)
         samples = _checked(wave)
         depth = self.depth(layers=layers, kbps=kbps)
         at_rate = samples if rate == self.sample_rate else soxr.resample(samples, rate, self.sample_rate)
-        return self._encode(_pieces(at_rate[None], PIECE_SECONDS * self.sample_rate), [len(samples)], rate, depth)[0]
+        pieces = _pieces(at_rate[None], PIECE_SECONDS * self.sample_rate)
+        return self._encode(pieces, [len(samples)], rate, depth, search=search)[0]
 
     def encode_batch(
         self,
@@ -122,10 +143,21 @@ class Codec:
             row[: len(at_rate)] = at_rate
         return self._encode(_pieces(batch, PIECE_SECONDS * self.sample_rate), lengths, rate, depth)
 
-    def encode_file(self, source: audio.Source, *, depth: int | None = None, progress: Progress | None = None) -> Codes:
-        """Encode an audio file in bounded memory. Raises AudioError."""
+    def encode_file(
+        self,
+        source: audio.Source,
+        *,
+        depth: int | None = None,
+        progress: Progress | None = None,
+        search: Search | None = None,
+    ) -> Codes:
+        """Encode an audio file in bounded memory, with a search in 0.1 MB a second.
+
+        Raises AudioError, and what the search raises.
+        """
         blocks = (block[None] for block in audio.pieces(source, self.sample_rate))
-        return self._encode(blocks, [source.samples], _whole(source.rate), depth or len(self.table), progress)[0]
+        rate, depth = _whole(source.rate), depth or len(self.table)
+        return self._encode(blocks, [source.samples], rate, depth, progress, search)[0]
 
     def _at_rate(self, samples: int, rate: int) -> int:
         """How many samples a recording has at the model's rate."""
@@ -133,10 +165,21 @@ class Codec:
 
     @torch.inference_mode()
     def _encode(
-        self, blocks: Iterable[Wave], samples: Sequence[int], rate: int, depth: int, progress: Progress | None = None
+        self,
+        blocks: Iterable[Wave],
+        samples: Sequence[int],
+        rate: int,
+        depth: int,
+        progress: Progress | None = None,
+        search: Search | None = None,
     ) -> list[Codes]:
-        """Codes of waveforms that come side by side in blocks (b, n) at the model's rate, zeros after the end of each."""
+        """Codes of waveforms that come side by side in blocks (b, n) at the model's rate, zeros after the end of each.
+
+        search: for a single waveform; it is given all features at once
+        """
         network = self.network
+        if search is not None:
+            search.check(self, depth)
         wanted = [self._at_rate(length, rate) for length in samples]
         padded = network.frames(max(wanted)) * network.hop + network.encoder_lookahead
         silence = max(padded - max(wanted), network.config.window)  # what codes, and the last frames of the voice, wait for
@@ -147,13 +190,19 @@ class Codec:
         for block in _exactly(blocks, max(wanted), silence):
             wave = self._tensor(block)
             voice = network.reference.step(wave, voice, lengths)
-            codes, state = network.encode_step(wave, state)
-            found.append(codes[:depth])
+            if search is None:
+                codes, state = network.encode_step(wave, state, depth)
+            else:
+                codes, state = network.encoder.step(wave, state)  # features, for the time being
+            found.append(codes)
             if progress is not None:
                 progress(min(left, block.shape[-1]) / self.sample_rate)
             left -= block.shape[-1]
-        vectors = speaker.to_steps(network.reference.finish(voice, lengths)).tolist()
-        layers = [torch.cat(parts, -1).cpu().numpy().astype(np.uint16) for parts in zip(*found, strict=True)]
+        steps = speaker.to_steps(network.reference.finish(voice, lengths))
+        whole = [torch.cat(parts, -1) for parts in zip(*found, strict=True)]
+        if search is not None:
+            whole = search(self, whole, speaker.from_steps(steps), depth)
+        layers, vectors = [row.cpu().numpy().astype(np.uint16) for row in whole], steps.tolist()
         table = self.table[:depth]
         return [
             Codes(

@@ -128,9 +128,9 @@ class Network(nn.Module):
         quantized = self.topdown(features, depth, temperature=temperature, generator=generator, bypass=bypass)
         return self._synthesize(quantized.z, rounded(vector)), quantized
 
-    def encode(self, wave: Tensor) -> list[Tensor]:
-        """All layers' codes of a whole waveform (b, 1, t), zeros standing in for what follows it."""
-        return self.topdown.encode(self.features(wave))
+    def encode(self, wave: Tensor, depth: int | None = None) -> list[Tensor]:
+        """Codes of the first `depth` layers, or all, of a whole waveform (b, 1, t), zeros standing in for what follows it."""
+        return self.topdown.encode(self.features(wave), depth)
 
     def features(self, wave: Tensor) -> list[Tensor]:
         """What the top-down path sees of a whole waveform (b, 1, t), one a level, zeros standing in for what follows it."""
@@ -149,12 +149,15 @@ class Network(nn.Module):
         """The state of `encode_step` before the first sample."""
         return self.encoder.initial_state(batch)
 
-    def encode_step(self, wave: Tensor, state: State) -> tuple[list[Tensor], State]:
-        """Take samples (b, 1, n); return the codes now known, a whole number of coarsest frames, and the state."""
+    def encode_step(self, wave: Tensor, state: State, depth: int | None = None) -> tuple[list[Tensor], State]:
+        """Take samples (b, 1, n); return the codes now known, a whole number of coarsest frames, and the state.
+
+        depth: only the first so many layers, as in `encode`
+        """
         features, state = self.encoder.step(wave, state)
         if not features[0].shape[-1]:
-            return [features[0].new_zeros(len(wave), 0, dtype=torch.long) for _ in self.config.layers], state
-        return self.topdown.encode(features), state
+            return [features[0].new_zeros(len(wave), 0, dtype=torch.long) for _ in self.config.layers[:depth]], state
+        return self.topdown.encode(features, depth), state
 
     def initial_decoder(self, batch: int) -> State:
         """The state of `decode_step` before the first codes."""

@@ -9,7 +9,7 @@ from torch import nn
 
 from speechvq.elbo import Bound
 from speechvq.losses import GaussianLikelihood
-from speechvq.quantize.codebook import squared_distances
+from speechvq.quantize.codebook import half_distances
 from speechvq.quantize.gumbel import GumbelQuantizer
 from speechvq.quantize.residual import ResidualSQ, ResidualVQ
 from speechvq.quantize.stochastic import StochasticQuantizer, entropy, log_posterior
@@ -128,7 +128,7 @@ def test_t8_posterior_and_means_each_lower_the_latent_cost():
     z, codebook, log_variance = torch.randn(30, 2).double(), torch.randn(5, 2).double(), torch.tensor(-0.3).double()
 
     def cost(p, entries):
-        return ((p * squared_distances(z, entries)).sum() / (2 * log_variance.exp()) - entropy(p.log()).sum()).item()
+        return ((p * half_distances(z, entries)).sum() / log_variance.exp() - entropy(p.log()).sum()).item()
 
     p = log_posterior(z, codebook, log_variance).exp()
     for seed in range(10):

@@ -9,7 +9,7 @@ import math
 import pytest
 import torch
 
-from speechvq.quantize.codebook import squared_distances
+from speechvq.quantize.codebook import half_distances
 from speechvq.quantize.residual import ResidualSQ, ResidualVQ
 from speechvq.quantize.stochastic import StochasticQuantizer, entropy, gumbel_softmax, log_posterior
 from speechvq.quantize.topdown import Level, TopDown
@@ -44,7 +44,7 @@ def draw(seed=1):
 def test_distances_are_squared_differences():
     z, codebook = torch.randn(7, 3, dtype=torch.float64) + 5, torch.randn(9, 3, dtype=torch.float64) + 5
     expected = (z[:, None] - codebook).square().sum(-1)
-    torch.testing.assert_close(squared_distances(z, codebook), expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(2 * half_distances(z, codebook), expected, rtol=1e-12, atol=1e-12)
 
 
 def test_posterior_is_bayes_rule_for_blurred_entries():
@@ -105,7 +105,7 @@ def test_t3_latent_terms_collapse_to_a_log_sum_exp():
     one = quantizer(variance=0.9)
     z = torch.randn(20, 3, dtype=torch.float64)
     log_p = log_posterior(z, one.codebook, one.log_variance)
-    energy = squared_distances(z, one.codebook) / (2 * one.log_variance.exp())
+    energy = half_distances(z, one.codebook) / one.log_variance.exp()
     expected_energy = (log_p.exp() * energy).sum(1)
     collapsed = -torch.logsumexp(-energy, 1)
     torch.testing.assert_close(expected_energy - entropy(log_p), collapsed, rtol=1e-12, atol=1e-12)

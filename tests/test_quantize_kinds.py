@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from speechvq.errors import ConfigError
-from speechvq.quantize.codebook import squared_distances
+from speechvq.quantize.codebook import half_distances, smallest
 from speechvq.quantize.config import KINDS, LevelConfig, build
 from speechvq.quantize.cosine import CosineQuantizer
 from speechvq.quantize.gaussian import GaussianLatent
@@ -133,7 +133,7 @@ def test_searching_with_all_candidates_finds_the_best_codes_of_all(kind):
     one, z = made(kind, layers=2, candidates=11).eval(), latents()
     books = [layer.codebook for layer in one.layers]
     sums = (books[0][:, None] + books[1]).flatten(0, 1)
-    best = squared_distances(z.transpose(1, 2).flatten(0, 1), sums).argmin(1)
+    best = half_distances(z.transpose(1, 2).flatten(0, 1), sums).argmin(1)
     first, second = one.encode(z)
     assert torch.equal(first.flatten(), best // 11)
     assert torch.equal(second.flatten(), best % 11)
@@ -152,6 +152,49 @@ def test_more_candidates_leave_less_and_one_is_greedy():
     for layer, row in zip(greedy.layers, greedy.encode(left), strict=True):
         assert torch.equal(row, layer.choose(left))
         left = left - layer.look_up(row)
+
+
+@pytest.mark.parametrize("kind", ["vq", "sq"])
+def test_a_search_makes_the_best_of_the_layers_that_are_wanted(kind):
+    one, z = made(kind, candidates=11).eval(), latents(frames=50)
+
+    def left(codes):
+        return (z - one.decode(codes)).square().sum().item()
+
+    every = one.encode(z)
+    for depth in (1, 2):
+        codes = one.encode(z, depth)
+        assert len(codes) == depth
+        assert left(codes) < left(every[:depth])
+    two = build(LevelConfig(stage=0, layers=2, size=11, width=6, quantizer=kind, candidates=11)).double()
+    two.load_state_dict(one.state_dict(), strict=False)
+    assert all(torch.equal(row, other) for row, other in zip(one.encode(z, 2), two.encode(z), strict=True))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_each_example_gets_the_best_codes_for_the_layers_that_it_keeps(training):
+    one, z = made("vq", candidates=11).train(training), latents(batch=3, frames=20)
+    depths = [1, 3, 2]
+    keep = (torch.tensor(depths)[:, None] > torch.arange(3)).double()
+    found = one(z, keep)
+    for index, depth in enumerate(depths):
+        alone = one.encode(z[index : index + 1], depth)
+        torch.testing.assert_close(found.z[index : index + 1], one.decode(alone))
+        assert all(torch.equal(row[index : index + 1], other) for row, other in zip(found.codes, alone, strict=False))
+    if training:
+        total, error = torch.zeros_like(z[2]), 0.0
+        for layer, codes in zip(one.layers, one.encode(z[2:], 2), strict=False):
+            total = total + layer.look_up(codes)[0]
+            error += (z[2] - total).square().sum().item()
+        assert found.terms["commitment"][2].item() == pytest.approx(error)
+
+
+@pytest.mark.parametrize("width", [7, 64, 512])
+@pytest.mark.parametrize("count", [1, 3, 7])
+def test_the_smallest_are_those_of_a_full_order(width, count):
+    errors = torch.randn(300, width, generator=draw())
+    found = smallest(errors, count)
+    assert torch.equal(found.sort(1).values, errors.argsort(1)[:, :count].sort(1).values)
 
 
 # vq, cosine
@@ -221,7 +264,7 @@ def test_at_temperature_zero_draws_are_entries_and_follow_the_posterior():
     one = ResidualSQ([StochasticQuantizer(4, 2, initial_variance=0.7)]).double()
     z = torch.randn(1, 2, 1, dtype=torch.float64).expand(1, 2, 20_000)
     drawn = one(z, temperature=0.0, generator=draw()).z[0].T
-    entry = squared_distances(drawn, one[0].codebook).argmin(1)
+    entry = half_distances(drawn, one[0].codebook).argmin(1)
     torch.testing.assert_close(drawn, one[0].codebook[entry])
     p = one[0].posterior(z[..., :1])[0, 0]
     chi_square = ((entry.bincount(minlength=4) - 20_000 * p).square() / (20_000 * p)).sum()

@@ -135,8 +135,9 @@ def measure(experiment: Experiment, checkpoint: Path) -> dict[str, Any]:
     rows: list[list[dict[str, float]]] = []
     with torch.inference_mode():
         for wave in waves:
-            codes, vector, wanted = network.encode(wave), rounded(network.reference(wave)), wave[0, 0].numpy()
-            prefixes = (network.decode(codes[: depth + 1], vector)[0, 0, : len(wanted)] for depth in range(len(codes)))
+            features, vector, wanted = network.features(wave), rounded(network.reference(wave)), wave[0, 0].numpy()
+            codes = (network.topdown.encode(features, depth + 1) for depth in range(len(network.topdown.layers)))
+            prefixes = (network.decode(some, vector)[0, 0, : len(wanted)] for some in codes)
             rows.append([scores(wanted, found.clip(-1, 1).numpy()) for found in prefixes])
     means = [{name: _mean(file[depth][name] for file in rows) for name in NAMES} for depth in range(len(rows[0]))]
     parameters = sum(value.numel() for value in network.parameters())

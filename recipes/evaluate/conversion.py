@@ -95,12 +95,13 @@ def converted(
 
     What holds no speech that Resemblyzer could hear is left out, with a remark.
     """
-    codes, source = codec.encode(wave), ear(wave, codec.sample_rate)
+    source = ear(wave, codec.sample_rate)
     for depth in depths:
+        codes = codec.encode(wave, layers=depth)
         for name, centre in centres.items():
-            heard = ear(codec.decode(codes.prefix(depth), name), codec.sample_rate)
+            heard = ear(codec.decode(codes, name), codec.sample_rate)
             yield from _compared(str(depth), name, heard, centre, source)
-    heard = ear(codec.decode(codes), codec.sample_rate)
+    heard = ear(codec.decode(codec.encode(wave)), codec.sample_rate)
     for name, centre in centres.items():
         yield from _compared("plain", name, heard, centre, source)
 

@@ -43,11 +43,11 @@ def main(
     rows = chosen(manifest, corpus=corpus, count=count)
     totals, seconds, spent = np.zeros((len(codec.table), len(COLUMNS))), 0.0, np.zeros(2)
     for one in watched(rows, "coding"):
-        codes = codec.encode(samples(one, codec.sample_rate, longest=longest))
-        seconds += codes.seconds
+        wave = samples(one, codec.sample_rate, longest=longest)
         for depth in range(len(codec.table)):
-            part = codes.prefix(depth + 1)
-            totals[depth] += sizes(part, coder, named, score(codec, named, part).layers)
+            codes = codec.encode(wave, layers=depth + 1)
+            totals[depth] += sizes(codes, coder, named, score(codec, named, codes).layers)
+        seconds += codes.seconds
         spent += times(codes, coder)
     kbps = 8 * totals / seconds / 1000
     print(f"| layers | {' | '.join(COLUMNS)} | WaveNet below tables % | files beyond the promise % |\n|---{'|---' * 6}|")

@@ -46,11 +46,10 @@ def main(
     heard: list[list[str]] = [[] for _ in range(len(codec.table) + 1)]
     for one in watched(rows, "recognising"):
         wave = samples(one, RATE)
-        codes = codec.encode(wave, RATE)
         heard[0].append(recognised(recogniser, wave))
         said.append(words(str(one.facts["text"])) if texts else heard[0][-1])
         for depth in range(1, len(heard)):
-            heard[depth].append(recognised(recogniser, codec.decode(codes.prefix(depth))))
+            heard[depth].append(recognised(recogniser, codec.decode(codec.encode(wave, RATE, layers=depth))))
     if not any(said):
         raise ManifestError(f"the recogniser hears no words in the recordings of {manifest}")
     source = "their texts" if texts else "what is recognised in the originals"

@@ -47,7 +47,7 @@ def main(
     rate = codec.sample_rate
     wave = read_mono(clip, rate)[: round(seconds * rate)]
     codes = codec.encode(wave)
-    few, content = codes.prefix(codec.depth(layers=layers)), codes.prefix(codec.content_layers)
+    few, content = (codec.encode(wave, layers=depth) for depth in (layers, codec.content_layers))
     on_disk = 8 * clip.stat().st_size / source.seconds / 1000
     panels = {
         f"recording, {clip.suffix[1:].upper()} file: {on_disk:.0f} kbit/s": wave,

@@ -2,12 +2,12 @@
 
     python recipes/evaluate/quality.py eval.jsonl [--corpus librispeech] [--by sex] [--noise 10] [--align] > quality.md
 
-Data: the utterances of a manifest, at most 10 s of each, at 16 kHz. Each is encoded once; every prefix of the layers is
-written to the bytes of a code file, read back and decoded. "file kbit/s" are all bytes of that file (header, speaker vector
-and checksum included) over the length of the recording, "codes kbit/s" the nominal rate of the layers. Measures are those of
-`measures.py`, means over files; those that failed are left out and counted. --align first shifts the decoded sound to where
-it agrees best (`delay.py`), as comparisons with codecs that have a delay do. --by groups by another key of the manifest
-than the corpus. --noise adds speech babble, so many decibels below the recording: the sum of other recordings of the
+Data: the utterances of a manifest, at most 10 s of each, at 16 kHz. Each is encoded with one layer, two, ... and all;
+what comes is written to the bytes of a code file, read back and decoded. "file kbit/s" are all bytes of that file (header,
+speaker vector and checksum included) over the length of the recording, "codes kbit/s" the nominal rate of the layers. Measures
+are those of `measures.py`, means over files; those that failed are left out and counted. --align first shifts the decoded
+sound to where it agrees best (`delay.py`), as comparisons with codecs that have a delay do. --by groups by another key of the
+manifest than the corpus. --noise adds speech babble, so many decibels below the recording: the sum of other recordings of the
 manifest; the noisy sound is then what decoded sound is compared with.
 """
 
@@ -28,6 +28,8 @@ from speechvq.codec import Codec
 from speechvq.codes import dump, parse
 from speechvq.data.manifest import Utterance
 from speechvq.errors import SpeechVQError
+from speechvq.prior.coder import PriorCoder
+from speechvq.prior.rdo import RateDistortion
 
 COLUMNS = ("kbps", *measures.NAMES)
 
@@ -73,13 +75,19 @@ def babble(files: Sequence[Utterance], index: int, wave: Wave) -> Wave:
     return total * float(np.sqrt(np.mean(wave**2)) / max(1e-5, np.sqrt(np.mean(total**2))))
 
 
-def prefixes(codec: Codec, wave: Wave, *, align: Callable[[Wave, Wave], Wave] | None = None) -> list[Row]:
-    """Size and scores of every prefix, from one layer to all. align: of recording and decoded sound, the latter shifted."""
-    codes = codec.encode(wave, measures.RATE)
-    found = []
-    for depth in range(1, len(codes.table) + 1):
-        data = dump(codes.prefix(depth))
-        decoded = codec.decode(parse(data)).clip(-1, 1)
+def prefixes(
+    codec: Codec, wave: Wave, *, align: Callable[[Wave, Wave], Wave] | None = None, search: RateDistortion | None = None
+) -> list[Row]:
+    """Size and scores of every number of layers, from one to all.
+
+    align: of recording and decoded sound, the latter shifted
+    search: codes are chosen by it and written with its prior; they are not read back, which takes time
+    """
+    found, coders = [], [] if search is None else [PriorCoder(search.named)]
+    for depth in range(1, len(codec.table) + 1):
+        codes = codec.encode(wave, measures.RATE, layers=depth, search=search)
+        data = dump(codes, coders)
+        decoded = codec.decode(codes if coders else parse(data)).clip(-1, 1)
         decoded = align(wave, decoded) if align else decoded
         found.append({"kbps": 8 * len(data) / codes.seconds / 1000} | measures.scores(wave, decoded))
     return found

@@ -1,7 +1,7 @@
 """What every quantizer is: three verbs and one record.
 
     quantizer(z, keep)      -> Quantized(z, codes, rates, terms, stats, inputs)
-    quantizer.encode(z)     -> codes, one tensor a layer, coarse first
+    quantizer.encode(z)     -> codes, one tensor a layer, coarse first; `encode(z, 3)` the best ones for three layers
     quantizer.decode(codes) -> z, from the codes of any prefix of the layers
 
 In training mode the first draws, relaxes or copies gradients, as its kind does; in eval mode it takes the hard codes, and
@@ -55,7 +55,7 @@ class Quantizer(Protocol):
         self, z: Tensor, keep: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
     ) -> Quantized: ...
 
-    def encode(self, z: Tensor) -> list[Tensor]: ...
+    def encode(self, z: Tensor, depth: int | None = None) -> list[Tensor]: ...
 
     def decode(self, codes: Sequence[Tensor]) -> Tensor: ...
 
@@ -72,9 +72,9 @@ class Uncoded(nn.Module):
         """None: nothing here has a code."""
         return ()
 
-    def encode(self, z: Tensor) -> list[Tensor]:
+    def encode(self, z: Tensor, depth: int | None = None) -> list[Tensor]:
         """No codes."""
-        del z
+        del z, depth
         return []
 
     def decode(self, codes: Sequence[Tensor]) -> Tensor:

@@ -39,11 +39,14 @@ class CosineQuantizer(Codebook):
         """Codes (b, f) to their entries mapped back (b, d, f)."""
         return self.up(super().look_up(codes))
 
-    def nearest(self, z: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """For z (b, d, f): the entry mapped back (b, d, f), the terms (b,) summed over positions, codes (b, f)."""
+    def nearest(self, z: Tensor, codes: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """For z (b, d, f): the entry mapped back (b, d, f), the terms (b,) summed over positions, codes (b, f).
+
+        codes: what to take in the place of the nearest
+        """
         with torch.autocast(z.device.type, enabled=False):
             e = self._mapped(z)
-            codes = self._choose(e)
+            codes = self._choose(e) if codes is None else codes
             entry = super().look_up(codes)
             commitment = (e - entry.detach()).square().sum((1, 2))
             terms = {"commitment": commitment, "codebook": (e.detach() - entry).square().sum((1, 2))}

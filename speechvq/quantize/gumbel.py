@@ -43,8 +43,9 @@ class GumbelQuantizer(Codebook):
         """P(k | z) for z (b, d, f), as (b, f, k)."""
         return self.log_posterior(z).exp()
 
-    def encode(self, z: Tensor) -> list[Tensor]:
-        """Hard codes of z (b, d, f): one layer (b, f)."""
+    def encode(self, z: Tensor, depth: int | None = None) -> list[Tensor]:
+        """Hard codes of z (b, d, f): one layer (b, f), whatever `depth` above 0."""
+        del depth
         return [self.choose(z)]
 
     def decode(self, codes: Sequence[Tensor]) -> Tensor:

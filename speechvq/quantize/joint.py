@@ -34,9 +34,9 @@ class JointQuantizer(nn.Module):
         """The discrete part."""
         return (self.discrete,)
 
-    def encode(self, z: Tensor) -> list[Tensor]:
-        """Hard codes of the discrete part of z (b, d, f): one layer (b, f)."""
-        return self.discrete.encode(z)
+    def encode(self, z: Tensor, depth: int | None = None) -> list[Tensor]:
+        """Hard codes of the discrete part of z (b, d, f): one layer (b, f), whatever `depth` above 0."""
+        return self.discrete.encode(z, depth)
 
     def decode(self, codes: Sequence[Tensor]) -> Tensor:
         """The entries behind the codes, the continuous part at its prior mean: zero."""

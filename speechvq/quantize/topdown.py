@@ -17,7 +17,7 @@ quantizers RQ-VAE and VQ-VAE-2. Any prefix of the layers decodes: the layers not
 baseline, counts as one layer where prefixes are kept in training, and cannot be decoded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -26,9 +26,12 @@ from torch import Tensor, nn
 from speechvq.nn.conv import Upsample
 from speechvq.nn.modules import Modules
 from speechvq.nn.precision import precise
-from speechvq.quantize.base import Quantized
+from speechvq.quantize.base import Quantized, Quantizer
 from speechvq.quantize.codebook import Codebook
 from speechvq.quantize.config import AnyQuantizer
+
+Choose = Callable[[Quantizer, Tensor, int, Sequence[Tensor]], list[Tensor]]
+"""Codes (b, f) of the first so many layers of a quantizer for z (b, d, f), given the codes of all coarser levels."""
 
 
 class Level(nn.Module):
@@ -73,9 +76,9 @@ class Level(nn.Module):
             total = torch.where(bypass[:, None, None], z * keep[:, 0, None, None], total)
         return replace(found, z=u + self.add(total))
 
-    def encode(self, feature: Tensor, u: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Hard codes of every layer, each (b, f), and the state after them."""
-        codes = self.quantizers.encode(self.latent(feature, u))
+    def encode(self, feature: Tensor, u: Tensor, depth: int | None = None) -> tuple[list[Tensor], Tensor]:
+        """Hard codes of the first `depth` layers, all by default, each (b, f), and the state after them."""
+        codes = self.quantizers.encode(self.latent(feature, u), depth)
         return codes, self.decode(codes, u)
 
     def decode(self, codes: Sequence[Tensor], u: Tensor) -> Tensor:
@@ -129,14 +132,25 @@ class TopDown(nn.Module):
             first += self.depths[index]
         return Quantized(u, tuple(codes), torch.cat(rates, 1), terms, stats, tuple(inputs))
 
-    def encode(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Hard codes of every layer, coarse first: features, one a level, (b, d, f_level) to codes (b, f_level)."""
+    def encode(self, features: Sequence[Tensor], depth: int | None = None, choose: Choose | None = None) -> list[Tensor]:
+        """Hard codes of every layer, coarse first: features, one a level, (b, d, f_level) to codes (b, f_level).
+
+        depth: only the first so many layers, which a search then makes the best of
+        choose: what takes the codes of a level, if not its quantizer
+        """
         u = features[0].new_zeros(len(features[0]), self.state, features[0].shape[-1])
-        codes = []
+        left = sum(self.depths) if depth is None else depth
+        codes: list[Tensor] = []
         for index, (level, feature) in enumerate(zip(self.levels, features, strict=True)):
+            if not left:
+                break
             u = self.up[index - 1](u) if index else u
-            more, u = level.encode(feature, u)
-            codes += more
+            count = min(left, self.depths[index])
+            z = level.latent(feature, u)
+            more = level.quantizers.encode(z, count) if choose is None else choose(level.quantizers, z, count, codes)
+            u = level.decode(more, u)
+            left -= count
+            codes = [*codes, *more]
         return codes
 
     def decode(self, codes: Sequence[Tensor]) -> Tensor:

@@ -33,9 +33,12 @@ class VectorQuantizer(Codebook):
         else:
             self.codebook = nn.Parameter(entries)
 
-    def nearest(self, z: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """For z (b, d, f): the nearest entry (b, d, f), the terms (b,) summed over positions, codes (b, f)."""
-        codes = self.choose(z)
+    def nearest(self, z: Tensor, codes: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """For z (b, d, f): the nearest entry (b, d, f), the terms (b,) summed over positions, codes (b, f).
+
+        codes: what a search found to be better in the end than the nearest
+        """
+        codes = self.choose(z) if codes is None else codes
         entry = self.look_up(codes)
         terms = {"commitment": (z - entry.detach()).square().sum((1, 2))}
         if self.learned == "loss":
