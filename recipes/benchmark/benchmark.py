@@ -1,16 +1,17 @@
 """Rate, quality and speed of this codec and its peers, in one run on this machine.
 
-    python recipes/benchmark/benchmark.py eval.jsonl [--corpus librispeech] [--lyra model_coeffs] [--plot plot.png] > table.md
+    python recipes/benchmark/benchmark.py eval.jsonl [--corpus librispeech] [--lyra model_coeffs] [--rdo 1] [--plot plot.png]
 
-Quality: the utterances of a manifest, at most 10 s of each, at 16 kHz. Ours: every prefix of the layers, through the bytes of a
-code file, all of which count. Peers: those that are installed (`programs.py`), all bits of their files or packets. A constant
-delay of up to 0.1 s is taken out of every system alike; that and the measures are in `recipes/evaluate`.
+Quality: the utterances of a manifest, at most 10 s of each, at 16 kHz. Ours: every number of layers, through the bytes of a
+code file, all of which count; with --rdo also files written with the prior, of codes chosen with this weight of the rate.
+Peers: those that are installed (`programs.py`), all bits of their files or packets. A constant delay of up to 0.1 s is taken
+out of every system alike; that and the measures are in `recipes/evaluate`.
 Neural peers whose weights cannot be had offline are timed with random weights, and not scored.
 Speed and memory: as `speed.py`.
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +29,11 @@ from speech import clips_or
 from utterances import chosen, samples, watched
 
 import speechvq
+from speechvq.audio import Wave
+from speechvq.codec import Codec
 from speechvq.errors import SpeechVQError
+from speechvq.prior.file import load_prior
+from speechvq.prior.rdo import RateDistortion
 
 Points = dict[str, list[dict[str, float]]]
 """By system, what was measured of each file."""
@@ -42,10 +47,13 @@ def main(
     lyra: Annotated[Path | None, typer.Option(help="Folder of Lyra V2's weights.")] = None,
     rounds: Annotated[int, typer.Option(help="How often each system is timed; 0: not at all.", min=0)] = 5,
     plot: Annotated[Path | None, typer.Option(help="Picture to write.")] = None,
+    rdo: Annotated[float | None, typer.Option(help="Also our files with the prior, codes chosen with this weight.")] = None,
+    prior: Annotated[Path | None, typer.Option(help="A prior instead of the default one.")] = None,
     model: Annotated[Path | None, typer.Option(help="A model file instead of the default one.")] = None,
 ) -> None:
     """Measure ours and the peers, as two markdown tables, and draw quality over rate."""
     codec = speechvq.load(model)
+    search = None if rdo is None else RateDistortion(load_prior(prior), rdo)
     peers, missing = programs(lyra)
     for sentence in missing:
         print(sentence, file=sys.stderr)
@@ -54,8 +62,8 @@ def main(
     for one in watched(files, "measuring"):
         wave = samples(one, RATE, longest=seconds)
         wave = wave / max(1.0, float(np.abs(wave).max()) / 0.98)
-        for depth, row in enumerate(prefixes(codec, wave, align=aligned), 1):
-            points.setdefault(f"speechvq {codec.model.name}, {depth} layer{'s' * (depth > 1)}", []).append(row)
+        for name, row in ours(codec, wave, search):
+            points.setdefault(name, []).append(row)
         for name, code in peers.items():
             decoded, bits = code(wave)
             row = {"kbps": bits * RATE / len(wave) / 1000} | measures.scores(wave, aligned(wave, decoded))
@@ -77,6 +85,14 @@ def main(
             print(line, flush=True)
 
 
+def ours(codec: Codec, wave: Wave, search: RateDistortion | None) -> Iterator[tuple[str, dict[str, float]]]:
+    """Name and measures of every number of layers: plain files, and those of a search for cheap codes, if there is one."""
+    plain = f"speechvq {codec.model.name}"
+    for name, way in ((plain, None), (f"{plain} with its prior", search))[: 1 if search is None else 2]:
+        for depth, row in enumerate(prefixes(codec, wave, align=aligned, search=way), 1):
+            yield f"{name}, {depth} layer{'s' * (depth > 1)}", row
+
+
 def mean(values: Iterable[float]) -> float:
     """Over those that are numbers."""
     there = [value for value in values if np.isfinite(value)]
@@ -92,13 +108,14 @@ def picture(points: dict[str, dict[str, float]], path: Path) -> None:
 
     families: dict[str, list[dict[str, float]]] = {}
     for name, point in points.items():
-        families.setdefault(" ".join(name.split(",")[0].split()[: 2 if "," in name else -1]), []).append(point)
+        families.setdefault(name.rsplit(", " if "," in name else " ", 1)[0], []).append(point)
     figure, axes = plt.subplots(1, 3, figsize=(13, 4))
     for plane, column in zip(axes, ("PESQ-WB", "STOI", "ESTOI"), strict=True):
-        for index, (family, group) in enumerate(families.items()):
+        for family, group in families.items():
+            mine = family.startswith("speechvq")
             ordered = sorted(group, key=lambda point: point["kbps"])
             rates, values = [point["kbps"] for point in ordered], [point[column] for point in ordered]
-            plane.plot(rates, values, "o-" if not index else "s:", label=family, linewidth=2 if not index else 1)
+            plane.plot(rates, values, "o-" if mine else "s:", label=family, linewidth=2 if mine else 1)
         plane.set(xscale="log", xlabel="kbit/s, all bits", title=column)
         plane.set_xticks([0.25, 0.5, 1, 2, 4, 8, 16], ["0.25", "0.5", "1", "2", "4", "8", "16"])
         plane.minorticks_off()

@@ -91,14 +91,19 @@ class Stream(nn.Module):
         """Logits (b, size, n) of codes (b, n), each from those before it."""
         return self.wavenet(self.before_each(codes), condition)
 
-    def nats(self, codes: Tensor, condition: Tensor) -> Tensor:
-        """Minus the logarithm of each code's probability, (b, n); long recordings pass in pieces, as logits are large."""
+    def nats(self, codes: Tensor, condition: Tensor, others: Tensor | None = None) -> Tensor:
+        """Minus the logarithm of each code's probability, (b, n); long recordings pass in pieces, as logits are large.
+
+        others: codes (b, n, m) that could be there instead; then theirs, (b, n, m)
+        """
         x, state, found = self.before_each(codes), self.wavenet.initial_state(len(codes)), []
         for first in range(0, codes.shape[1], PIECE):
             part = slice(first, first + PIECE)
             logits, state = self.wavenet.step(x[..., part], condition[..., part], state)
-            found.append(nn.functional.cross_entropy(logits, codes[:, part], reduction="none"))
-        return torch.cat(found, 1)
+            asked = codes[:, part, None] if others is None else others[:, part]
+            found.append(-torch.log_softmax(logits, 1).transpose(1, 2).gather(2, asked))
+        nats = torch.cat(found, 1)
+        return nats[..., 0] if others is None else nats
 
     def step(self, before: Tensor | None, condition: Tensor, state: State) -> tuple[Tensor, State]:
         """Logits (b, size) of the next code: from the one before it (b,), at first None, and its condition (b, width, 1)."""
