@@ -9,6 +9,7 @@ import pytest
 
 from speechvq.codes import read_codes, read_header
 from speechvq.codes.tables import load_tables
+from speechvq.prior.file import load_prior
 from tests.conftest import CLIPS
 
 PLAN = """
@@ -69,6 +70,26 @@ def test_a_prior_of_some_first_layers(run, model, plan, clip, tmp_path):
         assert done.code == 1
         assert "knows 1 layers" in done.err
     assert run("encode", clip, tmp_path / "a.codes", *use, "--entropy", "wavenet", "--layers", 1).code == 0
+
+
+def test_a_prior_begins_with_another_one(run, model, other_model, plan, tmp_path):
+    files = {}
+    for name, one in (("first", model), ("second", other_model)):
+        for path in CLIPS.glob("*.flac"):
+            (tmp_path / name).mkdir(exist_ok=True)
+            assert run("encode", path, tmp_path / name / f"{path.stem}.codes", "-m", one).code == 0
+        files[name] = ("prior", "train", plan, one, tmp_path / name, "--accelerator", "cpu", "--steps", 1)
+    assert run(*files["first"], "--folder", tmp_path / "a").code == 0
+    begun = tmp_path / "a" / "prior.safetensors"
+    done = run(*files["second"], "--folder", tmp_path / "b", "--start", begun)
+    assert done.code == 0, done.err
+    weights = [load_prior(tmp_path / name / "prior.safetensors").prior.state_dict() for name in "ab"]
+    changes = [(weights[0][name] - weights[1][name]).abs().max() for name in weights[0]]
+    assert 0 < max(changes) < 1e-2  # one step at the foot of the warmup; entries of another codec are further away
+    plan.write_text(PLAN.replace("width = 8", "width = 12"))
+    refused = run(*files["second"], "--folder", tmp_path / "c", "--start", begun)
+    assert refused.code == 1
+    assert "the prior tiny has other layers than these codes, or another shape than [prior] says" in refused.err
 
 
 def test_two_processes_fit_one_prior(model, plan, tmp_path, run):

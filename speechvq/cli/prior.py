@@ -21,6 +21,7 @@ def train(
     folder: Annotated[Path | None, typer.Option(help="Use this folder instead of run.folder.")] = None,
     steps: Annotated[int | None, typer.Option(help="Use this many steps instead of optim.steps.", min=1)] = None,
     prior: CodedBy = None,
+    start: Annotated[str | None, typer.Option(help="Begin with the weights of this prior, a file, or 'default'.")] = None,
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")] = "auto",
     devices: Annotated[int, typer.Option(help="How many; on a CPU, how many processes of one thread.", min=1)] = 1,
 ) -> None:
@@ -36,6 +37,7 @@ def train(
         folder=folder,
         steps=steps,
         prior=prior,
+        start=start,
         accelerator=accelerator,
         devices=devices,
         console=console(),

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from speechvq.config import read, require, table
 from speechvq.errors import ConfigError, TrainingError
 from speechvq.output import new_file
+from speechvq.prior.file import NamedPrior
 from speechvq.prior.pieces import Pieces, parted
 from speechvq.prior.streams import Prior, PriorConfig
 from speechvq.prior.tokens import Tokens
@@ -114,13 +115,16 @@ def fit(
     fabric: lightning_fabric.Fabric,
     *,
     codebooks: Sequence[Tensor] = (),
+    begin: NamedPrior | None = None,
     stop_at: int | None = None,
     report: Report | None = None,
 ) -> Path:
     """Fit a prior, or go on, in `experiment.run.folder`; the path of the last checkpoint.
 
     codebooks: the codec's entries (size, width), a table a layer, which the prior begins with; none: it begins at random
-    Raises TrainingError when the loss is no longer a number, CodesError when there is too little to learn from.
+    begin: a prior whose weights a new run begins with instead
+    Raises TrainingError when the loss is no longer a number, CodesError when there is too little to learn from, ConfigError
+    when `begin` has another shape.
     """
     folder, plan, often = Path(experiment.run.folder), experiment.optim, experiment.run
     if plan.batch % fabric.world_size:
@@ -128,7 +132,7 @@ def fit(
     torch.manual_seed(often.seed)
     parts = parted(tokens, experiment.data.held_out)
     learned, measured = (Pieces(part, experiment.data.longest) for part in parts)
-    prior = new_prior(experiment, parts[0], codebooks).to(fabric.device)
+    prior = new_prior(experiment, parts[0], codebooks, begin).to(fabric.device)
     optimizer = torch.optim.AdamW(prior.parameters(), lr=plan.rate, weight_decay=plan.weight_decay, fused=True)
     state = TrainState(prior, optimizer, average=Average(prior, plan.average))
     claim(folder, tokens)
@@ -233,13 +237,27 @@ def measure(prior: Prior, pieces: Pieces, count: int) -> dict[str, float]:
     return found | {"bits": float(sums.sum() / counts.sum())}
 
 
-def new_prior(experiment: PriorExperiment, tokens: Tokens, codebooks: Sequence[Tensor] = ()) -> Prior:
-    """An untrained prior for such codes, begun with them and the codec's entries where these are given."""
+def new_prior(
+    experiment: PriorExperiment, tokens: Tokens, codebooks: Sequence[Tensor] = (), begin: NamedPrior | None = None
+) -> Prior:
+    """A prior for such codes, not trained on them: with the weights of another one, or the codec's entries, or at random."""
     shapes = [(layer.hop, layer.size) for layer in tokens.table]
     prior = Prior(experiment.prior, shapes, 2 * tokens.speakers.shape[1] if experiment.speaker else 0)
-    if codebooks:
+    if begin is not None:
+        begin_with(prior, begin)
+    elif codebooks:
         start(prior, [codebook.detach().float().cpu() for codebook in codebooks], tokens)
     return prior
+
+
+def begin_with(prior: Prior, begin: NamedPrior) -> None:
+    """Give a new prior the weights of another one. Raises ConfigError when that has another shape."""
+    same = (begin.prior.config, begin.prior.table, begin.prior.speaker) == (prior.config, prior.table, prior.speaker)
+    if not same:
+        raise ConfigError(
+            f"the prior {begin.name} has other layers than these codes, or another shape than [prior] says: begin without it"
+        )
+    prior.load_state_dict(begin.prior.state_dict())
 
 
 def best_prior(folder: Path, tokens: Tokens) -> tuple[PriorExperiment, Prior]:

@@ -38,6 +38,7 @@ def run(
     folder: Path | None = None,
     steps: int | None = None,
     prior: Path | None = None,
+    start: str | None = None,
     accelerator: str = "auto",
     devices: int = 1,
     console: Console,
@@ -45,6 +46,7 @@ def run(
     """Fit a prior to code files or to a manifest's recordings; lines that say what held-out codes cost, in the first process.
 
     prior: by which code files may have been coded, if not by the default one
+    start: a prior's file whose weights a new run begins with, or "default"
     Raises ConfigError, CodesError and what reading raises.
     """
     experiment = read_prior_experiment(config)
@@ -53,6 +55,7 @@ def run(
     if steps is not None:
         experiment = replace(experiment, optim=replace(experiment.optim, steps=steps))
     place = Path(experiment.run.folder)
+    begin = None if start is None else load_prior(None if start == "default" else start)
     codec, tokens = gathered_for(model, sources, place, prior, console)
     fabric = launched(accelerator, devices, "32-true")
     columns = (
@@ -74,7 +77,7 @@ def run(
                 )
 
         codebooks = [layer.codebook for layer in codec.network.topdown.layers[: len(tokens.table)]]
-        fit(experiment, tokens, fabric, codebooks=codebooks, report=report)
+        fit(experiment, tokens, fabric, codebooks=codebooks, begin=begin, report=report)
     if fabric.global_rank:
         return []
     return export_prior(place, tokens, place / FILE, codec.sample_rate)
