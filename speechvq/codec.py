@@ -8,18 +8,17 @@ from typing import Protocol
 import numpy as np
 import soxr
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from speechvq import audio
+from speechvq.audio import Wave
 from speechvq.codes import Codes, Layer, ModelId
-from speechvq.codes.record import RATE_LIMIT
 from speechvq.errors import AudioError, CodesError, ConfigError, WrongModel
 from speechvq.model import Network
 from speechvq.nn import speaker
 from speechvq.voices import Voice, find
+from speechvq.waves import checked, exactly, pieces, whole_rate
 
-Wave = NDArray[np.float32]
 Progress = Callable[[float], None]
 """Called with seconds of audio done since the last call."""
 
@@ -30,7 +29,7 @@ EXAGGERATION = 0.5
 
 
 class Search(Protocol):
-    """Takes the codes of a whole recording in another way than the nearest, as `speechvq.prior.rdo.RateDistortion` does."""
+    """Takes the codes of a whole recording in another way than the nearest, as `speechvq.rdo.RateDistortion` does."""
 
     def check(self, codec: "Codec", depth: int) -> None:
         """Raises a SpeechVQError when it cannot give so many layers of this codec."""
@@ -104,12 +103,12 @@ class Codec:
         Raises AudioError for another shape, nothing at all, or samples that are not finite; ConfigError as `depth`; and what
         the search raises.
         """
-        rate = self.sample_rate if sample_rate is None else _whole(sample_rate)
-        samples = _checked(wave)
+        rate = self.sample_rate if sample_rate is None else whole_rate(sample_rate)
+        samples = checked(wave)
         depth = self.depth(layers=layers, kbps=kbps)
         at_rate = samples if rate == self.sample_rate else soxr.resample(samples, rate, self.sample_rate)
-        pieces = _pieces(at_rate[None], PIECE_SECONDS * self.sample_rate)
-        return self._encode(pieces, [len(samples)], rate, depth, search=search)[0]
+        blocks = pieces(at_rate[None], PIECE_SECONDS * self.sample_rate)
+        return self._encode(blocks, [len(samples)], rate, depth, search=search)[0]
 
     def encode_batch(
         self,
@@ -124,14 +123,14 @@ class Codec:
         The waveforms go through the network side by side, as long as the longest: give it some of about the same length. Raises
         what `encode` raises, saying which waveform it was.
         """
-        rate = self.sample_rate if sample_rate is None else _whole(sample_rate)
+        rate = self.sample_rate if sample_rate is None else whole_rate(sample_rate)
         depth = self.depth(layers=layers, kbps=kbps)
         if not waves:
             return []
         given = []
         for index, wave in enumerate(waves):
             try:
-                given.append(_checked(wave))
+                given.append(checked(wave))
             except AudioError as error:
                 raise AudioError(f"waveform {index}: {error}") from error
         lengths = [len(wave) for wave in given]
@@ -141,7 +140,7 @@ class Codec:
         for row, wave, length in zip(batch, given, wanted, strict=True):
             at_rate = (wave if rate == self.sample_rate else soxr.resample(wave, *rates))[:length]
             row[: len(at_rate)] = at_rate
-        return self._encode(_pieces(batch, PIECE_SECONDS * self.sample_rate), lengths, rate, depth)
+        return self._encode(pieces(batch, PIECE_SECONDS * self.sample_rate), lengths, rate, depth)
 
     def encode_file(
         self,
@@ -156,7 +155,7 @@ class Codec:
         Raises AudioError, and what the search raises.
         """
         blocks = (block[None] for block in audio.pieces(source, self.sample_rate))
-        rate, depth = _whole(source.rate), depth or len(self.table)
+        rate, depth = whole_rate(source.rate), depth or len(self.table)
         return self._encode(blocks, [source.samples], rate, depth, progress, search)[0]
 
     def _at_rate(self, samples: int, rate: int) -> int:
@@ -187,7 +186,7 @@ class Codec:
         lengths = torch.tensor(wanted, device=self._device)
         found: list[list[Tensor]] = []
         left = max(wanted)
-        for block in _exactly(blocks, max(wanted), silence):
+        for block in exactly(blocks, max(wanted), silence):
             wave = self._tensor(block)
             voice = network.reference.step(wave, voice, lengths)
             if search is None:
@@ -285,45 +284,6 @@ class Codec:
     @property
     def _device(self) -> torch.device:
         return next(self.network.parameters()).device
-
-
-def _whole(rate: float) -> int:
-    """A sample rate that a code file can hold. Raises AudioError."""
-    if not 1 <= rate <= RATE_LIMIT or rate != int(rate):
-        raise AudioError(f"a sample rate is a whole number of Hz, from 1 to {RATE_LIMIT}, not {rate}")
-    return int(rate)
-
-
-def _checked(wave: Wave | Tensor) -> Wave:
-    """A waveform as an array (t,) of float32. Raises AudioError."""
-    given = wave.detach().cpu().numpy() if isinstance(wave, Tensor) else np.asarray(wave)
-    if not np.issubdtype(given.dtype, np.floating):
-        raise AudioError(f"a waveform holds floating-point numbers in [-1, 1], not {given.dtype}; divide by full scale")
-    samples = given.astype(np.float32)
-    if samples.ndim != 1 or not len(samples):
-        raise AudioError(f"a waveform has shape (samples,), not {samples.shape}")
-    if not np.isfinite(samples).all():
-        raise AudioError("the waveform holds samples that are not finite numbers")
-    return samples
-
-
-def _pieces(waves: Wave, size: int) -> Iterator[Wave]:
-    """Waveforms (b, t) in pieces of `size` samples."""
-    return (waves[:, first : first + size] for first in range(0, waves.shape[1], size))
-
-
-def _exactly(blocks: Iterable[Wave], samples: int, silence: int) -> Iterator[Wave]:
-    """Blocks (b, n) cut or padded to `samples` in all, as a resampler may give a sample more or less, and silence behind."""
-    left, count = samples, 1
-    for block in blocks:
-        piece, count = block[:, :left], len(block)
-        left -= piece.shape[1]
-        if left and piece.shape[1]:
-            yield piece
-        elif piece.shape[1]:
-            yield np.pad(piece, ((0, 0), (0, silence)))
-    if left:
-        yield np.zeros((count, left + silence), np.float32)
 
 
 def beyond(own: Tensor, other: Tensor) -> Tensor:

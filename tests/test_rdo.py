@@ -15,9 +15,9 @@ from speechvq.errors import ConfigError, WrongModel
 from speechvq.generate import score
 from speechvq.prior.coder import PriorCoder
 from speechvq.prior.file import NamedPrior, load_prior
-from speechvq.prior.rdo import PASSES, RateDistortion
 from speechvq.prior.streams import Prior, PriorConfig
 from speechvq.quantize.config import LevelConfig, build
+from speechvq.rdo import PASSES, RateDistortion
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ from speechvq.audio import Wave
 from speechvq.codec import Codec
 from speechvq.errors import SpeechVQError
 from speechvq.prior.file import load_prior
-from speechvq.prior.rdo import RateDistortion
+from speechvq.rdo import RateDistortion
 
 Points = dict[str, list[dict[str, float]]]
 """By system, what was measured of each file."""

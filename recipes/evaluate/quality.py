@@ -29,7 +29,7 @@ from speechvq.codes import dump, parse
 from speechvq.data.manifest import Utterance
 from speechvq.errors import SpeechVQError
 from speechvq.prior.coder import PriorCoder
-from speechvq.prior.rdo import RateDistortion
+from speechvq.rdo import RateDistortion
 
 COLUMNS = ("kbps", *measures.NAMES)
 

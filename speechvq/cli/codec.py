@@ -41,7 +41,7 @@ def encode(
     from speechvq.generate import check
     from speechvq.output import check_writable
     from speechvq.prior.file import load_prior
-    from speechvq.prior.rdo import RateDistortion
+    from speechvq.rdo import RateDistortion
 
     found = audio.inspect(source)
     if target.suffix.lower().removeprefix(".") in audio.FORMATS:
