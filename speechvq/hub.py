@@ -27,7 +27,7 @@ from speechvq.output import new_file
 from speechvq.voices import Voice
 from speechvq.weights import read_weights
 
-DEFAULT = Path(__file__).parent / "models" / "base4.safetensors"
+DEFAULT = Path(__file__).parent / "models" / "base5.safetensors"
 FORMAT = 1
 
 

@@ -33,7 +33,7 @@ def test_a_batch_changes_nothing(request, long, name, rate):
     waves = [long[:n] for n in (5 * 16_000, 1, 700, 161_000, 163_840, len(long))]
     alone = [codec.encode(wave, rate) for wave in waves]
     assert codec.encode_batch(waves, rate) == alone
-    assert codec.encode_batch(waves[::-1][2:4], rate, layers=2) == [one.prefix(2) for one in alone[::-1][2:4]]
+    assert codec.encode_batch(waves[2:4], rate, layers=2) == [codec.encode(wave, rate, layers=2) for wave in waves[2:4]]
     assert codec.encode_batch([]) == []
 
 

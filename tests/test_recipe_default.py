@@ -28,7 +28,7 @@ def test_variants_are_the_base_with_a_few_changes(study, tmp_path):
     assert every["perceptual"].weights == every["baseline"].weights | {"loudness": 8.0, "envelopes": 16.0}
     assert all(one.weights["loudness"] == 8 for name, one in every.items() if name.startswith("p-") and name != "p-strong")
     going_on = [one for name, one in every.items() if name.startswith("d-")]
-    shipped = read_experiment(RECIPE / "base4.toml").codec
+    shipped = read_experiment(RECIPE / "base5.toml").codec
     assert len(going_on) == 3
     assert all(one.codec == shipped and one.run.start == "default" for one in going_on)
     assert every["d-plain"].optim.frozen == every["d-adversary"].optim.frozen == ("encoder", "topdown", "reference")

@@ -12,7 +12,7 @@ if [ ! -e "$manifest" ]; then
 fi
 where=(--manifest "$manifest" --accelerator "${ACCELERATOR:-cpu}" --devices "${DEVICES:-2}" --precision "${PRECISION:-32-true}")
 start=()
-for name in base1 base2 base3 base4; do # each begins with the weights of the one before
+for name in base1 base2 base3 base4 base5; do # each begins with the weights of the one before
     if [ ! -e "$run/$name.safetensors" ]; then
         speechvq train "$here/$name.toml" ${start[@]+"${start[@]}"} --folder "$run/$name" "${where[@]}"
         speechvq export "$run/$name" "$run/$name.safetensors"

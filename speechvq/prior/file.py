@@ -22,7 +22,7 @@ from speechvq.weights import read_weights
 
 ENTRY, FORMAT = "speechvq-prior", 1
 
-DEFAULT = Path(__file__).parent.parent / "models" / "base4-prior.safetensors"
+DEFAULT = Path(__file__).parent.parent / "models" / "base5-prior.safetensors"
 
 
 @dataclass(frozen=True)
