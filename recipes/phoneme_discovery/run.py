@@ -30,6 +30,7 @@ from speech import Speech, speech_of
 from systems import COMPARED, MASKED, TOPLINE, VQVAE, Discovery, codec_units
 from topline import topline_units
 
+import speechvq
 from speechvq.errors import SpeechVQError
 from speechvq.output import new_file
 from speechvq.units.boundary_evaluation import BoundaryRow, boundary_rows
@@ -117,7 +118,8 @@ def all_units(run: Discovery, work: Path, *, codec: bool) -> list[Units]:
     recordings = [known[name] for name in run.corpus.names]
     found = [kept(folder, name, book, run) for book in run.plan.books for name in COMPARED]
     if codec:
-        paths = [folder / f"codec-{number}.units" for number in (0, 1)]
+        model = speechvq.load().model.digest.hex()
+        paths = [folder / f"codec-{model}-{number}.units" for number in (0, 1)]
         if not all(path.exists() for path in paths):
             made = codec_units(recordings, run.fit, seed=run.plan.seed)
             for path, units in zip(paths, made, strict=True):

@@ -29,7 +29,6 @@ from speechvq.units.spectra import RATE, pooled, standardised
 MFCC, MFCC_BY_SPEAKER, MEL_BY_SPEAKER = "MFCC k-means", "MFCC k-means, by speaker", "log-mel k-means, by speaker"
 MEL, VQVAE, MASKED = "log-mel k-means", "VQ-VAE", "masked prediction"
 SEGMENTED, SHUFFLED = f"{MASKED}, segments", f"{MASKED}, shuffled"
-CODEC, CODEC_BY_SPEAKER = "default codec, layer 0", "default codec, layer 0, k-means by speaker"
 TOPLINE = "told the phones: perceptron on MFCCs"
 
 COMPARED = (MFCC, MEL, MFCC_BY_SPEAKER, MEL_BY_SPEAKER, VQVAE, MASKED, SEGMENTED, SHUFFLED)
@@ -173,6 +172,7 @@ def codec_units(recordings: Sequence[Recording], fit: Sequence[str], *, seed: in
             z = network.topdown.levels[0].latent(feature, feature.new_zeros(1, network.config.state, feature.shape[-1]))
             latents[one.name], codes[one.name] = z[0].T.numpy(), quantizer.choose(z)[0].numpy()
     entries = quantizer.look_up(torch.arange(quantizer.size)[None])[0].T.numpy()
-    own = Units(CODEC, rate, quantizer.size, codes, latents, entries)
+    name = f"codec {codec.model.name}, layer 0"
+    own = Units(name, rate, quantizer.size, codes, latents, entries)
     rows = standardised(latents, {one.name: one.speaker for one in recordings})
-    return [own, baseline_units(rows, fit, quantizer.size, rate, CODEC_BY_SPEAKER, seed=seed)]
+    return [own, baseline_units(rows, fit, quantizer.size, rate, f"{name}, k-means by speaker", seed=seed)]
