@@ -121,7 +121,7 @@ def all_units(run: Discovery, work: Path, *, codec: bool) -> list[Units]:
         model = speechvq.load().model.digest.hex()
         paths = [folder / f"codec-{model}-{number}.units" for number in (0, 1)]
         if not all(path.exists() for path in paths):
-            made = codec_units(recordings, run.fit, seed=run.plan.seed)
+            made = codec_units(speechvq.load(), recordings, run.fit, seed=run.plan.seed)
             for path, units in zip(paths, made, strict=True):
                 write_units(path, units, force=True)
         found += [read_units(path) for path in paths]

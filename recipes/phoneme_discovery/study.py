@@ -24,6 +24,7 @@ from run import HERE, split_of
 from speech import GROUP, Speech, speech_of
 from systems import codec_units
 
+import speechvq
 from speechvq.errors import SpeechVQError, UnitsError
 from speechvq.output import new_file
 from speechvq.units.evaluation import evaluate
@@ -102,7 +103,7 @@ def main(
     training = speech_of([*(one for one in recordings if one.name not in away), *more], load_waves, work / "spectra")
     corpus = speech_of(labelled, load_waves, work / "spectra")
     systems = [learnt(variant, plan, training, corpus, work / "study") for variant in VARIANTS]
-    systems += codec_units(labelled, split.fit, seed=plan.seed)
+    systems += codec_units(speechvq.load(), labelled, split.fit, seed=plan.seed)
     base, own, refitted = systems[0], *systems[-2:]
     target = phone_rate([one for one in labelled if one.name in set(split.fit)])
     systems += [segmented(one, split.fit, target) for one in (base, own, refitted)]

@@ -18,7 +18,7 @@ from prepare import load_waves
 from speech import Speech
 from torch import Tensor
 
-import speechvq
+from speechvq.codec import Codec
 from speechvq.errors import UnitsError
 from speechvq.output import new_file
 from speechvq.units.boundary_baselines import mel_peaks
@@ -159,9 +159,8 @@ class Discovery:
         return autoencoder_units(network, self.corpus, VQVAE)
 
 
-def codec_units(recordings: Sequence[Recording], fit: Sequence[str], *, seed: int) -> list[Units]:
-    """Layer 0 of the codec that comes along: its codes; and k-means of what they are made from, standardised by speaker."""
-    codec = speechvq.load()
+def codec_units(codec: Codec, recordings: Sequence[Recording], fit: Sequence[str], *, seed: int) -> list[Units]:
+    """Layer 0 of a codec: its codes; and k-means of what they are made from, standardised by speaker."""
     network, quantizer = codec.network, codec.network.topdown.layers[0]
     rate = codec.sample_rate / codec.table[0].hop
     codes: dict[str, NDArray[np.integer]] = {}

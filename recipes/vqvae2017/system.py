@@ -125,7 +125,7 @@ class System(nn.Module):
         for first in range(0, samples.shape[1], PIECE):
             part = slice(first, first + PIECE)
             logits, state = self.wavenet.step(self.before(before[:, part]).transpose(1, 2), told[..., part], state)
-            found.append(nn.functional.cross_entropy(logits, samples[:, part], reduction="none"))
+            found.append(nn.functional.cross_entropy(logits.float(), samples[:, part], reduction="none"))
         return torch.cat(found, 1)
 
     def step(self, before: Tensor, told: Tensor, state: State) -> tuple[Tensor, State]:

@@ -42,6 +42,7 @@ def main(
     config: Annotated[Path, typer.Option(help="A TOML file.")] = HERE / "config.toml",
     latent: Annotated[str | None, typer.Option(help="codes, gaussian or none, instead of the configuration's.")] = None,
     steps: Annotated[int | None, typer.Option(help="So many steps instead of optim.steps.", min=1)] = None,
+    bf16: Annotated[bool, typer.Option(help="Products in bfloat16: half again as fast where the CPU has them.")] = False,
     folder: Annotated[Path, typer.Option(help="Where the run goes, in a folder named after the latent.")] = Path(
         "runs/vqvae2017"
     ),
@@ -51,7 +52,7 @@ def main(
     plan = read_plan(config)
     plan = plan if latent is None else replace(plan, system=replace(plan.system, latent=latent))
     plan = plan if steps is None else replace(plan, optim=replace(plan.optim, steps=steps))
-    print(train(plan, corpora(manifest, cache, plan)[0], folder / plan.system.latent))
+    print(train(plan, corpora(manifest, cache, plan)[0], folder / plan.system.latent, bf16=bf16))
 
 
 def corpora(manifest: Path, cache: Path, plan: Plan) -> tuple[Corpus, Corpus]:
@@ -60,7 +61,7 @@ def corpora(manifest: Path, cache: Path, plan: Plan) -> tuple[Corpus, Corpus]:
     return load_corpus(DataConfig(str(manifest), validation_speakers=plan.held_out, cache=str(cache)), SAMPLE_RATE)
 
 
-def train(plan: Plan, corpus: Corpus, folder: Path, *, stop_at: int | None = None) -> Path:
+def train(plan: Plan, corpus: Corpus, folder: Path, *, bf16: bool = False, stop_at: int | None = None) -> Path:
     """Train, or go on, in `folder`; the last checkpoint. Raises TrainingError when the loss is no longer a number."""
     torch.manual_seed(plan.seed)
     system, optim = System(plan.system, len(corpus.names)), plan.optim
@@ -78,7 +79,7 @@ def train(plan: Plan, corpus: Corpus, folder: Path, *, stop_at: int | None = Non
     stop = min(stop_at or optim.steps, optim.steps)
     with Log(folder, SAMPLE_RATE) as log:
         while state.step < stop:
-            numbers = _step(plan, state, sampler)
+            numbers = _step(plan, state, sampler, bf16=bf16)
             state.step += 1
             if state.average is not None:
                 state.average.update(system, state.step)
@@ -102,7 +103,7 @@ def _start(system: System, codebooks: Codebooks, sampler: Sampler, plan: Plan) -
     codebooks.start(lambda: system.eval().encode(waves).inputs, seed=plan.seed)
 
 
-def _step(plan: Plan, state: TrainState, sampler: Sampler) -> dict[str, float]:
+def _step(plan: Plan, state: TrainState, sampler: Sampler, *, bf16: bool) -> dict[str, float]:
     optim, system, step = plan.optim, state.network, state.step
     batch = sampler.batch(step, 0, optim.batch)
     random = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
@@ -111,7 +112,8 @@ def _step(plan: Plan, state: TrainState, sampler: Sampler) -> dict[str, float]:
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate(step, optim)
     torch.manual_seed(plan.seed * 1_000_003 + step)
-    loss, nats, quantized = objective(system.train(), torch.from_numpy(batch.waves), voices, optim.commitment)
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        loss, nats, quantized = objective(system.train(), torch.from_numpy(batch.waves), voices, optim.commitment)
     if not math.isfinite(loss.item()):
         raise TrainingError(f"the loss is {loss.item()} at step {step}: lower optim.rate, then run the same command again")
     loss.backward()

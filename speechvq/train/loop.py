@@ -38,11 +38,17 @@ Report = Callable[[int, dict[str, float]], None]
 
 
 def train(
-    experiment: Experiment, fabric: lightning_fabric.Fabric, *, stop_at: int | None = None, report: Report | None = None
+    experiment: Experiment,
+    fabric: lightning_fabric.Fabric,
+    *,
+    stop_at: int | None = None,
+    report: Report | None = None,
+    change: Callable[[Objective], None] | None = None,
 ) -> Path:
     """Train, or go on training, in `experiment.run.folder`; the path of the last checkpoint.
 
     stop_at: stop early at this step, as if interrupted
+    change: given the objective before anything is learnt, to train it otherwise than an experiment can say
     Raises TrainingError when the loss is no longer a number, ManifestError or ConfigError when the run cannot start.
     """
     folder = Path(experiment.run.folder)
@@ -50,6 +56,8 @@ def train(
         raise ConfigError(f"optim.batch {experiment.optim.batch} does not divide by {fabric.world_size} devices")
     torch.manual_seed(experiment.run.seed)
     objective = Objective(experiment).to(fabric.device)  # before the optimizer and the mean of the weights are made
+    if change is not None:
+        change(objective)
     crop = round(experiment.data.crop * experiment.codec.sample_rate / objective.network.hop) * objective.network.hop
     if fabric.global_rank == 0:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,191 @@
+"""What tricks do for the phones that a codec's first codes tell: the default codec trained on, one thing changed at a time.
+
+    python recipes/phoneme_discovery/codec_study.py WORK data/train.jsonl [--steps 1500] [--also other.safetensors]
+
+WORK is the folder of a run of `run.py`, whose recordings and split are used; WORK/codec-study/ keeps what is learnt, and an
+interrupted run goes on with the same command. Every row begins with the weights that come along and has the last stage of
+`recipes/default` but for its number of steps. Of every codec the table has the codes of layer 0, and k-means of what they are
+made from, standardised by speaker. Prints a table, and writes it as WORK/codec-study.md.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from autoencoder import jittered
+from inputs import check_same, inputs_of, more_speech
+from plan import read_plan
+from prepare import held_out_of, load_recordings
+from run import HERE, split_of
+from study import KEYS
+from systems import codec_units
+from torch import Tensor, nn
+
+import speechvq
+from speechvq.codec import Codec
+from speechvq.data.augment import smooth
+from speechvq.errors import SpeechVQError, UnitsError
+from speechvq.output import new_file
+from speechvq.quantize.base import Quantized
+from speechvq.train.checkpoint import best_weights
+from speechvq.train.config import Experiment, read_experiment
+from speechvq.train.launch import launched
+from speechvq.train.loop import train
+from speechvq.train.objective import Objective
+from speechvq.units.evaluation import evaluate
+from speechvq.units.recordings import Recording
+from speechvq.units.split import Split
+from speechvq.units.tables import Result, comparison
+
+RECIPE = HERE.parent / "default" / "base5.toml"
+DECIBELS = 6.0
+"""Standard deviation of the random response that what the encoder hears is filtered with."""
+
+Change = Callable[[Objective], None]
+
+
+def jitter(share: float) -> Change:
+    """A share of the coarsest level's frames have a neighbour's vector in their place (Chorowski et al. 2019)."""
+    random = torch.Generator().manual_seed(0)
+
+    def shaken(module: nn.Module, _: Any, found: Quantized) -> Quantized:  # noqa: ANN401 - whatever it was given
+        return replace(found, z=jittered(found.z, share, random)) if module.training else found
+
+    return lambda objective: _after(objective.network.topdown.levels[0].quantizers, shaken)
+
+
+def perturbed(objective: Objective) -> None:
+    """The encoder hears examples through a random smooth filter; what is to be decoded stays as it was."""
+    import numpy as np
+
+    random = np.random.default_rng(0)
+
+    def filtered(module: nn.Module, heard: tuple[Tensor]) -> tuple[Tensor] | None:
+        if not module.training:
+            return None
+        wave = heard[0].float()
+        curves = np.stack([smooth(wave.shape[-1] // 2 + 1, random) for _ in wave])
+        response = torch.from_numpy(10 ** (curves * DECIBELS / 20)).to(wave)[:, None]
+        return (torch.fft.irfft(torch.fft.rfft(wave) * response, wave.shape[-1]),)
+
+    objective.network.encoder.register_forward_pre_hook(filtered)
+
+
+def alone(objective: Objective) -> None:
+    """Half of the examples have no other layer than the first, which must say by itself what is said."""
+    usual = objective.depths
+
+    def depths(count: int, generator: torch.Generator) -> Tensor:
+        first = torch.rand(count, generator=generator) < 0.5
+        return torch.where(first, 1, usual(count, generator))
+
+    objective.depths = depths  # type: ignore[method-assign]
+
+
+def _after(module: nn.Module, hook: Callable[..., Any]) -> None:
+    module.register_forward_hook(hook)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A row: its name, and what it changes in training."""
+
+    name: str
+    change: Change | None = None
+
+
+VARIANTS = (
+    Variant("trained on"),
+    Variant("jitter 0.12", jitter(0.12)),
+    Variant("jitter 0.5", jitter(0.5)),
+    Variant("input filtered", perturbed),
+    Variant("layer 0 alone in half", alone),
+)
+
+
+def main(
+    work: Annotated[Path, typer.Argument(help="The folder of a run of run.py.")],
+    manifest: Annotated[Path, typer.Argument(help="What the codec learns from: the default recipe's speech.")],
+    steps: Annotated[int, typer.Option(help="Of training, for each variant.", min=1)] = 1500,
+    only: Annotated[list[str] | None, typer.Option(help="Only this variant; may be given several times.")] = None,
+    also: Annotated[list[Path] | None, typer.Option(help="A model file to have in the table, too.")] = None,
+    bf16: Annotated[bool, typer.Option(help="Products in bfloat16, for CPUs and GPUs that have them.")] = False,
+    cache: Annotated[Path, typer.Option(help="Where packed audio goes.")] = Path("runs/cache"),
+) -> None:
+    """Train every variant, and score the first layer of each."""
+    recordings = load_recordings(work)
+    labelled = [one for one in recordings if one.phones]
+    if not labelled:
+        raise UnitsError(f"no recording of {work} has phones; without them nothing can be compared")
+    for name in only or []:
+        if name not in {one.name for one in VARIANTS}:
+            raise UnitsError(f"there is no variant {name!r}; variants are {', '.join(one.name for one in VARIANTS)}")
+    more = more_speech(manifest, recordings)  # nothing of the corpus may be learnt from
+    split, folder = split_of(labelled, held_out_of(work)), work / "codec-study"
+    folder.mkdir(exist_ok=True)
+    learnt = {"plan": {"steps": steps, "bf16": bf16, "recipe": RECIPE.stem}}
+    check_same(folder / "study.json", inputs_of(read_plan(HERE / "discovery.toml"), recordings, more, work) | learnt)
+    chosen = [one for one in VARIANTS if not only or one.name in only]
+    rows: list[Result] = []
+    for name, path in (("as it is", None), *((one.stem, one) for one in also or [])):
+        rows += scores(name, speechvq.load(path), labelled, split)  # before anything long
+    for variant in chosen:
+        codec = trained(variant, experiment_of(variant, manifest, folder, steps, cache), bf16=bf16)
+        rows += scores(variant.name, codec, labelled, split)
+    text = comparison(rows, KEYS)
+    with new_file(work / "codec-study.md") as partial:
+        partial.write_text(text, encoding="utf-8")
+    print(text, end="")
+
+
+def scores(name: str, codec: Codec, recordings: Sequence[Recording], split: Split) -> list[Result]:
+    """The rows of a codec. Raises UnitsError where there is too little speech for clusters."""
+    print(f"scoring {name}", file=sys.stderr)
+    titles = (name, f"{name}, k-means by speaker")
+    made = zip(titles, codec_units(codec, recordings, split.fit, seed=0), strict=True)
+    return [
+        {"name": title, "rate": units.rate, "size": units.size} | evaluate(replace(units, name=title), recordings, split)
+        for title, units in made
+    ]
+
+
+def experiment_of(variant: Variant, manifest: Path, folder: Path, steps: int, cache: Path) -> Experiment:
+    """The last stage of the default recipe from the weights that come along, for so many steps."""
+    found = read_experiment(RECIPE)
+    run = replace(found.run, folder=str(folder / variant.name.replace(" ", "-")), start="default", validate_every=10**9)
+    return replace(
+        found,
+        name="study",
+        data=replace(found.data, manifest=str(manifest), cache=str(cache)),
+        optim=replace(found.optim, steps=steps),
+        run=run,
+    )
+
+
+def trained(variant: Variant, experiment: Experiment, *, bf16: bool) -> Codec:
+    """The codec that training leaves. Its voices are those that come along, which scores have no use for."""
+    print(f"training: {variant.name}", file=sys.stderr)
+    checkpoint = Path(experiment.run.folder) / f"step-{experiment.optim.steps:08d}"
+    if not checkpoint.exists():
+        fabric = launched("auto", 1, "bf16-mixed" if bf16 else "32-true")
+        train(experiment, fabric, change=variant.change, report=_told)
+    codec = speechvq.load()
+    codec.network.load_state_dict(best_weights(checkpoint))
+    codec.network.eval()
+    return codec
+
+
+def _told(step: int, numbers: dict[str, float]) -> None:
+    if "loss" in numbers:
+        print(f"step {step}  loss {numbers['loss']:.3f}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        typer.run(main)
+    except SpeechVQError as error:
+        sys.exit(f"codec_study: {error}")
