@@ -29,7 +29,7 @@ skip = 8
 layers = 4
 cycle = 4
 [optim]
-steps = 12
+steps = 40
 batch = 2
 warmup = 0
 revive_every = 5
@@ -127,7 +127,7 @@ def test_from_speech_to_a_table_and_sound(tmp_path):
     (tmp_path / "prior.toml").write_text(PRIOR)
 
     def run(script, *words):
-        command = [sys.executable, RECIPE / script, *words, "--folder", "runs"]
+        command = [sys.executable, RECIPE / script, "--folder", "runs", *words]
         return subprocess.run(list(map(str, command)), cwd=tmp_path, capture_output=True, text=True, check=False)
 
     for latent in ("codes", "gaussian", "none"):
@@ -135,6 +135,12 @@ def test_from_speech_to_a_table_and_sound(tmp_path):
         assert done.returncode == 0, done.stderr
     again = run("train.py", "m.jsonl", "--config", "plan.toml")
     assert (again.returncode, again.stderr) == (0, "")  # nothing is left to do
+    half = run("train.py", "m.jsonl", "--config", "plan.toml", "--bf16", "--folder", "half")
+    assert half.returncode == 0, half.stderr
+    whole, rounded = (bits(tmp_path / folder / "codes" / "train.csv") for folder in ("runs", "half"))
+    assert rounded == pytest.approx(whole, abs=0.005)  # it learns as much, in other digits
+    assert rounded != whole
+    assert whole < 7.99
     fitted = run("prior.py", "m.jsonl", "--config", "prior.toml")
     assert fitted.returncode == 0, fitted.stderr
     table = run("evaluate.py", "m.jsonl", "--count", 2, "--seconds", 0.5)
@@ -154,6 +160,11 @@ def test_from_speech_to_a_table_and_sound(tmp_path):
     unknown = run("sample.py", "no.wav", "--speaker", "x", "--manifest", "m.jsonl")
     assert unknown.returncode == 1
     assert "has no speaker 'x'" in unknown.stderr
+
+
+def bits(log):
+    header, *_, last = (line.split(",") for line in log.read_text().splitlines())
+    return float(dict(zip(header, last, strict=True))["bits"])
 
 
 def split(line):
