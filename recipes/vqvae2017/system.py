@@ -85,7 +85,10 @@ class System(nn.Module):
         layers: list[nn.Module] = []
         for index in range(STRIDES):
             layers += [nn.Conv1d(config.channels if index else 1, config.channels, 4, 2, padding=1), nn.ReLU()]
-        self.encoder = nn.Sequential(*layers, nn.Conv1d(config.channels, config.width, 1))
+        layers.append(nn.Conv1d(config.channels, config.width, 1))
+        if config.latent == "codes":  # or the commitment pulls all latents to one point while the decoder has no use for them
+            layers.append(nn.BatchNorm1d(config.width, affine=False))
+        self.encoder = nn.Sequential(*layers)
         latent = config.dimensions if config.latent == "gaussian" else config.width
         self.quantizer = {
             "codes": lambda: ResidualVQ([VectorQuantizer(config.size, config.width)]),

@@ -100,7 +100,7 @@ def same(plan: Plan) -> Plan:
 def _start(system: System, codebooks: Codebooks, sampler: Sampler, plan: Plan) -> None:
     """Entries begin as k-means centres of some batches."""
     waves = torch.from_numpy(sampler.batch(0, 1, 32 * plan.optim.batch).waves)
-    codebooks.start(lambda: system.eval().encode(waves).inputs, seed=plan.seed)
+    codebooks.start(lambda: system.train().encode(waves).inputs, seed=plan.seed)
 
 
 def _step(plan: Plan, state: TrainState, sampler: Sampler, *, bf16: bool) -> dict[str, float]:
