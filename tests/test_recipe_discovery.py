@@ -39,13 +39,20 @@ speaker = 4
 steps = 3
 batch = 4
 seconds = 0.32
+[contrast]
+width = 16
+dimensions = 4
+[contrasting]
+steps = 2
+batch = 2
+seconds = 0.32
 """
 
 
 @pytest.fixture(scope="module")
 def recipe():
     """Its modules, by name."""
-    names = ("autoencoder", "encoding", "inputs", "learning", "predictor", "run", "speech", "topline")
+    names = ("autoencoder", "contrast", "encoding", "inputs", "learning", "predictor", "run", "speech", "topline")
     with recipe_modules("phoneme_discovery", *names) as modules:
         yield dict(zip(names, modules, strict=True))
 
@@ -153,6 +160,52 @@ def test_prediction_loss(recipe):
         for some, want in zip(logits, wanted, strict=True)
     )
     assert recipe["predictor"].prediction_loss(logits, wanted, hide) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_contrast_loss_by_hand(recipe):
+    """Of four frames in a circle, all that are not neighbours are 2 apart; every negative is then the same."""
+    module = recipe["contrast"]
+    angles = torch.tensor([[0.0, 0.3, 1.0, 2.0]])
+    found = module.contrast_loss(torch.stack([angles.cos(), angles.sin()], -1), torch.Generator())
+    expected = 0.0
+    for frame in range(3):
+        near, far = (np.cos(float(angles[0, frame] - angles[0, (frame + distance) % 4])) for distance in (1, 2))
+        expected += np.log(1 + module.NEGATIVES * np.exp(far - near)) / 3
+    assert float(found) == pytest.approx(expected, rel=1e-5)
+
+
+def test_dissimilarity(recipe, monkeypatch):
+    """1 - cosine of means of three frames either side, by loops; pieces change nothing."""
+    module = recipe["contrast"]
+    torch.manual_seed(0)
+    network, mel = module.Contrast(module.ContrastConfig(16, 4)).eval(), np.random.default_rng(0).normal(size=(30, 40))
+    mel = mel.astype(np.float32)
+    with torch.no_grad():
+        rows = network(torch.from_numpy(mel)[None])[0].numpy()
+    assert np.allclose((rows**2).sum(1), 1, atol=1e-5)
+    found = module.dissimilarity(network, mel)
+    for edge in range(29):
+        before, after = rows[max(0, edge - 2) : edge + 1].mean(0), rows[edge + 1 : edge + 4].mean(0)
+        assert found[edge] == pytest.approx(1 - before @ after / np.linalg.norm(before) / np.linalg.norm(after), abs=1e-5)
+    monkeypatch.setattr(module, "PIECE", 7)
+    assert np.allclose(module.dissimilarity(network, mel), found, atol=1e-5)
+
+
+def test_contrast_learns_where_sounds_change(recipe, speech, heard, tmp_path):
+    """Where phones meet, what was learnt differs more than elsewhere, and much more than before; it is kept."""
+    learning, module = recipe["learning"], recipe["contrast"]
+    optim = learning.Optim(steps=40, batch=4, seconds=0.32, warmup=0)
+    network = learning.learn_contrast(speech, module.ContrastConfig(32, 8), optim, tmp_path / "contrast", seed=0)
+    torch.manual_seed(0)
+    curve, before = (
+        module.dissimilarity(some, speech.of(0)) for some in (network, module.Contrast(module.ContrastConfig(32, 8)).eval())
+    )
+    edges = np.array([round(100 * one.start) - 1 for one in heard[0][0].phones.intervals[1:]])
+    far = np.abs(np.arange(len(curve))[:, None] - edges).min(1) > 3
+    assert curve[edges].mean() > 5 * curve[far].mean()
+    assert curve[edges].mean() > 5 * before[edges].mean()
+    again = learning.finished(tmp_path / "contrast", optim, lambda _: module.Contrast(module.ContrastConfig(32, 8)))
+    assert np.array_equal(module.dissimilarity(again, speech.of(0)), curve)
 
 
 def test_jittered(recipe):
@@ -265,7 +318,8 @@ def test_from_a_corpus_to_a_report(work):
     page = (root / "work" / "report.html").read_text()
     assert "VQ-VAE" in page
     assert "<audio" in page
-    assert "peaks of mel change" in (root / "work" / "boundaries.csv").read_text()
+    methods = (root / "work" / "boundaries.csv").read_text()
+    assert all(one in methods for one in ("peaks of mel change", "peaks of audible mel change", "peaks of learnt contrast x"))
     assert len(list((root / "work" / "textgrids").iterdir())) == 2
     assert str(root / "work" / "report.html") in first.stdout
 
@@ -379,6 +433,15 @@ def test_a_record_that_says_less_is_completed(recipe, tmp_path):
         recipe["inputs"].check_same(path, {"plan": 1, "models": None, "audio": "y"})
     with pytest.raises(OutputError, match="other models"):
         recipe["inputs"].check_same(path, {"plan": 1, "audio": "x", "models": "m"})
+
+
+def test_a_plan_of_before_there_was_a_network_is_completed(recipe, tmp_path):
+    check, path = recipe["inputs"].check_same, tmp_path / "record.json"
+    check(path, {"plan": {"seed": 0}})
+    check(path, {"plan": {"seed": 0, "contrast": {"width": 16}}})
+    for other in ({"seed": 1, "contrast": {"width": 16}}, {"seed": 0, "contrast": {"width": 8}}, {"seed": 0}):
+        with pytest.raises(OutputError, match="another plan"):
+            check(path, {"plan": other})
 
 
 def test_files_on_both_sides(recipe, work):

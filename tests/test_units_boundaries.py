@@ -13,14 +13,14 @@ from speechvq.units.boundaries import Score, changes, edges_of, inside, score
 from speechvq.units.boundary_baselines import (
     PROMINENCES,
     SPACINGS,
+    audible_change,
     best_grid,
     best_mel_peaks,
     grid,
     mel_change,
     mel_peaks,
-    prominence_of,
-    prominences,
 )
+from speechvq.units.boundary_curves import common_prominence, peaks, prominence_of, prominences
 
 TIMES = st.lists(st.integers(0, 30).map(lambda ticks: ticks / 100), max_size=8)
 SETS = st.lists(st.tuples(TIMES, TIMES), min_size=1, max_size=3).filter(lambda sets: any(real for real, _ in sets))
@@ -229,6 +229,7 @@ def test_prominence_is_that_of_scipy(values):
         (lambda: grid((0, 1), 0), "a grid of 0 s"),
         (lambda: best_grid([[0.1]], [(0, 1)], spacings=[]), "no spacings"),
         (lambda: best_mel_peaks([[0.1]], [np.zeros((9, 2))], 100, [(0, 1)], prominences=[]), "no prominences"),
+        (lambda: common_prominence([], 100, 10), "0 curves and 10 peaks a second"),
         (lambda: mel_peaks(np.zeros(5), 100), r"shape \(5,\)"),
         (lambda: mel_peaks(np.full((5, 2), np.nan), 100), "finite numbers"),
     ],
@@ -236,3 +237,21 @@ def test_prominence_is_that_of_scipy(values):
 def test_bad_input_is_named(ask, message):
     with pytest.raises(UnitsError, match=message):
         ask()
+
+
+def test_audible_change_by_hand_and_in_silence():
+    """A floor of 1.8 % of the mean power; what is far below it moves nothing, whatever its logarithm does."""
+    mel = np.log(np.array([[1.0, 1], [1, 1], [3, 3], [3, 3]]))
+    assert audible_change(mel, 100, reach=0.01) == pytest.approx([0, np.log((3 + 0.036) / (1 + 0.036)) ** 2, 0])
+    quiet = np.concatenate([steps(6, 9) - 20, np.zeros((20, 8))])
+    assert audible_change(quiet, 100)[:50].max() < 1e-6 < mel_change(quiet, 100)[:50].max()
+
+
+def test_a_common_prominence_leaves_so_many_peaks():
+    curves = [np.random.default_rng(seed).random(300) for seed in range(3)]
+    for target in (2.0, 9.0):
+        prominence = common_prominence(curves, 100, target)
+        assert sum(len(peaks(curve, 100, prominence)) for curve in curves) == round(target * 9.03)
+    assert common_prominence(curves, 100, 90.0) == 0
+    assert peaks(np.array([0, 1, 0, 5, 2, 2.5, 0]), 10, 1.0).tolist() == [0.4]
+    assert peaks(np.array([0, 1, 0, 5, 2, 2.5, 0]), 10, 0.0).tolist() == [0.2, 0.4, 0.6]

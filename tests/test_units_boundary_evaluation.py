@@ -7,7 +7,7 @@ import pytest
 
 from speechvq.errors import UnitsError
 from speechvq.units.alignment import SIL, Alignment, Interval
-from speechvq.units.boundary_evaluation import boundary_rows
+from speechvq.units.boundary_evaluation import boundary_rows, found_rows
 from speechvq.units.recordings import Recording, Units
 from speechvq.units.segmentation import Segments
 from speechvq.units.split import Split, split_speakers
@@ -138,3 +138,16 @@ def test_segmented_codes_are_better_than_noisy_ones():
 
 def changed(codes):
     return int((codes[1:] != codes[:-1]).sum())
+
+
+def test_boundaries_that_were_found_otherwise():
+    """All edges have R-values of 100, no edges none; recordings without phones are not asked for."""
+    scored = [one for one in RECORDINGS if one.name in set(SPLIT.score)]
+    edges = {one.name: np.array([row.start for row in one.phones.intervals]) for one in scored}
+    found = {"all": edges, "none": dict.fromkeys(edges, np.zeros(0))}
+    rows = by_method(found_rows(found, RECORDINGS, SPLIT))
+    assert rows["all", "all"]["r_value"] == rows["all", "phones"]["r_value"] == 100
+    assert rows["none", "all"]["f1"] == rows["none", "all"]["found"] == 0
+    assert rows["all", "all"].keys() == boundary_rows(noisy(LABELS, 0), RECORDINGS, SPLIT, baselines=False)[0].keys()
+    bare = [replace(one, phones=None) for one in RECORDINGS]
+    assert found_rows({"all": {}}, bare, SPLIT) == []

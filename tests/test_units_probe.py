@@ -125,7 +125,7 @@ def test_bad_vectors_and_shares_are_named():
 
 
 def test_units_are_imported_without_scikit_learn():
-    names = "boundaries, boundary_baselines, joint, mapping, probe, rates, segmentation"
+    names = "boundaries, boundary_baselines, boundary_curves, joint, mapping, probe, rates, segmentation"
     script = f"import sys; from speechvq.units import {names}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert not {name.split(".")[0] for name in loaded} & {"sklearn", "scipy", "torch"}

@@ -109,8 +109,17 @@ def check_same(path: Path, wanted: dict[str, Any]) -> None:
         before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     except (OSError, ValueError) as error:
         raise OutputError(f"{path} cannot be read: {error}; use another folder") from error
-    if changed := [what for key, what in OTHERWISE.items() if before.get(key, wanted.get(key)) != wanted.get(key)]:
+    if changed := [what for key, what in OTHERWISE.items() if completed(before, wanted, key) != wanted.get(key)]:
         raise OutputError(f"{path.parent} holds a discovery with {', '.join(changed)}; use another folder, or delete that one")
     if before != wanted:
         with new_file(path) as partial:
             partial.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
+
+
+def completed(before: dict[str, Any], wanted: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    """What a record says under a key, or what is wanted where it says nothing; so for each field of a plan.
+
+    A plan of before a network was thought of says nothing of it, and nothing was made with it.
+    """
+    said, now = before.get(key, wanted.get(key)), wanted.get(key)
+    return now | said if isinstance(said, dict) and isinstance(now, dict) else said

@@ -1,4 +1,4 @@
-"""Training: a loop that saves itself, and what both networks are trained on."""
+"""Training: a loop that saves itself, and what all networks are trained on."""
 
 import math
 import sys
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from autoencoder import Autoencoder, AutoencoderConfig
+from contrast import Contrast, ContrastConfig, contrast_loss
 from numpy.typing import NDArray
 from predictor import Predictor, PredictorConfig, prediction_loss
 from safetensors import SafetensorError
@@ -148,6 +149,23 @@ def learn_predictor(
         return prediction_loss(logits, [torch.from_numpy(one.astype(np.int64)).to(device) for one in wanted], hide)
 
     learn(state, loss, optim, folder)
+    return network.eval()
+
+
+def learn_contrast(
+    speech: Speech, config: ContrastConfig, optim: Optim, folder: Path, *, seed: int, device: str = "cpu"
+) -> Contrast:
+    """A network that was trained to find frames that touch alike."""
+    torch.manual_seed(seed)
+    network = Contrast(config).to(device)
+    crops = Crops(speech, optim.frames, seed=seed)
+
+    def loss(step: int) -> Tensor:
+        random = torch.Generator().manual_seed(seed * 1_000_003 + step)
+        at, _ = crops.draw(step, optim.batch)
+        return contrast_loss(network(warped(speech.cut(at, optim.frames), optim.warp, random).to(device)), random)
+
+    learn(TrainState(network, optimizer_of(network, optim)), loss, optim, folder)
     return network.eval()
 
 

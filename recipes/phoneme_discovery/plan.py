@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autoencoder import AutoencoderConfig
+from contrast import ContrastConfig
 from learning import Optim
 from predictor import RATE, PredictorConfig
 
@@ -54,6 +55,8 @@ class Plan:
     autoencoding: Optim
     predictor: PredictorConfig = field(default_factory=PredictorConfig)
     autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
+    contrasting: Optim = field(default_factory=lambda: Optim(steps=1000, batch=16, seconds=2.0))
+    contrast: ContrastConfig = field(default_factory=ContrastConfig)
     share: float = 0.5
     span: int = 10
     layer: int = 1

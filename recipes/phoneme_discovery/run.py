@@ -33,7 +33,7 @@ from topline import topline_units
 import speechvq
 from speechvq.errors import SpeechVQError
 from speechvq.output import new_file
-from speechvq.units.boundary_evaluation import BoundaryRow, boundary_rows
+from speechvq.units.boundary_evaluation import BoundaryRow, boundary_rows, found_rows
 from speechvq.units.evaluation import evaluate
 from speechvq.units.recordings import Recording, Units, read_units, write_units
 from speechvq.units.report import write_report
@@ -174,12 +174,26 @@ def scored(run: Discovery, work: Path, systems: Sequence[Units]) -> Results:
                 found["boundaries"] = boundary_rows(
                     units, labelled, split, log_mels=mels.of(split.score), baselines=units is systems[0]
                 )
-            with new_file(path) as partial:
-                partial.write_text(json.dumps(found), encoding="utf-8")
+            keep(path, found)
         found = json.loads(path.read_text(encoding="utf-8"))
         scores.append(found["scores"])
         boundaries += [{**row, "units": titled(units) if row["units"] else ""} for row in found["boundaries"]]
-    return Results(split, tuple(scores), tuple(boundaries))
+    return Results(split, tuple(scores), (*boundaries, *boundaries_found(run, folder, labelled, split)))
+
+
+def boundaries_found(run: Discovery, folder: Path, labelled: Sequence[Recording], split: Split) -> list[BoundaryRow]:
+    """The scores of boundaries that a network was learnt for, and of its rivals, kept in a folder; no rows without phones."""
+    path = folder / "boundaries.json"
+    if not path.exists():
+        fit = set(split.fit)
+        target = phone_rate([one for one in labelled if one.name in fit])
+        keep(path, found_rows(run.boundaries(split.score, target), labelled, split))
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def keep(path: Path, found: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
+    with new_file(path) as partial:
+        partial.write_text(json.dumps(found), encoding="utf-8")
 
 
 def titled(units: Units) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from autoencoder import Autoencoder
+from contrast import Contrast, dissimilarity
 from encoding import Features, Rows, autoencoder_units, by_name, cepstra, layer, log_mels, principal, targets
-from learning import finished, learn_autoencoder, learn_predictor
+from learning import finished, learn_autoencoder, learn_contrast, learn_predictor
 from numpy.typing import NDArray
 from plan import Book, Plan
 from predictor import RATE as FRAMES
@@ -21,7 +22,9 @@ from torch import Tensor
 from speechvq.codec import Codec
 from speechvq.errors import UnitsError
 from speechvq.output import new_file
-from speechvq.units.boundary_baselines import mel_peaks
+from speechvq.units.boundaries import Times
+from speechvq.units.boundary_baselines import audible_change, mel_peaks
+from speechvq.units.boundary_curves import common_prominence, peaks
 from speechvq.units.clusters import baseline_units, segment_means, shuffled_units
 from speechvq.units.recordings import Recording, Units
 from speechvq.units.spectra import RATE, pooled, standardised
@@ -34,6 +37,10 @@ TOPLINE = "told the phones: perceptron on MFCCs"
 COMPARED = (MFCC, MEL, MFCC_BY_SPEAKER, MEL_BY_SPEAKER, VQVAE, MASKED, SEGMENTED, SHUFFLED)
 """The systems that every book has."""
 
+AUDIBLE, CONTRAST = "peaks of audible mel change", "peaks of learnt contrast"
+BOTH = f"{CONTRAST} x audible mel change"
+"""What finds boundaries, beside units."""
+
 PROMINENCE = 0.2
 """Of the peaks that segments end at; a little less than what finds boundaries best, for clusters join what belongs together."""
 
@@ -41,6 +48,7 @@ PROMINENCE = 0.2
 def networks(plan: Plan, models: Path) -> dict[Path, Path]:
     """Of each network that a plan needs its folder, and the checkpoint there when it is finished."""
     steps = {models / f"predictor-{number}": one.steps for number, one in enumerate(plan.rounds, 1)}
+    steps |= {models / "contrast": plan.contrasting.steps}
     steps |= {models / f"vqvae-{book.size}-{book.rate}": plan.autoencoding.steps for book in plan.books}
     return {folder: folder / f"step-{last:08d}" for folder, last in steps.items()}
 
@@ -86,6 +94,30 @@ class Discovery:
             )
         assert found is not None  # a plan has rounds
         return found
+
+    @cached_property
+    def contrast(self) -> Contrast:
+        """The network that finds frames alike that touch, trained, or read where it has been."""
+        plan, folder = self.plan, self.models / "contrast"
+        found = finished(folder, plan.contrasting, lambda _: Contrast(plan.contrast))
+        return found or learn_contrast(
+            self._training, plan.contrast, plan.contrasting, folder, seed=plan.seed, device=self.device
+        )
+
+    def boundaries(self, names: Sequence[str], target: float) -> dict[str, dict[str, Times]]:
+        """Boundaries in recordings of the corpus, s, by method: peaks of what changes, of what was learnt to, and of both.
+
+        target: so many peaks a second the recordings to fit on have; the prominence of peaks follows from that, no label does
+        """
+        numbers = {name: number for number, name in enumerate(self.corpus.names)}
+        curves: dict[str, dict[str, NDArray[np.float64]]] = {AUDIBLE: {}, CONTRAST: {}, BOTH: {}}
+        for name in dict.fromkeys([*self.fit, *names]):
+            change = audible_change(self.corpus.log_mel(numbers[name]), RATE)
+            learnt = dissimilarity(self.contrast, self.corpus.of(numbers[name]))
+            for method, curve in {AUDIBLE: change, CONTRAST: learnt, BOTH: change * learnt}.items():
+                curves[method][name] = curve
+        chosen = {method: common_prominence([some[name] for name in self.fit], RATE, target) for method, some in curves.items()}
+        return {method: {name: peaks(some[name], RATE, chosen[method]) for name in names} for method, some in curves.items()}
 
     @property
     def _training(self) -> Speech:

@@ -11,12 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from speechvq.errors import UnitsError
 from speechvq.units.boundaries import TOLERANCE, Rule, Score, Span, Times, score
+from speechvq.units.boundary_curves import peaks
 
 SPACINGS = tuple(float(spacing) for spacing in np.arange(20, 205, 5) / 1000)
 """Seconds between the boundaries of the grids that are tried."""
 
 PROMINENCES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 """How far peaks that are tried stand out, in standard deviations."""
+
+FLOOR = 0.018
+"""Of the mean power of a recording, what is added to every band: 17 dB below it."""
 
 
 def grid(span: Span, spacing: float) -> Times:
@@ -68,22 +72,27 @@ def mel_change(log_mel: NDArray[np.floating], rate: float, *, reach: float = 0.0
     return np.sqrt(((after - before) ** 2).mean(1))
 
 
+def audible_change(log_mel: NDArray[np.floating], rate: float, *, reach: float = 0.03) -> NDArray[np.float64]:
+    """`mel_change`, squared, of a spectrogram with a floor at `FLOOR` of its mean power, (n - 1,).
+
+    The logarithm makes much of what is nearly silent: of the peaks of `mel_change` in pauses nine in ten are wrong. The square
+    makes a peak's prominence a matter of its height, too.
+    """
+    power = np.exp(log_mel, dtype=np.float64)
+    return mel_change(np.log(power + FLOOR * power.mean()), rate, reach=reach) ** 2
+
+
 def mel_peaks(log_mel: NDArray[np.floating], rate: float, *, reach: float = 0.03, prominence: float = 0.3) -> Times:
     """Boundaries at the peaks of `mel_change`, s, of frames that are centred at (i + 0.5) / rate.
 
-    prominence: how far a peak must stand out, in standard deviations of the utterance's change. The lowest value between a peak
-        and the next higher value, or the end, is taken on both sides; the peak must be that far above the higher of the two.
+    prominence: how far a peak must stand out, in standard deviations of the utterance's change, see `boundary_curves`
     Raises UnitsError when the spectrogram is not (n, bands) of finite numbers.
     """
     if log_mel.ndim != 2 or not np.isfinite(log_mel).all():
         raise UnitsError(f"a spectrogram of shape {log_mel.shape} cannot be used: give finite numbers, (frames, bands)")
     if len(log_mel) < 3:
         return np.zeros(0)
-    change = mel_change(log_mel, rate, reach=reach)
-    padded = np.concatenate([[np.inf], change, [np.inf]])  # an end is no peak
-    tops = np.flatnonzero((padded[1:-1] > padded[:-2]) & (padded[1:-1] >= padded[2:]))
-    kept = tops[prominences(change)[tops] >= prominence * change.std()]
-    return (kept.astype(np.float64) + 1) / rate
+    return peaks(mel_change(log_mel, rate, reach=reach), rate, prominence)
 
 
 def best_mel_peaks(
@@ -115,29 +124,3 @@ def best_mel_peaks(
     ]
     best = max(range(len(scores)), key=lambda index: scores[index].r_value)
     return prominences[best], scores[best]
-
-
-def prominences(curve: NDArray[np.float64]) -> NDArray[np.float64]:
-    """`prominence_of` every place of a curve (n,), in a time that grows with n, not with its square: for an hour of speech."""
-    return curve - np.maximum(_valleys(curve), _valleys(curve[::-1])[::-1])
-
-
-def _valleys(curve: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of each place, the lowest value from there back to the last that is higher, (n,)."""
-    found, higher = np.empty(len(curve)), list[tuple[float, float]]()
-    for place, value in enumerate(curve.tolist()):
-        low = value
-        while higher and higher[-1][0] <= value:
-            low = min(low, higher.pop()[1])
-        higher.append((value, low))
-        found[place] = low
-    return found
-
-
-def prominence_of(curve: NDArray[np.float64], top: int) -> float:
-    """How far a peak stands above the higher of the two valleys beside it, that reach to a higher value or to the end."""
-    valleys = list[float]()
-    for side in (curve[top::-1], curve[top:]):
-        higher = np.flatnonzero(side > curve[top])
-        valleys.append(float(side[: higher[0] if len(higher) else None].min()))
-    return float(curve[top]) - max(valleys)

@@ -71,6 +71,22 @@ def boundary_rows(
     return [row for method, times in found.items() for row in _rows(method, edges, times, spans)]
 
 
+def found_rows(found: Mapping[str, Mapping[str, Times]], recordings: Sequence[Recording], split: Split) -> list[BoundaryRow]:
+    """The same rows for boundaries that were found without units; no rows where no scored recording has phones.
+
+    found: by method the times, s, in each of the scored recordings that have phones
+    Raises UnitsError.
+    """
+    names = set(split.score)
+    scored = [one for one in recordings if one.name in names and one.phones]
+    spans = [(0.0, one.seconds) for one in scored]
+    edges = [_edges(one.phones) for one in scored if one.phones]
+    if not _some([every for every, _ in edges], spans):
+        return []
+    pairs = ((method, [times[one.name] for one in scored]) for method, times in found.items())
+    return [row for method, times in pairs for row in _rows(("", method), edges, times, spans)]
+
+
 def _some(references: Sequence[Times], spans: Sequence[Span]) -> bool:
     """Whether any boundary is inside its recording."""
     return any(len(inside(times, span)) for times, span in zip(references, spans, strict=True))
