@@ -23,7 +23,7 @@ from speechvq.codec import Codec
 from speechvq.errors import UnitsError
 from speechvq.output import new_file
 from speechvq.units.boundaries import Times
-from speechvq.units.boundary_baselines import audible_change, mel_peaks
+from speechvq.units.boundary_baselines import audible_change
 from speechvq.units.boundary_curves import common_prominence, peaks
 from speechvq.units.clusters import baseline_units, segment_means, shuffled_units
 from speechvq.units.recordings import Recording, Units
@@ -31,7 +31,7 @@ from speechvq.units.spectra import RATE, pooled, standardised
 
 MFCC, MFCC_BY_SPEAKER, MEL_BY_SPEAKER = "MFCC k-means", "MFCC k-means, by speaker", "log-mel k-means, by speaker"
 MEL, VQVAE, MASKED = "log-mel k-means", "VQ-VAE", "masked prediction"
-SEGMENTED, SHUFFLED = f"{MASKED}, segments", f"{MASKED}, shuffled"
+SEGMENTED, SHUFFLED = f"{MASKED}, learnt segments", f"{MASKED}, shuffled"
 TOPLINE = "told the phones: perceptron on MFCCs"
 
 COMPARED = (MFCC, MEL, MFCC_BY_SPEAKER, MEL_BY_SPEAKER, VQVAE, MASKED, SEGMENTED, SHUFFLED)
@@ -41,8 +41,8 @@ AUDIBLE, CONTRAST = "peaks of audible mel change", "peaks of learnt contrast"
 BOTH = f"{CONTRAST} x audible mel change"
 """What finds boundaries, beside units."""
 
-PROMINENCE = 0.2
-"""Of the peaks that segments end at; a little less than what finds boundaries best, for clusters join what belongs together."""
+SEGMENTS = 11.0
+"""Segments a second: about as many as there are phones and pauses in speech that is read."""
 
 
 def networks(plan: Plan, models: Path) -> dict[Path, Path]:
@@ -159,14 +159,17 @@ class Discovery:
         return self._clusters(by_name(self.corpus, make, standard=name.endswith("by speaker")), book, name)
 
     def _segmental(self, book: Book) -> dict[str, Rows]:
-        """Of each frame, the mean of what the predictor makes of the stretch between two peaks of the spectrum's change."""
-        numbers = {name: number for number, name in enumerate(self.corpus.names)}
-        return {
-            name: segment_means(
-                rows, FRAMES, mel_peaks(self.corpus.log_mel(numbers[name]), RATE, prominence=PROMINENCE), book.rate
-            )
-            for name, rows in self.predicted.items()
-        }
+        """Of each frame, the mean of what the predictor makes of the stretch between two boundaries that were found.
+
+        There are `SEGMENTS` a second: no label is asked.
+        """
+        ends = self.edges
+        return {name: segment_means(rows, FRAMES, ends[name], book.rate) for name, rows in self.predicted.items()}
+
+    @cached_property
+    def edges(self) -> dict[str, Times]:
+        """Where segments of all recordings of the corpus end, s."""
+        return self.boundaries(self.corpus.names, SEGMENTS)[BOTH]
 
     def _clusters(self, rows: Mapping[str, Rows], book: Book, name: str) -> Units:
         return baseline_units(rows, self.fit, book.size, book.rate, name, seed=self.plan.seed)
