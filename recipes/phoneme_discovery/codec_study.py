@@ -1,6 +1,6 @@
 """What tricks do for the phones that a codec's first codes tell: the default codec trained on, one thing changed at a time.
 
-    python recipes/phoneme_discovery/codec_study.py WORK data/train.jsonl [--steps 1500] [--also other.safetensors]
+    python recipes/phoneme_discovery/codec_study.py WORK data/train.jsonl [--steps 1000] [--also other.safetensors]
 
 WORK is the folder of a run of `run.py`, whose recordings and split are used; WORK/codec-study/ keeps what is learnt, and an
 interrupted run goes on with the same command. Every row begins with the weights that come along and has the last stage of
@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 import typer
 from autoencoder import jittered
@@ -50,18 +51,20 @@ Change = Callable[[Objective], None]
 
 def jitter(share: float) -> Change:
     """A share of the coarsest level's frames have a neighbour's vector in their place (Chorowski et al. 2019)."""
-    random = torch.Generator().manual_seed(0)
 
-    def shaken(module: nn.Module, _: Any, found: Quantized) -> Quantized:  # noqa: ANN401 - whatever it was given
-        return replace(found, z=jittered(found.z, share, random)) if module.training else found
+    def change(objective: Objective) -> None:
+        random = torch.Generator().manual_seed(0)
 
-    return lambda objective: _after(objective.network.topdown.levels[0].quantizers, shaken)
+        def shaken(module: nn.Module, _: Any, found: Quantized) -> Quantized:  # noqa: ANN401 - whatever it was given
+            return replace(found, z=jittered(found.z, share, random)) if module.training else found
+
+        objective.network.topdown.levels[0].quantizers.register_forward_hook(shaken)
+
+    return change
 
 
 def perturbed(objective: Objective) -> None:
     """The encoder hears examples through a random smooth filter; what is to be decoded stays as it was."""
-    import numpy as np
-
     random = np.random.default_rng(0)
 
     def filtered(module: nn.Module, heard: tuple[Tensor]) -> tuple[Tensor] | None:
@@ -86,10 +89,6 @@ def alone(objective: Objective) -> None:
     objective.depths = depths  # type: ignore[method-assign]
 
 
-def _after(module: nn.Module, hook: Callable[..., Any]) -> None:
-    module.register_forward_hook(hook)
-
-
 @dataclass(frozen=True)
 class Variant:
     """A row: its name, and what it changes in training."""
@@ -110,7 +109,7 @@ VARIANTS = (
 def main(
     work: Annotated[Path, typer.Argument(help="The folder of a run of run.py.")],
     manifest: Annotated[Path, typer.Argument(help="What the codec learns from: the default recipe's speech.")],
-    steps: Annotated[int, typer.Option(help="Of training, for each variant.", min=1)] = 1500,
+    steps: Annotated[int, typer.Option(help="Of training, for each variant.", min=1)] = 1000,
     only: Annotated[list[str] | None, typer.Option(help="Only this variant; may be given several times.")] = None,
     also: Annotated[list[Path] | None, typer.Option(help="A model file to have in the table, too.")] = None,
     bf16: Annotated[bool, typer.Option(help="Products in bfloat16, for CPUs and GPUs that have them.")] = False,
