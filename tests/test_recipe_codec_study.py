@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +67,7 @@ def test_the_filter_is_heard_in_training_alone(study, objective):
 def test_half_of_the_examples_have_the_first_layer_alone(study, objective):
     study.alone(objective)
     depths = objective.depths(4000, torch.Generator().manual_seed(0))
-    usual = replace(study.read_experiment(study.RECIPE).optim).full_depth
+    usual = study.read_experiment(study.RECIPE).optim.full_depth
     assert (depths == 1).float().mean() == pytest.approx(0.5 + 0.5 * (1 - usual) / 7, abs=0.03)
     assert (depths == 8).float().mean() == pytest.approx(0.5 * usual, abs=0.03)
 

@@ -129,9 +129,8 @@ def main(
     learnt = {"plan": {"steps": steps, "bf16": bf16, "recipe": RECIPE.stem}}
     check_same(folder / "study.json", inputs_of(read_plan(HERE / "discovery.toml"), recordings, more, work) | learnt)
     chosen = [one for one in VARIANTS if not only or one.name in only]
-    rows: list[Result] = []
-    for name, path in (("as it is", None), *((one.stem, one) for one in also or [])):
-        rows += scores(name, speechvq.load(path), labelled, split)  # before anything long
+    there = [("as it is", speechvq.load()), *((path.stem, speechvq.load(path)) for path in also or [])]
+    rows = [row for name, codec in there for row in scores(name, codec, labelled, split)]  # before anything long
     for variant in chosen:
         codec = trained(variant, experiment_of(variant, manifest, folder, steps, cache), bf16=bf16)
         rows += scores(variant.name, codec, labelled, split)
