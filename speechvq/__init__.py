@@ -14,8 +14,8 @@ from speechvq.codes import Codes, read_codes, write_codes
 from speechvq.errors import SpeechVQError
 
 if TYPE_CHECKING:
-    from speechvq.codec import Codec
-    from speechvq.hub import load
+    from speechvq.codec.codec import Codec
+    from speechvq.codec.file import load
 
 __version__ = "0.1.0"
 __all__ = ["Codec", "Codes", "SpeechVQError", "__version__", "load", "read_codes", "write_codes"]
@@ -23,11 +23,11 @@ __all__ = ["Codec", "Codes", "SpeechVQError", "__version__", "load", "read_codes
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is asked for
     if name == "load":
-        from speechvq.hub import load
+        from speechvq.codec.file import load
 
         return load
     if name == "Codec":
-        from speechvq.codec import Codec
+        from speechvq.codec.codec import Codec
 
         return Codec
     raise AttributeError(f"module 'speechvq' has no attribute {name!r}")

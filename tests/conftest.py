@@ -10,12 +10,11 @@ import soundfile
 
 import speechvq
 from speechvq.cli import main
-from speechvq.hub import save_model
+from speechvq.codec.file import save_model
+from speechvq.codec.voices import Voice
 from speechvq.nn.speaker import SpeakerConfig
-from speechvq.voices import Voice
-from tests.networks import tiny_network
-
-CLIPS = Path(__file__).parent / "clips"
+from tests.helpers.networks import tiny_network
+from tests.helpers.paths import CLIPS
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Rate, quality and speed of this codec and its peers, in one run on this machine.
 
-    python recipes/benchmark/benchmark.py eval.jsonl [--corpus librispeech] [--lyra model_coeffs] [--rdo 1] [--plot plot.png]
+    python -m recipes.benchmark.benchmark eval.jsonl [--corpus librispeech] [--lyra model_coeffs] [--rdo 1] [--plot plot.png]
 
 Quality: the utterances of a manifest, at most 10 s of each, at 16 kHz. Ours: every number of layers, through the bytes of a
 code file, all of which count; with --rdo also files written with the prior, of codes chosen with this weight of the rate.
@@ -18,22 +18,20 @@ from typing import Annotated
 import numpy as np
 import typer
 
-sys.path.append(str(Path(__file__).parents[1] / "evaluate"))
-import measures
-import speed
-from delay import aligned
-from peers import PEERS
-from programs import RATE, programs
-from quality import prefixes
-from speech import clips_or
-from utterances import chosen, samples, watched
-
 import speechvq
-from speechvq.audio import Wave
-from speechvq.codec import Codec
+from recipes.benchmark import speed
+from recipes.benchmark.peers import PEERS
+from recipes.benchmark.programs import RATE, programs
+from recipes.benchmark.speech import clips_or
+from recipes.evaluate import measures
+from recipes.evaluate.delay import aligned
+from recipes.evaluate.quality import prefixes
+from recipes.evaluate.utterances import chosen, samples, watched
+from speechvq.audio.files import Wave
+from speechvq.codec.codec import Codec
 from speechvq.errors import SpeechVQError
 from speechvq.prior.file import load_prior
-from speechvq.rdo import RateDistortion
+from speechvq.prior.rate_distortion import RateDistortion
 
 Points = dict[str, list[dict[str, float]]]
 """By system, what was measured of each file."""

@@ -1,6 +1,6 @@
 """Whether the usual ways to make a network faster help this one, and what they do to codes and sound.
 
-    python recipes/benchmark/faster.py [AUDIO ...] [--rounds 9] [--threads 1 --threads 2] > faster.md
+    python -m recipes.benchmark.faster [AUDIO ...] [--rounds 9] [--threads 1 --threads 2] > faster.md
 
 Ways: `torch.compile` of every block, 16-bit arithmetic (bfloat16) in all matrices, 8-bit matrices (dynamic quantization).
 Each is tried on a codec of its own, timed in turn with the plain one as `speed.py` does. "x" is how many times faster than
@@ -17,13 +17,13 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
-from peers import System, weights
-from speech import clips_or, tiled
-from speed import SECONDS, ratios, timed
 from torch import nn
 
 import speechvq
-from speechvq.codec import Codec
+from recipes.benchmark.peers import System, weights
+from recipes.benchmark.speech import clips_or, tiled
+from recipes.benchmark.speed import SECONDS, ratios, timed
+from speechvq.codec.codec import Codec
 from speechvq.codes import Codes
 from speechvq.errors import SpeechVQError
 from speechvq.nn.blocks import Block

@@ -1,6 +1,6 @@
 """Long files: seconds of work for a minute of audio, and whether memory grows with length.
 
-    python recipes/benchmark/long.py [AUDIO ...] [--minutes 1 --minutes 10] > long.md
+    python -m recipes.benchmark.long [AUDIO ...] [--minutes 1 --minutes 10] > long.md
 
 Data: the clips of the tests, or your files, over and over in a temporary 16 kHz WAV of each length. Each WAV goes through
 `speechvq encode` and `speechvq decode`, each a process of its own, so the times include starting Python and loading the model.
@@ -16,9 +16,9 @@ from time import perf_counter
 from typing import Annotated
 
 import typer
-from speech import clips_or, repeated
 
-from speechvq.audio import write_mono
+from recipes.benchmark.speech import clips_or, repeated
+from speechvq.audio.files import write_mono
 from speechvq.errors import SpeechVQError
 
 RATE = 16_000

@@ -16,7 +16,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from speechvq.audio import Wave
+from speechvq.audio.files import Wave
 from speechvq.errors import ConfigError
 
 RATE = 16_000

@@ -1,6 +1,6 @@
 """How fast the codec is beside EnCodec, Mimi, SNAC and DAC, and in how much memory, on this machine.
 
-    python recipes/benchmark/speed.py [AUDIO ...] [--rounds 9] [--threads 1 --threads 2] [--peer encodec --peer mimi] > speed.md
+    python -m recipes.benchmark.speed [AUDIO ...] [--rounds 9] [--threads 1 --threads 2] [--peer encodec --peer mimi] > speed.md
 
 Data: 10 s of speech, the clips of the tests over and over, or your files. Every system gets it at its own sample rate,
 resampled beforehand. The peers are built from their default configurations with random weights, which need the same arithmetic
@@ -26,10 +26,10 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from peers import PEERS, System, weights
-from speech import clips_or, tiled
 
 import speechvq
+from recipes.benchmark.peers import PEERS, System, weights
+from recipes.benchmark.speech import clips_or, tiled
 from speechvq.errors import ConfigError, SpeechVQError
 
 SECONDS = 10
@@ -132,7 +132,7 @@ def round_trip(system: System, clips: Sequence[Path]) -> tuple[float, float]:
 def memory(name: str, clips: Sequence[Path], model: Path | None) -> tuple[float, float]:
     """`round_trip` in a process of its own."""
     own = ["--model", str(model)] if model else []
-    command = [sys.executable, __file__, *map(str, clips), "--memory-of", name, *own]
+    command = [sys.executable, "-m", "recipes.benchmark.speed", *map(str, clips), "--memory-of", name, *own]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - this program
     if done.returncode:
         sys.exit(f"speed: measuring the memory of {name} failed: {done.stderr.strip()}")

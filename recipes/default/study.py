@@ -1,6 +1,6 @@
 """Train variants of the default model for a short while each and measure every prefix: which change is worth a long run.
 
-    python recipes/default/study.py data/train.jsonl [--only loudness --only muon] [--jobs 2] > study.md
+    python -m recipes.default.study data/train.jsonl [--only loudness --only muon] [--jobs 2] > study.md
 
 A variant is a TOML file in `variants/`, a few lines on top of `study.toml`; "p-" begins the names of those with the perceptual
 terms, "d-" of those that go on from the default model's weights.
@@ -30,7 +30,7 @@ from speechvq.config import parse
 from speechvq.config import table as table_of
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import ConfigError, SpeechVQError, TrainingError
-from speechvq.train.config import DataConfig, Experiment
+from speechvq.train.codec.config import DataConfig, Experiment
 
 HERE = Path(__file__).parent
 VARIANTS = HERE / "variants"
@@ -99,7 +99,7 @@ def train_one(experiment: Experiment) -> str:
     import lightning_fabric
     import torch
 
-    from speechvq.train.loop import train
+    from speechvq.train.codec.loop import train
 
     torch.set_num_threads(1)
     begun = time.process_time()
@@ -120,13 +120,11 @@ def measure(experiment: Experiment, checkpoint: Path) -> dict[str, Any]:
     """Quality of every prefix on validation speakers, parameters, and latency of a trained network."""
     import torch
 
-    sys.path.insert(0, str(HERE.parent / "evaluate"))
-    from measures import scores
-
-    from speechvq.model import Network
+    from recipes.evaluate.measures import scores
+    from speechvq.codec.network import Network
     from speechvq.nn.speaker import rounded
     from speechvq.train.checkpoint import best_weights
-    from speechvq.train.loop import load_corpus, validation_waves
+    from speechvq.train.codec.loop import load_corpus, validation_waves
 
     network = Network(experiment.codec).eval()
     network.load_state_dict(best_weights(checkpoint))

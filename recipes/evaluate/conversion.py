@@ -1,6 +1,6 @@
 """Does a converted recording sound like the target voice, or still like its source?
 
-    python recipes/evaluate/conversion.py eval.jsonl --targets train.jsonl [--layers 1 --layers 6] > conversion.md
+    python -m recipes.evaluate.conversion eval.jsonl --targets train.jsonl [--layers 1 --layers 6] > conversion.md
 
 Data: utterances of a manifest, spread over its speakers, each converted to every voice as `speechvq convert` does: a prefix of
 the layers, decoded with the voice's stored vector. "to target" is the mean cosine of Resemblyzer embeddings between the
@@ -19,15 +19,15 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from resemblance import Ear, Embedding, agreement, middle
-from utterances import chosen, samples, watched
 
 import speechvq
-from speechvq.audio import Wave
-from speechvq.codec import Codec
+from recipes.evaluate.resemblance import Ear, Embedding, agreement, middle
+from recipes.evaluate.utterances import chosen, samples, watched
+from speechvq.audio.files import Wave
+from speechvq.codec.codec import Codec
+from speechvq.codec.voices import find
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import ManifestError, SpeechVQError
-from speechvq.voices import find
 
 VOICES = ("bdl", "slt", "kathleen", "ljspeech", "ls26")
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import ShortTimeFFT, get_window
 
-from speechvq.audio import Wave
+from speechvq.audio.files import Wave
 
 RATE, STEP = 16_000, 16
 LIMIT = 100

@@ -1,6 +1,6 @@
 """How large code files are: in fixed width, by the static tables, by the prior, beside what the prior promises.
 
-    python recipes/evaluate/file_sizes.py eval.jsonl [--corpus librispeech] [--count 20] > sizes.md
+    python -m recipes.evaluate.file_sizes eval.jsonl [--corpus librispeech] [--count 20] > sizes.md
 
 Data: the utterances of a manifest, at most `--longest` seconds of each. Every file is written as `speechvq encode` would write
 it, and its bytes are counted; files of the prior are read again and must give their codes back. The promise is minus the
@@ -16,15 +16,15 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from utterances import chosen, samples, watched
 
 import speechvq
+from recipes.evaluate.utterances import chosen, samples, watched
 from speechvq.codes import Codes, dump, header, parse
 from speechvq.codes.file import overhead
 from speechvq.errors import CodesError, SpeechVQError
-from speechvq.generate import score
-from speechvq.prior.coder import PriorCoder
 from speechvq.prior.file import NamedPrior, load_prior
+from speechvq.prior.generate import score
+from speechvq.prior.integer.coder import PriorCoder
 
 COLUMNS = ("fixed width", "tables", "WaveNet", "its promise")
 

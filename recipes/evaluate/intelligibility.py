@@ -1,6 +1,6 @@
 """How well words survive: the word error rate of a speech recogniser on decoded speech, beside that on the originals.
 
-    python recipes/evaluate/intelligibility.py eval.jsonl [--corpus librispeech] [--count 20] > intelligibility.md
+    python -m recipes.evaluate.intelligibility eval.jsonl [--corpus librispeech] [--count 20] > intelligibility.md
 
 Data: the utterances of a manifest, whole, at 16 kHz. Each is encoded once and every prefix of the layers decoded. Errors are
 counted against the `text` of those that have one; where none has, against what the recogniser hears in the originals.
@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from utterances import chosen, samples, spread, watched
 
 import speechvq
-from speechvq.audio import Wave
+from recipes.evaluate.utterances import chosen, samples, spread, watched
+from speechvq.audio.files import Wave
 from speechvq.errors import ManifestError, SpeechVQError
 
 try:

@@ -1,6 +1,6 @@
 """Is made-up speech like speech? Token statistics, loops, pauses, phones and voices of samples, beside real recordings.
 
-    python recipes/evaluate/made_up.py eval.jsonl --voices train.jsonl [--temperature 1.0] [--plot picture.png] > made_up.md
+    python -m recipes.evaluate.made_up eval.jsonl --voices train.jsonl [--temperature 1.0] [--plot picture.png] > made_up.md
 
 Data: `--seconds` of speech made up in each voice, with no prompt, and real speech that the prior never saw, as much of it, from
 the utterances of a manifest that are long enough, through the codec. What they are compared with, the reference, are recordings
@@ -27,20 +27,20 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from conversion import VOICES
 from numpy.typing import NDArray
-from resemblance import Ear, Embedding, middle
-from utterances import chosen, samples, spread, watched
 
 import speechvq
-from speechvq.audio import Wave
-from speechvq.codec import Codec
+from recipes.evaluate.conversion import VOICES
+from recipes.evaluate.resemblance import Ear, Embedding, middle
+from recipes.evaluate.utterances import chosen, samples, spread, watched
+from speechvq.audio.files import Wave
+from speechvq.codec.codec import Codec
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import ManifestError, SpeechVQError
-from speechvq.generate import generate
 from speechvq.output import check_writable
 from speechvq.prior.file import load_prior
-from speechvq.units.rates import runs
+from speechvq.prior.generate import generate
+from speechvq.units.usage.rates import runs
 
 try:
     from pocketsphinx import Decoder, get_model_path
@@ -97,7 +97,7 @@ def main(
     total = seconds * len(VOICES) * len(temperature or [1.0])
     print(f"\nCPU seconds for a second of codes: {spent / total:.2f}")
     if plot is not None:
-        from picture import draw
+        from recipes.evaluate.picture import draw
 
         panels = list(shown.items())[:4]
         draw({title: wave[: 6 * RATE] for title, wave in panels}, RATE, plot)

@@ -13,7 +13,7 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from speechvq.audio import Wave
+from speechvq.audio.files import Wave
 
 try:
     import librosa

@@ -1,7 +1,7 @@
 """Some music to measure the codec on: Bach chorales that music21 brings, played by FluidSynth.
 
-    python recipes/evaluate/music.py music [--count 12] [--sounds /usr/share/sounds/sf2/TimGM6mb.sf2]
-    python recipes/evaluate/quality.py music/music.jsonl --by instrument
+    python -m recipes.evaluate.music music [--count 12] [--sounds /usr/share/sounds/sf2/TimGM6mb.sf2]
+    python -m recipes.evaluate.quality music/music.jsonl --by instrument
 
 Writes ten seconds of each as FLAC at 16 kHz with a peak of a half, organ, strings and piano in turn, and a manifest. Needs
 `pip install music21` and, on Debian, `apt install fluidsynth timgm6mb-soundfont`.

@@ -1,6 +1,6 @@
 """A picture of what the codec keeps: spectrograms of a clip, decoded at all layers, at few, and in another voice.
 
-    python recipes/evaluate/picture.py clip.flac docs/img/spectrograms.png [--layers 2] [--speaker slt]
+    python -m recipes.evaluate.picture clip.flac docs/img/spectrograms.png [--layers 2] [--speaker slt]
 
 Each title gives the rate of the real file: of the clip as it is on disk, and of the code file of what is shown.
 """
@@ -14,7 +14,7 @@ import numpy as np
 import typer
 
 import speechvq
-from speechvq.audio import Wave, inspect, read_mono
+from speechvq.audio.files import Wave, inspect, read_mono
 from speechvq.codes import Codes, dump
 from speechvq.errors import SpeechVQError
 from speechvq.output import check_writable, new_file

@@ -1,6 +1,6 @@
 """What every prefix of the layers sounds like and what it costs: quality against the size of the code file.
 
-    python recipes/evaluate/quality.py eval.jsonl [--corpus librispeech] [--by sex] [--noise 10] [--align] > quality.md
+    python -m recipes.evaluate.quality eval.jsonl [--corpus librispeech] [--by sex] [--noise 10] [--align] > quality.md
 
 Data: the utterances of a manifest, at most 10 s of each, at 16 kHz. Each is encoded with one layer, two, ... and all;
 what comes is written to the bytes of a code file, read back and decoded. "file kbit/s" are all bytes of that file (header,
@@ -16,20 +16,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
-import measures
 import numpy as np
 import typer
-from delay import aligned
-from utterances import chosen, fact, samples, watched
 
 import speechvq
-from speechvq.audio import Wave
-from speechvq.codec import Codec
+from recipes.evaluate import measures
+from recipes.evaluate.delay import aligned
+from recipes.evaluate.utterances import chosen, fact, samples, watched
+from speechvq.audio.files import Wave
+from speechvq.codec.codec import Codec
 from speechvq.codes import dump, parse
 from speechvq.data.manifest import Utterance
 from speechvq.errors import SpeechVQError
-from speechvq.prior.coder import PriorCoder
-from speechvq.rdo import RateDistortion
+from speechvq.prior.integer.coder import PriorCoder
+from speechvq.prior.rate_distortion import RateDistortion
 
 COLUMNS = ("kbps", *measures.NAMES)
 

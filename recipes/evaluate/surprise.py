@@ -1,6 +1,6 @@
 """How surprising kinds of sound are to the prior: bits a second of clean speech, damaged speech, and other recordings.
 
-    python recipes/evaluate/surprise.py eval.jsonl [--count 40] [--other music/music.jsonl] [--plot picture.png] > surprise.md
+    python -m recipes.evaluate.surprise eval.jsonl [--count 40] [--other music/music.jsonl] [--plot picture.png] > surprise.md
 
 Data: utterances of a manifest of clean speech, at most 8 s of each, as they are; backwards; in white noise, 10 dB below the
 speech; in the babble of others, 10 dB below it; white noise as loud as they are; and recordings of other manifests.
@@ -16,15 +16,15 @@ from typing import Annotated
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from quality import babble
-from utterances import chosen, samples, watched
 
 import speechvq
-from speechvq.audio import Wave
+from recipes.evaluate.quality import babble
+from recipes.evaluate.utterances import chosen, samples, watched
+from speechvq.audio.files import Wave
 from speechvq.errors import SpeechVQError
-from speechvq.generate import score
 from speechvq.output import check_writable
 from speechvq.prior.file import load_prior
+from speechvq.prior.generate import score
 
 LONGEST = 8.0
 Scores = dict[str, NDArray[np.float64]]
@@ -96,7 +96,7 @@ def above(some: NDArray[np.float64], others: NDArray[np.float64]) -> float:
 
 def draw(scores: Scores, usual: float, target: Path) -> None:
     """A point for every recording, a row for every kind."""
-    from picture import mpl, plt, save
+    from recipes.evaluate.picture import mpl, plt, save
 
     random = np.random.default_rng(0)
     with mpl.rc_context({"axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#888888", "font.size": 11}):

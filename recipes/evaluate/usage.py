@@ -1,6 +1,6 @@
 """How much of every codebook is used: entries, perplexity and entropy of the hard codes.
 
-    python recipes/evaluate/usage.py eval.jsonl [--corpus librispeech] > usage.md
+    python -m recipes.evaluate.usage eval.jsonl [--corpus librispeech] > usage.md
 
 Data: all audio of a manifest, through `codec.encode`. Perplexity is 2 to the entropy of how often each entry occurs, between 1
 and the number of entries. Where a layer has seen few codes for its entries, say under 50 for each, entropy comes out too low.
@@ -13,9 +13,9 @@ from typing import Annotated
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from utterances import chosen, samples, watched
 
 import speechvq
+from recipes.evaluate.utterances import chosen, samples, watched
 from speechvq.errors import SpeechVQError
 
 

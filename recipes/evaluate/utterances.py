@@ -8,7 +8,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.progress import track
 
-from speechvq.audio import Wave, read_mono
+from speechvq.audio.files import Wave, read_mono
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import ManifestError
 

@@ -1,6 +1,6 @@
 """Phone alignments of transcribed English: what to score units against where nobody has labelled the recordings.
 
-    python recipes/phoneme_discovery/align.py corpus.jsonl alignments [--dictionary more.dict]
+    python -m recipes.phoneme_discovery.align corpus.jsonl alignments [--dictionary more.dict]
 
 Data: the rows of a manifest that have a `text`. For each there will be alignments/SPEAKER/NAME.TextGrid, NAME as the audio file
 is called (and NAME_12.340 for a row that begins 12.34 s into it), with the tiers words and phones; times count from where the
@@ -20,15 +20,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from naming import aligned_as
 from rich.console import Console
 from rich.progress import track
 
-from speechvq.audio import Wave, read_mono
+from recipes.phoneme_discovery.naming import aligned_as
+from speechvq.audio.files import Wave, read_mono
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import AlignmentError, AudioError, ManifestError, MissingExtra, OutputError, SpeechVQError
-from speechvq.units.alignment import SIL, Alignment, Interval, checked
-from speechvq.units.export import write_textgrid
+from speechvq.units.alignments.alignment import SIL, Alignment, Interval, checked
+from speechvq.units.alignments.writers import write_textgrid
 
 if TYPE_CHECKING:
     from pocketsphinx import Decoder

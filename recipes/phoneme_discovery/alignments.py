@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unicodedata import normalize
 
-from naming import stem
-
+from recipes.phoneme_discovery.naming import stem
 from speechvq.data.manifest import Utterance
 from speechvq.errors import AlignmentError
-from speechvq.units.alignment import Alignment, Interval, checked
-from speechvq.units.readers import read_alignment, read_ctm
+from speechvq.units.alignments.alignment import Alignment, Interval, checked
+from speechvq.units.alignments.readers import read_alignment, read_ctm
 
 SUFFIXES = (".textgrid", ".phn", ".phones", ".lab", ".tsv", ".txt")
 """Of alignments of one recording, those first that are surely of phones."""

@@ -8,10 +8,10 @@ neighbour in its place, so that a code cannot rely on its own frame alone.
 from dataclasses import dataclass
 
 import torch
-from speech import BANDS
 from torch import Tensor, nn
 from torch.nn import functional
 
+from recipes.phoneme_discovery.speech import BANDS
 from speechvq.config import require
 from speechvq.quantize.base import Quantized
 from speechvq.quantize.vector import VectorQuantizer

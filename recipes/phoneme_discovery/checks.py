@@ -5,15 +5,15 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import soundfile
-from alignments import Folder, Labels, labels_of, stretch
 from rich.console import Console
 from rich.progress import track
 
-from speechvq.audio import Source, inspect
+from recipes.phoneme_discovery.alignments import Folder, Labels, labels_of, stretch
+from speechvq.audio.files import Source, inspect
 from speechvq.data.manifest import Utterance
 from speechvq.errors import AlignmentError, AudioError, ManifestError
-from speechvq.units.alignment import SIL, Alignment, labelled
-from speechvq.units.timit import to39, to48
+from speechvq.units.alignments.alignment import SIL, Alignment, labelled
+from speechvq.units.phones.timit import to39, to48
 
 FOLDS = {39: to39, 48: to48, 61: None}
 """What TIMIT's own labels can be folded to, by how many there are then."""

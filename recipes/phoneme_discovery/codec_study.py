@@ -1,6 +1,6 @@
 """What tricks do for the phones that a codec's first codes tell: the default codec trained on, one thing changed at a time.
 
-    python recipes/phoneme_discovery/codec_study.py WORK data/train.jsonl [--steps 1000] [--also other.safetensors]
+    python -m recipes.phoneme_discovery.codec_study WORK data/train.jsonl [--steps 1000] [--also other.safetensors]
 
 WORK is the folder of a run of `run.py`, whose recordings and split are used; WORK/codec-study/ keeps what is learnt, and an
 interrupted run goes on with the same command. Every row begins with the weights that come along and has the last stage of
@@ -17,30 +17,30 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
-from autoencoder import jittered
-from inputs import check_same, inputs_of, more_speech
-from plan import read_plan
-from prepare import held_out_of, load_recordings
-from run import HERE, split_of
-from study import KEYS
-from systems import codec_units
 from torch import Tensor, nn
 
 import speechvq
-from speechvq.codec import Codec
+from recipes.phoneme_discovery.autoencoder import jittered
+from recipes.phoneme_discovery.inputs import check_same, inputs_of, more_speech
+from recipes.phoneme_discovery.plan import read_plan
+from recipes.phoneme_discovery.prepare import held_out_of, load_recordings
+from recipes.phoneme_discovery.run import HERE, split_of
+from recipes.phoneme_discovery.study import KEYS
+from recipes.phoneme_discovery.systems import codec_units
+from speechvq.codec.codec import Codec
 from speechvq.data.augment import smooth
 from speechvq.errors import SpeechVQError, UnitsError
 from speechvq.output import new_file
 from speechvq.quantize.base import Quantized
 from speechvq.train.checkpoint import best_weights
-from speechvq.train.config import Experiment, read_experiment
-from speechvq.train.launch import launched
-from speechvq.train.loop import train
-from speechvq.train.objective import Objective
-from speechvq.units.evaluation import evaluate
+from speechvq.train.codec.config import Experiment, read_experiment
+from speechvq.train.codec.loop import train
+from speechvq.train.codec.objective import Objective
+from speechvq.train.codec.run import launched
+from speechvq.units.evaluation.tables import Result, comparison
+from speechvq.units.evaluation.units import evaluate
 from speechvq.units.recordings import Recording
 from speechvq.units.split import Split
-from speechvq.units.tables import Result, comparison
 
 RECIPE = HERE.parent / "default" / "base5.toml"
 DECIBELS = 6.0

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from speech import BANDS
 from torch import Tensor, nn
 from torch.nn import functional
 
+from recipes.phoneme_discovery.speech import BANDS
 from speechvq.config import require
 
 NEGATIVES = 8

@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from layouts import LAYOUTS, Found, text_in
-
-from speechvq.audio import inspect
+from recipes.phoneme_discovery.layouts import LAYOUTS, Found, text_in
+from speechvq.audio.files import inspect
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import AudioError, ManifestError
-from speechvq.units.textgrid import text_of
+from speechvq.units.alignments.textgrid import text_of
 
 MANIFEST, FOLDER = "manifest", "folder"
 KNOWN = (*LAYOUTS, MANIFEST, FOLDER)

@@ -4,18 +4,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
-from autoencoder import Autoencoder
 from numpy.typing import NDArray
-from predictor import RATE as FRAMES
-from predictor import Predictor
-from speech import Speech
 from torch import autocast
 from torch.nn import functional
 
+from recipes.phoneme_discovery.autoencoder import Autoencoder
+from recipes.phoneme_discovery.predictor import RATE as FRAMES
+from recipes.phoneme_discovery.predictor import Predictor
+from recipes.phoneme_discovery.speech import Speech
 from speechvq.errors import UnitsError
-from speechvq.units import spectra
+from speechvq.units import features as spectra
+from speechvq.units.features import RATE, mfcc, pooled
 from speechvq.units.recordings import Units
-from speechvq.units.spectra import RATE, mfcc, pooled
 
 Rows = NDArray[np.float32]
 Features = Callable[[int], Rows]

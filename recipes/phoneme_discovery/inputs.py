@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from holding_out import shortened
-from plan import Plan
-from prepare import prepared
-from systems import networks
 
-from speechvq.audio import inspect
+from recipes.phoneme_discovery.holding_out import shortened
+from recipes.phoneme_discovery.plan import Plan
+from recipes.phoneme_discovery.prepare import prepared
+from recipes.phoneme_discovery.systems import networks
+from speechvq.audio.files import inspect
 from speechvq.config import table
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import AudioError, ConfigError, ManifestError, OutputError, UnitsError

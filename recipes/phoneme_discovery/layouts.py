@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from speechvq.errors import AlignmentError
-from speechvq.units.textgrid import text_of
+from speechvq.units.alignments.textgrid import text_of
 
 
 @dataclass(frozen=True)

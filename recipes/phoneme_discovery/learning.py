@@ -9,18 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from autoencoder import Autoencoder, AutoencoderConfig
-from contrast import Contrast, ContrastConfig, contrast_loss
 from numpy.typing import NDArray
-from predictor import Predictor, PredictorConfig, prediction_loss
 from safetensors import SafetensorError
-from speech import GROUP, Crops, Speech, spans, warped
 from torch import Tensor, autocast, nn
 
+from recipes.phoneme_discovery.autoencoder import Autoencoder, AutoencoderConfig
+from recipes.phoneme_discovery.contrast import Contrast, ContrastConfig, contrast_loss
+from recipes.phoneme_discovery.predictor import Predictor, PredictorConfig, prediction_loss
+from recipes.phoneme_discovery.speech import GROUP, Crops, Speech, spans, warped
 from speechvq.config import require
 from speechvq.errors import TrainingError
+from speechvq.quantize.learning import Codebooks, tally
 from speechvq.train.checkpoint import TrainState, best_weights
-from speechvq.train.codebooks import Codebooks, tally
 from speechvq.train.schedule import learning_rate
 
 LOG_EVERY, SAVE_EVERY, REVIVE_EVERY = 100, 250, 100

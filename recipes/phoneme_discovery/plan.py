@@ -3,11 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autoencoder import AutoencoderConfig
-from contrast import ContrastConfig
-from learning import Optim
-from predictor import RATE, PredictorConfig
-
+from recipes.phoneme_discovery.autoencoder import AutoencoderConfig
+from recipes.phoneme_discovery.contrast import ContrastConfig
+from recipes.phoneme_discovery.learning import Optim
+from recipes.phoneme_discovery.predictor import RATE, PredictorConfig
 from speechvq.config import read, require
 
 

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from speech import BANDS
 from torch import Tensor, nn
 from torch.nn import functional
 
+from recipes.phoneme_discovery.speech import BANDS
 from speechvq.config import require
 
 RATE = 50

@@ -1,13 +1,13 @@
 """A corpus made ready: who says what when, checked before anything is learnt.
 
-    python recipes/phoneme_discovery/prepare.py CORPUS WORK [--align DIR] [--held-out SPEAKER]
+    python -m recipes.phoneme_discovery.prepare CORPUS WORK [--align DIR] [--held-out SPEAKER]
 
 CORPUS: VCTK, LibriSpeech, TIMIT, ZeroSpeech 2019, Mboshi (see `layouts`), a manifest, or any folder of audio with a folder for
 each speaker. WORK/manifest.jsonl will have a row for each recording that can be used: its name, speaker, seconds and text, its
 phones as [start, end, label] with clean labels, where those came from, and whether it is held out.
 
-Phones come from --align, a folder of TextGrids, CTM or what else `speechvq/units/readers.py` knows, found by the names of the
-audio files; else from beside the audio or from the manifest. Recordings without serve for training only.
+Phones come from --align, a folder of TextGrids, CTM or what else `speechvq/units/alignments/readers.py` knows, found by the
+names of the audio files; else from beside the audio or from the manifest. Recordings without serve for training only.
 The same command again keeps what is there; --force makes it again.
 """
 
@@ -20,15 +20,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from align import make_folder
-from alignments import folder_of, inline
-from checks import FOLDS, UNUSABLE, Reading, Remarks, usable
-from corpora import utterances
-from holding_out import check_wanted, shortened
-from holding_out import held_out as chosen
-from naming import unique_names
 
-from speechvq.audio import Wave, read_mono
+from recipes.phoneme_discovery.align import make_folder
+from recipes.phoneme_discovery.alignments import folder_of, inline
+from recipes.phoneme_discovery.checks import FOLDS, UNUSABLE, Reading, Remarks, usable
+from recipes.phoneme_discovery.corpora import utterances
+from recipes.phoneme_discovery.holding_out import check_wanted, shortened
+from recipes.phoneme_discovery.holding_out import held_out as chosen
+from recipes.phoneme_discovery.naming import unique_names
+from speechvq.audio.files import Wave, read_mono
 from speechvq.data.manifest import Utterance, read_manifest, write_manifest
 from speechvq.errors import AudioError, ManifestError, OutputError, SpeechVQError, UnitsError
 from speechvq.output import new_file

@@ -1,6 +1,6 @@
 """From a corpus to a report on what was discovered in it.
 
-    python recipes/phoneme_discovery/run.py CORPUS WORK [--align DIR] [--train more.jsonl]
+    python -m recipes.phoneme_discovery.run CORPUS WORK [--align DIR] [--train more.jsonl]
 
 CORPUS and the options on it are those of `prepare.py`. Networks learn from the recordings that are not held out, and from those
 of --train, which needs no phones; clusters are fitted, and mapped to phones, on the former alone. In WORK there will be
@@ -22,25 +22,25 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from encoding import by_name, cepstra
-from inputs import check_device, check_models, check_plan, check_strangers, more_speech
-from plan import Book, Plan, read_plan
-from prepare import held_out_of, load_recordings, load_waves, make_folder, prepare, summary
-from speech import Speech, speech_of
-from systems import COMPARED, MASKED, TOPLINE, VQVAE, Discovery, codec_units
-from topline import topline_units
 
 import speechvq
+from recipes.phoneme_discovery.encoding import by_name, cepstra
+from recipes.phoneme_discovery.inputs import check_device, check_models, check_plan, check_strangers, more_speech
+from recipes.phoneme_discovery.plan import Book, Plan, read_plan
+from recipes.phoneme_discovery.prepare import held_out_of, load_recordings, load_waves, make_folder, prepare, summary
+from recipes.phoneme_discovery.speech import Speech, speech_of
+from recipes.phoneme_discovery.systems import COMPARED, MASKED, TOPLINE, VQVAE, Discovery, codec_units
+from recipes.phoneme_discovery.topline import topline_units
 from speechvq.errors import SpeechVQError
 from speechvq.output import new_file
-from speechvq.units.boundary_evaluation import BoundaryRow, boundary_rows, found_rows
-from speechvq.units.evaluation import evaluate
+from speechvq.units.boundaries.evaluation import BoundaryRow, boundary_rows, found_rows
+from speechvq.units.boundaries.unit_segments import phone_rate, unit_segments
+from speechvq.units.evaluation.results import Results, write_results
+from speechvq.units.evaluation.tables import CHOSEN, boundary_cells, comparison, comparison_rows
+from speechvq.units.evaluation.units import evaluate
 from speechvq.units.recordings import Recording, Units, read_units, write_units
-from speechvq.units.report import write_report
-from speechvq.units.results import Results, write_results
+from speechvq.units.report.report import write_report
 from speechvq.units.split import Split
-from speechvq.units.tables import CHOSEN, boundary_cells, comparison, comparison_rows
-from speechvq.units.unit_segments import phone_rate, unit_segments
 
 HERE = Path(__file__).parent
 SHOWN = (

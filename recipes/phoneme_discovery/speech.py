@@ -15,11 +15,11 @@ from rich.progress import track
 from torch import Tensor
 from torch.nn import functional
 
-from speechvq.audio import Wave
+from speechvq.audio.files import Wave
 from speechvq.errors import UnitsError
 from speechvq.output import new_file
+from speechvq.units.features import RATE, log_mel
 from speechvq.units.recordings import Recording
-from speechvq.units.spectra import RATE, log_mel
 
 BANDS = 40
 GROUP = 4

@@ -1,6 +1,6 @@
 """What tricks do for the phones that codes tell: the VQ-VAE with one thing changed at a time, and the codec that comes along.
 
-    python recipes/phoneme_discovery/study.py WORK [--steps 1000]
+    python -m recipes.phoneme_discovery.study WORK [--steps 1000]
 
 WORK is the folder of a run of `run.py`, whose recordings and split are used; WORK/study/ keeps what is learnt. Prints a table,
 and writes it as WORK/study.md. Every VQ-VAE has the first book of the plan, 128 codes at 25 Hz, but for the row that says
@@ -15,23 +15,23 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from encoding import autoencoder_units
-from inputs import check_same, inputs_of, more_speech
-from learning import learn_autoencoder
-from plan import Book, Plan, read_plan
-from prepare import held_out_of, load_recordings, load_waves, make_folder
-from run import HERE, split_of
-from speech import GROUP, Speech, speech_of
-from systems import codec_units
 
 import speechvq
+from recipes.phoneme_discovery.encoding import autoencoder_units
+from recipes.phoneme_discovery.inputs import check_same, inputs_of, more_speech
+from recipes.phoneme_discovery.learning import learn_autoencoder
+from recipes.phoneme_discovery.plan import Book, Plan, read_plan
+from recipes.phoneme_discovery.prepare import held_out_of, load_recordings, load_waves, make_folder
+from recipes.phoneme_discovery.run import HERE, split_of
+from recipes.phoneme_discovery.speech import GROUP, Speech, speech_of
+from recipes.phoneme_discovery.systems import codec_units
 from speechvq.errors import SpeechVQError, UnitsError
 from speechvq.output import new_file
-from speechvq.units.evaluation import evaluate
+from speechvq.units.boundaries.unit_segments import phone_rate, segmented
+from speechvq.units.evaluation.tables import comparison
+from speechvq.units.evaluation.units import evaluate
+from speechvq.units.features import RATE
 from speechvq.units.recordings import Units
-from speechvq.units.spectra import RATE
-from speechvq.units.tables import comparison
-from speechvq.units.unit_segments import phone_rate, segmented
 
 KEYS = ("accuracy", "pnmi", "abx_vectors_across", "abx_codes_across", "bits_runs", "speaker_codes", "leakage")
 

@@ -7,27 +7,37 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from autoencoder import Autoencoder
-from contrast import Contrast, dissimilarity
-from encoding import Features, Rows, autoencoder_units, by_name, cepstra, layer, log_mels, principal, targets
-from learning import finished, learn_autoencoder, learn_contrast, learn_predictor
 from numpy.typing import NDArray
-from plan import Book, Plan
-from predictor import RATE as FRAMES
-from predictor import Predictor
-from prepare import load_waves
-from speech import Speech
 from torch import Tensor
 
-from speechvq.codec import Codec
+from recipes.phoneme_discovery.autoencoder import Autoencoder
+from recipes.phoneme_discovery.contrast import Contrast, dissimilarity
+from recipes.phoneme_discovery.encoding import (
+    Features,
+    Rows,
+    autoencoder_units,
+    by_name,
+    cepstra,
+    layer,
+    log_mels,
+    principal,
+    targets,
+)
+from recipes.phoneme_discovery.learning import finished, learn_autoencoder, learn_contrast, learn_predictor
+from recipes.phoneme_discovery.plan import Book, Plan
+from recipes.phoneme_discovery.predictor import RATE as FRAMES
+from recipes.phoneme_discovery.predictor import Predictor
+from recipes.phoneme_discovery.prepare import load_waves
+from recipes.phoneme_discovery.speech import Speech
+from speechvq.codec.codec import Codec
 from speechvq.errors import UnitsError
 from speechvq.output import new_file
-from speechvq.units.boundaries import Times
-from speechvq.units.boundary_baselines import audible_change
-from speechvq.units.boundary_curves import common_prominence, peaks
-from speechvq.units.clusters import baseline_units, segment_means, shuffled_units
+from speechvq.units.baselines import baseline_units, segment_means, shuffled_units
+from speechvq.units.boundaries.baselines import audible_change
+from speechvq.units.boundaries.curves import common_prominence, peaks
+from speechvq.units.boundaries.scores import Times
+from speechvq.units.features import RATE, pooled, standardised
 from speechvq.units.recordings import Recording, Units
-from speechvq.units.spectra import RATE, pooled, standardised
 
 MFCC, MFCC_BY_SPEAKER, MEL_BY_SPEAKER = "MFCC k-means", "MFCC k-means, by speaker", "log-mel k-means, by speaker"
 MEL, VQVAE, MASKED = "log-mel k-means", "VQ-VAE", "masked prediction"

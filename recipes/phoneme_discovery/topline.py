@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from encoding import Rows
 
-from speechvq.units.frame_evaluation import labels_of, phone_numbers
-from speechvq.units.joint import NO_LABEL
+from recipes.phoneme_discovery.encoding import Rows
+from speechvq.units.evaluation.frames import labels_of, phone_numbers
+from speechvq.units.phones.joint import NO_LABEL
 from speechvq.units.recordings import Recording, Units
 
 REACH = 0.08

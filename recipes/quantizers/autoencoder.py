@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from config import Variant
 from torch import Tensor, nn
 from torch.nn import functional
 
+from recipes.quantizers.config import Variant
 from speechvq.nn.conv import Conv, Upsample
 from speechvq.nn.encoder import StageConfig
 from speechvq.nn.modules import Modules

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 import torch
-from autoencoder import FRAMES_PER_SECOND
-from config import Variant
-from data import Spectrograms
 from einops import rearrange
 from torch import Tensor, nn
 
+from recipes.quantizers.autoencoder import FRAMES_PER_SECOND
+from recipes.quantizers.config import Variant
+from recipes.quantizers.data import Spectrograms
 from speechvq.quantize.base import Quantized
 from speechvq.quantize.kmeans import kmeans
 from speechvq.quantize.residual import ResidualVQ

@@ -2,14 +2,14 @@
 
 import numpy as np
 import torch
-from config import Speech
 from torch import Tensor
 
+from recipes.quantizers.config import Speech
 from speechvq.data.corpus import Corpus, Sampler
 from speechvq.errors import ManifestError
-from speechvq.losses import MelConfig, MelLikelihood
-from speechvq.train.config import DataConfig
-from speechvq.train.loop import load_corpus, validation_waves
+from speechvq.losses.likelihood import MelConfig, MelLikelihood
+from speechvq.train.codec.config import DataConfig
+from speechvq.train.codec.loop import load_corpus, validation_waves
 
 SAMPLE_RATE = 16_000
 WINDOW = 640

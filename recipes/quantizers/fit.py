@@ -5,17 +5,17 @@ import time
 from typing import Any
 
 import torch
-from autoencoder import MelAutoencoder
-from classical import FrameKMeans
-from config import Speech, Variant
-from data import Spectrograms
-from measure import measure
-from objective import objective
 from torch import nn
 
+from recipes.quantizers.autoencoder import MelAutoencoder
+from recipes.quantizers.classical import FrameKMeans
+from recipes.quantizers.config import Speech, Variant
+from recipes.quantizers.data import Spectrograms
+from recipes.quantizers.measure import measure
+from recipes.quantizers.objective import objective
 from speechvq.errors import TrainingError
-from speechvq.losses import GaussianLikelihood
-from speechvq.train.codebooks import Codebooks, tally
+from speechvq.losses.likelihood import GaussianLikelihood
+from speechvq.quantize.learning import Codebooks, tally
 from speechvq.train.optimizer import parameter_groups
 
 CODEBOOK_RATE = 10.0

@@ -4,18 +4,18 @@ import math
 from typing import Any
 
 import torch
-from autoencoder import FRAMES_PER_SECOND, MelAutoencoder
-from classical import FrameKMeans
-from config import Variant
-from data import Spectrograms
-from objective import draws, temperature
 from torch import Tensor
 from torch.nn import functional
 
-from speechvq.elbo import Bound
-from speechvq.losses import GaussianLikelihood
+from recipes.quantizers.autoencoder import FRAMES_PER_SECOND, MelAutoencoder
+from recipes.quantizers.classical import FrameKMeans
+from recipes.quantizers.config import Variant
+from recipes.quantizers.data import Spectrograms
+from recipes.quantizers.objective import draws, temperature
+from speechvq.losses.bound import Bound
+from speechvq.losses.likelihood import GaussianLikelihood
 from speechvq.quantize.vimco import vimco
-from speechvq.train.usage import Usage
+from speechvq.train.codec.diagnostics import Usage
 
 Model = MelAutoencoder | FrameKMeans
 

@@ -3,12 +3,12 @@
 import math
 
 import torch
-from autoencoder import FRAMES_PER_SECOND, MelAutoencoder
-from config import Variant
 from torch import Tensor
 
-from speechvq.elbo import Bound
-from speechvq.losses import GaussianLikelihood
+from recipes.quantizers.autoencoder import FRAMES_PER_SECOND, MelAutoencoder
+from recipes.quantizers.config import Variant
+from speechvq.losses.bound import Bound
+from speechvq.losses.likelihood import GaussianLikelihood
 from speechvq.quantize.base import Quantized
 from speechvq.quantize.joint import capacity_cost
 from speechvq.quantize.vimco import vimco

@@ -1,6 +1,6 @@
 """Train every quantizer of the family in the same network on the same data, and print one table.
 
-    python recipes/quantizers/study.py data/train.jsonl [--only rq4 --only rsq4] [--plot curves.png]
+    python -m recipes.quantizers.study data/train.jsonl [--only rq4 --only rsq4] [--plot curves.png]
 
 Every run is one CPU thread and leaves a JSON file; what is there is not done again, so an interrupted study goes on with the
 same command. Variants are files in `variants/`. The headline pairs have `--seeds` seeds, all others one.
@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from config import Speech, Variant, names, variant
 from rich.console import Console
 from rich.progress import track
-from tables import picture, rows, table
 
+from recipes.quantizers.config import Speech, Variant, names, variant
+from recipes.quantizers.tables import picture, rows, table
 from speechvq.config import table as table_of
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import SpeechVQError, TrainingError
@@ -98,7 +98,7 @@ def _read(path: Path, config: Variant, speech: Speech) -> dict[str, Any]:
 
 def train_one(name: str, seed: int, config: Variant, speech: Speech, path: Path) -> str:
     """A run in a process of its own; a line that says how it went."""
-    from fit import fit
+    from recipes.quantizers.fit import fit
 
     try:
         found = {"variant": name, "seed": seed, "made_with": _made_with(config, speech)} | fit(config, speech, seed)

@@ -1,6 +1,6 @@
 """What the trained systems say of speakers kept out: bits a sample, and the bound on the likelihood of the data.
 
-    python recipes/vqvae2017/evaluate.py data/train.jsonl [--folder runs/vqvae2017] > table.md
+    python -m recipes.vqvae2017.evaluate data/train.jsonl [--folder runs/vqvae2017] > table.md
 
 The data are 8-bit mu-law samples at 16 kHz, so one bit a sample is 16 kbit/s, and samples that are equally likely cost 8 bits.
 
@@ -16,13 +16,13 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
-from plan import Plan
-from prior import PRIOR
-from system import HOP, LATENTS, VALUES, System
 from torch import Tensor
 from torchaudio.functional import mu_law_encoding
-from train import corpora, trained
 
+from recipes.vqvae2017.plan import Plan
+from recipes.vqvae2017.prior import PRIOR
+from recipes.vqvae2017.system import HOP, LATENTS, VALUES, System
+from recipes.vqvae2017.train import corpora, trained
 from speechvq.codes import ModelId
 from speechvq.data.corpus import Corpus
 from speechvq.errors import SpeechVQError, TrainingError

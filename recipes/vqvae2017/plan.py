@@ -3,8 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from system import HOP, SystemConfig
-
+from recipes.vqvae2017.system import HOP, SystemConfig
 from speechvq.config import read, require
 
 SAMPLE_RATE = 16_000

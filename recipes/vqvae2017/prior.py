@@ -1,6 +1,6 @@
 """Fit a WaveNet prior to the codes of a trained system.
 
-    python recipes/vqvae2017/prior.py data/train.jsonl [--folder runs/vqvae2017]
+    python -m recipes.vqvae2017.prior data/train.jsonl [--folder runs/vqvae2017]
 
 All training recordings are encoded; the run goes into `FOLDER/prior` and goes on with the same command.
 """
@@ -14,16 +14,16 @@ import lightning_fabric
 import numpy as np
 import torch
 import typer
-from plan import SAMPLE_RATE
-from system import HOP, System
-from train import corpora, trained
 
+from recipes.vqvae2017.plan import SAMPLE_RATE
+from recipes.vqvae2017.system import HOP, System
+from recipes.vqvae2017.train import corpora, trained
 from speechvq.codes import Layer, ModelId
 from speechvq.data.corpus import Corpus
 from speechvq.errors import SpeechVQError
 from speechvq.prior.tokens import Tokens
-from speechvq.train.prior import fit, read_prior_experiment
-from speechvq.train.prior_run import export_prior
+from speechvq.train.prior.loop import fit, read_prior_experiment
+from speechvq.train.prior.run import export_prior
 
 HERE = Path(__file__).parent
 PRIOR = "prior.safetensors"

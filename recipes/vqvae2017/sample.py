@@ -1,7 +1,7 @@
 """Speech from the trained system: a recording decoded, in its own or another voice, or speech that nobody said.
 
-    python recipes/vqvae2017/sample.py OUT.wav --input talk.wav [--speaker bdl]     # the decoder draws sample after sample
-    python recipes/vqvae2017/sample.py OUT.wav --seconds 2 [--speaker bdl]          # codes drawn from the prior
+    python -m recipes.vqvae2017.sample OUT.wav --input talk.wav [--speaker bdl]     # the decoder draws sample after sample
+    python -m recipes.vqvae2017.sample OUT.wav --seconds 2 [--speaker bdl]          # codes drawn from the prior
 
 The decoder knows its speakers by number: those of the manifest it was trained on. Reproducible by --seed.
 """
@@ -13,13 +13,13 @@ from typing import Annotated
 import soundfile
 import torch
 import typer
-from plan import SAMPLE_RATE
-from prior import PRIOR
-from system import HOP
 from torch.nn import functional
-from train import trained
 
-from speechvq.audio import read_mono
+from recipes.vqvae2017.plan import SAMPLE_RATE
+from recipes.vqvae2017.prior import PRIOR
+from recipes.vqvae2017.system import HOP
+from recipes.vqvae2017.train import trained
+from speechvq.audio.files import read_mono
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import ConfigError, SpeechVQError
 from speechvq.output import check_writable, new_file

@@ -1,6 +1,6 @@
 """Train the speech system of the VQ-VAE paper, or one with another latent in the place of its codes.
 
-    python recipes/vqvae2017/train.py data/train.jsonl [--latent gaussian] [--folder runs/vqvae2017]
+    python -m recipes.vqvae2017.train data/train.jsonl [--latent gaussian] [--folder runs/vqvae2017]
 
 An interrupted run goes on with the same command. Bits a sample on the way are those of training crops, teacher-forced.
 """
@@ -16,21 +16,21 @@ from typing import Annotated
 import tomli_w
 import torch
 import typer
-from plan import SAMPLE_RATE, Plan, read_plan
-from system import System, objective
 from torch import nn
 
+from recipes.vqvae2017.plan import SAMPLE_RATE, Plan, read_plan
+from recipes.vqvae2017.system import System, objective
 from speechvq.codes import ModelId
 from speechvq.config import table
 from speechvq.data.corpus import Corpus, Sampler
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import SpeechVQError, TrainingError
-from speechvq.train.average import Average
+from speechvq.quantize.learning import Codebooks, tally
 from speechvq.train.checkpoint import TrainState, best_weights
-from speechvq.train.codebooks import Codebooks, tally
-from speechvq.train.config import DataConfig
+from speechvq.train.codec.config import DataConfig
+from speechvq.train.codec.loop import load_corpus
+from speechvq.train.ema import Average
 from speechvq.train.log import Log
-from speechvq.train.loop import load_corpus
 from speechvq.train.schedule import learning_rate
 
 HERE = Path(__file__).parent

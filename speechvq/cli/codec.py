@@ -36,12 +36,12 @@ def encode(
     quiet: Quiet = False,
 ) -> None:
     """Encode speech into a small code file."""
-    from speechvq import audio
+    from speechvq.audio import files as audio
     from speechvq.codes import write_codes
-    from speechvq.generate import check
     from speechvq.output import check_writable
     from speechvq.prior.file import load_prior
-    from speechvq.rdo import RateDistortion
+    from speechvq.prior.generate import check
+    from speechvq.prior.rate_distortion import RateDistortion
 
     found = audio.inspect(source)
     if target.suffix.lower().removeprefix(".") in audio.FORMATS:
@@ -81,7 +81,7 @@ def decode(
     quiet: Quiet = False,
 ) -> None:
     """Decode a code file into audio, at the rate and length of the recording."""
-    from speechvq.audio import check_format
+    from speechvq.audio.files import check_format
     from speechvq.codes import read_codes, read_header
     from speechvq.codes.header import PRIOR
     from speechvq.output import check_writable
@@ -118,7 +118,8 @@ def convert(
 
     More layers keep more of the source: its melody, then its voice. Without --layers the model's own choice is used.
     """
-    from speechvq import audio, voices
+    from speechvq.audio import files as audio
+    from speechvq.codec import voices
     from speechvq.output import check_writable
 
     found = audio.inspect(source)
@@ -199,7 +200,7 @@ def _count(layers: int) -> str:
 
 
 def _load(model: Path | None, device: str):  # noqa: ANN202 - a Codec, whose import costs a second
-    from speechvq.hub import load
+    from speechvq.codec.file import load
 
     codec = load(model)
     try:

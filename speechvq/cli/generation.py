@@ -22,11 +22,11 @@ def sample(
     quiet: Quiet = False,
 ) -> None:
     """Make up speech that nobody said, or go on where a recording ends."""
-    from speechvq.audio import check_format
-    from speechvq.generate import generate
-    from speechvq.hub import load
+    from speechvq.audio.files import check_format
+    from speechvq.codec.file import load
     from speechvq.output import check_writable
     from speechvq.prior.file import load_prior
+    from speechvq.prior.generate import generate
 
     codec = load(model)
     check_writable(target, force=force)
@@ -62,10 +62,10 @@ def score(
     Without --threshold it is what 95 % of the recordings that were kept out of the prior's training stay below; single seconds
     are not judged by it, as they differ more.
     """
-    from speechvq.generate import check
-    from speechvq.generate import score as scored
-    from speechvq.hub import load
+    from speechvq.codec.file import load
     from speechvq.prior.file import load_prior
+    from speechvq.prior.generate import check
+    from speechvq.prior.generate import score as scored
 
     codec, named = load(model), load_prior(prior)
     check(named, codec, 1)
@@ -84,7 +84,7 @@ def score(
 
 def _codes(codec, source: Path, known: list):  # noqa: ANN001, ANN202 - Codec and Codes, which are imported late
     """Codes of a code file, or of a recording, which is encoded."""
-    from speechvq import audio
+    from speechvq.audio import files as audio
     from speechvq.codes import read_codes
     from speechvq.codes.file import MAGIC
 

@@ -52,11 +52,11 @@ def coders(model: Path | None, named=None, report: Callable[[int], None] | None 
 
     Raises ModelError.
     """
-    from speechvq.hub import tables_beside
+    from speechvq.codec.file import tables_beside
 
     found: list = [*tables_beside(model)]
     if named is not None:
-        from speechvq.prior.coder import PriorCoder
+        from speechvq.prior.integer.coder import PriorCoder
 
         found.append(PriorCoder(named, report))
     return found

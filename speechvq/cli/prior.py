@@ -27,7 +27,7 @@ def train(
 ) -> None:
     """Fit a prior, or go on where the same command stopped; at its end a prior file, and what held-out codes cost."""
     try:
-        from speechvq.train.prior_run import run
+        from speechvq.train.prior.run import run
     except ModuleNotFoundError as error:
         raise MissingExtra(f"training needs {error.name}: pip install 'speechvq[train]'") from error
     for line in run(
@@ -59,7 +59,7 @@ def tables(
 ) -> None:
     """Count how often codes come, so that code files get smaller; tables are used when they lie beside the model."""
     try:
-        from speechvq.train.prior_run import make_tables
+        from speechvq.train.prior.run import make_tables
     except ModuleNotFoundError as error:
         raise MissingExtra(f"this needs {error.name}: pip install 'speechvq[train]'") from error
     for line in make_tables(

@@ -55,7 +55,7 @@ def train(
     """Train a codec. The same command again goes on where the run stopped."""
     from dataclasses import replace
 
-    from speechvq.train.config import read_experiment
+    from speechvq.train.codec.config import read_experiment
 
     experiment = read_experiment(config)
     if manifest is not None:
@@ -67,7 +67,7 @@ def train(
     if steps is not None:
         experiment = replace(experiment, optim=replace(experiment.optim, steps=steps))
     try:
-        from speechvq.train.launch import run
+        from speechvq.train.codec.run import run
     except ModuleNotFoundError as error:
         raise MissingExtra(f"training needs {error.name}: pip install 'speechvq[train]'") from error
     last = run(experiment, accelerator=accelerator, devices=devices, precision=precision)
@@ -86,7 +86,7 @@ def export(
 
     check_writable(target, force=force)
     try:
-        from speechvq.train.export import export_run
+        from speechvq.train.codec.export import export_run
     except ModuleNotFoundError as error:
         raise MissingExtra(f"export needs {error.name}: pip install 'speechvq[train]'") from error
     codec = export_run(run, target, seconds)

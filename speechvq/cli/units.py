@@ -9,7 +9,7 @@ from speechvq.cli.options import Force, Model, PriorFile, Quiet, coders, say
 from speechvq.errors import ConfigError
 
 if TYPE_CHECKING:
-    from speechvq.units.code_inputs import Inputs
+    from speechvq.units.inputs import Inputs
     from speechvq.units.recordings import Units
 
 
@@ -46,8 +46,8 @@ def units(
     naming the most frequent phone would, stand in brackets.
     """
     from speechvq.units.aligned import aligned, find_alignments, speakers_of
-    from speechvq.units.evaluation import ABX, check_lengths, length_slack
-    from speechvq.units.results import check_folder, scored, write_results
+    from speechvq.units.evaluation.results import check_folder, scored, write_results
+    from speechvq.units.evaluation.units import ABX, check_lengths, length_slack
     from speechvq.units.split import split_speakers
 
     inputs = _read(sources, layer, rate, size, model, prior)
@@ -84,7 +84,7 @@ def _read(
     """What the files hold. Raises ConfigError and what readers raise."""
     from speechvq.codes import read_header
     from speechvq.codes.header import PRIOR
-    from speechvq.units.code_inputs import holds_codes, input_files, read_inputs
+    from speechvq.units.inputs import holds_codes, input_files, read_inputs
 
     if layer != "all" and not layer.isdecimal():
         raise ConfigError(f"--layer {layer} is no layer: give a number from 0 on, or all")

@@ -27,8 +27,9 @@ from pathlib import Path
 
 import numpy as np
 
-from speechvq.codes import bits, coding, header
-from speechvq.codes.coding import Coder, Rows
+from speechvq.codes import bits, header
+from speechvq.codes import coder as coding
+from speechvq.codes.coder import Coder, Rows
 from speechvq.codes.header import FIXED_WIDTH, MAGIC, PRIOR, VERSION, Header
 from speechvq.codes.record import Codes
 from speechvq.codes.tables import shipped

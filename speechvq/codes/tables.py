@@ -17,9 +17,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from speechvq.codes.coding import Rows
+from speechvq.codes.coder import Rows
 from speechvq.codes.header import CODER, TABLES
-from speechvq.codes.ranges import RangeDecoder, RangeEncoder, fixed
+from speechvq.codes.range_coder import RangeDecoder, RangeEncoder, fixed
 from speechvq.codes.record import Layer, ModelId
 from speechvq.errors import ModelError
 from speechvq.output import new_file

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from speechvq.prior.batches import vectors
 from speechvq.prior.counts import Context, CountModel, above, both, nothing, past
-from speechvq.prior.pieces import vectors
-from speechvq.prior.static import fitted
-from speechvq.prior.streams import Prior
+from speechvq.prior.network import Prior
+from speechvq.prior.tables import fitted
 from speechvq.prior.tokens import Tokens
 
 Bits = NDArray[np.float64]

@@ -17,7 +17,7 @@ from speechvq.codes.header import CODER
 from speechvq.config import parse, table
 from speechvq.errors import ConfigError, ModelError
 from speechvq.output import new_file
-from speechvq.prior.streams import Prior, PriorConfig
+from speechvq.prior.network import Prior, PriorConfig
 from speechvq.weights import read_weights
 
 ENTRY, FORMAT = "speechvq-prior", 1

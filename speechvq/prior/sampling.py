@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from speechvq.errors import ConfigError
-from speechvq.prior.streams import Prior, Stream
+from speechvq.prior.network import Prior, Stream
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechvq.codes import Codes, Layer, ModelId, read_codes
-from speechvq.codes.coding import Coder
+from speechvq.codes.coder import Coder
 from speechvq.errors import CodesError
 from speechvq.output import new_file
 

@@ -11,9 +11,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from speechvq.errors import TrainingError
-from speechvq.train.adversary import Adversary
-from speechvq.train.average import Average
-from speechvq.train.codebooks import Codebooks
+from speechvq.quantize.learning import Codebooks
+from speechvq.train.codec.adversary import Adversary
+from speechvq.train.ema import Average
 from speechvq.train.optimizer import flat, restore
 
 NETWORK, AVERAGE = "network.safetensors", "average.safetensors"

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from speechvq.train.config import OptimConfig
+from speechvq.train.codec.config import OptimConfig
 
 
 class Plan(Protocol):

@@ -8,8 +8,8 @@ from pathlib import Path
 from unicodedata import normalize
 
 from speechvq.errors import AlignmentError, UnitsError
-from speechvq.units.alignment import SIL, TOLERANCE, Alignment, labelled
-from speechvq.units.readers import SUFFIXES, read_alignment
+from speechvq.units.alignments.alignment import SIL, TOLERANCE, Alignment, labelled
+from speechvq.units.alignments.readers import SUFFIXES, read_alignment
 from speechvq.units.recordings import Recording
 
 WORDS = (".wrd", ".words")

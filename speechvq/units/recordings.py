@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from speechvq.errors import OutputError, UnitsError
 from speechvq.output import check_writable, new_file
-from speechvq.units.alignment import Alignment
+from speechvq.units.alignments.alignment import Alignment
 
 Ints = NDArray[np.integer]
 

@@ -1,0 +1,1 @@
+"""Experiments around the package, each run as `python -m recipes.NAME`."""

@@ -1,0 +1,1 @@
+"""Rate, quality and speed beside other codecs."""

@@ -1,0 +1,1 @@
+"""Phoneme discovery: from a corpus of raw speech to a report."""

@@ -1,0 +1,1 @@
+"""A comparison of quantizers on log-mel spectrograms."""

@@ -1,0 +1,1 @@
+"""The speech system of the VQ-VAE paper."""

@@ -1,0 +1,1 @@
+"""The codec: its configuration, its network, and the object that people use."""

@@ -1,0 +1,1 @@
+"""Training losses: likelihoods, perceptual losses, discriminators and the bound that they are terms of."""

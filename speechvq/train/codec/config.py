@@ -1,0 +1,188 @@
+"""The experiment: everything a training run depends on, as one TOML file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tomli_w
+
+from speechvq.codec.network import CodecConfig
+from speechvq.config import read, require, table
+from speechvq.data.augment import Augmentation
+from speechvq.losses.discriminators import AdversaryConfig
+from speechvq.losses.likelihood import MelConfig, PhaseConfig
+from speechvq.losses.perceptual import RATE, Envelopes, Loudness
+from speechvq.quantize.config import terms
+from speechvq.train.optimizer import PARTS
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is trained on.
+
+    manifest: path of the manifest, relative to the working directory
+    validation_speakers: so many named speakers, at most a third, chosen by a hash of their names, are kept out of training
+    validation_seconds: at most so much of each validation file is used
+    crop: seconds of a training example
+    references: further crops of the same voice that the reference encoder sees
+    gain_db: range of the random gain
+    augment: further random changes of examples (`speechvq/data/augment.py`)
+    cache: folder for the packed audio
+    """
+
+    manifest: str
+    validation_speakers: int = 12
+    validation_files: int = 48
+    validation_seconds: float = 4.0
+    crop: float = 1.0
+    references: int = 2
+    gain_db: tuple[float, ...] = (-12.0, 6.0)
+    augment: Augmentation | None = None
+    cache: str = "runs/cache"
+
+    def __post_init__(self) -> None:
+        require(self.crop > 0, f"data.crop must be positive, not {self.crop}")
+        require(self.references > 0, f"data.references must be at least 1, not {self.references}")
+        require(
+            len(self.gain_db) == 2 and self.gain_db[0] <= self.gain_db[1],
+            f"data.gain_db must be two rising numbers, not {list(self.gain_db)}",
+        )
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """AdamW and its schedule.
+
+    batch: examples a step, over all devices
+    warmup, decay: the learning rate rises over the first `warmup` steps and falls to zero over the last `decay` share
+    clip: largest gradient norm
+    temperature: of stochastic quantizers, at first and at the end of `anneal`, a share of the steps, falling exponentially
+    codebook_rate: learning rate of codebooks that learn by gradient, as a multiple of `rate`
+    variance_rate: that of the log variances
+    bypass: the share of the steps in which fewer and fewer examples skip the quantizers
+    codebook_keep: entries of vector quantizers are running means of what they got, keeping so much of their past at each step
+    codebook_start: entries of vector quantizers are at first "random", or the "kmeans" centres of a few batches
+    average: validated and exported is a running mean of the weights, keeping so much of its past at each step; 0: no mean
+    revive_every: those not chosen for so many steps are moved beside busy ones
+    frozen: parts of the network that keep their weights, of encoder, topdown, decoder and reference
+    full_depth: probability that an example uses all layers; else every shorter prefix is as likely
+    """
+
+    steps: int
+    batch: int = 16
+    rate: float = 8e-4
+    betas: tuple[float, ...] = (0.9, 0.98)
+    weight_decay: float = 0.01
+    warmup: int = 300
+    decay: float = 0.3
+    clip: float = 1.0
+    codebook_rate: float = 10.0
+    variance_rate: float = 5.0
+    temperature: tuple[float, ...] = (1.0, 0.5)
+    anneal: float = 0.5
+    bypass: float = 0.2
+    codebook_keep: float = 0.99
+    codebook_start: str = "random"
+    average: float = 0.0
+    revive_every: int = 100
+    frozen: tuple[str, ...] = ()
+    full_depth: float = 0.4
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "rate", "clip", "codebook_rate", "variance_rate", "revive_every"):
+            require(getattr(self, name) > 0, f"optim.{name} must be positive, not {getattr(self, name)}")
+        for name in ("decay", "anneal", "bypass", "full_depth"):
+            require(0 <= getattr(self, name) <= 1, f"optim.{name} must be between 0 and 1, not {getattr(self, name)}")
+        for name in ("warmup", "weight_decay"):
+            require(getattr(self, name) >= 0, f"optim.{name} must not be negative, but is {getattr(self, name)}")
+        require(len(self.betas) == 2, f"optim.betas must be two numbers, not {list(self.betas)}")
+        require(
+            len(self.temperature) == 2 and min(self.temperature) > 0,
+            f"optim.temperature must be two positive numbers, not {list(self.temperature)}",
+        )
+        require(
+            self.codebook_start in ("random", "kmeans"),
+            f"optim.codebook_start must be random or kmeans, not {self.codebook_start!r}",
+        )
+        for part in self.frozen:
+            require(part in PARTS, f"optim.frozen lists parts of {', '.join(PARTS)}, not {part!r}")
+        require(0 <= self.average < 1, f"optim.average must be at least 0 and less than 1, not {self.average}")
+        require(0 < self.codebook_keep < 1, f"optim.codebook_keep must be between 0 and 1, not {self.codebook_keep}")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """How often things happen, in steps, and where results go.
+
+    start: a model file whose weights a new run begins with, or "default" for the one in the package; it may have fewer layers
+        in levels and fewer blocks in stages than [codec]
+    """
+
+    folder: str = "runs/default"
+    log_every: int = 50
+    validate_every: int = 1000
+    save_every: int = 250
+    seed: int = 0
+    start: str | None = None
+
+
+WEIGHTS = {
+    "distortion": 1.0,
+    "phase": 4.0,
+    "loudness": 0.0,
+    "envelopes": 0.0,
+    "adversarial": 0.0,
+    "features": 0.0,
+    "rate": 1.0,
+    "commitment": 1 / 6,
+    "codebook": 2 / 3,
+    "quadratic": 1.0,
+}
+"""Of loss terms, where the configuration does not say."""
+
+
+def judged(weights: Mapping[str, float]) -> bool:
+    """Whether discriminators are needed."""
+    return bool(weights["adversarial"] or weights["features"])
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A training run. weights: of the loss terms that the levels' quantizers have; the missing are filled in from `WEIGHTS`."""
+
+    name: str
+    data: DataConfig
+    codec: CodecConfig
+    optim: OptimConfig
+    mel: MelConfig = field(default_factory=MelConfig)
+    phase: PhaseConfig = field(default_factory=PhaseConfig)
+    adversary: AdversaryConfig = field(default_factory=AdversaryConfig)
+    weights: dict[str, float] = field(default_factory=dict)
+    run: RunConfig = field(default_factory=RunConfig)
+
+    def __post_init__(self) -> None:
+        require(0 < len(self.name.encode()) <= 16, f"name must have 1 to 16 letters, not {self.name!r}")
+        names = {"distortion", "phase", "loudness", "envelopes", "adversarial", "features", "rate"}.union(
+            *(terms(level) for level in self.codec.levels)
+        )
+        for name in self.weights:
+            require(name in names, f"weights.{name} is of no term here; the terms are {', '.join(sorted(names))}")
+        weights = {name: self.weights.get(name, WEIGHTS[name]) for name in sorted(names)}
+        for name, measure in (("loudness", Loudness), ("envelopes", Envelopes)):
+            rate, shortest = self.codec.sample_rate, measure.shortest / RATE
+            fits = rate == RATE and self.data.crop >= shortest
+            require(
+                not weights[name] or fits,
+                f"weights.{name} needs a sample rate of {RATE} Hz and data.crop of {shortest:g} s or more; set it to 0",
+            )
+        object.__setattr__(self, "weights", weights)
+
+
+def read_experiment(path: str | Path) -> Experiment:
+    """Read an experiment from TOML. Raises ConfigError naming the file and the field."""
+    return read(Experiment, path)
+
+
+def write_experiment(path: Path, experiment: Experiment) -> None:
+    """Write the resolved experiment as TOML, every default spelled out."""
+    path.write_text(tomli_w.dumps(table(experiment)), encoding="utf-8")

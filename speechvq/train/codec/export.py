@@ -1,0 +1,56 @@
+"""From a training run to a model file: the newest weights, averaged ones where there are, and a vector for every voice."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from speechvq.audio.files import read_mono
+from speechvq.codec.codec import Codec
+from speechvq.codec.file import load, save_model
+from speechvq.codec.network import Network
+from speechvq.codec.voices import Voice
+from speechvq.data.corpus import Corpus, pack
+from speechvq.data.manifest import Utterance, read_manifest
+from speechvq.errors import TrainingError
+from speechvq.nn import speaker
+from speechvq.train.checkpoint import best_weights
+from speechvq.train.codec.config import read_experiment
+
+FACTS = ("sex", "language", "age", "corpus")
+FILES = 50
+"""Files of a voice that its vector is the mean of."""
+
+
+def export_run(run: Path, target: Path, seconds: float) -> Codec:
+    """Write the model file of a run and load it again. Raises TrainingError when the run has no checkpoint."""
+    checkpoints = sorted(run.glob("step-*"))
+    if not checkpoints or not (run / "experiment.toml").exists():
+        raise TrainingError(f"{run} is not the folder of a training run: it has no checkpoint; run `speechvq train` first")
+    experiment = read_experiment(run / "experiment.toml")
+    network = Network(experiment.codec)
+    network.load_state_dict(best_weights(checkpoints[-1]))
+    network.eval()
+    rows = read_manifest(experiment.data.manifest)
+    corpus = pack(rows, Path(experiment.data.cache), experiment.codec.sample_rate, read_mono)
+    save_model(target, network, experiment.name, voices_of(network, corpus, rows, seconds))
+    return load(target)
+
+
+@torch.inference_mode()
+def voices_of(network: Network, corpus: Corpus, rows: Sequence[Utterance], seconds: float) -> list[Voice]:
+    """The named voices heard for at least `seconds`, the longest heard first; each the mean of its files' vectors."""
+    voices = []
+    for index, name in enumerate(corpus.names):
+        files = np.flatnonzero(corpus.voices == index)
+        heard = corpus.lengths[files].sum() / network.config.sample_rate
+        if heard < seconds:
+            continue
+        some = files[np.unique(np.linspace(0, len(files) - 1, FILES).round().astype(int))]
+        vectors = [network.reference(torch.from_numpy(corpus.wave(i))[None, None]) for i in some]
+        mean = torch.cat(vectors).mean(0)
+        facts = {key: rows[int(files[0])].facts[key] for key in FACTS if key in rows[int(files[0])].facts}
+        packed = speaker.pack(speaker.to_steps(mean).tolist())
+        voices.append(Voice(name, packed, facts | {"seconds": round(float(heard))}))
+    return sorted(voices, key=lambda voice: -voice.facts["seconds"])

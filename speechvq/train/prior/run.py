@@ -1,0 +1,163 @@
+"""Starting a prior's run: whose codes, where they are kept, and the line on the terminal."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, track
+
+from speechvq.audio.files import read_mono
+from speechvq.codec.codec import Codec
+from speechvq.codec.file import load, tables_beside
+from speechvq.codes.tables import SUFFIX, load_tables, save_tables
+from speechvq.data.manifest import read_manifest
+from speechvq.errors import AudioError, CodesError, OutputError
+from speechvq.output import check_writable
+from speechvq.prior.batches import parted
+from speechvq.prior.compare import table, taken, usual
+from speechvq.prior.file import NamedPrior, load_prior, save_prior
+from speechvq.prior.integer.coder import PriorCoder
+from speechvq.prior.tables import LEVELS, fitted
+from speechvq.prior.tables import table as static_table
+from speechvq.prior.tokens import Tokens, from_files, gathered
+from speechvq.prior.tokens import load as load_tokens
+from speechvq.train.codec.run import launched
+from speechvq.train.prior.loop import best_prior, fit, read_prior_experiment
+
+FILE = "prior.safetensors"
+
+
+def run(
+    config: Path,
+    model: str,
+    sources: Sequence[Path],
+    *,
+    folder: Path | None = None,
+    steps: int | None = None,
+    prior: Path | None = None,
+    start: str | None = None,
+    accelerator: str = "auto",
+    devices: int = 1,
+    console: Console,
+) -> list[str]:
+    """Fit a prior to code files or to a manifest's recordings; lines that say what held-out codes cost, in the first process.
+
+    prior: by which code files may have been coded, if not by the default one
+    start: a prior's file whose weights a new run begins with, or "default"
+    Raises ConfigError, CodesError and what reading raises.
+    """
+    experiment = read_prior_experiment(config)
+    if folder is not None:
+        experiment = replace(experiment, run=replace(experiment.run, folder=str(folder)))
+    if steps is not None:
+        experiment = replace(experiment, optim=replace(experiment.optim, steps=steps))
+    place = Path(experiment.run.folder)
+    begin = None if start is None else load_prior(None if start == "default" else start)
+    codec, tokens = gathered_for(model, sources, place, prior, console)
+    fabric = launched(accelerator, devices, "32-true")
+    columns = (
+        TextColumn("{task.completed}/{task.total}"),
+        BarColumn(),
+        TextColumn("{task.description}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=fabric.global_rank > 0) as bar:
+        task = bar.add_task("starting", total=experiment.optim.steps)
+
+        def report(step: int, numbers: dict[str, float]) -> None:
+            line = " ".join(f"{value:.3f}" for name, value in numbers.items() if name.endswith("bits"))
+            held = "seconds" not in numbers
+            bar.update(task, completed=step, description=None if held else f"{line} bits a code")
+            if held or not bar.console.is_terminal:
+                bar.console.print(
+                    f"step {step}  {'held out: ' if held else ''}{line} bits a code", highlight=False, soft_wrap=True
+                )
+
+        codebooks = [layer.codebook for layer in codec.network.topdown.layers[: len(tokens.table)]]
+        fit(experiment, tokens, fabric, codebooks=codebooks, begin=begin, report=report)
+    if fabric.global_rank:
+        return []
+    return export_prior(place, tokens, place / FILE, codec.sample_rate)
+
+
+def export_prior(folder: Path, tokens: Tokens, target: Path, rate: int) -> list[str]:
+    """Write the prior's file of a run; lines that say what held-out codes cost.
+
+    Raises TrainingError when the run has no checkpoint, OutputError.
+    """
+    experiment, prior = best_prior(folder, tokens)
+    learned, held = parted(tokens, experiment.data.held_out)
+    bits = taken(prior, held)
+    save_prior(target, NamedPrior(prior, experiment.name, tokens.model, usual(bits, held, rate)))
+    what = "voices" if all(tokens.voices) else "recordings"
+    sizes = f"{learned.seconds(rate) / 3600:.2f} h learned from, {held.seconds(rate) / 3600:.2f} h of other {what} measured"
+    megabytes = target.stat().st_size / 1e6
+    return [
+        f"{target}: {experiment.name} for {tokens.model}, {megabytes:.1f} MB; {sizes}",
+        *table(learned, held, bits, rate),
+    ]
+
+
+def make_tables(
+    model: str,
+    target: Path,
+    sources: Sequence[Path],
+    *,
+    folder: Path,
+    held_out: float,
+    prior: Path | None = None,
+    force: bool,
+    console: Console,
+) -> list[str]:
+    """Write the static tables of a model's codes; lines that say what held-out codes cost. Raises as `run`, and OutputError."""
+    check_writable(target, force=force)
+    if target.suffix != SUFFIX:
+        raise OutputError(f"{target} should end in {SUFFIX}, and be named like the model that it lies beside")
+    codec, tokens = gathered_for(model, sources, folder, prior, console)
+    learned, held = parted(tokens, held_out)
+    layers, bits = fitted(learned, held)
+    if target.is_file():  # files coded with the old ones can still be read
+        target.rename(target.with_suffix(f".{load_tables(target).digest.hex()}{SUFFIX}"))
+    save_tables(target, tokens.model, tokens.table, LEVELS, layers)
+    return [f"{target}: tables of {tokens.model}", *static_table(held, bits, layers, codec.sample_rate)]
+
+
+def gathered_for(
+    model: str, sources: Sequence[Path], place: Path, prior: Path | None, console: Console
+) -> tuple[Codec, Tokens]:
+    """A codec, and tokens of code files, or of a manifest's recordings, which are encoded once and kept in `place`.
+
+    Raises CodesError when they are not of this model.
+    """
+    file = None if model == "default" else model
+    codec = load(file)
+    if len(sources) == 1 and sources[0].suffix == ".jsonl":
+        tokens = encoded(codec, sources[0], place, console)
+    else:
+        tokens = from_files(sources, [*tables_beside(file), PriorCoder(load_prior(prior))])
+    if tokens.model != codec.model:
+        raise CodesError(f"the codes were made by {tokens.model}, not by {codec.model}: name the model that made them")
+    return codec, tokens
+
+
+def encoded(codec: Codec, manifest: Path, place: Path, console: Console) -> Tokens:
+    """All layers' codes of a manifest's recordings."""
+    rows = read_manifest(manifest)
+    listing = [str(codec.model), *((str(row.audio), row.start, row.seconds, row.speaker) for row in rows)]
+    path = place / f"tokens-{hashlib.sha256(json.dumps(listing).encode()).hexdigest()[:16]}.npz"
+    if path.exists():
+        return load_tokens(path)
+    rate, found = codec.sample_rate, []
+    for row in track(rows, "encoding", console=console, transient=True, disable=not console.is_terminal):
+        first = round(row.start * rate)
+        try:
+            found.append(codec.encode(read_mono(row.audio, rate)[first : first + round(row.seconds * rate)], rate))
+        except AudioError as error:
+            raise AudioError(f"{row.audio}, from {row.start:g} s on: {error}") from error
+    tokens = gathered(found, [row.speaker or "" for row in rows], [str(row.audio) for row in rows])
+    place.mkdir(parents=True, exist_ok=True)
+    tokens.save(path)
+    return tokens

@@ -1,0 +1,61 @@
+"""ABX errors of units: of what was quantized, of the vectors of codes, and of codes as such."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from speechvq.units.abx.cells import Speaker, Subsample, cells
+from speechvq.units.abx.discrimination import abx, frame_range
+from speechvq.units.abx.frame_distance import Distance
+from speechvq.units.abx.items import Item, triphone_items
+from speechvq.units.alignments.alignment import SIL
+from speechvq.units.recordings import Recording, Units
+
+
+def abx_scores(units: Units, recordings: Sequence[Recording], subsample: Subsample) -> dict[str, float]:
+    """Errors by their keys, as shares: triphones of the recordings that have phones, within and across speakers.
+
+    Features and code vectors are compared by their angle, codes by whether they are the same. What is not known has no key, and
+    where no triple can be made there is none at all; `abx_items`, `abx_group` and `abx_x_speakers` say what was compared.
+    Raises UnitsError.
+    """
+    items = _items(units, recordings)
+    found: dict[str, float] = {"abx_items": len(items)}
+    if subsample.max_size_group is not None:
+        found["abx_group"] = subsample.max_size_group
+    if subsample.max_x_across is not None:
+        found["abx_x_speakers"] = subsample.max_x_across
+    speakers: tuple[Speaker, ...] = ("within", "across")
+    possible: list[Speaker] = [one for one in speakers if next(cells(items, one, "triphone", subsample), None) is not None]
+    for name, (frames, distance) in _representations(units, recordings).items():
+        for speaker in possible:
+            error = abx(frames, units.rate, items, distance=distance, speaker=speaker, subsample=subsample).error
+            found[f"abx_{name}_{speaker}"] = error
+    return found if possible else {}
+
+
+def _items(units: Units, recordings: Sequence[Recording]) -> list[Item]:
+    """Triphones that hold the centre of a code."""
+    spoken = {one.name: (one.speaker, one.phones.intervals) for one in recordings if one.phones}
+    return [item for item in triphone_items(spoken, {SIL}) if _holds_frames(item, len(units.codes[item.file]), units.rate)]
+
+
+def _holds_frames(item: Item, count: int, rate: float) -> bool:
+    """Whether it does, of the first `count`."""
+    first, last = frame_range(item.onset, item.offset, rate)
+    return first <= min(last, count - 1)
+
+
+def _representations(
+    units: Units, recordings: Sequence[Recording]
+) -> Mapping[str, tuple[Mapping[str, NDArray[Any]], Distance]]:
+    """What can be compared, and how."""
+    names = [one.name for one in recordings if one.phones]
+    found: dict[str, tuple[Mapping[str, NDArray[Any]], Distance]] = {}
+    if all(name in units.features for name in names):
+        found["features"] = {name: units.features[name] for name in names}, "angular"
+    if units.codebook is not None:
+        found["vectors"] = {name: units.codebook[units.codes[name]] for name in names}, "angular"
+    found["codes"] = {name: units.codes[name] for name in names}, "identical"
+    return found

@@ -1,0 +1,1 @@
+"""Alignments of phones with recordings: their form, their readers and writers."""

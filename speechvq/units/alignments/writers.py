@@ -1,0 +1,122 @@
+"""Alignments and codes as files of other programs: Praat's TextGrid, CTM, fairseq's .km, Audacity's labels.
+
+Times are written to the microsecond; `readers` reads all of it again.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speechvq.errors import AlignmentError
+from speechvq.output import check_writable, new_file
+from speechvq.units.alignments.alignment import Alignment, Interval
+
+
+def write_textgrid(path: Path, tiers: Sequence[Alignment], *, seconds: float = 0.0, force: bool = False) -> None:
+    """A TextGrid in the long form, one interval tier for each alignment; gaps become intervals without a label.
+
+    seconds: how long the recording is; it ends with the last interval if that ends later
+    Raises AlignmentError when there are no tiers, or two of one name; OutputError.
+    """
+    names = [tier.tier for tier in tiers]
+    if not names or len(set(names)) < len(names):
+        raise AlignmentError(f"{path} cannot have the tiers {names}: give some, each with its own name")
+    end = _micro(max(seconds, *(tier.end for tier in tiers)))
+    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0 ", f"xmax = {_digits(end)} "]
+    lines += ["tiers? <exists> ", f"size = {len(tiers)} ", "item []: "]
+    for number, tier in enumerate(tiers, 1):
+        rows = _tiled(tier.intervals, end)
+        lines += [f"    item [{number}]:", '        class = "IntervalTier" ', f"        name = {_quoted(tier.tier)} "]
+        lines += ["        xmin = 0 ", f"        xmax = {_digits(end)} ", f"        intervals: size = {len(rows)} "]
+        for place, (first, last, label) in enumerate(rows, 1):
+            lines += [f"        intervals [{place}]:", f"            xmin = {_digits(first)} "]
+            lines += [f"            xmax = {_digits(last)} ", f"            text = {_quoted(label)} "]
+    _write(path, lines, force=force)
+
+
+def write_ctm(path: Path, alignments: Mapping[str, Alignment], *, channel: str = "1", force: bool = False) -> None:
+    """A CTM of many utterances, by name; intervals without a label are left out, as CTM has no empty fields.
+
+    Raises AlignmentError for names and labels with spaces, which it cannot hold, and when nothing has a label; OutputError.
+    """
+    lines: list[str] = []
+    for name, alignment in alignments.items():
+        for one in alignment.intervals:
+            if one.label:
+                first, last = _micro(one.start), _micro(one.end)
+                words = (_word(name, path), _word(channel, path), _digits(first), _digits(last - first), _word(one.label, path))
+                lines.append(" ".join(words))
+    if not lines:
+        raise AlignmentError(f"{path}: nothing in these alignments has a label, so there is nothing to write")
+    _write(path, lines, force=force)
+
+
+def write_audacity(path: Path, alignment: Alignment, *, force: bool = False) -> None:
+    """Labels for Audacity: start, end and label between tabs.
+
+    Raises AlignmentError for labels with tabs or more than one line, which it cannot hold; OutputError.
+    """
+    lines: list[str] = []
+    for one in alignment.intervals:
+        if set(one.label) & set("\t\r\n"):
+            raise AlignmentError(f"{path}: the label {one.label!r} has a tab or lines, which Audacity's labels cannot hold")
+        lines.append(f"{one.start:.6f}\t{one.end:.6f}\t{one.label}")
+    _write(path, lines, force=force)
+
+
+def write_km(path: Path, utterances: Iterable[NDArray[np.integer]], *, force: bool = False) -> None:
+    """The codes (n,) of each utterance as a line of numbers, for fairseq.
+
+    Raises OutputError, and ValueError for a code below 0.
+    """
+    lines: list[str] = []
+    for codes in utterances:
+        if (codes < 0).any():
+            raise ValueError(f"the codes of utterance {len(lines) + 1} go below 0")
+        lines.append(" ".join(map(str, codes.tolist())))
+    _write(path, lines, force=force)
+
+
+def _tiled(intervals: Sequence[Interval], end: int) -> list[tuple[int, int, str]]:
+    """Intervals in microseconds that follow each other from 0 to the end, those without a label put in between."""
+    rows: list[tuple[int, int, str]] = []
+    reached = 0
+    for one in [*intervals, Interval(end / 1e6, end / 1e6, "")]:
+        first, last = _micro(one.start), _micro(one.end)
+        if first > reached:
+            rows.append((reached, first, ""))
+        if last > first:
+            rows.append((first, last, one.label))
+        reached = last
+    return rows
+
+
+def _micro(seconds: float) -> int:
+    """A time in microseconds."""
+    return round(seconds * 1e6)
+
+
+def _digits(micro: int) -> str:
+    """A time of microseconds in seconds, as many digits as it has."""
+    return f"{micro / 1e6:.6f}".rstrip("0").rstrip(".")
+
+
+def _quoted(text: str) -> str:
+    """A text as it stands in a TextGrid: every quote doubled."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _word(text: str, path: Path) -> str:
+    """The same. Raises AlignmentError when it is not one word, or begins a comment."""
+    if text.split() != [text] or text.startswith(";;"):
+        raise AlignmentError(f"{path}: {text!r} is not one word, and CTM can hold nothing else; rename it")
+    return text
+
+
+def _write(path: Path, lines: Sequence[str], *, force: bool) -> None:
+    """Raises OutputError."""
+    check_writable(path, force=force)
+    with new_file(path) as partial:
+        partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")

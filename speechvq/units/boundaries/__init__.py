@@ -1,0 +1,1 @@
+"""Boundaries between units against boundaries between phones, and segmentation."""

@@ -1,0 +1,181 @@
+"""Boundaries of units against those of phones, beside boundaries that need no units: a table of methods.
+
+Reference boundaries are the edges of phones and silences inside a recording. They are scored twice:
+
+    all       every edge
+    phones    only edges between two phones. Edges that touch silence, or time without a label, are left out, and with them all
+              found boundaries that lie within the tolerance of one and no nearer to an edge between phones; what is found
+              in the midst of a silence counts as wrong in both scores
+
+Methods that know the reference say "best": the fixed grid and the peaks of the mel spectrogram are given their best spacing and
+prominence by the R-value over all edges.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speechvq.units.alignments.alignment import SIL, TOLERANCE, Alignment
+from speechvq.units.boundaries.baselines import best_grid, best_mel_peaks, grid, mel_peaks
+from speechvq.units.boundaries.scores import SLACK, Rule, Span, Times, changes, inside, score
+from speechvq.units.boundaries.scores import TOLERANCE as NEAR
+from speechvq.units.boundaries.unit_segments import phone_rate, unit_segments
+from speechvq.units.evaluation.units import check_lengths
+from speechvq.units.features import RATE
+from speechvq.units.recordings import Recording, Units
+from speechvq.units.split import Split
+
+BoundaryRow = dict[str, str | float]
+Method = tuple[str, str]
+"""The name of units, empty where there are none, and what is done."""
+
+RULES: tuple[Rule, Rule] = ("strict", "lenient")
+MEASURES = ("precision", "recall", "f1", "over_segmentation", "r_value")
+
+
+def boundary_rows(
+    units: Units,
+    recordings: Sequence[Recording],
+    split: Split,
+    *,
+    finer: Units | None = None,
+    log_mels: Mapping[str, NDArray[np.floating]] | None = None,
+    target: float | None = None,
+    baselines: bool = True,
+    seed: int = 0,
+) -> list[BoundaryRow]:
+    """Scores of all methods on the scored recordings that have phones; no rows where none has.
+
+    finer: units of another rate to cut into segments, too: features at their own rate, say
+    log_mels: of each scored recording, log mel power (f, bands) at 100 frames a second, for the peak picker
+    target: segments a second; by default as many as the recordings to fit on have phones and silences
+    baselines: whether to have those that need no units, too
+    A row has the name of `units`, "" for baselines, `method`, `boundaries` ("all" or "phones"), `found` a second, and in
+    percent the `MEASURES` by the strict rule and, with `lenient_` before their names, by the lenient one.
+    Raises UnitsError.
+    """
+    by_name = {one.name: one for one in recordings}
+    scored, fit = ([by_name[name] for name in names] for names in (split.score, split.fit))
+    scored = [one for one in scored if one.phones]
+    spans = [(0.0, one.seconds) for one in scored]
+    edges = [_edges(one.phones) for one in scored if one.phones]
+    if not _some([every for every, _ in edges], spans):
+        return []
+    target = phone_rate(fit) if target is None else target
+    found = _unit_boundaries(units, finer, scored, fit, target, seed)
+    if baselines:
+        mels = [log_mels[one.name] for one in scored] if log_mels is not None else None
+        found |= _baselines([every for every, _ in edges], spans, mels, target, seed)
+    return [row for method, times in found.items() for row in _rows(method, edges, times, spans)]
+
+
+def found_rows(found: Mapping[str, Mapping[str, Times]], recordings: Sequence[Recording], split: Split) -> list[BoundaryRow]:
+    """The same rows for boundaries that were found without units; no rows where no scored recording has phones.
+
+    found: by method the times, s, in each of the scored recordings that have phones
+    Raises UnitsError.
+    """
+    names = set(split.score)
+    scored = [one for one in recordings if one.name in names and one.phones]
+    spans = [(0.0, one.seconds) for one in scored]
+    edges = [_edges(one.phones) for one in scored if one.phones]
+    if not _some([every for every, _ in edges], spans):
+        return []
+    pairs = ((method, [times[one.name] for one in scored]) for method, times in found.items())
+    return [row for method, times in pairs for row in _rows(("", method), edges, times, spans)]
+
+
+def _some(references: Sequence[Times], spans: Sequence[Span]) -> bool:
+    """Whether any boundary is inside its recording."""
+    return any(len(inside(times, span)) for times, span in zip(references, spans, strict=True))
+
+
+def _unit_boundaries(
+    units: Units, finer: Units | None, scored: Sequence[Recording], fit: Sequence[Recording], target: float, seed: int
+) -> dict[Method, list[Times]]:
+    """What units find in each of the scored recordings, by method. Raises UnitsError."""
+    names, fit_names = ([one.name for one in some] for some in (scored, fit))
+    found: dict[Method, list[Times]] = {}
+    for some in (units, finer):
+        if some is None:
+            continue
+        check_lengths(some, [*fit, *scored])
+        cut = unit_segments(some, names, fit_names, target, seed=seed)
+        if some is units:
+            found[some.name, "changes of codes"] = [changes(some.codes[name], some.rate) for name in names]
+        ends = [cut[name].boundaries(some.rate) if name in cut else np.zeros(0) for name in names]
+        found[some.name, f"segments at {some.rate:g} Hz"] = ends
+    return found
+
+
+def _baselines(
+    references: Sequence[Times],
+    spans: Sequence[Span],
+    mels: Sequence[NDArray[np.floating]] | None,
+    target: float,
+    seed: int,
+) -> dict[Method, list[Times]]:
+    """What is found without units, by method. Raises UnitsError."""
+    spacing, _ = best_grid(references, spans)
+    found = {("", f"grid, best: {1000 * spacing:g} ms"): [grid(span, spacing) for span in spans]}
+    if mels is not None:
+        prominence, _ = best_mel_peaks(references, mels, RATE, spans)
+        found["", "peaks of mel change"] = [mel_peaks(mel, RATE) for mel in mels]
+        found["", f"peaks of mel change, best: {prominence:g}"] = [mel_peaks(mel, RATE, prominence=prominence) for mel in mels]
+    random = np.random.default_rng(seed)
+    found["", "random"] = [random.uniform(0, end, max(0, round(target * end) - 1)) for _, end in spans]
+    return found
+
+
+def _rows(
+    method: Method, edges: Sequence[tuple[Times, Times]], found: Sequence[Times], spans: Sequence[Span]
+) -> list[BoundaryRow]:
+    """The rows of one method: over all edges, and over those between phones, of which there may be none. Raises UnitsError."""
+    rows, rate = list[BoundaryRow](), sum(map(len, found)) / sum(end for _, end in spans)
+    for scope, choose in SCOPES.items():
+        pairs = [choose(every, silent, times) for (every, silent), times in zip(edges, found, strict=True)]
+        references, guesses = [one for one, _ in pairs], [one for _, one in pairs]
+        if not _some(references, spans):
+            continue
+        strict, lenient = (score(references, guesses, edges=spans, rule=rule) for rule in RULES)
+        row: BoundaryRow = {"units": method[0], "method": method[1], "boundaries": scope, "found": rate}
+        row |= {name: 100 * float(getattr(strict, name)) for name in MEASURES}
+        rows.append(row | {f"lenient_{name}": 100 * float(getattr(lenient, name)) for name in MEASURES})
+    return rows
+
+
+def _edges(phones: Alignment) -> tuple[Times, Times]:
+    """All edges of an alignment, s, once each, and those of them that touch silence or time without a label."""
+    first, last = phones.intervals[0], phones.intervals[-1]
+    every, silent = [first.start, last.end], [first.start, last.end]
+    for before, after in pairwise(phones.intervals):
+        here = [after.start] if after.start - before.end <= TOLERANCE else [before.end, after.start]
+        every += here
+        silent += here if len(here) > 1 or SIL in {before.label, after.label} else []
+    return np.unique(every), np.unique(silent)
+
+
+def _all(every: Times, silent: Times, found: Times) -> tuple[Times, Times]:
+    """Reference and found boundaries as they are."""
+    del silent
+    return every, found
+
+
+def _between_phones(every: Times, silent: Times, found: Times) -> tuple[Times, Times]:
+    """Both without those at silence."""
+    between = np.setdiff1d(every, silent)
+    to_silence, to_phones = _distances(found, silent), _distances(found, between)
+    return between, found[(to_silence > NEAR + SLACK) | (to_phones < to_silence)]
+
+
+SCOPES: dict[str, Callable[[Times, Times, Times], tuple[Times, Times]]] = {"all": _all, "phones": _between_phones}
+
+
+def _distances(times: Times, others: Times) -> Times:
+    """How far the nearest of the others is from each time, s; infinite where there are none."""
+    if not len(others):
+        return np.full(len(times), np.inf)
+    place = np.searchsorted(others, times)
+    return np.minimum(abs(times - others[np.maximum(place - 1, 0)]), abs(times - others[np.minimum(place, len(others) - 1)]))

@@ -1,0 +1,102 @@
+"""Units cut into segments as long as phones: `segmentation` with a weight that gives a wanted number of segments a second."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from speechvq.units.boundaries.segmentation import (
+    LONGEST,
+    Costs,
+    Floats,
+    Segments,
+    automatic_weight,
+    segment,
+    segment_costs,
+    squared_distances,
+)
+from speechvq.units.recordings import Recording, Units
+
+PHONES = 12.5
+"""Segments a second where no alignment says how many there should be: about as many phones as people say."""
+
+STEP = 1e-8
+"""By what share a weight is lowered to get to the other side of a step; more than the accuracy of `automatic_weight`."""
+
+LONGEST_SECONDS = 0.3
+"""Segments may last so long at least."""
+
+SAMPLE = 60
+"""Recordings that the weight is found on, at most."""
+
+
+def phone_rate(recordings: Sequence[Recording]) -> float:
+    """Phones and silences a second in those of the recordings that have phones; `PHONES` where there are none."""
+    known = [one for one in recordings if one.phones]
+    seconds = sum(one.seconds for one in known)
+    return sum(len(one.phones.intervals) for one in known if one.phones) / seconds if seconds else PHONES
+
+
+def information(units: Units, names: Sequence[str]) -> Floats:
+    """-log2 of how often each code comes in some recordings, (size,), each counted once more than it does."""
+    counts = 1 + sum((np.bincount(units.codes[name], minlength=units.size) for name in names), np.zeros(units.size, np.int64))
+    return -np.log2(counts / counts.sum())
+
+
+def unit_costs(units: Units, name: str, bits: Floats) -> Costs:
+    """What segments of a recording cost: by features and code vectors, or where these are not known, by codes.
+
+    bits: of each code (size,), what a frame with that code costs in a segment of another; where features are known they are not
+        needed. With `information`, segments say as much of the codes as they can; with a cost that is the same for all, numbers
+        of segments would have large steps.
+    Raises UnitsError for a recording without codes.
+    """
+    longest = max(LONGEST, round(LONGEST_SECONDS * units.rate))
+    if units.codebook is not None and name in units.features:
+        return segment_costs(squared_distances(units.features[name], units.codebook), longest)
+    codes = units.codes[name]
+    used, numbers = np.unique(codes, return_inverse=True)
+    found = segment_costs((numbers[:, None] != np.arange(len(used))) * bits[codes][:, None], longest)
+    return Costs(found.costs, used.astype(np.int32)[found.codes])
+
+
+def unit_segments(
+    units: Units, names: Sequence[str], fit_names: Sequence[str], target: float = PHONES, *, seed: int = 0
+) -> dict[str, Segments]:
+    """The segments of recordings that have codes, by name.
+
+    fit_names: the recordings, or some of them, on which the weight is found that gives `target` segments a second. Where none
+        gives so many, the weight is 0; where none gives so few, segments are as long as they may be.
+    Raises UnitsError.
+    """
+    some = [name for name in fit_names if len(units.codes[name])]
+    bits = information(units, some)
+    if len(some) > SAMPLE:
+        some = np.random.default_rng(seed).permutation(np.array(some))[:SAMPLE].tolist()
+    weight = _weight([unit_costs(units, name, bits) for name in some], units.rate, target)
+    return {name: segment(unit_costs(units, name, bits), weight) for name in names if len(units.codes[name])}
+
+
+def segmented(units: Units, fit_names: Sequence[str], target: float = PHONES, *, seed: int = 0) -> Units:
+    """Units whose codes are those of segments (see `unit_segments`): each frame has the code that suits its whole segment.
+
+    Kamper and van Niekerk 2021 found such codes purer than those of single frames. Raises UnitsError.
+    """
+    cut = unit_segments(units, list(units.codes), fit_names, target, seed=seed)
+    codes = {name: cut[name].frames() if name in cut else codes for name, codes in units.codes.items()}
+    return replace(units, name=f"{units.name}, segments", codes=codes)
+
+
+def _weight(costs: Sequence[Costs], rate: float, target: float) -> float:
+    """The weight whose number of segments is the nearest to the target; 0 without recordings."""
+    if not costs:
+        return 0.0
+    seconds = sum(one.frames for one in costs) / rate
+
+    def found(weight: float) -> float:
+        return sum(len(segment(one, weight).ends) for one in costs) / seconds
+
+    least = sum(-(-one.frames // len(one.costs)) for one in costs) / seconds
+    target = min(max(target, least), found(0.0))
+    above = automatic_weight(costs, rate, target)
+    return min(above, above * (1 - STEP), key=lambda weight: abs(found(weight) - target))

@@ -1,0 +1,1 @@
+"""All scores of units together, and tables of them."""

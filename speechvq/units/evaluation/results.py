@@ -1,0 +1,110 @@
+"""Units scored, all at once: their numbers, their boundaries, and both as files."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from speechvq.errors import OutputError
+from speechvq.output import check_writable, new_file
+from speechvq.units.abx.cells import Subsample
+from speechvq.units.alignments.alignment import Alignment, from_codes
+from speechvq.units.alignments.writers import write_textgrid
+from speechvq.units.boundaries.evaluation import BoundaryRow, boundary_rows
+from speechvq.units.boundaries.unit_segments import phone_rate, unit_segments
+from speechvq.units.evaluation.tables import boundary_sheet, csv_text, json_text, sheet
+from speechvq.units.evaluation.units import ABX, evaluate
+from speechvq.units.recordings import Recording, Units
+from speechvq.units.split import Split
+
+FILES = ("results.md", "results.csv", "results.json", "boundaries.csv")
+TEXTGRIDS = "textgrids"
+
+
+@dataclass(frozen=True)
+class Results:
+    """What was found, all by names: scores of each system with its `name`, `rate` and `size`; boundaries, with its name."""
+
+    split: Split
+    scores: tuple[dict[str, Any], ...]
+    boundaries: tuple[BoundaryRow, ...]
+
+    def text(self) -> str:
+        """Both as markdown."""
+        return sheet(self.scores) + ("\n" + boundary_sheet(self.boundaries) if self.boundaries else "")
+
+
+def scored(
+    systems: Sequence[Units],
+    recordings: Sequence[Recording],
+    split: Split,
+    *,
+    abx: Subsample | None = ABX,
+    seed: int = 0,
+    report: Callable[[Units], None] = lambda _: None,
+) -> Results:
+    """Score the units of each system, told to `report` before it begins; see `evaluate`. Raises UnitsError, MissingExtra."""
+    scores: list[dict[str, Any]] = []
+    boundaries: list[BoundaryRow] = []
+    for units in systems:
+        report(units)
+        facts = {"name": units.name, "rate": units.rate, "size": units.size}
+        scores.append(facts | evaluate(units, recordings, split, abx=abx, seed=seed))
+        boundaries += boundary_rows(units, recordings, split, baselines=units is systems[-1], seed=seed)
+    return Results(split, tuple(scores), tuple(boundaries))
+
+
+def check_folder(folder: Path, recordings: Sequence[Recording], *, force: bool) -> None:
+    """Raises OutputError where results could not be written, or would overwrite something without `force`."""
+    if not folder.exists() and not folder.parent.is_dir():
+        raise OutputError(f"the folder {folder.parent} does not exist; make it first")
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file; give a folder for the results")
+    if folder.is_dir():
+        for name in FILES:
+            check_writable(folder / name, force=force)
+        for path in _textgrids(folder, recordings).values():
+            if path.parent.is_dir():
+                check_writable(path, force=force)
+
+
+def write_results(
+    folder: Path, results: Results, systems: Sequence[Units], recordings: Sequence[Recording], *, force: bool = False
+) -> None:
+    """Write the results as markdown, CSV and JSON, and of each recording a TextGrid with phones, codes and segments.
+
+    Raises OutputError.
+    """
+    check_folder(folder, recordings, force=force)
+    try:
+        (folder / TEXTGRIDS).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {folder / TEXTGRIDS}: {error.strerror or error}") from error
+    facts = {"split": asdict(results.split), "scores": results.scores, "boundaries": results.boundaries}
+    texts = (results.text(), csv_text(results.scores), json_text(facts), csv_text(results.boundaries))
+    for name, text in zip(FILES, texts, strict=True):
+        with new_file(folder / name) as partial:
+            partial.write_text(text, encoding="utf-8", newline="\n")
+    tiers = unit_tiers(systems, recordings, results.split)
+    for one in recordings:
+        path = _textgrids(folder, [one])[one.name]
+        phones = [Alignment(one.phones.intervals, "phones")] if one.phones else []
+        write_textgrid(path, [*phones, *tiers[one.name]], seconds=one.seconds, force=force)
+
+
+def _textgrids(folder: Path, recordings: Sequence[Recording]) -> dict[str, Path]:
+    """The file of each recording's tiers."""
+    return {one.name: folder / TEXTGRIDS / f"{one.name.replace('/', '-')}.TextGrid" for one in recordings}
+
+
+def unit_tiers(systems: Sequence[Units], recordings: Sequence[Recording], split: Split) -> Mapping[str, list[Alignment]]:
+    """Of each recording, by its name, a tier of codes and one of segments for each system. Raises UnitsError."""
+    found: dict[str, list[Alignment]] = {one.name: [] for one in recordings}
+    target = phone_rate([one for one in recordings if one.name in set(split.fit)])
+    for number, units in enumerate(systems):
+        behind = "" if len(systems) == 1 else f" {number}"
+        cut = unit_segments(units, list(found), split.fit, target)
+        for name, segments in cut.items():
+            found[name].append(from_codes(units.codes[name], 1 / units.rate, f"codes{behind}"))
+            found[name].append(segments.alignment(units.rate, f"segments{behind}"))
+    return found

@@ -1,0 +1,86 @@
+"""All that is to be said of units in numbers: how they go with phones, what they cost, and what they tell of speakers.
+
+Where phones are known, a map from codes to phones is fitted on some recordings and scored on others, whose purities, ABX errors
+and rates are measured too; what speakers can be told by is measured on both together (see `speaker_evaluation`). Boundaries
+have tables of their own, in `boundary_evaluation`.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from speechvq.errors import UnitsError
+from speechvq.units.abx.cells import Subsample
+from speechvq.units.abx.evaluation import abx_scores
+from speechvq.units.alignments.alignment import SIL
+from speechvq.units.evaluation.frames import frame_scores
+from speechvq.units.evaluation.metrics import METRICS, Metric
+from speechvq.units.recordings import Recording, Units
+from speechvq.units.speakers.evaluation import speaker_scores
+from speechvq.units.split import Split, split_speakers
+from speechvq.units.usage.rates import bit_rates, run_lengths, usage
+
+__all__ = ["ABX", "METRICS", "Metric", "Split", "check_lengths", "evaluate", "length_slack", "split_speakers"]
+
+ABX = Subsample(max_size_group=10, max_x_across=5)
+"""How much of the ABX task is looked at if nothing else is asked for: as much as in ZeroSpeech 2021."""
+
+
+def evaluate(
+    units: Units, recordings: Sequence[Recording], split: Split, *, abx: Subsample | None = ABX, seed: int = 0
+) -> dict[str, float]:
+    """The numbers of `METRICS` by their keys, in that order; those that cannot be had are not there.
+
+    recordings: all that the split names, and maybe others; their phones may be unknown
+    abx: what to draw for the ABX task, which takes longest; None leaves it out
+    seed: of what is shuffled and drawn
+    Raises UnitsError when a recording has no codes or their length is not its own, or nothing is to be scored; MissingExtra.
+    """
+    by_name = {one.name: one for one in recordings}
+    if lacking := [name for name in (*split.fit, *split.score) if name not in by_name]:
+        raise UnitsError(f"there is no recording {lacking[0]}, which the split names: split these recordings")
+    fit, score = ([by_name[name] for name in names] for names in (split.fit, split.score))
+    check_lengths(units, [*fit, *score])
+    fit, score = ([one for one in some if len(units.codes[one.name])] for some in (fit, score))
+    if not score:
+        raise UnitsError(f"{units.name}: no recording that is to be scored has codes; are they all shorter than one code?")
+    found = frame_scores(units, fit, score, seed=seed) | cost_scores(units, score)
+    found |= speaker_scores(units, [*fit, *score], seed=seed)
+    found |= abx_scores(units, score, abx) if abx else {}
+    return {one.key: found[one.key] * (100 if one.unit == "%" else 1) for one in METRICS if one.key in found}
+
+
+def cost_scores(units: Units, recordings: Sequence[Recording]) -> dict[str, float]:
+    """Bit rates, codes in use, and how long runs and phones last, by their keys. Raises UnitsError."""
+    codes = [units.codes[one.name] for one in recordings]
+    rates, used = bit_rates(codes, sum(one.seconds for one in recordings)), usage(codes, units.size)
+    found = {
+        "bits_frames": rates.frames,
+        "bits_runs": rates.deduplicated,
+        "bits_durations": rates.with_durations,
+        "used": used.used,
+        "perplexity": used.perplexity,
+        "top": used.top,
+        "run_ms": run_lengths(codes, units.rate).mean,
+    }
+    intervals = [one for recording in recordings if recording.phones for one in recording.phones.intervals]
+    lengths = [1000 * (one.end - one.start) for one in intervals if one.label != SIL]
+    return found | ({"phone_ms": float(np.mean(lengths))} if lengths else {})
+
+
+def length_slack(rate: float) -> float:
+    """Seconds by which codes may differ from their recording: 0.1, or two codes if these are longer. Rounding makes one."""
+    return max(2 / rate, 0.1)
+
+
+def check_lengths(units: Units, recordings: Sequence[Recording]) -> None:
+    """Raises UnitsError for the first recording that has no codes, or whose codes last longer or shorter than it does."""
+    for one in recordings:
+        if one.name not in units.codes:
+            raise UnitsError(f"{units.name} has no codes of {one.name}; make them, or leave that recording out")
+        seconds = len(units.codes[one.name]) / units.rate
+        if abs(seconds - one.seconds) > length_slack(units.rate) + 1e-6:
+            raise UnitsError(
+                f"{units.name}: the codes of {one.name} last {seconds:.2f} s at {units.rate:g} a second, and the recording "
+                f"{one.seconds:.2f} s; check the rate, and that both are of the same recording"
+            )

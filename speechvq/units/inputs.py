@@ -1,0 +1,189 @@
+"""Units from files: code files, rows of numbers, lines of them, and files of units; and what recordings they are of."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speechvq.codes import Codes, read_codes
+from speechvq.codes.coder import Coder
+from speechvq.errors import UnitsError
+from speechvq.units.alignments.readers import read_km
+from speechvq.units.recordings import Units, read_units
+
+Ints = NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What files hold: the units of each system, all of the same recordings.
+
+    units: of each layer or file
+    seconds: of each recording by its name, how long it is, or where no file says that, how long its codes are
+    places: of each recording its file without suffix, or its name as a path
+    """
+
+    units: tuple[Units, ...]
+    seconds: Mapping[str, float]
+    places: Mapping[str, Path]
+
+
+@dataclass
+class _System:
+    """The codes of one system, as they are gathered."""
+
+    name: str
+    rate: float
+    size: int
+    codes: dict[str, Ints] = field(default_factory=dict)
+
+
+def input_files(paths: Iterable[Path]) -> list[Path]:
+    """The files themselves, and the .codes files in folders, in order of their paths. Raises UnitsError for none or twice."""
+    found: list[Path] = []
+    for path in paths:
+        inner = sorted(path.rglob("*.codes")) if path.is_dir() else [path]
+        if not inner:
+            raise UnitsError(f"there are no .codes files in {path}; give files by their names if they are called otherwise")
+        if not path.exists():
+            raise UnitsError(f"there is no file {path}")
+        found += inner
+    if twice := [path for path, count in Counter(found).items() if count > 1]:
+        raise UnitsError(f"{twice[0]} is given twice; give each file once")
+    return found
+
+
+def holds_codes(path: Path) -> bool:
+    """Whether a file is taken for a code file, by its suffix."""
+    return path.suffix.lower() not in {".units", ".npy", ".km"}
+
+
+def read_inputs(
+    paths: Sequence[Path],
+    *,
+    layer: int | None = 0,
+    rate: float | None = None,
+    size: int | None = None,
+    coders: Sequence[Coder] = (),
+) -> Inputs:
+    """Read .units, .npy (a row of whole numbers), .km of fairseq beside its .tsv, and whatever else as code files.
+
+    paths: of files; code files are all of one system and .npy are, every .units and .km is one of its own
+    layer: of code files, coarse first; None: each is a system
+    rate, size: of .npy and .km, codes a second, and how many codes there could be, if not just those that come
+    coders: what code files may be coded with, see `read_codes`
+    Raises UnitsError for what cannot be read or does not fit together, CodesError and AlignmentError for damaged files.
+    """
+    kinds: dict[str, list[Path]] = {}
+    for path in paths:
+        kinds.setdefault(".codes" if holds_codes(path) else path.suffix.lower(), []).append(path)
+    if kinds.keys() & {".npy", ".km"} and rate is None:
+        raise UnitsError(f"{[*kinds.get('.npy', []), *kinds.get('.km', [])][0]} does not say its rate; give --rate")
+    units: list[Units] = []
+    seconds: dict[str, float] = {}
+    places: dict[str, Path] = {}
+    for kind, files in kinds.items():
+        match kind:
+            case ".units":
+                more, names = [read_units(file) for file in files], {}
+            case ".npy":
+                names = named(files)
+                more = [_numbers("codes", {name: _row(file) for name, file in names.items()}, rate or 1, size)]
+            case ".km":
+                lines = {file: _lines(file) for file in files}
+                more = [_numbers(file.stem, codes, rate or 1, size) for file, (codes, _) in lines.items()]
+                names = {name: place for _, known in lines.values() for name, place in known.items()}
+            case _:
+                names = named(files)
+                more, known = _code_files(names, layer, coders)
+                seconds |= known
+        units += more
+        places |= {name: file.with_suffix("") for name, file in names.items()}
+    _check_same(units)
+    for one in units:
+        for name, codes in one.codes.items():
+            seconds.setdefault(name, len(codes) / one.rate)
+            places.setdefault(name, Path(name))
+    return Inputs(tuple(units), seconds, places)
+
+
+def named(files: Sequence[Path]) -> dict[str, Path]:
+    """Files by their stems; where several have one, by folder-stem. Raises UnitsError where that is not enough."""
+    stems = Counter(file.stem for file in files)
+    found: dict[str, Path] = {}
+    for file in files:
+        name = file.stem if stems[file.stem] == 1 else f"{file.parent.name}-{file.stem}"
+        if name in found:
+            raise UnitsError(f"{found[name]} and {file} would both be called {name}; rename one")
+        found[name] = file
+    return found
+
+
+def _code_files(names: Mapping[str, Path], layer: int | None, coders: Sequence[Coder]) -> tuple[list[Units], dict[str, float]]:
+    """Layers of code files of one model, and how long each recording is. Raises UnitsError and CodesError."""
+    systems: list[_System] = []
+    seconds: dict[str, float] = {}
+    first: Codes | None = None
+    for name, file in names.items():
+        codes = read_codes(file, coders)
+        first = first or codes
+        if codes.model != first.model or codes.table != first.table:
+            raise UnitsError(
+                f"{file} has {len(codes.table)} layers of {codes.model}, and {next(iter(names.values()))} has "
+                f"{len(first.table)} of {first.model}; give code files of one model and as many layers"
+            )
+        chosen = range(len(codes.table)) if layer is None else [layer]
+        if chosen[-1] >= len(codes.table):
+            raise UnitsError(f"{file} has {len(codes.table)} layers, counted from 0, and no layer {layer}")
+        if not systems:
+            rates = {number: codes.sample_rate / codes.table[number].hop for number in chosen}
+            systems = [_System(f"{codes.model.name} layer {n}", rates[n], codes.table[n].size) for n in chosen]
+        seconds[name] = codes.seconds
+        for system, number in zip(systems, chosen, strict=True):
+            count = ceil(codes.seconds * system.rate - 1e-6)  # finer layers fill up the last code of the coarsest
+            system.codes[name] = codes.layers[number][:count].astype(np.int64)
+    return [Units(one.name, one.rate, one.size, one.codes) for one in systems], seconds
+
+
+def _numbers(name: str, codes: Mapping[str, Ints], rate: float, size: int | None) -> Units:
+    """Units of plain numbers. Raises UnitsError."""
+    most = max((int(row.max()) for row in codes.values() if len(row)), default=0)
+    return Units(name, rate, most + 1 if size is None else size, codes)
+
+
+def _row(file: Path) -> Ints:
+    """The codes of a .npy file. Raises UnitsError."""
+    try:
+        codes = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UnitsError(f"{file} is not an array that numpy has saved ({error}); save it again") from error
+    if not isinstance(codes, np.ndarray) or codes.ndim != 1 or not np.issubdtype(codes.dtype, np.integer):
+        raise UnitsError(f"{file} is not one row of whole numbers; save the codes of one recording, of shape (frames,)")
+    return codes.astype(np.int64)
+
+
+def _lines(file: Path) -> tuple[dict[str, Ints], dict[str, Path]]:
+    """The codes of a .km file and the audio files they are of, by the latter's stems. Raises UnitsError and AlignmentError."""
+    listed, rows = file.with_suffix(".tsv"), read_km(file)
+    try:
+        audio = [Path(line.split("\t")[0]) for line in listed.read_text(encoding="utf-8").splitlines()[1:]]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnitsError(f"cannot read {listed}, which must say in order whose codes {file} holds: {error}") from error
+    if len(audio) != len(rows):
+        raise UnitsError(f"{file} has {len(rows)} lines and {listed} lists {len(audio)} files; they must be of the same set")
+    places = named(audio)
+    return dict(zip(places, rows, strict=True)), places
+
+
+def _check_same(units: Sequence[Units]) -> None:
+    """Raises UnitsError where systems have other recordings than the first."""
+    for one in units:
+        if differ := units[0].codes.keys() ^ one.codes.keys():
+            raise UnitsError(
+                f"{one.name} and {units[0].name} are not of the same recordings: {min(differ)} is in one of them only; "
+                "score them apart, or make what is missing"
+            )

@@ -1,0 +1,1 @@
+"""Codes against phones: joint tables, purities, PNMI, V-measure and the majority map."""

@@ -1,0 +1,1 @@
+"""The report on units as one web page."""

@@ -1,0 +1,68 @@
+"""A report on units as one web page: tables, what codes have to do with phones, and codes to listen to."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from speechvq.output import check_writable, new_file
+from speechvq.units.boundaries.segmentation import Segments
+from speechvq.units.recordings import Recording, Units
+from speechvq.units.report import sections, sound_sections
+from speechvq.units.report.drawing import check_drawing
+from speechvq.units.report.page import Row, Section, bullets, page, paragraph
+from speechvq.units.report.scene import Scene, scene
+
+
+def write_report(
+    path: Path,
+    title: str,
+    units: Units,
+    recordings: Sequence[Recording],
+    *,
+    scored: Sequence[str],
+    tables: Sequence[tuple[str, Sequence[Row]]] = (),
+    notes: Sequence[str] = (),
+    segments: Mapping[str, Segments] | None = None,
+    points: Sequence[tuple[str, float, float]] = (),
+    players: int = 12,
+    force: bool = False,
+) -> None:
+    """Write a report as an HTML file that needs no other; without the tables it stays below 8 MB whatever it is about.
+
+    recordings: of which those named by `scored` are shown; the map from codes to phones is made from the others, if there are
+        others with phones
+    tables: headings and rows to begin with, as `page.table` takes them: column to text or number, `**text**` for the best
+    notes: sentences to end with, on data, alignments, versions
+    segments: found in scored recordings, by name
+    points: systems of ours for a plot beside published ones: name, bits a second, rate of ABX errors across speakers, 0 to 1
+    players: how many codes can be heard, where recordings have audio
+    Raises UnitsError for names that are not there or no codes at all, AudioError, OutputError, and MissingExtra.
+    """
+    check_writable(path, force=force)
+    check_drawing()
+    about = scene(units, recordings, scored, segments or {})
+    parts = [
+        sections.summary(tables),
+        *sections.phones(about),
+        sound_sections.examples_shown(about),
+        sound_sections.codes_heard(about, players),
+        sections.usage(about),
+        sections.lengths(about),
+        sections.order(about),
+        sections.codebook(about),
+        sections.published(points),
+        Section("Notes", (bullets(notes),)) if notes else None,
+    ]
+    text = page(title, [paragraph(_lead(about))], [one for one in parts if one])
+    with new_file(path) as partial:
+        partial.write_text(text, "utf-8")
+
+
+def _lead(about: Scene) -> str:
+    """What the report is about."""
+    minutes = sum(one.seconds for one in about.recordings) / 60
+    speakers = len({one.speaker for one in about.recordings})
+    by = "one speaker" if speakers == 1 else f"{speakers} speakers"
+    return (
+        f"{about.units.name}: up to {about.units.size} different codes, {about.units.rate:g} a second. Shown are the "
+        f"{len(about.recordings)} recordings that are scored, {minutes:.1f} minutes by {by}."
+    )

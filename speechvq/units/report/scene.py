@@ -1,0 +1,81 @@
+"""What a report is about: units, the recordings that are scored, and what several of its sections need to know of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speechvq.errors import UnitsError
+from speechvq.units.boundaries.segmentation import Segments
+from speechvq.units.phones.phone_table import PhoneTable, code_order, phone_table, silent
+from speechvq.units.recordings import Recording, Units
+from speechvq.units.usage import rates
+
+MOST_CODES = 512
+"""Codes in heat map and matrix, the most frequent ones: a picture has some thousand pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What the sections are about.
+
+    units, recordings: the units, and the scored recordings
+    others: recordings that were not scored, from which the map from codes to phones is made
+    segments: by the name of the recording
+    """
+
+    units: Units
+    recordings: Sequence[Recording]
+    others: Sequence[Recording]
+    segments: Mapping[str, Segments]
+
+    @cached_property
+    def codes(self) -> list[NDArray[np.integer]]:
+        """Of each scored recording."""
+        return [self.units.codes[one.name] for one in self.recordings]
+
+    @cached_property
+    def usage(self) -> rates.Usage:
+        """Of the scored recordings."""
+        return rates.usage(self.codes, self.units.size)
+
+    @cached_property
+    def phones(self) -> PhoneTable | None:
+        """Of the scored recordings; None where their phones are not known."""
+        return phone_table(self.units, self.recordings)
+
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """The codes of the pictures: the most frequent ones, ordered by phone, or by frequency where no phones are known."""
+        counts = self.phones.counts.sum(1) if self.phones else self.usage.counts
+        frequent = np.argsort(-counts, kind="stable")[: min(MOST_CODES, int((counts > 0).sum()))].astype(np.int64)
+        if not self.phones:
+            return frequent
+        by_phone = code_order(self.phones.counts)
+        return by_phone[np.isin(by_phone, frequent)]
+
+    @cached_property
+    def silences(self) -> NDArray[np.bool_]:
+        """Which codes stand for silence, (k,); none where no phones are known."""
+        return silent(self.phones) if self.phones else np.zeros(self.units.size, np.bool_)
+
+
+def scene(units: Units, recordings: Sequence[Recording], scored: Sequence[str], segments: Mapping[str, Segments]) -> Scene:
+    """Those that are scored, and those that are not. Raises UnitsError."""
+    by_name = {one.name: one for one in recordings}
+    wanted = set(scored)
+    if lacking := [name for name in scored if name not in by_name or name not in units.codes]:
+        raise UnitsError(f"{len(lacking)} of {len(scored)} scored recordings lack, or lack codes; the first is {lacking[0]}")
+    found = Scene(
+        units,
+        [by_name[name] for name in dict.fromkeys(scored)],
+        [one for one in recordings if one.name not in wanted and one.name in units.codes],
+        {name: segments[name] for name in segments if name in wanted},
+    )
+    if beyond := [name for name, one in found.segments.items() if one.codes.max(initial=0) >= units.size]:
+        raise UnitsError(f"{units.name}: segments of {beyond[0]} have codes beyond {units.size - 1}; give those of these units")
+    if not any(map(len, found.codes)):
+        raise UnitsError(f"{units.name}: the scored recordings have no codes; there is nothing to report on")
+    return found

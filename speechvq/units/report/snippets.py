@@ -1,0 +1,133 @@
+"""Where a code is heard: some of its runs by different speakers, cut out of recordings one after the other.
+
+A run of one or two frames is too short to hear as speech, so what lies around it is taken with it until there is a tenth of a
+second. Of each speaker the longest runs come first: in them the sound of a code stands still.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import chain, groupby, zip_longest
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+
+from speechvq.audio.files import Wave, read_mono
+from speechvq.units.features import SAMPLE_RATE
+from speechvq.units.recordings import Recording, Units
+from speechvq.units.usage.rates import runs
+
+SHORTEST = 0.1
+"""Seconds of a snippet at least, where the recording has as much."""
+
+LONGEST = 0.5
+"""Seconds of a snippet at most: of longer runs the middle."""
+
+GAP = 0.25
+"""Seconds of silence between snippets."""
+
+FADE = 0.005
+"""Seconds in which a snippet comes and goes, within its length."""
+
+PEAK = 0.5
+"""Of each snippet, so that all are about as loud; full scale is 1."""
+
+GAIN = 10.0
+"""At most so much louder: 20 dB. What is nearly silent stays quiet."""
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """A stretch of a recording, from `start` to `end` in seconds."""
+
+    recording: Recording
+    start: float
+    end: float
+
+
+class _Run(NamedTuple):
+    """A run of a code: how long it is, in frames below zero so that the longest come first, and where."""
+
+    length: int
+    name: str
+    start: int
+    recording: Recording
+
+
+def code_snippets(units: Units, recordings: Sequence[Recording], wanted: Sequence[int], count: int) -> dict[int, list[Snippet]]:
+    """Up to `count` snippets of each wanted code, from recordings that have audio.
+
+    Speakers take turns in the order of their names, each with its longest run that is left; of equal ones the first.
+    """
+    found: dict[int, dict[str, list[_Run]]] = {code: {} for code in wanted}
+    for one in recordings:
+        if one.audio is None:
+            continue
+        codes, lengths = runs(units.codes[one.name])
+        starts = np.cumsum(lengths) - lengths
+        for code, length, start in zip(codes.tolist(), lengths.tolist(), starts.tolist(), strict=True):
+            if code in found:
+                found[code].setdefault(one.speaker, []).append(_Run(-length, one.name, start, one))
+    return {code: [_snippet(run, units.rate) for run in _turns(speakers)[:count]] for code, speakers in found.items()}
+
+
+def _turns(speakers: Mapping[str, list[_Run]]) -> list[_Run]:
+    """The first run of every speaker, then the second of every speaker, and so on."""
+    ordered = (sorted(speakers[speaker]) for speaker in sorted(speakers))
+    return [run for run in chain.from_iterable(zip_longest(*ordered)) if run is not None]
+
+
+def _snippet(run: _Run, rate: float) -> Snippet:
+    """Around the middle of a run, no shorter and no longer than can be heard, and within the recording."""
+    middle, seconds = (run.start - run.length / 2) / rate, min(max(-run.length / rate, SHORTEST), LONGEST)
+    first = max(0.0, min(middle - seconds / 2, run.recording.seconds - seconds))
+    return Snippet(run.recording, first, first + seconds)
+
+
+def cut(snippets: Sequence[Snippet]) -> list[Wave]:
+    """The samples (t,) of each snippet at 16 kHz, as loud as the others, faded in and out.
+
+    Each file is read once. Raises AudioError.
+    """
+    places = sorted(range(len(snippets)), key=lambda place: str(snippets[place].recording.audio))
+    found: dict[int, Wave] = {}
+    for audio, own in groupby(places, key=lambda place: snippets[place].recording.audio):
+        if audio is None:
+            raise ValueError("a snippet of a recording without audio")
+        wave = read_mono(audio, SAMPLE_RATE)
+        found |= {place: _faded(stretch(wave, snippets[place])) for place in own}
+    return [found[place] for place in range(len(snippets))]
+
+
+def stretch(wave: Wave, snippet: Snippet) -> Wave:
+    """The samples of a snippet from those of the whole file at 16 kHz."""
+    start, end = (round((snippet.recording.start + time) * SAMPLE_RATE) for time in (snippet.start, snippet.end))
+    return wave[start:end]
+
+
+def _faded(wave: Wave) -> Wave:
+    """A copy that does not click."""
+    loud = wave * min(GAIN, PEAK / max(float(np.abs(wave).max(initial=0.0)), 1e-9))
+    edge = min(round(FADE * SAMPLE_RATE), len(wave) // 2)
+    ramp = np.sin(np.linspace(0, np.pi / 2, edge, dtype=np.float32)) ** 2
+    loud[:edge] *= ramp
+    loud[len(loud) - edge :] *= ramp[::-1]
+    return loud
+
+
+def joined(waves: Sequence[Wave]) -> Wave:
+    """Waves one after the other with gaps between."""
+    gap = np.zeros(round(GAP * SAMPLE_RATE), np.float32)
+    return np.concatenate([part for wave in waves for part in (gap, wave)][1:]) if waves else np.zeros(0, np.float32)
+
+
+def wav(wave: Wave) -> bytes:
+    """A WAV file of 16 bit at 16 kHz.
+
+    Of all formats the one that every browser plays, and the only one whose bytes do not depend on the version of an encoder.
+    FLAC would save a third of some 2 MB, and Vorbis, which not every Safari plays, most of it.
+    """
+    buffer = BytesIO()
+    soundfile.write(buffer, wave.clip(-1, 1), SAMPLE_RATE, format="WAV", subtype="PCM_16")
+    return buffer.getvalue()

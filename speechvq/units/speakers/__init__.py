@@ -1,0 +1,1 @@
+"""What units tell of the speaker."""

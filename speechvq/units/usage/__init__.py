@@ -1,0 +1,1 @@
+"""How often units occur, how long they last and what they cost."""

@@ -1,0 +1,241 @@
+"""The package as a library: its names, and what `Codec` promises for waveforms."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import speechvq
+from speechvq.codec.codec import beyond
+from speechvq.errors import AudioError, CodesError, ConfigError, SpeakerError, WrongModel
+from speechvq.nn.speaker import from_steps, to_steps
+from tests.audio.test_files import RATES, noise
+
+
+def in_a_fresh_interpreter(script):
+    home = Path(speechvq.__file__).parents[1]
+    return subprocess.run([sys.executable, "-c", script], cwd=home, capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_all_lists_the_public_names():
+    names = in_a_fresh_interpreter(
+        "import speechvq, types\nfor n, v in vars(speechvq).items():\n type(v) in [types.ModuleType] or print(n)"
+    )
+    public = {name for name in names if not name.startswith("_")} - {"Any", "TYPE_CHECKING"}
+    assert set(speechvq.__all__) == public | {"Codec", "load", "__version__"}
+    for name in speechvq.__all__:
+        assert getattr(speechvq, name) is not None
+
+
+def test_lazy_names_are_the_real_ones_and_load_torch_when_asked_for():
+    script = "import sys, speechvq\nprint('torch' in sys.modules)\nspeechvq.load\nprint('torch' in sys.modules)"
+    assert in_a_fresh_interpreter(script) == ["False", "True"]
+    from speechvq.codec.codec import Codec
+    from speechvq.codec.file import load
+
+    assert speechvq.load is load
+    assert speechvq.Codec is Codec
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        _ = speechvq.nonsense
+
+
+def test_the_version_is_one_and_the_same():
+    assert [part.isdigit() for part in speechvq.__version__.split(".")] == [True] * 3
+    try:
+        installed = version("speechvq")
+    except PackageNotFoundError:  # a checkout that nobody installed
+        installed = speechvq.__version__
+    assert installed == speechvq.__version__
+
+
+def test_codes_say_what_was_encoded(tiny):
+    codes = tiny.encode(noise(30000), 44100)
+    assert (codes.model, codes.sample_rate, codes.source_rate, codes.samples) == (tiny.model, 16000, 44100, 30000)
+    assert codes.table == tiny.table
+    assert [row.shape for row in codes.layers] == [(18,), (18,), (36,), (36,)]  # 0.68 s at 25 and 50 Hz, whole coarse frames
+    assert {row.dtype for row in codes.layers} == {np.dtype(np.uint16)}
+    assert len(codes.speaker) == 16
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        torch.from_numpy,
+        lambda wave: torch.from_numpy(wave).requires_grad_(),
+        lambda wave: torch.from_numpy(wave).double(),
+        lambda wave: wave.astype(np.float64),
+        lambda wave: np.repeat(wave, 2)[::2],
+        lambda wave: wave.tolist(),
+        lambda wave: wave[::-1].copy()[::-1],
+    ],
+    ids=["tensor", "tensor with gradient", "float64 tensor", "float64", "every other", "list", "backwards"],
+)
+def test_any_kind_of_array(tiny, make):
+    wave = noise(5000)
+    assert tiny.encode(make(wave)) == tiny.encode(wave)
+
+
+def test_a_read_only_array_is_neither_warned_of_nor_changed(tiny):
+    wave = noise(5000)
+    wave.flags.writeable = False
+    torch.set_warn_always(True)  # otherwise torch warns once, in whichever test comes first
+    try:
+        codes = tiny.encode(wave)
+    finally:
+        torch.set_warn_always(False)
+    assert codes == tiny.encode(noise(5000))
+
+
+@pytest.mark.parametrize(
+    "wave", [noise(8000, 1), noise(8000, 2), noise(2, 8000), noise(0), np.float32(0.5), torch.zeros(1, 8000)]
+)
+def test_other_shapes_are_refused(tiny, wave):
+    with pytest.raises(AudioError, match=r"a waveform has shape \(samples,\), not"):
+        tiny.encode(wave)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_samples_that_are_no_numbers_are_refused(tiny, value):
+    wave = noise(8000)
+    wave[4000] = value
+    with pytest.raises(AudioError, match="not finite"):
+        tiny.encode(wave)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rate=st.sampled_from(RATES) | st.integers(1000, 1_000_000), samples=st.integers(1, 30_000))
+def test_what_comes_back_is_as_long_as_what_went_in(tiny, rate, samples):
+    back = tiny.decode(tiny.encode(noise(samples), rate))
+    assert back.shape == (samples,)
+    assert back.dtype == np.float32
+    assert np.isfinite(back).all()
+
+
+@pytest.mark.parametrize("rate", [0, -16000, 44100.5, float("nan"), float("inf"), 1_000_001, 10**12])
+def test_impossible_rates_are_refused(tiny, rate):
+    with pytest.raises(AudioError, match="a sample rate is a whole number of Hz, from 1 to 1000000"):
+        tiny.encode(noise(8000), rate)
+
+
+def test_the_models_rate_is_the_default(tiny):
+    wave = noise(8000)
+    assert tiny.encode(wave) == tiny.encode(wave, 16000) == tiny.encode(wave, 16000.0)
+
+
+@pytest.mark.parametrize("peak", [0, 1e-12, 1e4, 1e30])
+def test_silence_and_noise_beyond_full_scale_stay_finite(tiny, peak):
+    back = tiny.decode(tiny.encode(noise(8000, peak=peak)))
+    assert np.isfinite(back).all()
+
+
+def test_encoding_and_decoding_are_deterministic_and_leave_no_trace(codec, speech):
+    before = torch.get_rng_state()
+    codes = codec.encode(speech)
+    wave = codec.decode(codes)
+    next(codec.decoded(codes))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.is_grad_enabled()
+    assert not torch.is_inference_mode_enabled()
+    torch.manual_seed(1)
+    assert codec.encode(speech) == codes
+    assert np.array_equal(codec.decode(codes), wave)
+
+
+def test_every_prefix_is_what_greedy_encoding_with_fewer_layers_gives(tiny, speech):
+    whole = tiny.encode(speech)
+    waves = []
+    for count in range(1, len(tiny.table) + 1):
+        few = tiny.encode(speech, layers=count)
+        assert few == whole.prefix(count)
+        waves.append(tiny.decode(whole.prefix(count)))
+        assert np.array_equal(waves[-1], tiny.decode(few))
+    for one, other in pairwise(waves):
+        assert not np.array_equal(one, other)
+
+
+def test_any_prefix_decodes_and_codes_searched_for_fewer_layers_say_more(codec, speech):
+    """The default model searches a level's layers together, for as many as are asked for."""
+    whole, topdown = codec.encode(speech), codec.network.topdown
+    features = codec.network.features(torch.from_numpy(speech.copy())[None, None])
+    z = topdown.levels[0].latent(features[0], features[0].new_zeros(1, topdown.state, features[0].shape[-1]))
+
+    def left(codes):
+        rows = [torch.from_numpy(row.astype(np.int64))[None] for row in codes.layers[:4]]
+        return (z[..., : rows[0].shape[1]] - topdown.levels[0].quantizers.decode(rows)).square().sum().item()
+
+    for count in range(1, len(codec.table)):
+        assert len(codec.decode(whole.prefix(count))) == len(speech)
+        few = codec.encode(speech, layers=count)
+        assert few.table == whole.prefix(count).table
+        assert left(few) < left(whole.prefix(count)) or count >= 4
+    assert codec.encode(speech, layers=len(codec.table)) == whole
+
+
+def test_depth_by_layers_or_rate(tiny):
+    assert tiny.rates == (100, 200, 350, 500)
+    assert [tiny.depth(layers=count) for count in (1, 4)] == [1, 4]
+    assert tiny.depth() == 4
+    for kbps, layers in {0.1: 1, 0.1999: 1, 0.34: 2, 0.35: 3, 1e9: 4, float("inf"): 4}.items():
+        assert tiny.depth(kbps=kbps) == layers
+        assert tiny.encode(noise(8000), kbps=kbps) == tiny.encode(noise(8000), layers=layers)
+    for wrong in (
+        {"layers": 0},
+        {"layers": 5},
+        {"layers": -1},
+        {"kbps": 0.0999},
+        {"kbps": float("nan")},
+        {"layers": 1, "kbps": 1},
+    ):
+        with pytest.raises(ConfigError):
+            tiny.depth(**wrong)
+
+
+def test_files_carry_all_that_decoding_needs(tiny, tmp_path):
+    codes = tiny.encode(noise(20000), 22050)
+    speechvq.write_codes(tmp_path / "a.codes", codes)
+    found = speechvq.read_codes(tmp_path / "a.codes")
+    assert found == codes
+    assert np.array_equal(tiny.decode(found), tiny.decode(codes))
+
+
+def test_named_voices(tiny):
+    wave = noise(8000)
+    codes = tiny.encode(wave)
+    own, bdl, slt = tiny.decode(codes), tiny.decode(codes, "bdl"), tiny.decode(codes, speaker="slt")
+    for one, other in ((own, bdl), (own, slt), (bdl, slt)):
+        assert np.abs(one - other).max() > 1e-4
+    assert np.array_equal(tiny.convert(wave, "slt"), tiny.decode(codes.prefix(tiny.content_layers), "slt"))
+    assert tiny.convert(wave, "slt", 44100).shape == wave.shape
+    for use in (lambda: tiny.decode(codes, "nobody"), lambda: tiny.convert(wave, "nobody")):
+        with pytest.raises(SpeakerError, match="no voice 'nobody'"):
+            use()
+
+
+def test_a_conversion_goes_beyond_the_named_voice():
+    """Half as far again from the recording's own vector, within the steps of the file; to one's own voice it goes nowhere."""
+    steps = torch.tensor([[0, 5, 8, 15, 9]]), torch.tensor([[4, 5, 10, 15, 0]])
+    own, other = (from_steps(one) for one in steps)
+    assert to_steps(beyond(own, other)).tolist() == [[6, 5, 11, 15, 0]]
+    assert torch.equal(beyond(own, own), own)
+
+
+def test_codes_that_do_not_fit_the_model(tiny, codec):
+    codes = tiny.encode(noise(8000))
+    with pytest.raises(WrongModel, match="made by model tiny@"):
+        codec.decode(codes)
+    for wrong in (replace(codes, speaker=b""), replace(codes, sample_rate=8000, source_rate=8000, samples=8000)):
+        with pytest.raises(CodesError, match="do not fit the model"):
+            tiny.decode(wrong)
+
+
+def test_integer_waves_are_refused_not_taken_for_very_loud_ones(codec):
+    with pytest.raises(AudioError, match="int16"):
+        codec.encode(np.ones(8000, np.int16))

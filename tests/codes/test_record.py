@@ -1,0 +1,74 @@
+"""The record of codes: what it refuses, its prefixes, when two are equal."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speechvq.codes import Codes, Layer, dump, parse
+from speechvq.errors import CodesError
+from tests.helpers.code_files import records, small
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_prefix_keeps_the_first_layers(count):
+    whole, part = small(), small().prefix(count)
+    assert part.table == whole.table[:count]
+    assert [row.tolist() for row in part.layers] == [row.tolist() for row in whole.layers[:count]]
+    assert (part.samples, part.source_rate, part.speaker, part.model) == (9, 16000, b"\xab", whole.model)
+    assert parse(dump(part)) == part
+
+
+@pytest.mark.parametrize("count", [0, -1, 4, 100])
+def test_a_prefix_that_cannot_be(count):
+    with pytest.raises(CodesError, match="there are 3"):
+        small().prefix(count)
+
+
+def test_codes_that_differ_in_anything_are_not_equal():
+    one = small()
+    assert one == small()
+    for other in (
+        replace(one, samples=10),
+        replace(one, speaker=b"\xac"),
+        replace(one, model=replace(one.model, name="m1")),
+        replace(one, layers=(one.layers[0], one.layers[2], one.layers[1])),
+        one.prefix(2),
+        one.layers,
+        None,
+    ):
+        assert one != other
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([[4, 1]], "1 layers of codes do not fit a table of 2"),
+        ([[4, 1, 0], [1, 0, 1, 1]], "layer 0 has shape"),
+        ([[4, 1], [[1, 0, 1, 1]]], "layer 1 has shape"),
+        ([[5, 1], [1, 0, 1, 1]], "layer 0 holds code 5, but has only 5 entries"),
+        ([[4, 1], [1, 0, -1, 1]], "layer 1 holds code -1"),
+        ([[4.0, 1.0], [1, 0, 1, 1]], "layer 0 holds float64, but codes are whole numbers"),
+    ],
+)
+def test_impossible_records_cannot_be_made(rows, says):
+    table = (Layer(4, 5), Layer(2, 2))
+    with pytest.raises(CodesError, match=says):
+        Codes(small().model, 8000, 16000, 9, table, tuple(np.array(row) for row in rows), b"")
+
+
+def test_length_and_rate_in_people_s_units():
+    assert small().frames == (2, 4, 4)
+    assert small().seconds == 9 / 16000
+    assert small().bits_per_second == 3 * 2000 + 2 * 4000
+
+
+@settings(max_examples=100, deadline=None)
+@given(records(), st.data())
+def test_a_prefix_of_a_prefix_is_a_prefix(codes, data):
+    long = data.draw(st.integers(1, len(codes.table)))
+    short = data.draw(st.integers(1, long))
+    assert codes.prefix(long).prefix(short) == codes.prefix(short)
+    assert codes.prefix(short).frames == codes.frames[:short]

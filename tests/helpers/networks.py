@@ -1,0 +1,36 @@
+"""A network of every part, small enough to run in milliseconds."""
+
+import torch
+
+from speechvq.codec.network import CodecConfig, Network
+from speechvq.nn.encoder import StageConfig
+from speechvq.nn.speaker import SpeakerConfig
+from speechvq.quantize.config import LevelConfig
+
+
+def tiny_config(**changes) -> CodecConfig:
+    values = {
+        "encoder": (
+            StageConfig(width=8, lookahead=(1,), kernel=3),
+            StageConfig(width=8, lookahead=(1,), kernel=3, stride=2),
+            StageConfig(width=8, lookahead=(0,), kernel=3, stride=2),
+        ),
+        "levels": (
+            LevelConfig(stage=2, layers=2, size=16, width=4),
+            LevelConfig(stage=1, layers=2, size=8, width=4),
+        ),
+        "decoder": (
+            StageConfig(width=8, lookahead=(1,), kernel=3),
+            StageConfig(width=8, lookahead=(1,), kernel=3, stride=2),
+        ),
+        "window": 64,
+        "hop": 16,
+        "state": 8,
+        "speaker": SpeakerConfig(size=6, hop=32, stage=StageConfig(width=8, lookahead=(1,), kernel=3)),
+    }
+    return CodecConfig(**(values | changes))
+
+
+def tiny_network(seed: int = 0, **changes) -> Network:
+    torch.manual_seed(seed)
+    return Network(tiny_config(**changes)).eval().requires_grad_(requires_grad=False)

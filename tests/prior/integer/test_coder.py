@@ -1,0 +1,76 @@
+"""The range coder: codes come back from bytes that are as few as the prior promises."""
+
+import numpy as np
+import pytest
+import torch
+
+from speechvq.codes import ModelId
+from speechvq.errors import ModelError
+from speechvq.prior.batches import vectors
+from speechvq.prior.file import NamedPrior, load_prior, save_prior
+from speechvq.prior.integer import coder
+from speechvq.prior.integer.network import integer_streams
+from speechvq.prior.sampling import sample
+from tests.prior.integer.test_network import SPEAKER, TABLE, codes, prior  # noqa: F401 - a fixture
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_codes_come_back_any_prefix(prior, depth):  # noqa: F811
+    streams, given = integer_streams(prior), codes(30, seed=5)[:depth]
+    data = coder.encode(streams, given, SPEAKER)
+    back = coder.decode(streams, [len(layer) for layer in given], data, SPEAKER)
+    assert len(back) == depth
+    assert all(map(np.array_equal, given, back))
+
+
+@torch.no_grad()
+def test_as_many_bits_as_the_prior_promises(prior):  # noqa: F811
+    """Codes drawn from the prior take their entropy, to two parts in a thousand and two words."""
+    generator = torch.Generator().manual_seed(0)
+    drawn = sample(prior, [300, 300, 600], generator=generator, speaker=vectors(SPEAKER[None]))
+    given = [layer[0].numpy().astype(np.uint16) for layer in drawn]
+    data = coder.encode(integer_streams(prior), given, SPEAKER)
+    tensors = [torch.from_numpy(layer.astype(np.int64))[None] for layer in given]
+    bits = sum(layer.sum().item() for layer in prior.nats(tensors, vectors(SPEAKER[None]))) / np.log(2)
+    assert 8 * len(data) == pytest.approx(bits, rel=0.002, abs=48)
+    assert bits != pytest.approx(
+        sum(len(layer) * np.log2(size) for layer, (_, size) in zip(given, TABLE, strict=True)), rel=0.01
+    )
+
+
+def test_the_reference_arithmetic_writes_the_same_bytes(prior):  # noqa: F811
+    given = codes(60, seed=3)
+    once, again = (coder.encode(integer_streams(prior, dtype), given, SPEAKER) for dtype in (np.float64, np.int64))
+    assert once == again
+
+
+def test_long_recordings_pass_in_pieces(prior, monkeypatch):  # noqa: F811
+    given = codes(40, seed=1)
+    whole = coder.encode(integer_streams(prior), given, SPEAKER)
+    monkeypatch.setattr(coder, "PIECE", 7)
+    assert coder.encode(integer_streams(prior), given, SPEAKER) == whole
+    back = coder.decode(integer_streams(prior), [len(layer) for layer in given], whole, SPEAKER)
+    assert all(map(np.array_equal, given, back))
+
+
+def test_what_cannot_have_been_coded_is_refused(prior):  # noqa: F811
+    streams = integer_streams(prior)
+    with pytest.raises(ValueError, match="not a whole number of words"):
+        coder.decode(streams, [3], b"12345", SPEAKER)
+    with pytest.raises(ValueError, match="damaged or of another prior"):
+        coder.decode(streams, [400], b"\xff" * 16, SPEAKER)
+    for wrong in (lambda: coder.encode(streams, codes() * 2, SPEAKER), lambda: coder.decode(streams, [1] * 6, b"", SPEAKER)):
+        with pytest.raises(ValueError, match="the prior has 3 layers, the codes have 6"):
+            wrong()
+
+
+def test_a_coder_needs_a_prior_with_a_name_and_speaker_vectors_that_fit(prior, tmp_path):  # noqa: F811
+    named = NamedPrior(prior, "p", ModelId("m", b"12345678"))
+    with pytest.raises(ModelError, match="the prior p was not read from a file"):
+        coder.PriorCoder(named)
+    save_prior(tmp_path / "p.safetensors", named)
+    ready, given = coder.PriorCoder(load_prior(tmp_path / "p.safetensors")), codes(9)
+    data = ready.encode(given, SPEAKER.tobytes())
+    assert all(map(np.array_equal, given, ready.decode([len(layer) for layer in given], data, SPEAKER.tobytes())))
+    with pytest.raises(ValueError, match="a speaker vector of 1 bytes does not fit the prior"):
+        ready.encode(given, b"1")

@@ -1,0 +1,109 @@
+"""Made-up speech and scores, in Python and as commands."""
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+import speechvq
+from speechvq.codes import read_codes
+from speechvq.errors import ConfigError, WrongModel
+from speechvq.prior.file import NamedPrior, load_prior, save_prior
+from speechvq.prior.generate import generate, score
+from speechvq.prior.network import Prior, PriorConfig
+
+
+@pytest.fixture(scope="module")
+def prior_file(tiny, tmp_path_factory):
+    """An untrained prior for the tiny model."""
+    torch.manual_seed(0)
+    shapes = [(layer.hop, layer.size) for layer in tiny.table]
+    prior = Prior(PriorConfig(width=8, skip=8, layers=3, cycle=3), shapes, tiny.network.config.speaker.size).eval()
+    path = tmp_path_factory.mktemp("prior") / "prior.safetensors"
+    save_prior(path, NamedPrior(prior, "p", tiny.model))
+    return path
+
+
+@pytest.fixture(scope="module")
+def named(prior_file):
+    return load_prior(prior_file)
+
+
+def test_what_is_made_up_depends_on_the_seed_and_decodes(tiny, named):
+    once, again, other = (generate(tiny, named, seconds=0.5, seed=seed) for seed in (1, 1, 2))
+    assert once == again
+    assert once != other
+    assert once.seconds == pytest.approx(0.5, abs=0.04)
+    wave = tiny.decode(once)
+    assert len(wave) == once.samples
+    assert np.isfinite(wave).all()
+    assert generate(tiny, named, seconds=0.5, speaker="slt").speaker == tiny.voices[1].vector
+
+
+def test_a_prompt_is_kept_with_its_voice(tiny, named, speech):
+    begun = tiny.encode(speech[:16_000], 16_000)
+    codes = generate(tiny, named, seconds=0.5, prompt=begun)
+    assert codes.speaker == begun.speaker
+    assert all(np.array_equal(layer[: len(own)], own) for layer, own in zip(codes.layers, begun.layers, strict=True))
+    assert codes.seconds == pytest.approx(1.5, abs=0.04)
+
+
+def test_scores_add_up_to_the_bits_of_all_codes(tiny, named, speech):
+    codes = tiny.encode(speech[: 16_000 * 2 + 777], 16_000)
+    found = score(tiny, named, codes)
+    assert found.nominal == codes.bits_per_second
+    assert len(found.bits) == 3
+    total = sum(bits * len(layer) for bits, layer in zip(found.layers, codes.layers, strict=True))
+    lengths = np.bincount(np.arange(codes.frames[0]) * codes.table[0].hop // 16_000) * codes.table[0].hop / 16_000
+    assert total == pytest.approx(float((found.bits * lengths).sum()), rel=1e-3)
+    assert found.mean == pytest.approx(total / lengths.sum())  # a short last second counts for what it is
+    likely = generate(tiny, named, seconds=2.0, temperature=0)
+    assert score(tiny, named, likely).mean < found.mean
+
+
+def test_a_prior_of_fewer_layers_scores_those_and_no_more(tiny, speech, tmp_path):
+    layer, config = tiny.table[0], PriorConfig(width=8, skip=8, layers=2, cycle=2)
+    prior = Prior(config, [(layer.hop, layer.size)], tiny.network.config.speaker.size)
+    save_prior(tmp_path / "p", NamedPrior(prior, "p", tiny.model))
+    few, codes = load_prior(tmp_path / "p"), tiny.encode(speech[:16_000], 16_000)
+    assert score(tiny, few, codes.prefix(1)).mean > 0
+    for wanted in (lambda: score(tiny, few, codes), lambda: generate(tiny, few, seconds=1)):
+        with pytest.raises(WrongModel, match="the prior p knows 1 layers, the codes have"):
+            wanted()
+
+
+def test_what_does_not_fit_is_refused(tiny, named, speech, other_model):
+    with pytest.raises(ConfigError, match="above 0 and at most 3600"):
+        generate(tiny, named, seconds=0)
+    with pytest.raises(ConfigError, match="the prompt must have all 4 layers"):
+        generate(tiny, named, seconds=1, prompt=tiny.encode(speech[:8000], 16_000, layers=2))
+    with pytest.raises(WrongModel, match="the prior p knows the codes of tiny@"):
+        generate(speechvq.load(other_model), named, seconds=1)
+
+
+def test_sample_and_score_as_commands(run, clip, model, prior_file, tmp_path):
+    out = tmp_path / "new.wav"
+    common = ("--prior", prior_file, "-m", model)
+    first = run("sample", out, *common, "--seconds", 0.4, "--seed", 3, "--speaker", "bdl")
+    assert first.code == 0, first.err
+    assert soundfile.info(out).duration == pytest.approx(0.4, abs=0.04)
+    again = run("sample", out, *common)
+    assert again.code == 1
+    assert "--force" in again.err
+    assert run("encode", clip, tmp_path / "clip.codes", "-m", model).code == 0
+    longer = run("sample", tmp_path / "on.wav", *common, "--seconds", 0.4, "--prompt", tmp_path / "clip.codes")
+    assert longer.code == 0, longer.err
+    assert soundfile.info(tmp_path / "on.wav").duration == pytest.approx(
+        read_codes(tmp_path / "clip.codes").seconds + 0.4, abs=0.08
+    )
+    found = run("score", clip, tmp_path / "clip.codes", *common, "--threshold", 1, "--each-second")
+    assert found.code == 0, found.err
+    rows = [line.split("\t") for line in found.out.splitlines()]
+    assert rows[0] == ["file", "second", "nominal", "prior", "unusual"]
+    assert len(rows) == 1 + 2 * (1 + 5)
+    assert rows[1][1:] == rows[7][1:]
+    assert {row[4] for row in rows[1:]} == {"yes"}
+    missing = run("score", tmp_path / "nothing.wav", *common)
+    assert missing.code == 1
+    assert "there is no file" in missing.err
+    assert run("sample", tmp_path / "x.wav", "--prior", clip, "-m", model).code == 1

@@ -1,0 +1,179 @@
+"""The prior: cached steps are the full pass, nothing looks ahead that must not, probabilities are those of a known source."""
+
+import pytest
+import torch
+
+from speechvq.errors import ConfigError
+from speechvq.prior import network as streams
+from speechvq.prior.network import Prior, PriorConfig
+from speechvq.prior.sampling import choose, sample
+from speechvq.prior.wavenet import WaveNet
+
+TABLE = ((640, 7), (640, 5), (320, 6), (320, 4))
+TINY = PriorConfig(width=8, skip=12, layers=4, cycle=2, around=1)
+
+
+def tiny(speaker: int = 3) -> Prior:
+    torch.manual_seed(0)
+    return Prior(TINY, TABLE, speaker).eval()
+
+
+def codes(frames: int = 9, batch: int = 2, seed: int = 0) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randint(size, (batch, frames * 640 // hop), generator=generator) for hop, size in TABLE]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("pieces", [[1] * 12, [5, 7], [3, 1, 8]])
+def test_a_wavenet_fed_in_pieces_gives_what_the_full_pass_gives(pieces):
+    torch.manual_seed(0)
+    net = WaveNet(6, 8, 5, layers=5, cycle=3, condition=4, kernel=3)
+    x, condition = torch.randn(2, 6, 12), torch.randn(2, 4, 12)
+    state, found = net.initial_state(2), []
+    for part, told in zip(x.split(pieces, -1), condition.split(pieces, -1), strict=True):
+        y, state = net.step(part, told, state)
+        found.append(y)
+    assert torch.allclose(torch.cat(found, -1), net(x, condition), atol=1e-6)
+    assert sum(part.numel() for part in state) == sum(part.numel() for part in net.initial_state(2))
+
+
+@torch.no_grad()
+def test_an_output_depends_on_just_as_much_past_as_a_wavenet_says():
+    torch.manual_seed(0)
+    net = WaveNet(6, 8, 5, layers=5, cycle=3, kernel=2).double()
+    x = torch.randn(1, 6, 40, dtype=torch.double)
+    changed = x.clone()
+    changed[..., 10] += 1
+    moved = (net(x) - net(changed)).abs().amax(1)[0].nonzero().flatten()
+    assert net.past == 1 + 2 + 4 + 1 + 2
+    assert (moved.min(), moved.max()) == (10, 10 + net.past)
+
+
+@torch.no_grad()
+def test_steps_give_the_probabilities_of_the_full_pass():
+    prior, given, speaker = tiny(), codes(), torch.randn(2, 3)
+    for depth, (stream, layer) in enumerate(zip(prior.streams, given, strict=True)):
+        condition = stream.condition(given[:depth], layer.shape[1], speaker)
+        wanted = stream(layer, condition)
+        state, before = stream.wavenet.initial_state(2), None
+        for t in range(layer.shape[1]):
+            logits, state = stream.step(before, condition[..., t : t + 1], state)
+            assert torch.allclose(logits, wanted[..., t], atol=1e-5)
+            before = layer[:, t]
+
+
+@torch.no_grad()
+def test_a_code_changes_what_is_said_of_later_ones_of_its_layer_and_of_finer_layers_only():
+    prior, given, speaker = tiny(), codes(frames=20), torch.zeros(2, 3)
+    once = prior.nats(given, speaker)
+    other = [layer.clone() for layer in given]
+    other[1][:, 12] = (other[1][:, 12] + 1) % TABLE[1][1]
+    again = prior.nats(other, speaker)
+    assert torch.equal(once[0], again[0])
+    assert torch.equal(once[1][:, :12], again[1][:, :12])
+    assert not torch.allclose(once[1][:, 13:], again[1][:, 13:])
+    moved = (once[2] - again[2]).abs().sum(0).nonzero().flatten()
+    assert moved.min() < 24 <= moved.max()
+    assert [layer.shape for layer in once] == [layer.shape for layer in given]
+
+
+@torch.no_grad()
+def test_any_prefix_has_its_probability_and_the_voice_matters():
+    prior, given = tiny(), codes()
+    whole = prior.nats(given, torch.zeros(2, 3))
+    part = prior.nats(given[:2], torch.zeros(2, 3))
+    assert len(part) == 2
+    assert all(torch.equal(one, other) for one, other in zip(part, whole, strict=False))
+    assert not torch.allclose(whole[0], prior.nats(given, torch.ones(2, 3))[0])
+    logits = prior.streams[0](given[0], prior.streams[0].condition([], 9, torch.zeros(2, 3)))
+    assert torch.allclose(torch.softmax(logits, 1).sum(1), torch.ones(2, 9))
+
+
+@torch.no_grad()
+def test_long_recordings_pass_in_pieces(monkeypatch):
+    prior, given, speaker = tiny(), codes(frames=30), torch.zeros(2, 3)
+    whole = prior.nats(given, speaker)
+    monkeypatch.setattr(streams, "PIECE", 7)
+    assert all(torch.allclose(*pair, atol=1e-5) for pair in zip(whole, prior.nats(given, speaker), strict=True))
+
+
+def test_a_known_source_is_learned_to_its_entropy():
+    """Layer 0 steps through a cycle, at random by one or two: one bit. Finer layers copy it: none."""
+    torch.manual_seed(0)
+    table = ((640, 8), (320, 8))
+    prior = Prior(PriorConfig(width=16, skip=16, layers=2, cycle=2, around=1), table)
+    generator = torch.Generator().manual_seed(0)
+    optimizer = torch.optim.Adam(prior.parameters(), lr=1e-2)
+
+    def drawn() -> list[torch.Tensor]:
+        coarse = torch.randint(1, 3, (16, 30), generator=generator).cumsum(1) % 8
+        return [coarse, coarse.repeat_interleave(2, 1)]
+
+    for _ in range(150):
+        loss = sum(layer.mean() for layer in prior.nats(drawn()))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        coarse, fine = (layer[:, 2:].mean() / torch.log(torch.tensor(2.0)) for layer in prior.nats(drawn()))
+    assert coarse == pytest.approx(1, abs=0.05)
+    assert fine < 0.05
+
+
+@pytest.mark.parametrize("change", [{"width": 0}, {"layers": -1}, {"around": -1}])
+def test_what_makes_no_sense_is_refused_by_name(change):
+    with pytest.raises(ConfigError, match=rf"prior\.{next(iter(change))} must"):
+        PriorConfig(**change)
+
+
+def drawn(prior: Prior, frames: tuple[int, ...] = (9, 9, 18, 18), seed: int = 0, **more) -> list[torch.Tensor]:
+    return sample(prior, frames, generator=torch.Generator().manual_seed(seed), speaker=torch.zeros(1, 3), **more)
+
+
+def test_a_draw_is_repeatable_and_of_the_shape_asked_for():
+    prior = tiny()
+    once, again, other = drawn(prior), drawn(prior), drawn(prior, seed=1)
+    assert [layer.shape for layer in once] == [(1, 9), (1, 9), (1, 18), (1, 18)]
+    assert all(torch.equal(*pair) for pair in zip(once, again, strict=True))
+    assert not all(torch.equal(*pair) for pair in zip(once, other, strict=True))
+    assert all(layer.min() >= 0 and layer.max() < size for layer, (_, size) in zip(once, TABLE, strict=True))
+    assert len(drawn(prior, frames=(9, 9))) == 2
+    several = sample(prior, (9, 9), generator=torch.Generator().manual_seed(0), speaker=torch.zeros(3, 3))
+    assert [layer.shape for layer in several] == [(3, 9), (3, 9)]
+
+
+def test_a_prompt_is_kept_and_what_follows_is_what_would_have_followed():
+    """Continuing the beginning of a draw with the most probable codes gives the whole draw."""
+    prior = tiny()
+    whole = drawn(prior, temperature=0)
+    going_on = drawn(prior, temperature=0, prompt=[layer[:, :4] for layer in whole])
+    assert all(torch.equal(*pair) for pair in zip(whole, going_on, strict=True))
+    other = [torch.full((1, 3), 1), torch.full((1, 3), 2), torch.full((1, 6), 3), torch.full((1, 6), 0)]
+    found = drawn(prior, prompt=other)
+    assert all(torch.equal(layer[:, : begun.shape[1]], begun) for layer, begun in zip(found, other, strict=True))
+
+
+def test_draws_have_the_probabilities_of_the_logits():
+    logits = torch.tensor([[0.0, 1.0, 2.0, -1.0]]).expand(20_000, -1)
+    generator = torch.Generator().manual_seed(0)
+    for temperature in (1.0, 0.5):
+        shares = torch.bincount(choose(logits, generator, temperature, 1.0), minlength=4) / len(logits)
+        assert torch.allclose(shares, torch.softmax(logits[0] / temperature, 0), atol=0.015)
+    kept = torch.bincount(choose(logits, generator, 1.0, 0.7), minlength=4) / len(logits)
+    assert kept[0] == kept[3] == 0
+    assert kept[2] == pytest.approx(torch.softmax(logits[0, 1:3], 0)[1].item(), abs=0.015)
+    assert torch.equal(choose(logits, generator, 1.0, 1e-9), logits.argmax(1))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"temperature": -1.0}, "temperature"),
+        ({"top_p": 0.0}, "top-p"),
+        ({"frames": (1,) * 5}, "has 4 layers"),
+        ({"prompt": [torch.zeros(2, 1, dtype=torch.long)]}, "are of 1 and 2 recordings"),
+    ],
+)
+def test_draws_that_make_no_sense_are_refused(wrong, message):
+    with pytest.raises(ConfigError, match=message):
+        drawn(tiny(), **wrong)

@@ -1,0 +1,132 @@
+"""Rate-distortion optimised encoding: cheaper codes that are nearly as good."""
+
+import itertools
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+import speechvq
+from speechvq.audio import files as audio
+from speechvq.codes import read_codes, read_header
+from speechvq.codes.header import PRIOR
+from speechvq.errors import ConfigError, WrongModel
+from speechvq.prior.file import NamedPrior, load_prior
+from speechvq.prior.generate import score
+from speechvq.prior.integer.coder import PriorCoder
+from speechvq.prior.network import Prior, PriorConfig
+from speechvq.prior.rate_distortion import PASSES, RateDistortion
+from speechvq.quantize.config import LevelConfig, build
+
+
+@pytest.fixture(scope="module")
+def named(tiny):
+    """A prior of the tiny model that was not trained, but has strong opinions."""
+    torch.manual_seed(0)
+    shapes = [(layer.hop, layer.size) for layer in tiny.table]
+    prior = Prior(PriorConfig(width=8, skip=8, layers=3, cycle=3), shapes, tiny.network.config.speaker.size).eval()
+    with torch.no_grad():
+        for value in prior.parameters():
+            value.mul_(2)
+    return NamedPrior(prior, "p", tiny.model)
+
+
+def latents(codec, wave):
+    """What the first level quantizes, (1, d, f)."""
+    level = codec.network.topdown.levels[0]
+    features = codec.network.features(torch.from_numpy(wave)[None, None])[0]
+    return level.latent(features, features.new_zeros(1, codec.network.topdown.state, features.shape[-1]))
+
+
+def left(codec, wave, codes):
+    """Squared error that the codes of the first level leave of its latents."""
+    rows = [torch.from_numpy(row.astype(np.int64))[None] for row in codes.layers[:2]]
+    return (latents(codec, wave) - codec.network.topdown.levels[0].quantizers.decode(rows)).square().sum().item()
+
+
+def test_more_weight_takes_fewer_bits_and_leaves_more(tiny, named, speech):
+    wave = speech[:32_000].copy()
+    bits, errors = [], []
+    for weight in (0, 1, 4, 100):
+        codes = tiny.encode(wave, search=RateDistortion(named, weight))
+        assert codes.table == tiny.table
+        assert len(tiny.decode(codes)) == len(wave)
+        bits.append(score(tiny, named, codes).mean)
+        errors.append(left(tiny, wave, codes))
+    assert bits == sorted(bits, reverse=True)
+    assert errors == sorted(errors)
+    assert bits[-1] < 0.9 * bits[0]
+    assert errors[0] <= left(tiny, wave, tiny.encode(wave)) + 1e-6  # all candidates to the end: no worse than greedy
+
+
+def test_every_code_makes_error_and_price_least(tiny, named, speech):
+    """Against the definition, slowly: one layer, every entry tried in every place, given the codes of the pass before."""
+    wave, weight = speech[:16_000].copy(), 2.0
+    found = tiny.encode(wave, layers=1, search=RateDistortion(named, weight))
+    stream, book = named.prior.streams[0], tiny.network.topdown.levels[0].quantizers.layers[0].codebook
+    errors = torch.stack([(book - row).square().sum(1) for row in latents(tiny, wave)[0].T])
+    price = weight * 2 * errors.amin(1).mean() / 4
+    condition = stream.condition([], len(errors), tiny._vector(found.speaker))
+    codes = errors.argmin(1)
+    for _ in range(PASSES):
+        state, rows = stream.wavenet.initial_state(1), []
+        for place in range(len(codes)):
+            before = codes[place - 1 : place] if place else None
+            logits, state = stream.step(before, condition[..., place : place + 1], state)
+            rows.append(-torch.log_softmax(logits[0], 0))
+        codes = (errors + price * torch.stack(rows)).argmin(1)
+    assert np.array_equal(found.layers[0], codes.numpy())
+    assert not np.array_equal(found.layers[0], tiny.encode(wave, layers=1).layers[0])
+
+
+@pytest.mark.parametrize("kind", ["vq", "sq"])
+def test_options_are_the_nearest_entries_and_what_is_left_in_the_end(kind):
+    torch.manual_seed(0)
+    one = build(LevelConfig(stage=0, layers=3, size=5, width=3, quantizer=kind, candidates=5)).double().eval()
+    z = torch.randn(40, 3, dtype=torch.float64)
+    codes, errors = one.options(z, 1, 3, 4)
+    books = [layer.codebook for layer in one.layers]
+    for row, some, costs in zip(z, codes, errors, strict=True):
+        order = (books[1] - row).square().sum(1).argsort()
+        assert sorted(some.tolist()) == sorted(order[:4].tolist())
+        for code, cost in zip(some, costs, strict=True):
+            best = min((row - books[1][code] - entry).square().sum().item() for entry in books[2])
+            assert cost.item() == pytest.approx(best)
+    assert one.options(z, 0, 1, 99)[0].shape == (40, 5)
+    pairs = itertools.product(range(5), repeat=2)
+    best = min((z[0] - books[0][i] - books[1][j]).square().sum().item() for i, j in pairs)
+    assert one.options(z, 0, 2, 5)[1][0].min().item() == pytest.approx(best)
+
+
+def test_pieces_change_nothing(tiny, named, speech, tmp_path):
+    long = np.tile(speech, 6)[: 16_000 * 21]
+    soundfile.write(tmp_path / "long.wav", long, 16_000, subtype="FLOAT")
+    search = RateDistortion(named, 1.0)
+    assert tiny.encode_file(audio.inspect(tmp_path / "long.wav"), search=search) == tiny.encode(long, search=search)
+
+
+def test_what_does_not_fit_is_refused(named, speech, other_model):
+    for weight in (-1.0, float("nan"), float("inf")):
+        with pytest.raises(ConfigError, match="the weight of the rate is a number of 0 or more"):
+            RateDistortion(named, weight)
+    with pytest.raises(WrongModel, match="the prior p knows the codes of"):
+        speechvq.load(other_model).encode(speech, search=RateDistortion(named))
+
+
+def test_as_a_command(run, clip, tmp_path):
+    sizes = {}
+    for weight in (None, 0.5, 2):
+        path, more = tmp_path / f"{weight}.codes", () if weight is None else ("--rdo", weight)
+        done = run("encode", clip, path, "--entropy", "wavenet", "--layers", 4, *more)
+        assert done.code == 0, done.err
+        sizes[weight] = path.stat().st_size
+    assert sizes[2] < 0.97 * sizes[0.5] < 0.97 * sizes[None]
+    assert read_header(tmp_path / "2.codes").coding == PRIOR
+    assert len(read_codes(tmp_path / "2.codes", [PriorCoder(load_prior())]).layers) == 4
+    wavenet = ("--entropy", "wavenet")
+    for more, code, says in ((("--rdo", 1), 1, "--rdo is for --entropy wavenet"), ((*wavenet, "--rdo", -1), 2, "'--rdo'")):
+        done = run("encode", clip, tmp_path / "no.codes", *more)
+        assert done.code == code
+        assert says in done.err
+        assert not (tmp_path / "no.codes").exists()

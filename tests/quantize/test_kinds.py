@@ -1,0 +1,432 @@
+"""Every kind of quantizer: the contract they share, and each against an oracle of its own."""
+
+import itertools
+import math
+
+import pytest
+import torch
+from torch.nn import functional
+
+from speechvq.errors import ConfigError
+from speechvq.quantize.codebook import half_distances, smallest
+from speechvq.quantize.config import KINDS, LevelConfig, build
+from speechvq.quantize.cosine import CosineQuantizer
+from speechvq.quantize.gaussian import GaussianLatent
+from speechvq.quantize.gumbel import GumbelQuantizer
+from speechvq.quantize.joint import JointQuantizer, capacity_cost
+from speechvq.quantize.kmeans import kmeans
+from speechvq.quantize.learning import Codebooks
+from speechvq.quantize.residual import ResidualSQ, ResidualVQ
+from speechvq.quantize.stochastic import StochasticQuantizer
+from speechvq.quantize.vector import VectorQuantizer
+from speechvq.quantize.vimco import SampledCategorical, vimco
+
+RESIDUAL = ("vq", "cosine", "sq")
+DECODED = (*RESIDUAL, "gumbel", "vimco")
+
+
+def draw(seed=1):
+    return torch.Generator().manual_seed(seed)
+
+
+def made(kind, *, layers=None, seed=0, **changes):
+    torch.manual_seed(seed)
+    layers = layers or (3 if kind in RESIDUAL else 1)
+    level = LevelConfig(stage=0, layers=layers, size=11, width=6, lookup=3, continuous=2, quantizer=kind, **changes)
+    return build(level).double()
+
+
+def latents(batch=2, frames=7, seed=2):
+    return torch.randn(batch, 6, frames, generator=draw(seed), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_record_has_the_shapes_of_the_contract(kind):
+    one, z = made(kind), latents()
+    result = one(z, temperature=0.5, generator=draw())
+    assert result.z.shape == z.shape
+    assert len(result.codes) == len(result.inputs) == len(one.layers)
+    assert all(code.shape == (2, 7) and code.min() >= 0 and code.max() < 11 for code in result.codes)
+    assert result.rates.shape[0] == 2
+    assert (result.rates >= 0).all()
+    assert all(term.shape == (2,) for term in result.terms.values())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_eval_mode_is_deterministic_and_an_example_stands_alone(kind):
+    one, z = made(kind).eval(), latents()
+    together = one(z).z
+    assert torch.equal(together, one(z).z)
+    for index in range(2):
+        torch.testing.assert_close(one(z[index : index + 1]).z[0], together[index], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", DECODED)
+def test_t10_codes_say_all_that_eval_mode_decodes(kind):
+    one, z = made(kind).eval(), latents()
+    result = one(z)
+    codes = one.encode(z)
+    assert all(torch.equal(a, b) for a, b in zip(codes, result.codes, strict=True))
+    assert torch.equal(one.decode(codes), result.z)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_layers_not_kept_leave_no_trace(kind):
+    one, z = made(kind), latents()
+    count = max(1, len(one.layers))
+    result = one(z, torch.zeros(2, count, dtype=torch.float64), temperature=0.5, generator=draw())
+    assert not result.z.any()
+    assert not result.rates.any()
+    assert not any(term.any() for term in result.terms.values())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_decoders_gradient_reaches_z(kind):
+    one, z = made(kind), latents().requires_grad_()
+    result = one(z, temperature=0.7, generator=draw())
+    loss = (result.z * torch.randn(z.shape, generator=draw(), dtype=z.dtype)).sum()
+    if kind == "vimco":  # hard draws have no gradient: the encoder learns by log q
+        loss = loss + result.terms["log_posterior"].sum()
+    (gradient,) = torch.autograd.grad(loss, z)
+    assert (gradient.abs().sum(1) > 0).all()
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "none"])
+def test_continuous_latents_refuse_codes(kind):
+    with pytest.raises(ValueError, match="has no codes"):
+        made(kind).decode([torch.zeros(1, 3, dtype=torch.long)])
+
+
+@pytest.mark.parametrize("kind", RESIDUAL)
+def test_a_shared_codebook_is_one_codebook(kind):
+    one = made(kind, shared=True)
+    assert len(one.layers) == 3
+    assert len(set(one.layers)) == 1
+    assert len({name.split(".")[0] for name in one.state_dict()}) == 1
+    result = one(latents(), temperature=0.5, generator=draw())
+    assert len(result.codes) == 3
+    torch.testing.assert_close(one.eval()(latents()).z, one.decode(one.encode(latents())))
+
+
+def test_a_shared_codebook_learns_from_all_its_layers():
+    one = made("vq", shared=True)
+    books = Codebooks(one.layers, keep=0.5)
+    table = torch.zeros(3, 11, 7)
+    table[0, 4] = torch.cat([torch.ones(1), torch.full((6,), 2.0)])
+    table[2, 4] = torch.cat([torch.ones(1), torch.full((6,), 5.0)])
+    before = one.layers[0].codebook[4].clone()
+    books.learn(table)
+    torch.testing.assert_close(one.layers[0].codebook[4], (10 * before + 7.0) / 12)  # PRIOR 20, half forgotten
+    assert books.recent[0, 4] == 2
+
+
+def test_layers_and_codebooks_must_fit():
+    with pytest.raises(ValueError, match="3 layers cannot share 2 codebooks"):
+        ResidualVQ([VectorQuantizer(4, 2), VectorQuantizer(4, 2)], 3)
+
+
+# joint search
+
+
+@pytest.mark.parametrize("kind", ["vq", "sq"])
+def test_searching_with_all_candidates_finds_the_best_codes_of_all(kind):
+    one, z = made(kind, layers=2, candidates=11).eval(), latents()
+    books = [layer.codebook for layer in one.layers]
+    sums = (books[0][:, None] + books[1]).flatten(0, 1)
+    best = half_distances(z.transpose(1, 2).flatten(0, 1), sums).argmin(1)
+    first, second = one.encode(z)
+    assert torch.equal(first.flatten(), best // 11)
+    assert torch.equal(second.flatten(), best % 11)
+    assert torch.equal(one(z).z, one.decode([first, second]))
+
+
+def test_more_candidates_leave_less_and_one_is_greedy():
+    errors = []
+    for candidates in (1, 2, 4, 11):
+        one, z = made("vq", candidates=candidates).eval(), latents(batch=4, frames=50)
+        errors.append((z - one(z).z).square().sum().item())
+        alone = one.encode(z[:1, :, 3:4])
+        assert all(torch.equal(row[:1, 3:4], other) for row, other in zip(one.encode(z), alone, strict=True))
+    assert errors[0] > errors[1] > errors[2] > errors[3]
+    greedy, left = made("vq"), latents(batch=4, frames=50)
+    for layer, row in zip(greedy.layers, greedy.encode(left), strict=True):
+        assert torch.equal(row, layer.choose(left))
+        left = left - layer.look_up(row)
+
+
+@pytest.mark.parametrize("kind", ["vq", "sq"])
+def test_a_search_makes_the_best_of_the_layers_that_are_wanted(kind):
+    one, z = made(kind, candidates=11).eval(), latents(frames=50)
+
+    def left(codes):
+        return (z - one.decode(codes)).square().sum().item()
+
+    every = one.encode(z)
+    for depth in (1, 2):
+        codes = one.encode(z, depth)
+        assert len(codes) == depth
+        assert left(codes) < left(every[:depth])
+    two = build(LevelConfig(stage=0, layers=2, size=11, width=6, quantizer=kind, candidates=11)).double()
+    two.load_state_dict(one.state_dict(), strict=False)
+    assert all(torch.equal(row, other) for row, other in zip(one.encode(z, 2), two.encode(z), strict=True))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_each_example_gets_the_best_codes_for_the_layers_that_it_keeps(training):
+    one, z = made("vq", candidates=11).train(training), latents(batch=3, frames=20)
+    depths = [1, 3, 2]
+    keep = (torch.tensor(depths)[:, None] > torch.arange(3)).double()
+    found = one(z, keep)
+    for index, depth in enumerate(depths):
+        alone = one.encode(z[index : index + 1], depth)
+        torch.testing.assert_close(found.z[index : index + 1], one.decode(alone))
+        assert all(torch.equal(row[index : index + 1], other) for row, other in zip(found.codes, alone, strict=False))
+    if training:
+        total, error = torch.zeros_like(z[2]), 0.0
+        for layer, codes in zip(one.layers, one.encode(z[2:], 2), strict=False):
+            total = total + layer.look_up(codes)[0]
+            error += (z[2] - total).square().sum().item()
+        assert found.terms["commitment"][2].item() == pytest.approx(error)
+
+
+@pytest.mark.parametrize("width", [7, 64, 512])
+@pytest.mark.parametrize("count", [1, 3, 7])
+def test_the_smallest_are_those_of_a_full_order(width, count):
+    errors = torch.randn(300, width, generator=draw())
+    found = smallest(errors, count)
+    assert torch.equal(found.sort(1).values, errors.argsort(1)[:, :count].sort(1).values)
+
+
+# vq, cosine
+
+
+def test_entries_learned_by_loss_are_drawn_to_what_chose_them_and_by_nothing_else():
+    one, z = made("vq", layers=1, learned="loss"), latents()
+    layer = one.layers[0]
+    result = one(z)
+    assert not result.z.requires_grad
+    (gradient,) = torch.autograd.grad(result.terms["codebook"].sum(), layer.codebook)
+    flat, codes = z.transpose(1, 2).flatten(0, 1), result.codes[0].flatten()
+    expected = torch.stack([2 * (layer.codebook[k] - flat[codes == k]).sum(0) for k in range(11)])
+    torch.testing.assert_close(gradient, expected)
+    torch.testing.assert_close(result.terms["codebook"], result.terms["commitment"])
+
+
+def test_cosine_goes_by_direction_alone():
+    torch.manual_seed(0)
+    one = CosineQuantizer(11, 6, lookup=3).double()
+    z = latents()
+    e = one.down(z)
+    similarity = torch.stack([functional.cosine_similarity(e, b[None, :, None].expand_as(e)) for b in one.codebook])
+    assert torch.equal(one.choose(z), similarity.argmax(0))
+    one.down.bias.data.zero_()
+    before = one.choose(z)
+    one.codebook.data *= torch.rand(11, 1, dtype=torch.float64) + 0.1
+    assert torch.equal(one.choose(3 * z), before)
+
+
+def test_cosine_trains_its_maps_and_its_entries():
+    one, z = made("cosine", layers=2), latents().requires_grad_()
+    result = one(z)
+    ((result.z - z).square().sum() + sum(term.sum() for term in result.terms.values())).backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in one.parameters())
+
+
+# sq
+
+
+def test_t9_autograd_agrees_with_finite_differences():
+    """With the noise fixed, in float64: the relaxed sample's slope in z, in an entry and in log s^2."""
+    torch.manual_seed(0)
+    one = ResidualSQ([StochasticQuantizer(5, 2, initial_variance=0.8) for _ in range(2)]).double()
+    z = torch.randn(1, 2, 3, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(1, 2, 3, dtype=torch.float64)
+
+    def value():
+        result = one(z, temperature=0.6, generator=draw())
+        return (result.z * weights).sum() + result.terms["quadratic"].sum() + result.rates.sum()
+
+    wanted = torch.autograd.grad(value(), [z, *one.parameters()])
+    for parameter, gradient in zip([z, *one.parameters()], wanted, strict=True):
+        flat = parameter.data.view(-1)
+        for index in range(0, flat.numel(), 3):
+            before = flat[index].item()
+            values = []
+            for step in (1e-5, -1e-5):
+                flat[index] = before + step
+                values.append(value().item())
+            flat[index] = before
+            assert (values[0] - values[1]) / 2e-5 == pytest.approx(gradient.view(-1)[index].item(), rel=1e-4, abs=1e-6)
+
+
+def test_at_temperature_zero_draws_are_entries_and_follow_the_posterior():
+    torch.manual_seed(0)
+    one = ResidualSQ([StochasticQuantizer(4, 2, initial_variance=0.7)]).double()
+    z = torch.randn(1, 2, 1, dtype=torch.float64).expand(1, 2, 20_000)
+    drawn = one(z, temperature=0.0, generator=draw()).z[0].T
+    entry = half_distances(drawn, one[0].codebook).argmin(1)
+    torch.testing.assert_close(drawn, one[0].codebook[entry])
+    p = one[0].posterior(z[..., :1])[0, 0]
+    chi_square = ((entry.bincount(minlength=4) - 20_000 * p).square() / (20_000 * p)).sum()
+    assert chi_square < 16.27  # 0.1 % for 3 degrees of freedom
+
+
+def test_naive_residual_term_is_never_below_the_grouped_one():
+    """One quadratic term a layer, each over its own variance, asks for more than RSQ-VAE's."""
+    for seed in range(20):
+        torch.manual_seed(seed)
+        one = ResidualSQ([StochasticQuantizer(5, 2, initial_variance=1.0 / (i + 1)) for i in range(3)]).double()
+        z = torch.randn(1, 2, 4, dtype=torch.float64)
+        result = one(z, temperature=0.5, generator=draw(seed))
+        generator, total, naive = draw(seed), torch.zeros_like(z), 0.0
+        for layer in one.layers:
+            total = total + layer.sample(z - total, temperature=0.5, generator=generator)[0]
+            naive += ((z - total).square().sum() / (2 * layer.variance)).item()
+        assert naive >= result.terms["quadratic"].item()
+
+
+# gumbel
+
+
+def test_gumbels_rate_is_the_kl_from_the_uniform_prior():
+    one, z = made("gumbel"), latents()
+    p = torch.softmax(one.logits(z.transpose(1, 2)), -1)
+    uniform = torch.full_like(p, 1 / 11)
+    expected = (p * (p / uniform).log()).sum((1, 2))
+    torch.testing.assert_close(one(z, generator=draw()).rates[:, 0], expected)
+
+
+def test_gumbel_hardens_with_the_temperature():
+    one, z = made("gumbel"), latents()
+    cold = one(z, temperature=1e-3, generator=draw()).z
+    exact = one(z, temperature=0.0, generator=draw()).z
+    torch.testing.assert_close(cold, exact, rtol=1e-3, atol=1e-3)
+
+
+# vimco
+
+
+def test_vimco_is_unbiased_by_enumeration():
+    """The mean over all pairs of draws of the estimate equals the gradient of the exact expectation; the value is the bound."""
+    torch.manual_seed(0)
+    logits = torch.randn(3, dtype=torch.float64, requires_grad=True)
+    log_joint = torch.randn(3, dtype=torch.float64, requires_grad=True)
+    for n in (2, 3):
+        log_q_all = torch.log_softmax(logits, 0)
+        exact, estimate = 0.0, 0.0
+        for draws in itertools.product(range(3), repeat=n):
+            index = torch.tensor(draws)
+            log_q, joint = log_q_all[index], log_joint[index]
+            probability = log_q.sum().exp()
+            bound = torch.logsumexp(joint - log_q, 0) - math.log(n)
+            exact = exact + probability * bound
+            loss = vimco((joint - log_q)[:, None], log_q[:, None])
+            assert loss.item() == pytest.approx(-bound.item())
+            estimate = estimate - probability.detach() * loss.sum()
+        for found, wanted in zip(
+            torch.autograd.grad(estimate, [logits, log_joint], retain_graph=True),
+            torch.autograd.grad(exact, [logits, log_joint], retain_graph=True),
+            strict=True,
+        ):
+            torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_vimcos_draws_are_hard_and_know_their_probability():
+    torch.manual_seed(0)
+    one, z = SampledCategorical(11, 6).double(), latents()
+    result = one(z, generator=draw())
+    torch.testing.assert_close(result.z, one.look_up(result.codes[0]))
+    log_p = torch.log_softmax(one.logits(z.transpose(1, 2)), -1)
+    wanted = log_p.gather(-1, result.codes[0][..., None]).sum((1, 2))
+    torch.testing.assert_close(result.terms["log_posterior"], wanted)
+    assert not torch.equal(result.codes[0], one.choose(z))
+
+
+# gaussian, joint
+
+
+def test_the_gaussian_rate_is_the_kl_from_the_unit_gaussian():
+    torch.manual_seed(0)
+    one, z = GaussianLatent(6).double(), latents()
+    mean, log_variance = one.moments(z).chunk(2, 1)
+    q = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
+    p = torch.distributions.Normal(torch.zeros_like(mean), torch.ones_like(mean))
+    torch.testing.assert_close(one(z, generator=draw()).rates[:, 0], torch.distributions.kl_divergence(q, p).sum((1, 2)))
+    torch.testing.assert_close(one.eval()(z).z, mean)
+
+
+def test_joint_latents_have_a_continuous_and_a_discrete_rate():
+    torch.manual_seed(0)
+    one, z = JointQuantizer(11, 6, continuous=2).double(), latents()
+    result = one(z, temperature=0.5, generator=draw())
+    torch.testing.assert_close(result.rates[:, 0], one.gaussian(z).rates[:, 0])
+    torch.testing.assert_close(result.rates[:, 1], one.discrete(z).rates[:, 0])
+    one.eval()
+    decoded, whole = one.decode(one.encode(z)), one(z).z
+    assert not decoded[:, :2].any()
+    assert torch.equal(decoded[:, 2:], whole[:, 2:])
+
+
+def test_capacity_draws_a_rate_to_its_target_from_both_sides():
+    for rate, sign in ((3.0, -1.0), (9.0, 1.0)):
+        value = torch.tensor(rate, requires_grad=True)
+        cost = capacity_cost(value, 5.0, 2.0)
+        assert cost.item() == pytest.approx(2 * abs(rate - 5))
+        assert torch.autograd.grad(cost, value)[0].item() == 2 * sign
+
+
+# k-means
+
+
+def test_kmeans_finds_clusters_and_makes_up_for_missing_points():
+    centres = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
+    points = centres.repeat(20, 1) + 0.01 * torch.randn(60, 2, generator=draw())
+    found = kmeans(points, 3)
+    assert (centres[:, None] - found).norm(dim=-1).min(1).values.max() < 0.05
+    assert kmeans(points[:2], 5).shape == (5, 2)
+    assert torch.equal(kmeans(points, 3, seed=4), kmeans(points, 3, seed=4))
+
+
+def test_codebooks_start_as_kmeans_of_what_each_layer_sees():
+    """Layer by layer: each start leaves less than random entries, and the second is fitted to the first one's residuals."""
+    one, z = made("vq", layers=2), 5 + 3 * latents(batch=8, frames=50)
+    before = (z - one.eval()(z).z).square().mean()
+    Codebooks(one.layers, keep=0.9).start(lambda: one(z).inputs, seed=0)
+    first = z.transpose(1, 2).flatten(0, 1)
+    torch.testing.assert_close(one.layers[0].codebook, kmeans(first, 11))
+    rest = (z - one.layers[0].look_up(one.layers[0].choose(z))).transpose(1, 2).flatten(0, 1)
+    torch.testing.assert_close(one.layers[1].codebook, kmeans(rest, 11))
+    assert (z - one(z).z).square().mean() < 0.2 * before
+
+
+# configuration
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"size": 1}, r"levels\.size.* 2 to 65536, not 1"),
+        ({"layers": 0}, r"levels\.layers must be at least 1"),
+        (
+            {"layers": 2, "quantizer": "gumbel"},
+            r"levels\.layers of a 'gumbel' level must be 1, not 2; vq, cosine, sq can have more",
+        ),
+        ({"learned": "magic"}, r"levels\.learned must be means or loss, not 'magic'"),
+        ({"quantizer": "cosine", "lookup": 99}, r"levels\.lookup must be 1 to the width 16, not 99"),
+        ({"quantizer": "joint", "continuous": 16}, r"levels\.continuous must be 1 to 15"),
+        ({"candidates": 0}, r"levels\.candidates must be 1, or for vq and sq up to the size 1024, not 0"),
+        ({"candidates": 4, "quantizer": "cosine"}, r"levels\.candidates must be 1, or for vq and sq"),
+        ({"variance": 0.0}, r"levels\.variance must be positive"),
+        ({"width": 0}, r"levels\.width must be positive"),
+    ],
+)
+def test_levels_that_cannot_exist_are_refused_by_name(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        LevelConfig(**({"stage": 0, "layers": 1} | changes))
+
+
+def test_one_line_swaps_one_quantizer_for_another():
+    kinds = {kind: type(made(kind)) for kind in KINDS}
+    assert kinds["vq"] is kinds["cosine"] is ResidualVQ
+    assert kinds["gumbel"] is GumbelQuantizer
+    assert len(set(kinds.values())) == len(KINDS) - 1

@@ -1,0 +1,66 @@
+"""Usage of every layer over a set, and the words for layers that do not earn their bits."""
+
+import math
+
+import pytest
+import torch
+
+from speechvq.quantize.residual import ResidualSQ, ResidualVQ
+from speechvq.quantize.stochastic import StochasticQuantizer
+from speechvq.quantize.vector import VectorQuantizer
+from speechvq.train.codec.diagnostics import Usage, diagnose
+
+
+def test_usage_counts_over_the_whole_set():
+    torch.manual_seed(0)
+    one = ResidualVQ([VectorQuantizer(6, 2) for _ in range(2)]).eval()
+    usage, seen = Usage(one.layers), []
+    for frames in (5, 9):
+        result = one(torch.randn(1, 2, frames))
+        usage.add(result)
+        seen.append(torch.stack([code[0] for code in result.codes]))
+    numbers = usage.numbers()
+    for layer, codes in enumerate(torch.cat(seen, 1)):
+        share = codes.bincount(minlength=6) / 14
+        entropy = -sum(p * math.log(p) for p in share.tolist() if p)
+        assert numbers[f"layer{layer}/used"] == pytest.approx((share > 0).float().mean().item())
+        assert numbers[f"layer{layer}/perplexity"] == pytest.approx(math.exp(entropy), rel=1e-5)
+        assert numbers[f"layer{layer}/information"] == pytest.approx(entropy, rel=1e-5)  # a hard choice says all it is
+
+
+@pytest.mark.parametrize(("variance", "share"), [(1e4, 0.0), (1e-6, 1.0)])
+def test_information_is_nothing_for_a_uniform_choice_and_everything_for_a_hard_one(variance, share):
+    torch.manual_seed(0)
+    one = ResidualSQ([StochasticQuantizer(8, 2, initial_variance=variance)]).eval()
+    usage = Usage(one.layers)
+    usage.add(one(torch.randn(1, 2, 500)))
+    numbers = usage.numbers()
+    assert numbers["layer0/information"] == pytest.approx(share * math.log(numbers["layer0/perplexity"]), abs=1e-3)
+    assert numbers["layer0/variance"] == pytest.approx(variance, rel=1e-3)
+
+
+def healthy(**changes):
+    numbers = {}
+    for layer in range(2):
+        numbers |= {f"layer{layer}/used": 1.0, f"layer{layer}/perplexity": 400.0, f"layer{layer}/information": 5.0}
+        numbers[f"layer{layer}/doubt"] = 0.5
+        numbers |= {f"layer{layer}/variance": 0.1, f"prefix{layer + 1}/mel": 0.5 - 0.1 * layer}
+    return numbers | {name.replace("_", "/"): value for name, value in changes.items()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, []),
+        ({"layer1_information": 0.01, "layer1_doubt": 6.0}, ["layer 1 is dead", "0.01 of 6.24 nats", "levels.variance"]),
+        ({"layer0_perplexity": 7.0, "layer0_used": 0.03, "layer0_doubt": 0.0}, ["layer 0 has collapsed", "7.0 of 512, 3% "]),
+        ({"layer0_perplexity": 7.0, "layer0_doubt": 0.0}, ["layer 0 has collapsed", "codebook_start"]),
+        ({"layer0_perplexity": 7.0, "layer0_doubt": 1.0}, ["layer 0 has collapsed", "levels.variance"]),
+        ({"layer0_perplexity": 7.0, "layer0_doubt": 6.2}, ["layer 0 is dead"]),
+        ({"prefix2_mel": 0.6}, ["layer 1 adds nothing"]),
+    ],
+)
+def test_layers_that_do_not_earn_their_bits_are_named(changes, words):
+    found = diagnose(healthy(**changes), (512, 512))
+    assert len(found) == (1 if words else 0)
+    assert all(word in found[0] for word in words)

@@ -1,0 +1,60 @@
+"""Spectra: where frames lie, and what standardising leaves."""
+
+import numpy as np
+import pytest
+
+from speechvq.errors import UnitsError
+from speechvq.units.features import log_mel, mfcc, pooled, standardised
+
+RANDOM = np.random.default_rng(0)
+
+
+def test_frames_are_centred():
+    """A click between frames 49 and 50 is as loud in one as in the other, and in those beside them not at all or less."""
+    click = np.zeros(16_000)
+    click[8000] = 1
+    mel = log_mel(click)
+    assert mel.shape == (100, 40)
+    loudness = mel.sum(1)
+    assert loudness[49] == pytest.approx(loudness[50], rel=0.02)
+    assert (loudness[[48, 51]] < loudness[49] - 40).all()
+
+
+def test_a_tone_is_in_its_band():
+    import librosa
+
+    mel = log_mel(np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000), bands=40)
+    centres = librosa.mel_frequencies(42, fmin=0, fmax=8000)[1:-1]
+    assert mel[50].argmax() == np.abs(centres - 1000).argmin()
+
+
+@pytest.mark.parametrize("samples", [160, 500, 1600])
+def test_cepstra_of_short_recordings(samples):
+    mel = log_mel(RANDOM.normal(size=samples))
+    found = mfcc(mel)
+    assert found.shape == (samples // 160, 39)
+    assert np.isfinite(found).all()
+
+
+def test_nothing_to_hear():
+    assert np.ptp(log_mel(np.zeros(1600))) == 0
+    with pytest.raises(UnitsError, match="less than a frame"):
+        log_mel(np.zeros(159))
+
+
+def test_pooled():
+    rows = np.arange(14, dtype=np.float32).reshape(7, 2)
+    assert np.array_equal(pooled(rows, 3), [[2, 3], [8, 9]])
+
+
+def test_standardised_by_speaker():
+    owners = {"a1": "ann", "a2": "ann", "b1": "bob"}
+    features = {
+        name: RANDOM.normal(5 if owner == "ann" else -9, 3, (50, 2)).astype(np.float32) for name, owner in owners.items()
+    }
+    features = {name: np.column_stack([rows, np.ones(50, np.float32)]) for name, rows in features.items()}
+    found = standardised(features, owners)
+    for rows in (np.concatenate([found["a1"], found["a2"]]), found["b1"]):
+        assert np.allclose(rows.mean(0), 0, atol=1e-5)
+        assert np.allclose(rows[:, :2].std(0), 1, atol=1e-4)
+    assert abs(found["a1"].mean()) > 1e-4  # a recording alone is not
