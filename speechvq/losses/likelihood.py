@@ -52,14 +52,13 @@ class MelLikelihood(nn.Module):
 
     def __init__(self, config: MelConfig, sample_rate: int) -> None:
         super().__init__()
-        from torchaudio.functional import melscale_fbanks
+        from librosa.filters import mel
 
         self.windows, self.gaussian, self.shared = config.windows, config.errors == "gaussian", config.shared
         for size, bands in zip(config.windows, config.bands, strict=True):
             hann = torch.hann_window(size)
             self.register_buffer(f"window{size}", hann / hann.sum(), persistent=False)
-            mels = (size // 2 + 1, 0.0, sample_rate / 2, bands, sample_rate)
-            filters = melscale_fbanks(*mels, norm=None, mel_scale="slaney")
+            filters = torch.from_numpy(mel(sr=sample_rate, n_fft=size, n_mels=bands, norm=None).T.copy())
             self.register_buffer(f"filters{size}", filters, persistent=False)
         pairs = zip(config.windows, config.bands, strict=True)
         self.values_per_second = sum(sample_rate / (size // 4) * bands for size, bands in pairs)
