@@ -17,7 +17,8 @@ C = TypeVar("C")
 def parse(kind: type[C], values: Any, where: str = "") -> C:  # noqa: ANN401 - whatever TOML or JSON gave
     """Build the dataclass `kind` from a table.
 
-    Raises ConfigError naming the field for an unknown or missing key, a wrong type, or a value that the class refuses.
+    Raises ConfigError naming the field for an unknown or missing key, a wrong type, or a value that
+    the class refuses.
     """
     if not isinstance(values, dict):
         raise ConfigError(f"{where or 'the configuration'} must be a table, not {values!r}")
@@ -28,14 +29,18 @@ def parse(kind: type[C], values: Any, where: str = "") -> C:  # noqa: ANN401 - w
         if key not in known:
             raise ConfigError(f"unknown key {prefix}{key}; known here: {', '.join(known)}")
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
-        needed = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        needed = (
+            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        )
         if needed and field.name not in values:
             raise ConfigError(f"missing key {prefix}{field.name}")
     fields = {key: _value(hints[key], value, prefix + key) for key, value in values.items()}
     try:
         return kind(**fields)
     except ConfigError as error:
-        raise ConfigError(f"{where}: {error}" if where.endswith("]") else str(error)) from error  # which one of a list
+        raise ConfigError(
+            f"{where}: {error}" if where.endswith("]") else str(error)
+        ) from error  # which one of a list
 
 
 def read(kind: type[C], path: str | Path) -> C:
@@ -53,14 +58,26 @@ def _value(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401
     if dataclasses.is_dataclass(hint):
         return parse(hint, value, where)  # type: ignore[arg-type]
     if origin in (Union, types.UnionType):
-        return None if value is None else _value(next(a for a in get_args(hint) if a is not type(None)), value, where)
+        return (
+            None
+            if value is None
+            else _value(next(a for a in get_args(hint) if a is not type(None)), value, where)
+        )
     if origin is tuple and isinstance(value, list | tuple):
-        return tuple(_value(get_args(hint)[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+        return tuple(
+            _value(get_args(hint)[0], item, f"{where}[{i}]") for i, item in enumerate(value)
+        )
     if origin is dict and isinstance(value, dict):
-        return {key: _value(get_args(hint)[1], item, f"{where}.{key}") for key, item in value.items()}
+        return {
+            key: _value(get_args(hint)[1], item, f"{where}.{key}") for key, item in value.items()
+        }
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if isinstance(hint, type) and isinstance(value, hint) and isinstance(value, bool) == (hint is bool):
+    if (
+        isinstance(hint, type)
+        and isinstance(value, hint)
+        and isinstance(value, bool) == (hint is bool)
+    ):
         return value
     raise ConfigError(f"{where} must be {_describe(hint)}, not {value!r}")
 

@@ -18,7 +18,8 @@ SpeechVQError
 ├── UnitsError        codes, labels, items or boundaries that cannot be measured together
 └── MissingExtra      an optional package that is not installed
 
-Each message says what is wrong, where, and what to do. The command line prints it as one sentence and exits with 1.
+Each message says what is wrong, where, and what to do. The command line prints it as one sentence
+and exits with 1.
 """
 
 

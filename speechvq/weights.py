@@ -10,7 +10,9 @@ from torch import Tensor
 from speechvq.errors import ModelError
 
 
-def read_weights(path: Path, entry: str, what: str, form: int) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def read_weights(
+    path: Path, entry: str, what: str, form: int
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The JSON under the metadata entry, and the weights by name in single precision.
 
     what: "model" or "prior", for messages

@@ -40,8 +40,16 @@ def make_model(path, seed):
     """The file of an untrained network at 25 and 50 Hz, with two voices."""
     network = tiny_network(seed, window=640, hop=160, speaker=SpeakerConfig(size=32))
     voices = [
-        Voice("bdl", bytes(range(16)), {"sex": "m", "language": "en", "corpus": "arctic", "seconds": 20}),
-        Voice("slt", bytes(range(240, 256)), {"sex": "f", "language": "en", "corpus": "arctic", "seconds": 10}),
+        Voice(
+            "bdl",
+            bytes(range(16)),
+            {"sex": "m", "language": "en", "corpus": "arctic", "seconds": 20},
+        ),
+        Voice(
+            "slt",
+            bytes(range(240, 256)),
+            {"sex": "f", "language": "en", "corpus": "arctic", "seconds": 10},
+        ),
     ]
     save_model(path, network, "tiny", voices)
     return path
@@ -89,7 +97,9 @@ def run(monkeypatch, capsys):
 
 def contents(folder):
     """Every file below a folder, hidden ones too, with what is in it; None for folders and pipes."""
-    paths = (Path(root) / name for root, folders, files in os.walk(folder) for name in folders + files)
+    paths = (
+        Path(root) / name for root, folders, files in os.walk(folder) for name in folders + files
+    )
     return {path: path.read_bytes() if path.is_file() else None for path in paths}
 
 

@@ -34,7 +34,9 @@ def test_a_new_file_appears_at_the_end(tmp_path):
     assert contents(tmp_path) == {path: b"new"}
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt(), ValueError()])
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt(), ValueError()]
+)
 @pytest.mark.parametrize("before", [{}, {"a.codes": b"old"}])
 def test_after_an_error_all_is_as_before(tmp_path, error, before):
     for name, data in before.items():
@@ -49,7 +51,9 @@ def test_an_error_of_the_system_is_told(tmp_path):
         write_half(tmp_path / "a.codes", OSError(errno.ENOSPC, "No space left on device"))
 
 
-@pytest.mark.parametrize("name", ["a", "x" * 255, "語" * 85, "🦜" * 63, "a." + "x" * 250, ".hidden", "a b.codes", "-"])
+@pytest.mark.parametrize(
+    "name", ["a", "x" * 255, "語" * 85, "🦜" * 63, "a." + "x" * 250, ".hidden", "a b.codes", "-"]
+)
 def test_any_name_that_the_file_system_takes(tmp_path, name):
     check_writable(tmp_path / name, force=False)
     write(tmp_path / name)

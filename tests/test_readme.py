@@ -34,11 +34,17 @@ def workplace(tmp_path):
     return tmp_path
 
 
-COPY = "import sys, soundfile; w, r = soundfile.read(sys.argv[1]); soundfile.write(sys.argv[2], w, r)"
+COPY = (
+    "import sys, soundfile; w, r = soundfile.read(sys.argv[1]); soundfile.write(sys.argv[2], w, r)"
+)
 
 
 def test_readme_commands_run_in_order(workplace):
-    commands = [line for line in speechvq_commands() if not line.startswith(("speechvq train", "speechvq export"))]
+    commands = [
+        line
+        for line in speechvq_commands()
+        if not line.startswith(("speechvq train", "speechvq export"))
+    ]
     assert len(commands) >= 6
     for line in commands:
         words = [BIN / "speechvq", *shlex.split(line)[1:]]
@@ -51,13 +57,21 @@ def test_readme_training_commands_are_understood():
         name, *words = shlex.split(line)[1:]
         if name in ("train", "export"):
             for word in (word for word in words if word.startswith("--")):
-                shown = subprocess.run([BIN / "speechvq", name, "--help"], capture_output=True, text=True, check=True).stdout
+                shown = subprocess.run(
+                    [BIN / "speechvq", name, "--help"], capture_output=True, text=True, check=True
+                ).stdout
                 assert word in shown
 
 
 def test_readme_python_runs(workplace):
     for block in blocks("python"):
-        done = subprocess.run([BIN / "python", "-c", block], cwd=workplace, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [BIN / "python", "-c", block],
+            cwd=workplace,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
 
 

@@ -2,11 +2,13 @@
 
     python -m recipes.benchmark.benchmark eval.jsonl [--corpus librispeech] [--lyra model_coeffs] [--rdo 1] [--plot plot.png]
 
-Quality: the utterances of a manifest, at most 10 s of each, at 16 kHz. Ours: every number of layers, through the bytes of a
-code file, all of which count; with --rdo also files written with the prior, of codes chosen with this weight of the rate.
-Peers: those that are installed (`programs.py`), all bits of their files or packets. A constant delay of up to 0.1 s is taken
-out of every system alike; that and the measures are in `recipes/evaluate`.
-Neural peers whose weights cannot be had offline are timed with random weights, and not scored.
+Quality: the utterances of a manifest, at most 10 s of each, at 16 kHz. Ours: every number of
+layers, through the bytes of a code file, all of which count; with --rdo also files written with the
+prior, of codes chosen with this weight of the rate.
+Peers: those that are installed (`programs.py`), all bits of their files or packets. A constant
+delay of up to 0.1 s is taken out of every system alike; that and the measures are in
+`recipes/evaluate`. Neural peers whose weights cannot be had offline are timed with random weights,
+and not scored.
 Speed and memory: as `speed.py`.
 """
 
@@ -40,14 +42,23 @@ Points = dict[str, list[dict[str, float]]]
 def main(
     manifest: Annotated[Path, typer.Argument(help="Which recordings: one JSON object a line.")],
     corpus: Annotated[str | None, typer.Option(help="Only this corpus.")] = None,
-    count: Annotated[int | None, typer.Option(help="Only so many files, spread over the speakers.", min=1)] = None,
+    count: Annotated[
+        int | None, typer.Option(help="Only so many files, spread over the speakers.", min=1)
+    ] = None,
     seconds: Annotated[float, typer.Option(help="Use at most so much of each file.")] = 10.0,
     lyra: Annotated[Path | None, typer.Option(help="Folder of Lyra V2's weights.")] = None,
-    rounds: Annotated[int, typer.Option(help="How often each system is timed; 0: not at all.", min=0)] = 5,
+    rounds: Annotated[
+        int, typer.Option(help="How often each system is timed; 0: not at all.", min=0)
+    ] = 5,
     plot: Annotated[Path | None, typer.Option(help="Picture to write.")] = None,
-    rdo: Annotated[float | None, typer.Option(help="Also our files with the prior, codes chosen with this weight.")] = None,
+    rdo: Annotated[
+        float | None,
+        typer.Option(help="Also our files with the prior, codes chosen with this weight."),
+    ] = None,
     prior: Annotated[Path | None, typer.Option(help="A prior instead of the default one.")] = None,
-    model: Annotated[Path | None, typer.Option(help="A model file instead of the default one.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="A model file instead of the default one.")
+    ] = None,
 ) -> None:
     """Measure ours and the peers, as two markdown tables, and draw quality over rate."""
     codec = speechvq.load(model)
@@ -64,7 +75,9 @@ def main(
             points.setdefault(name, []).append(row)
         for name, code in peers.items():
             decoded, bits = code(wave)
-            row = {"kbps": bits * RATE / len(wave) / 1000} | measures.scores(wave, aligned(wave, decoded))
+            row = {"kbps": bits * RATE / len(wave) / 1000} | measures.scores(
+                wave, aligned(wave, decoded)
+            )
             points.setdefault(name, []).append(row)
     print(f"{len(files)} files of {manifest.name}{f', {corpus}' if corpus else ''}\n")
     print(f"| system | kbit/s | {' | '.join(measures.NAMES)} | failed |")
@@ -75,7 +88,11 @@ def main(
         print(f"| {name} | {' | '.join(cells)} | {failed} |", flush=True)
     if plot is not None:
         picture(
-            {name: {column: mean(row[column] for row in rows) for column in rows[0]} for name, rows in points.items()}, plot
+            {
+                name: {column: mean(row[column] for row in rows) for column in rows[0]}
+                for name, rows in points.items()
+            },
+            plot,
         )
     if rounds:
         print()
@@ -83,10 +100,14 @@ def main(
             print(line, flush=True)
 
 
-def ours(codec: Codec, wave: Wave, search: RateDistortion | None) -> Iterator[tuple[str, dict[str, float]]]:
+def ours(
+    codec: Codec, wave: Wave, search: RateDistortion | None
+) -> Iterator[tuple[str, dict[str, float]]]:
     """Name and measures of every number of layers: plain files, and those of a search for cheap codes, if there is one."""
     plain = f"speechvq {codec.model.name}"
-    for name, way in ((plain, None), (f"{plain} with its prior", search))[: 1 if search is None else 2]:
+    for name, way in ((plain, None), (f"{plain} with its prior", search))[
+        : 1 if search is None else 2
+    ]:
         for depth, row in enumerate(prefixes(codec, wave, align=aligned, search=way), 1):
             yield f"{name}, {depth} layer{'s' * (depth > 1)}", row
 
@@ -112,8 +133,13 @@ def picture(points: dict[str, dict[str, float]], path: Path) -> None:
         for family, group in families.items():
             mine = family.startswith("speechvq")
             ordered = sorted(group, key=lambda point: point["kbps"])
-            rates, values = [point["kbps"] for point in ordered], [point[column] for point in ordered]
-            plane.plot(rates, values, "o-" if mine else "s:", label=family, linewidth=2 if mine else 1)
+            rates, values = (
+                [point["kbps"] for point in ordered],
+                [point[column] for point in ordered],
+            )
+            plane.plot(
+                rates, values, "o-" if mine else "s:", label=family, linewidth=2 if mine else 1
+            )
         plane.set(xscale="log", xlabel="kbit/s, all bits", title=column)
         plane.set_xticks([0.25, 0.5, 1, 2, 4, 8, 16], ["0.25", "0.5", "1", "2", "4", "8", "16"])
         plane.minorticks_off()

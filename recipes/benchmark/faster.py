@@ -2,10 +2,11 @@
 
     python -m recipes.benchmark.faster [AUDIO ...] [--rounds 9] [--threads 1 --threads 2] > faster.md
 
-Ways: `torch.compile` of every block, 16-bit arithmetic (bfloat16) in all matrices, 8-bit matrices (dynamic quantization).
-Each is tried on a codec of its own, timed in turn with the plain one as `speed.py` does. "x" is how many times faster than
-plain; "codes changed" counts entries of all layers that are not those of the plain codec, which would make files differ
-between machines; "SNR" compares decoded sound from the same codes with what the plain codec makes of them.
+Ways: `torch.compile` of every block, 16-bit arithmetic (bfloat16) in all matrices, 8-bit matrices
+(dynamic quantization). Each is tried on a codec of its own, timed in turn with the plain one as
+`speed.py` does. "x" is how many times faster than plain; "codes changed" counts entries of all
+layers that are not those of the plain codec, which would make files differ between machines; "SNR"
+compares decoded sound from the same codes with what the plain codec makes of them.
 """
 
 import sys
@@ -32,23 +33,44 @@ Functions = tuple[Callable[[Any], Codes], Callable[[Codes], Any]]
 
 
 def main(
-    files: Annotated[list[Path] | None, typer.Argument(metavar="[AUDIO ...]", help="Speech; default: tests/clips.")] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[AUDIO ...]", help="Speech; default: tests/clips."),
+    ] = None,
     rounds: Annotated[int, typer.Option(help="How often each is timed.", min=1)] = 9,
-    threads: Annotated[list[int] | None, typer.Option(help="Torch threads, once or more; default: 1 and 2.", min=1)] = None,
-    model: Annotated[Path | None, typer.Option(help="A model file instead of the default one.")] = None,
+    threads: Annotated[
+        list[int] | None, typer.Option(help="Torch threads, once or more; default: 1 and 2.", min=1)
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="A model file instead of the default one.")
+    ] = None,
 ) -> None:
     """Time the codec in several ways, as a markdown table."""
     clips = clips_or(files or [])
     systems = {name: system(name, make(speechvq.load(model)), model) for name, make in WAYS.items()}
     differences = compared(systems, clips)
-    columns = ("way", "threads", "encode s/s", "decode s/s", "encode x", "decode x", "codes changed %", "SNR dB")
+    columns = (
+        "way",
+        "threads",
+        "encode s/s",
+        "decode s/s",
+        "encode x",
+        "decode x",
+        "codes changed %",
+        "SNR dB",
+    )
     print(f"| {' | '.join(columns)} |", "|---" * len(columns) + "|", sep="\n")
     for count in threads or [1, 2]:
         times = timed(systems, clips, rounds, count)
         for name in systems:
-            seconds = [f"{median(column) / SECONDS:.4f}" for column in zip(*times[name], strict=True)]
+            seconds = [
+                f"{median(column) / SECONDS:.4f}" for column in zip(*times[name], strict=True)
+            ]
             gains = [f"{ratio:.2f}" for ratio in ratios(times, "plain", name)]
-            print(f"| {name} | {count} | {' | '.join([*seconds, *gains, *differences[name]])} |", flush=True)
+            print(
+                f"| {name} | {count} | {' | '.join([*seconds, *gains, *differences[name]])} |",
+                flush=True,
+            )
 
 
 def plain(codec: Codec) -> Functions:
@@ -86,7 +108,12 @@ def int8(codec: Codec) -> Functions:
     return codec.encode, codec.decode
 
 
-WAYS: dict[str, Callable[[Codec], Functions]] = {"plain": plain, "compiled": compiled, "bfloat16": bfloat16, "int8": int8}
+WAYS: dict[str, Callable[[Codec], Functions]] = {
+    "plain": plain,
+    "compiled": compiled,
+    "bfloat16": bfloat16,
+    "int8": int8,
+}
 
 
 def system(name: str, functions: Functions, model: Path | None) -> System:
@@ -106,7 +133,10 @@ def compared(systems: dict[str, System], clips: Sequence[Path]) -> dict[str, tup
     for name, one in systems.items():
         changed = 100 * np.mean(np.concatenate(one.encode(wave).layers) != wanted)
         error = np.mean((one.decode(codes) - sound) ** 2)
-        found[name] = (f"{changed:.1f}", f"{10 * np.log10(np.mean(sound**2) / error):.1f}" if error else "same")
+        found[name] = (
+            f"{changed:.1f}",
+            f"{10 * np.log10(np.mean(sound**2) / error):.1f}" if error else "same",
+        )
     return found
 
 

@@ -2,9 +2,10 @@
 
     python -m recipes.benchmark.long [AUDIO ...] [--minutes 1 --minutes 10] > long.md
 
-Data: the clips of the tests, or your files, over and over in a temporary 16 kHz WAV of each length. Each WAV goes through
-`speechvq encode` and `speechvq decode`, each a process of its own, so the times include starting Python and loading the model.
-Peak memory is the largest resident set that the system reports for that process. OMP_NUM_THREADS sets the threads, as always.
+Data: the clips of the tests, or your files, over and over in a temporary 16 kHz WAV of each length.
+Each WAV goes through `speechvq encode` and `speechvq decode`, each a process of its own, so the
+times include starting Python and loading the model. Peak memory is the largest resident set that
+the system reports for that process. OMP_NUM_THREADS sets the threads, as always.
 """
 
 import os
@@ -25,9 +26,16 @@ RATE = 16_000
 
 
 def main(
-    files: Annotated[list[Path] | None, typer.Argument(metavar="[AUDIO ...]", help="Speech; default: tests/clips.")] = None,
-    minutes: Annotated[list[float] | None, typer.Option(help="Lengths, once or more; default: 1, 10, 60.", min=0.1)] = None,
-    model: Annotated[Path | None, typer.Option(help="A model file instead of the default one.")] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[AUDIO ...]", help="Speech; default: tests/clips."),
+    ] = None,
+    minutes: Annotated[
+        list[float] | None, typer.Option(help="Lengths, once or more; default: 1, 10, 60.", min=0.1)
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="A model file instead of the default one.")
+    ] = None,
 ) -> None:
     """Time `speechvq encode` and `decode` on long files and watch their memory, as a markdown table."""
     clips = clips_or(files or [])
@@ -42,15 +50,20 @@ def main(
             encoding, encoding_peak = measured("encode", str(wav), str(codes), *options)
             decoding, decoding_peak = measured("decode", str(codes), str(back), *options)
             size = codes.stat().st_size / 1000
-        cells = [f"{encoding / length:.2f}", f"{encoding_peak:.0f}", f"{decoding / length:.2f}", f"{decoding_peak:.0f}"]
+        cells = [
+            f"{encoding / length:.2f}",
+            f"{encoding_peak:.0f}",
+            f"{decoding / length:.2f}",
+            f"{decoding_peak:.0f}",
+        ]
         print(f"| {length:g} | {' | '.join(cells)} | {size:.1f} |", flush=True)
 
 
 def measured(*arguments: str) -> tuple[float, float]:
     """Wall seconds and peak memory in MB of one `speechvq` command.
 
-    wait4 gives the usage of this one child. It starts as a copy of this process, whose size is therefore a lower bound of what
-    is reported: nothing large is imported or kept here.
+    wait4 gives the usage of this one child. It starts as a copy of this process, whose size is
+    therefore a lower bound of what is reported: nothing large is imported or kept here.
     """
     start = perf_counter()
     process = subprocess.Popen([sys.executable, "-m", "speechvq", *arguments])  # noqa: S603 - our own program

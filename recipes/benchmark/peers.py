@@ -1,7 +1,7 @@
 """EnCodec, Mimi, SNAC and DAC as pairs of functions, with random weights: nothing is downloaded.
 
-Random weights cost exactly the arithmetic of trained ones. Weight normalisation is folded into the weights first, as one would
-for use, and codebooks, which start as zeros, are filled with noise.
+Random weights cost exactly the arithmetic of trained ones. Weight normalisation is folded into the
+weights first, as one would for use, and codebooks, which start as zeros, are filled with noise.
 """
 
 import sys
@@ -75,7 +75,11 @@ def snac() -> System:
 
 def dac() -> System:
     """DAC 16 kHz, 6 kbit/s (Kumar et al. 2023)."""
-    rates = {"downsampling_ratios": [2, 4, 5, 8], "upsampling_ratios": [8, 5, 4, 2], "hop_length": 320}
+    rates = {
+        "downsampling_ratios": [2, 4, 5, 8],
+        "upsampling_ratios": [8, 5, 4, 2],
+        "hop_length": 320,
+    }
     model = ready(DacModel(DacConfig(n_codebooks=12, **rates)))
     return System(
         "DAC 16 kHz",

@@ -1,8 +1,8 @@
 """Opus, Codec2 and Lyra V2 as functions: a wave in, the decoded wave and its bits out. All at 16 kHz.
 
-Opus and Codec2 are the Debian packages opus-tools and codec2. Lyra V2 runs from its own weights, the three files
-`soundstream_encoder.tflite`, `quantizer.tflite` and `lyragan.tflite` in `lyra/model_coeffs` of github.com/google/lyra
-(Apache-2.0), through `ai-edge-litert`.
+Opus and Codec2 are the Debian packages opus-tools and codec2. Lyra V2 runs from its own weights,
+the three files `soundstream_encoder.tflite`, `quantizer.tflite` and `lyragan.tflite` in
+`lyra/model_coeffs` of github.com/google/lyra (Apache-2.0), through `ai-edge-litert`.
 """
 
 import shutil
@@ -35,7 +35,10 @@ def programs(lyra: Path | None) -> tuple[dict[str, Coder], list[str]]:
     else:
         missing.append("Opus is left out: install opus-tools")
     if shutil.which("c2enc") and shutil.which("c2dec"):
-        found |= {f"Codec2 {mode}": partial(codec2, mode=mode) for mode in ("700C", "1200", "2400", "3200")}
+        found |= {
+            f"Codec2 {mode}": partial(codec2, mode=mode)
+            for mode in ("700C", "1200", "2400", "3200")
+        }
     else:
         missing.append("Codec2 is left out: install codec2")
     if lyra is None:
@@ -54,7 +57,9 @@ def opus(wave: Wave, *, kbps: float) -> tuple[Wave, int]:
         options = ("--quiet", "--speech", "--bitrate", str(kbps), "--framesize", "20")
         _run("opusenc", *options, str(source), str(coded))
         _run("opusdec", "--quiet", "--rate", str(RATE), str(coded), str(back))
-        return _fitted(soundfile.read(back, dtype="float32")[0], len(wave)), 8 * coded.stat().st_size
+        return _fitted(
+            soundfile.read(back, dtype="float32")[0], len(wave)
+        ), 8 * coded.stat().st_size
 
 
 def codec2(wave: Wave, *, mode: str) -> tuple[Wave, int]:
@@ -79,15 +84,24 @@ class Lyra:
             raise ConfigError("Lyra V2 needs ai-edge-litert: pip install ai-edge-litert") from error
         for name in ("soundstream_encoder", "quantizer", "lyragan"):
             if not (folder / f"{name}.tflite").is_file():
-                raise ConfigError(f"{folder} has no {name}.tflite; take it from lyra/model_coeffs of github.com/google/lyra")
+                raise ConfigError(
+                    f"{folder} has no {name}.tflite; take it from lyra/model_coeffs of "
+                    "github.com/google/lyra"
+                )
         self._load = lambda name: Interpreter(model_path=str(folder / f"{name}.tflite"))
 
     def __call__(self, wave: Wave, *, kbps: float) -> tuple[Wave, int]:
-        encoder, decoder = self._load("soundstream_encoder"), self._load("lyragan")  # new ones: they remember what went before
+        encoder, decoder = (
+            self._load("soundstream_encoder"),
+            self._load("lyragan"),
+        )  # new ones: they remember what went before
         encoder.allocate_tensors()
         decoder.allocate_tensors()
         quantizer = self._load("quantizer")
-        encode, decode = quantizer.get_signature_runner("encode"), quantizer.get_signature_runner("decode")
+        encode, decode = (
+            quantizer.get_signature_runner("encode"),
+            quantizer.get_signature_runner("decode"),
+        )
         layers = np.array(LYRA_BITS[kbps] // 4, np.int32)
         frames = []
         for frame in np.pad(wave, (0, -len(wave) % 320)).astype(np.float32).reshape(-1, 1, 320):
@@ -96,7 +110,9 @@ class Lyra:
             features = encoder.get_tensor(encoder.get_output_details()[0]["index"])
             outputs = encode(input_frames=features, num_quantizers=layers)
             codes = next(value for value in outputs.values() if value.dtype == np.int32)
-            decoder.set_tensor(decoder.get_input_details()[0]["index"], decode(encoding_indices=codes)["output_0"])
+            decoder.set_tensor(
+                decoder.get_input_details()[0]["index"], decode(encoding_indices=codes)["output_0"]
+            )
             decoder.invoke()
             frames.append(decoder.get_tensor(decoder.get_output_details()[0]["index"])[0].copy())
         return np.concatenate(frames)[: len(wave)], LYRA_BITS[kbps] * len(frames)

@@ -2,15 +2,18 @@
 
     python -m recipes.benchmark.speed [AUDIO ...] [--rounds 9] [--threads 1 --threads 2] [--peer encodec --peer mimi] > speed.md
 
-Data: 10 s of speech, the clips of the tests over and over, or your files. Every system gets it at its own sample rate,
-resampled beforehand. The peers are built from their default configurations with random weights, which need the same arithmetic
-as trained ones. Ours is timed through `codec.encode` and `codec.decode`, all layers, the speaker vector included.
+Data: 10 s of speech, the clips of the tests over and over, or your files. Every system gets it at
+its own sample rate, resampled beforehand. The peers are built from their default configurations
+with random weights, which need the same arithmetic as trained ones. Ours is timed through
+`codec.encode` and `codec.decode`, all layers, the speaker vector included.
 
-Times: everything runs in one process: first a warm-up, then rounds in which each system encodes and decodes once, in an order
-that turns from round to round, so a machine that slows down slows all alike. Seconds are medians over rounds; "x" columns are
-medians of the ratios within rounds, against EnCodec at 1.5 kbit/s, the faster of the two, and against Mimi.
-Memory: each system makes one round trip in a process of its own, one thread; what the trip added to the largest resident set
-above what the loaded model had, and the whole process at its largest. Parameters do not count codebooks.
+Times: everything runs in one process: first a warm-up, then rounds in which each system encodes and
+decodes once, in an order that turns from round to round, so a machine that slows down slows all
+alike. Seconds are medians over rounds; "x" columns are medians of the ratios within rounds, against
+EnCodec at 1.5 kbit/s, the faster of the two, and against Mimi.
+Memory: each system makes one round trip in a process of its own, one thread; what the trip added to
+the largest resident set above what the loaded model had, and the whole process at its largest.
+Parameters do not count codebooks.
 """
 
 import gc
@@ -40,11 +43,20 @@ Times = dict[str, list[tuple[float, float]]]
 
 
 def main(
-    files: Annotated[list[Path] | None, typer.Argument(metavar="[AUDIO ...]", help="Speech; default: tests/clips.")] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[AUDIO ...]", help="Speech; default: tests/clips."),
+    ] = None,
     rounds: Annotated[int, typer.Option(help="How often each system is timed.", min=1)] = 9,
-    threads: Annotated[list[int] | None, typer.Option(help="Torch threads, once or more; default: 1 and 2.", min=1)] = None,
-    peer: Annotated[list[str] | None, typer.Option(help=f"Once or more of {', '.join(PEERS)}; default: all.")] = None,
-    model: Annotated[Path | None, typer.Option(help="A model file instead of the default one.")] = None,
+    threads: Annotated[
+        list[int] | None, typer.Option(help="Torch threads, once or more; default: 1 and 2.", min=1)
+    ] = None,
+    peer: Annotated[
+        list[str] | None, typer.Option(help=f"Once or more of {', '.join(PEERS)}; default: all.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="A model file instead of the default one.")
+    ] = None,
     memory_of: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
     """Time encoding and decoding beside the peers, as a markdown table."""
@@ -59,19 +71,38 @@ def built(name: str, model: Path | None = None) -> System:
     """Ours or a peer by its short name. Raises ConfigError."""
     if name == OURS:
         codec = speechvq.load(model)
-        return System(f"speechvq {codec.model.name}", weights(codec.network), codec.sample_rate, codec.encode, codec.decode)
+        return System(
+            f"speechvq {codec.model.name}",
+            weights(codec.network),
+            codec.sample_rate,
+            codec.encode,
+            codec.decode,
+        )
     if name not in PEERS:
         raise ConfigError(f"there is no peer {name!r}; peers are {', '.join(PEERS)}")
     return PEERS[name]()
 
 
-def table(clips: Sequence[Path], rounds: int, threads: Sequence[int], names: Sequence[str], model: Path | None) -> list[str]:
+def table(
+    clips: Sequence[Path],
+    rounds: int,
+    threads: Sequence[int],
+    names: Sequence[str],
+    model: Path | None,
+) -> list[str]:
     """Markdown lines: a row for each system and number of threads."""
     systems = {name: built(name, model) for name in (OURS, *names)}
     against = [name for name in ("encodec", "mimi") if name in systems]
-    print(f"torch {torch.__version__}, {os.cpu_count()} CPUs, {rounds} rounds of {SECONDS} s", file=sys.stderr)
+    print(
+        f"torch {torch.__version__}, {os.cpu_count()} CPUs, {rounds} rounds of {SECONDS} s",
+        file=sys.stderr,
+    )
     columns = ["system", "parameters (M)", "threads", "encode s/s", "decode s/s"]
-    columns += [f"{what} x {systems[name].name.split()[0].rstrip(',')}" for name in against for what in ("encode", "decode")]
+    columns += [
+        f"{what} x {systems[name].name.split()[0].rstrip(',')}"
+        for name in against
+        for what in ("encode", "decode")
+    ]
     columns += ["trip adds MB", "process MB"]
     lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     memories = {name: memory(name, clips, model) for name in systems}
@@ -81,7 +112,9 @@ def table(clips: Sequence[Path], rounds: int, threads: Sequence[int], names: Seq
             cells = [f"{median(column) / SECONDS:.4f}" for column in zip(*times[name], strict=True)]
             cells += [f"{ratio:.2f}" for other in against for ratio in ratios(times, other, name)]
             cells += [f"{megabytes:.0f}" for megabytes in memories[name]]
-            lines.append(f"| {system.name} | {system.parameters / 1e6:.1f} | {count} | {' | '.join(cells)} |")
+            lines.append(
+                f"| {system.name} | {system.parameters / 1e6:.1f} | {count} | {' | '.join(cells)} |"
+            )
     return lines
 
 
@@ -132,7 +165,15 @@ def round_trip(system: System, clips: Sequence[Path]) -> tuple[float, float]:
 def memory(name: str, clips: Sequence[Path], model: Path | None) -> tuple[float, float]:
     """`round_trip` in a process of its own."""
     own = ["--model", str(model)] if model else []
-    command = [sys.executable, "-m", "recipes.benchmark.speed", *map(str, clips), "--memory-of", name, *own]
+    command = [
+        sys.executable,
+        "-m",
+        "recipes.benchmark.speed",
+        *map(str, clips),
+        "--memory-of",
+        name,
+        *own,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - this program
     if done.returncode:
         sys.exit(f"speed: measuring the memory of {name} failed: {done.stderr.strip()}")
@@ -143,8 +184,12 @@ def memory(name: str, clips: Sequence[Path], model: Path | None) -> tuple[float,
 def peak() -> float:
     """The largest resident set of this process so far, in MB."""
     status = Path("/proc/self/status")
-    if status.exists():  # Linux: ru_maxrss would begin with what the parent had when it started this process
-        kilobytes = next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    if (
+        status.exists()
+    ):  # Linux: ru_maxrss would begin with what the parent had when it started this process
+        kilobytes = next(
+            line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM:")
+        )
         return int(kilobytes) * 1024 / 1e6
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # in bytes on macOS
 

@@ -2,11 +2,12 @@
 
     python -m recipes.default.study data/train.jsonl [--only loudness --only muon] [--jobs 2] > study.md
 
-A variant is a TOML file in `variants/`, a few lines on top of `study.toml`; "p-" begins the names of those with the perceptual
-terms, "d-" of those that go on from the default model's weights.
-Every run is one CPU thread and leaves a checkpoint folder and a JSON file; what is there is not done again, so an
-interrupted study goes on with the same command. Measures are those of `recipes/evaluate/measures.py` on speakers kept out of
-training, hard codes, nothing aligned; seconds are CPU time.
+A variant is a TOML file in `variants/`, a few lines on top of `study.toml`; "p-" begins the names
+of those with the perceptual terms, "d-" of those that go on from the default model's weights.
+Every run is one CPU thread and leaves a checkpoint folder and a JSON file; what is there is not
+done again, so an interrupted study goes on with the same command. Measures are those of
+`recipes/evaluate/measures.py` on speakers kept out of training, hard codes, nothing aligned;
+seconds are CPU time.
 """
 
 import hashlib
@@ -40,12 +41,21 @@ NAMES = ("PESQ-WB", "STOI", "ESTOI", "mel")
 
 
 def main(
-    manifest: Annotated[Path, typer.Argument(help="Speech to train on; some of its speakers are kept for validation.")],
-    only: Annotated[list[str] | None, typer.Option(help="Only this variant; may be given several times.")] = None,
+    manifest: Annotated[
+        Path,
+        typer.Argument(help="Speech to train on; some of its speakers are kept for validation."),
+    ],
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only this variant; may be given several times.")
+    ] = None,
     seeds: Annotated[int, typer.Option(help="Runs of every variant.", min=1)] = 1,
     jobs: Annotated[int, typer.Option(help="Runs at a time, one thread each.", min=1)] = 2,
-    steps: Annotated[int | None, typer.Option(help="So many steps instead of those in study.toml.", min=1)] = None,
-    folder: Annotated[Path, typer.Option(help="Where runs, results and packed audio go.")] = Path("runs/default-study"),
+    steps: Annotated[
+        int | None, typer.Option(help="So many steps instead of those in study.toml.", min=1)
+    ] = None,
+    folder: Annotated[Path, typer.Option(help="Where runs, results and packed audio go.")] = Path(
+        "runs/default-study"
+    ),
 ) -> None:
     """Train, measure, and print the table."""
     every = sorted(path.stem for path in VARIANTS.glob("*.toml"))
@@ -54,32 +64,46 @@ def main(
             raise ConfigError(f"there is no variant {name!r}; variants are {', '.join(every)}")
     read_manifest(manifest)
     runs = {
-        (name, seed): variant(name, manifest, folder, seed=seed, steps=steps) for name in only or every for seed in range(seeds)
+        (name, seed): variant(name, manifest, folder, seed=seed, steps=steps)
+        for name in only or every
+        for seed in range(seeds)
     }
     folder.mkdir(parents=True, exist_ok=True)
-    found = {run: _read(experiment) for run, experiment in runs.items()}  # refuse before anything is trained
+    found = {
+        run: _read(experiment) for run, experiment in runs.items()
+    }  # refuse before anything is trained
     os.environ["OMP_NUM_THREADS"] = "1"  # for the processes to come
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         missing = [experiment for run, experiment in runs.items() if found[run] is None]
         started = [pool.submit(train_one, experiment) for experiment in missing]
         console = Console(stderr=True)
-        for run in track(started, "training", console=console, disable=not (started and console.is_terminal)):
+        for run in track(
+            started, "training", console=console, disable=not (started and console.is_terminal)
+        ):
             print(run.result(), file=sys.stderr, flush=True)
     results = {name: [_read(runs[name, seed]) for seed in range(seeds)] for name in only or every}
-    print(table({name: [one for one in group if one is not None] for name, group in results.items()}))
+    print(
+        table({name: [one for one in group if one is not None] for name, group in results.items()})
+    )
     lost = sum(one is None for group in results.values() for one in group)
     if lost:
-        raise TrainingError(f"{lost} of {len(runs)} runs failed, see above; the same command tries them again")
+        raise TrainingError(
+            f"{lost} of {len(runs)} runs failed, see above; the same command tries them again"
+        )
 
 
-def variant(name: str, manifest: Path, folder: Path, *, seed: int = 0, steps: int | None = None) -> Experiment:
+def variant(
+    name: str, manifest: Path, folder: Path, *, seed: int = 0, steps: int | None = None
+) -> Experiment:
     """The experiment of a variant. Raises ConfigError naming the variant when it cannot exist."""
     values: dict[str, Any] = {}
     for path in (HERE / "study.toml", VARIANTS / f"{name}.toml"):
         values = merged(values, tomllib.loads(path.read_text(encoding="utf-8")))
     values["name"] = name
     values = merged(values, {"data": {"manifest": str(manifest), "cache": str(folder / "cache")}})
-    values = merged(values, {"run": {"seed": seed}} | ({} if steps is None else {"optim": {"steps": steps}}))
+    values = merged(
+        values, {"run": {"seed": seed}} | ({} if steps is None else {"optim": {"steps": steps}})
+    )
     try:
         experiment = parse(Experiment, values)
     except ConfigError as error:
@@ -90,7 +114,11 @@ def variant(name: str, manifest: Path, folder: Path, *, seed: int = 0, steps: in
 
 def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     """`second` over `first`: tables are merged, everything else is replaced."""
-    both = {key: merged(first[key], value) for key, value in second.items() if isinstance(value, dict) and key in first}
+    both = {
+        key: merged(first[key], value)
+        for key, value in second.items()
+        if isinstance(value, dict) and key in first
+    }
     return first | second | both
 
 
@@ -133,13 +161,28 @@ def measure(experiment: Experiment, checkpoint: Path) -> dict[str, Any]:
     rows: list[list[dict[str, float]]] = []
     with torch.inference_mode():
         for wave in waves:
-            features, vector, wanted = network.features(wave), rounded(network.reference(wave)), wave[0, 0].numpy()
-            codes = (network.topdown.encode(features, depth + 1) for depth in range(len(network.topdown.layers)))
+            features, vector, wanted = (
+                network.features(wave),
+                rounded(network.reference(wave)),
+                wave[0, 0].numpy(),
+            )
+            codes = (
+                network.topdown.encode(features, depth + 1)
+                for depth in range(len(network.topdown.layers))
+            )
             prefixes = (network.decode(some, vector)[0, 0, : len(wanted)] for some in codes)
             rows.append([scores(wanted, found.clip(-1, 1).numpy()) for found in prefixes])
-    means = [{name: _mean(file[depth][name] for file in rows) for name in NAMES} for depth in range(len(rows[0]))]
+    means = [
+        {name: _mean(file[depth][name] for file in rows) for name in NAMES}
+        for depth in range(len(rows[0]))
+    ]
     parameters = sum(value.numel() for value in network.parameters())
-    return {"prefixes": means, "parameters": parameters, "latency": network.latency / rate, "rates": _rates(experiment)}
+    return {
+        "prefixes": means,
+        "parameters": parameters,
+        "latency": network.latency / rate,
+        "rates": _rates(experiment),
+    }
 
 
 def _rates(experiment: Experiment) -> list[float]:
@@ -190,14 +233,17 @@ def _cells(group: list[dict[str, Any]]) -> list[str]:
         f"{1000 * first['latency']:.0f}",
         f"{first['rates'][-1] / 1000:.3f}",
         *(mean(-1, name) for name in NAMES),
-        f"{first['rates'][third] / 1000:.3f} kbit/s: " + " / ".join(mean(third, name) for name in NAMES[:3]),
+        f"{first['rates'][third] / 1000:.3f} kbit/s: "
+        + " / ".join(mean(third, name) for name in NAMES[:3]),
     ]
 
 
 def _made_with(experiment: Experiment) -> dict[str, Any]:
     """All that a result depends on."""
     values = table_of(experiment)
-    values["data"]["manifest"] = hashlib.sha256(Path(experiment.data.manifest).read_bytes()).hexdigest()
+    values["data"]["manifest"] = hashlib.sha256(
+        Path(experiment.data.manifest).read_bytes()
+    ).hexdigest()
     values["data"]["cache"] = DataConfig.cache
     values["run"]["folder"] = ""
     return json.loads(json.dumps(values))
@@ -209,8 +255,13 @@ def _read(experiment: Experiment) -> dict[str, Any] | None:
     if not path.exists():
         return None
     found = json.loads(path.read_text(encoding="utf-8"))
-    if parse(Experiment, found["made_with"]) != parse(Experiment, _made_with(experiment)):  # settings newer than it: as default
-        raise TrainingError(f"{path} was made with another configuration or other speech: delete it, or give another --folder")
+    if parse(Experiment, found["made_with"]) != parse(
+        Experiment, _made_with(experiment)
+    ):  # settings newer than it: as default
+        raise TrainingError(
+            f"{path} was made with another configuration or other speech: delete it, or give "
+            "another --folder"
+        )
     return found
 
 

@@ -2,13 +2,14 @@
 
     python -m recipes.evaluate.conversion eval.jsonl --targets train.jsonl [--layers 1 --layers 6] > conversion.md
 
-Data: utterances of a manifest, spread over its speakers, each converted to every voice as `speechvq convert` does: a prefix of
-the layers, decoded with the voice's stored vector. "to target" is the mean cosine of Resemblyzer embeddings between the
-converted recording and the target (the middle of some real recordings of that speaker), "to source" the same with the recording
-that was converted, "target wins" how often the first is larger. Speakers are never converted to themselves.
+Data: utterances of a manifest, spread over its speakers, each converted to every voice as `speechvq
+convert` does: a prefix of the layers, decoded with the voice's stored vector. "to target" is the
+mean cosine of Resemblyzer embeddings between the converted recording and the target (the middle of
+some real recordings of that speaker), "to source" the same with the recording that was converted,
+"target wins" how often the first is larger. Speakers are never converted to themselves.
 
-Rows without a number of layers say what the figures could be: "plain" is a decode of all layers in the source's own voice,
-"real" are recordings of the target, each against the middle of the others.
+Rows without a number of layers say what the figures could be: "plain" is a decode of all layers in
+the source's own voice, "real" are recordings of the target, each against the middle of the others.
 """
 
 import sys
@@ -45,21 +46,39 @@ class Pair:
 
 
 def main(
-    manifest: Annotated[Path, typer.Argument(help="The recordings to convert: one JSON object a line.")],
-    targets: Annotated[Path, typer.Option(help="A manifest with recordings of the voices, say of the training data.")],
-    voice: Annotated[list[str] | None, typer.Option(help=f"A voice, once or more; default: {', '.join(VOICES)}.")] = None,
-    layers: Annotated[list[int] | None, typer.Option(help="How many, once or more; default: the model's own.")] = None,
+    manifest: Annotated[
+        Path, typer.Argument(help="The recordings to convert: one JSON object a line.")
+    ],
+    targets: Annotated[
+        Path,
+        typer.Option(help="A manifest with recordings of the voices, say of the training data."),
+    ],
+    voice: Annotated[
+        list[str] | None, typer.Option(help=f"A voice, once or more; default: {', '.join(VOICES)}.")
+    ] = None,
+    layers: Annotated[
+        list[int] | None, typer.Option(help="How many, once or more; default: the model's own.")
+    ] = None,
     count: Annotated[int, typer.Option(help="How many recordings to convert.", min=1)] = 40,
-    target_count: Annotated[int, typer.Option(help="How many recordings of each voice to compare with.", min=2)] = 10,
-    shortest: Annotated[float, typer.Option(help="Leave out shorter recordings, in seconds.")] = 2.0,
-    model: Annotated[Path | None, typer.Option(help="A model file instead of the default one.")] = None,
+    target_count: Annotated[
+        int, typer.Option(help="How many recordings of each voice to compare with.", min=2)
+    ] = 10,
+    shortest: Annotated[
+        float, typer.Option(help="Leave out shorter recordings, in seconds.")
+    ] = 2.0,
+    model: Annotated[
+        Path | None, typer.Option(help="A model file instead of the default one.")
+    ] = None,
 ) -> None:
     """Compare converted recordings with their targets and sources, as a markdown table."""
     codec, ear = speechvq.load(model), Ear()
     names = voice or list(VOICES)
     sexes = {name: find(codec.voices, name).facts.get("sex", "?") for name in names}
     depths = [codec.depth(layers=one) for one in layers or [codec.content_layers]]
-    real = {name: _heard(ear, _of_speaker(targets, name, shortest, target_count), codec.sample_rate) for name in names}
+    real = {
+        name: _heard(ear, _of_speaker(targets, name, shortest, target_count), codec.sample_rate)
+        for name in names
+    }
     centres = {name: middle(embeddings) for name, embeddings in real.items()}
     pairs: dict[str, list[Pair]] = {}
     for one in watched(chosen(manifest, count=count, shortest=shortest), "converting"):
@@ -67,19 +86,30 @@ def main(
         source = samples(one, codec.sample_rate, longest=LONGEST)
         for key, pair in converted(codec, ear, source, depths, others):
             pairs.setdefault(key, []).append(pair)
-    print("| layers | voice | sex | to target | to source | target wins % | pairs |\n|---|---|---|---|---|---|---|")
+    print(
+        "| layers | voice | sex | to target | to source | target wins % | pairs "
+        "|\n|---|---|---|---|---|---|---|"
+    )
     for key, every in pairs.items():
         for name in names:
             print(_row(key, name, sexes[name], [pair for pair in every if pair.voice == name]))
         print(_row(key, "all", "", every))
     for name in names:
-        print(f"| real | {name} | {sexes[name]} | {agreement(real[name]):.3f} | - | - | {len(real[name])} |")
+        print(
+            f"| real | {name} | {sexes[name]} | {agreement(real[name]):.3f} | - | - | "
+            f"{len(real[name])} |"
+        )
 
 
 def _of_speaker(targets: Path, name: str, shortest: float, count: int) -> list[Utterance]:
-    rows = [one for one in read_manifest(targets) if one.speaker == name and one.seconds >= shortest]
+    rows = [
+        one for one in read_manifest(targets) if one.speaker == name and one.seconds >= shortest
+    ]
     if len(rows) < 2:
-        raise ManifestError(f"{targets} needs at least two recordings of {name!r} with {shortest:g} s, it has {len(rows)}")
+        raise ManifestError(
+            f"{targets} needs at least two recordings of {name!r} with {shortest:g} s, it has "
+            f"{len(rows)}"
+        )
     return rows[:: max(1, len(rows) // count)][:count]
 
 
@@ -118,9 +148,14 @@ def _compared(
 def _row(key: str, name: str, sex: str, pairs: list[Pair]) -> str:
     if not pairs:
         return f"| {key} | {name} | {sex} | - | - | - | 0 |"
-    to_target, to_source = (np.array([getattr(pair, side) for pair in pairs]) for side in ("target", "source"))
+    to_target, to_source = (
+        np.array([getattr(pair, side) for pair in pairs]) for side in ("target", "source")
+    )
     wins = 100 * (to_target > to_source).mean()
-    return f"| {key} | {name} | {sex} | {to_target.mean():.3f} | {to_source.mean():.3f} | {wins:.1f} | {len(pairs)} |"
+    return (
+        f"| {key} | {name} | {sex} | {to_target.mean():.3f} | {to_source.mean():.3f} | "
+        f"{wins:.1f} | {len(pairs)} |"
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Taking a constant delay out of decoded speech before it is compared.
 
-Waveforms of low-rate codecs do not resemble the original's, so their correlation peaks at any multiple of a pitch period. What
-every codec keeps is when which band is loud: magnitudes are correlated here, over time and all bands at once.
+Waveforms of low-rate codecs do not resemble the original's, so their correlation peaks at any
+multiple of a pitch period. What every codec keeps is when which band is loud: magnitudes are
+correlated here, over time and all bands at once.
 """
 
 import numpy as np

@@ -2,11 +2,12 @@
 
     python -m recipes.evaluate.file_sizes eval.jsonl [--corpus librispeech] [--count 20] > sizes.md
 
-Data: the utterances of a manifest, at most `--longest` seconds of each. Every file is written as `speechvq encode` would write
-it, and its bytes are counted; files of the prior are read again and must give their codes back. The promise is minus the
-logarithm to the base 2 of the probability of the codes under the prior, in floating point, and what of a file is not codes.
-Coding and reading are timed for all layers, in CPU seconds of this process for a second of audio; the network that makes the
-codes is not in it.
+Data: the utterances of a manifest, at most `--longest` seconds of each. Every file is written as
+`speechvq encode` would write it, and its bytes are counted; files of the prior are read again and
+must give their codes back. The promise is minus the logarithm to the base 2 of the probability of
+the codes under the prior, in floating point, and what of a file is not codes. Coding and reading
+are timed for all layers, in CPU seconds of this process for a second of audio; the network that
+makes the codes is not in it.
 """
 
 import sys
@@ -32,10 +33,16 @@ COLUMNS = ("fixed width", "tables", "WaveNet", "its promise")
 def main(
     manifest: Annotated[Path, typer.Argument(help="Which recordings: one JSON object a line.")],
     corpus: Annotated[str | None, typer.Option(help="Only this corpus.")] = None,
-    count: Annotated[int | None, typer.Option(help="Only so many files, spread over the speakers.", min=1)] = None,
+    count: Annotated[
+        int | None, typer.Option(help="Only so many files, spread over the speakers.", min=1)
+    ] = None,
     longest: Annotated[float, typer.Option(help="At most so many seconds of each file.")] = 10.0,
-    model: Annotated[Path | None, typer.Option(help="A model file instead of the default one.")] = None,
-    prior: Annotated[Path | None, typer.Option(help="A prior instead of the one that comes along.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="A model file instead of the default one.")
+    ] = None,
+    prior: Annotated[
+        Path | None, typer.Option(help="A prior instead of the one that comes along.")
+    ] = None,
 ) -> None:
     """Write files of every prefix of the layers in every coding, as a markdown table of kbit/s."""
     codec, named = speechvq.load(model), load_prior(prior)
@@ -50,21 +57,40 @@ def main(
         seconds += codes.seconds
         spent += times(codes, coder)
     kbps = 8 * totals / seconds / 1000
-    print(f"| layers | {' | '.join(COLUMNS)} | WaveNet below tables % | files beyond the promise % |\n|---{'|---' * 6}|")
+    print(
+        f"| layers | {' | '.join(COLUMNS)} | WaveNet below tables % | files beyond the promise % "
+        f"|\n|---{'|---' * 6}|"
+    )
     for depth, row in enumerate(kbps):
         below, beyond = 100 * (1 - row[2] / row[1]), 100 * (row[2] / row[3] - 1)
-        print(f"| {depth + 1} | {' | '.join(f'{one:.3f}' for one in row)} | {below:.1f} | {beyond:.2f} |")
-    print(f"\n{len(rows)} files, {seconds:.0f} s. CPU seconds for a second of audio: coding {spent[0] / seconds:.3f}, ", end="")
+        print(
+            f"| {depth + 1} | {' | '.join(f'{one:.3f}' for one in row)} | {below:.1f} | "
+            f"{beyond:.2f} |"
+        )
+    print(
+        f"\n{len(rows)} files, {seconds:.0f} s. CPU seconds for a second of audio: coding "
+        f"{spent[0] / seconds:.3f}, ",
+        end="",
+    )
     print(f"reading {spent[1] / seconds:.3f}")
 
 
 def sizes(codes: Codes, coder: PriorCoder, named: NamedPrior, promised: np.ndarray) -> list[float]:
     """Bytes of a file in every column; promised: bits a code of each layer."""
     plain = header.of(codes)
-    packed = sum(len(layer) * shape.bits for layer, shape in zip(codes.layers, codes.table, strict=True))
+    packed = sum(
+        len(layer) * shape.bits for layer, shape in zip(codes.layers, codes.table, strict=True)
+    )
     by_prior = overhead(header.of(codes, coder.coding, named.digest))
-    expected = sum(len(layer) * cost for layer, cost in zip(codes.layers, promised, strict=True)) / 8
-    return [overhead(plain) + -(-packed // 8), len(dump(codes)), len(dump(codes, [coder])), by_prior + expected]
+    expected = (
+        sum(len(layer) * cost for layer, cost in zip(codes.layers, promised, strict=True)) / 8
+    )
+    return [
+        overhead(plain) + -(-packed // 8),
+        len(dump(codes)),
+        len(dump(codes, [coder])),
+        by_prior + expected,
+    ]
 
 
 def times(codes: Codes, coder: PriorCoder) -> list[float]:

@@ -2,11 +2,12 @@
 
     python -m recipes.evaluate.intelligibility eval.jsonl [--corpus librispeech] [--count 20] > intelligibility.md
 
-Data: the utterances of a manifest, whole, at 16 kHz. Each is encoded once and every prefix of the layers decoded. Errors are
-counted against the `text` of those that have one; where none has, against what the recogniser hears in the originals.
-Recogniser: PocketSphinx with the American English model that its package brings, the same for all. jiwer counts over all words
-of the set, capitals and punctuation left out. The recogniser is weak by today's measure: the differences between
-rows are the result, not the rows.
+Data: the utterances of a manifest, whole, at 16 kHz. Each is encoded once and every prefix of the
+layers decoded. Errors are counted against the `text` of those that have one; where none has,
+against what the recogniser hears in the originals.
+Recogniser: PocketSphinx with the American English model that its package brings, the same for all.
+jiwer counts over all words of the set, capitals and punctuation left out. The recogniser is weak by
+today's measure: the differences between rows are the result, not the rows.
 """
 
 import re
@@ -33,8 +34,12 @@ RATE = 16_000
 def main(
     manifest: Annotated[Path, typer.Argument(help="Which recordings: one JSON object a line.")],
     corpus: Annotated[str | None, typer.Option(help="Only this corpus.")] = None,
-    count: Annotated[int | None, typer.Option(help="Only so many files, spread over the speakers.", min=1)] = None,
-    model: Annotated[Path | None, typer.Option(help="A model file instead of the default one.")] = None,
+    count: Annotated[
+        int | None, typer.Option(help="Only so many files, spread over the speakers.", min=1)
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="A model file instead of the default one.")
+    ] = None,
 ) -> None:
     """Recognise originals and every prefix of the layers, as a markdown table."""
     codec = speechvq.load(model)
@@ -49,7 +54,9 @@ def main(
         heard[0].append(recognised(recogniser, wave))
         said.append(words(str(one.facts["text"])) if texts else heard[0][-1])
         for depth in range(1, len(heard)):
-            heard[depth].append(recognised(recogniser, codec.decode(codec.encode(wave, RATE, layers=depth))))
+            heard[depth].append(
+                recognised(recogniser, codec.decode(codec.encode(wave, RATE, layers=depth)))
+            )
     if not any(said):
         raise ManifestError(f"the recogniser hears no words in the recordings of {manifest}")
     source = "their texts" if texts else "what is recognised in the originals"
@@ -57,7 +64,9 @@ def main(
     print("| layers | codes kbit/s | word error rate % | beyond the originals |\n|---|---|---|---|")
     rates = [100 * jiwer.wer(said, guesses) for guesses in heard]
     for depth, rate in enumerate(rates):
-        name, kbps = (str(depth), f"{codec.rates[depth - 1] / 1000:.3f}") if depth else ("original", "-")
+        name, kbps = (
+            (str(depth), f"{codec.rates[depth - 1] / 1000:.3f}") if depth else ("original", "-")
+        )
         print(f"| {name} | {kbps} | {rate:.1f} | {rate - rates[0]:+.1f} |")
 
 

@@ -2,20 +2,21 @@
 
     python -m recipes.evaluate.made_up eval.jsonl --voices train.jsonl [--temperature 1.0] [--plot picture.png] > made_up.md
 
-Data: `--seconds` of speech made up in each voice, with no prompt, and real speech that the prior never saw, as much of it, from
-the utterances of a manifest that are long enough, through the codec. What they are compared with, the reference, are recordings
-of the second manifest, spread over its speakers. All of layer 0, the coarsest:
+Data: `--seconds` of speech made up in each voice, with no prompt, and real speech that the prior
+never saw, as much of it, from the utterances of a manifest that are long enough, through the codec.
+What they are compared with, the reference, are recordings of the second manifest, spread over its
+speakers. All of layer 0, the coarsest:
 
-- `unigrams`: Jensen-Shannon divergence in bits of how often each code comes, from the reference; 0 to 1. Real speech is not
-  at 0, as it is short.
+- `unigrams`: Jensen-Shannon divergence in bits of how often each code comes, from the reference; 0
+  to 1. Real speech is not at 0, as it is short.
 - `known pairs`: share of neighbouring codes that are neighbours somewhere in the reference.
 - `run`: how long a code stays, mean, in milliseconds; `longest` in seconds.
 - `loop`: the longest stretch, in seconds, that repeats what was said up to ten seconds before.
 
-Of sound: `pauses` is the share of 25 ms frames 40 dB below the loud ones (their 95th percentile); `phones` a second and their
-10, 50 and 90 % durations in ms as PocketSphinx's phone loop hears them, silence left out; `voice` the mean cosine of
-Resemblyzer embeddings with the middle of the voice's real recordings, `others` with those of other voices, `closest` how often
-its own is the closest.
+Of sound: `pauses` is the share of 25 ms frames 40 dB below the loud ones (their 95th percentile);
+`phones` a second and their 10, 50 and 90 % durations in ms as PocketSphinx's phone loop hears them,
+silence left out; `voice` the mean cosine of Resemblyzer embeddings with the middle of the voice's
+real recordings, `others` with those of other voices, `closest` how often its own is the closest.
 """
 
 import sys
@@ -51,7 +52,9 @@ RATE, FRAME = 16_000, 400
 BACK = 10.0
 """Seconds to look back for what is repeated."""
 
-COLUMNS = "unigrams|known pairs %|run|longest|loop|pauses %|phones|10 %|50 %|90 %|voice|others|closest %"
+COLUMNS = (
+    "unigrams|known pairs %|run|longest|loop|pauses %|phones|10 %|50 %|90 %|voice|others|closest %"
+)
 
 
 @dataclass(frozen=True)
@@ -64,14 +67,29 @@ class Speech:
 
 
 def main(
-    manifest: Annotated[Path, typer.Argument(help="Real speech that the prior never saw: one JSON object a line.")],
-    voices: Annotated[Path, typer.Option(help="A manifest with recordings of the voices, say of the training data.")],
-    seconds: Annotated[float, typer.Option(help="How much to make up in each voice.", min=5)] = 30.0,
-    temperature: Annotated[list[float] | None, typer.Option(help="Once or more; default: 1.")] = None,
-    reference: Annotated[int, typer.Option(help="Recordings that they are compared with.", min=10)] = 400,
+    manifest: Annotated[
+        Path, typer.Argument(help="Real speech that the prior never saw: one JSON object a line.")
+    ],
+    voices: Annotated[
+        Path,
+        typer.Option(help="A manifest with recordings of the voices, say of the training data."),
+    ],
+    seconds: Annotated[
+        float, typer.Option(help="How much to make up in each voice.", min=5)
+    ] = 30.0,
+    temperature: Annotated[
+        list[float] | None, typer.Option(help="Once or more; default: 1.")
+    ] = None,
+    reference: Annotated[
+        int, typer.Option(help="Recordings that they are compared with.", min=10)
+    ] = 400,
     plot: Annotated[Path | None, typer.Option(help="A PNG with spectrograms to write.")] = None,
-    model: Annotated[Path | None, typer.Option(help="A model file instead of the default one.")] = None,
-    prior: Annotated[Path | None, typer.Option(help="A prior instead of the one that comes along.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="A model file instead of the default one.")
+    ] = None,
+    prior: Annotated[
+        Path | None, typer.Option(help="A prior instead of the one that comes along.")
+    ] = None,
 ) -> None:
     """Judge samples, as a markdown table."""
     if plot is not None:
@@ -83,13 +101,19 @@ def main(
     real = heard(codec, manifest, seconds, len(VOICES))
     judge.row("real, unseen", real)
     random = np.random.default_rng(0)
-    judge.row("its codes in any order", [Speech(random.permutation(one.codes), one.wave, "") for one in real], tokens_only=True)
+    judge.row(
+        "its codes in any order",
+        [Speech(random.permutation(one.codes), one.wave, "") for one in real],
+        tokens_only=True,
+    )
     shown, spent = {"real speech, unseen, decoded": real[0].wave}, 0.0
     for heat in temperature or [1.0]:
         made = []
         for seed, voice in enumerate(watched(VOICES, "making up speech")):
             begun = time.process_time()
-            codes = generate(codec, named, seconds=seconds, seed=seed, speaker=voice, temperature=heat)
+            codes = generate(
+                codec, named, seconds=seconds, seed=seed, speaker=voice, temperature=heat
+            )
             spent += time.process_time() - begun
             made.append(Speech(codes.layers[0], codec.decode(codes), voice))
         judge.row(f"made up, temperature {heat:g}", made)
@@ -110,10 +134,14 @@ def heard(codec: Codec, manifest: Path, seconds: float, count: int) -> list[Spee
         by_speaker.setdefault(one.speaker, []).append(one)
     enough = [rows for rows in by_speaker.values() if sum(one.seconds for one in rows) > seconds]
     if len(enough) < count:
-        raise ManifestError(f"{manifest} has {len(enough)} speakers with {seconds:g} s, {count} are needed")
+        raise ManifestError(
+            f"{manifest} has {len(enough)} speakers with {seconds:g} s, {count} are needed"
+        )
     found = []
     for rows in watched(enough[:: len(enough) // count][:count], "real speech"):
-        wave = np.concatenate([samples(one, codec.sample_rate) for one in rows])[: round(seconds * codec.sample_rate)]
+        wave = np.concatenate([samples(one, codec.sample_rate) for one in rows])[
+            : round(seconds * codec.sample_rate)
+        ]
         codes = codec.encode(wave)
         found.append(Speech(codes.layers[0], codec.decode(codes), ""))
     return found
@@ -124,14 +152,19 @@ class Judge:
 
     def __init__(self, codec: Codec, known: Sequence[Utterance], reference: int) -> None:
         self.size, self.rate = codec.table[0].size, codec.sample_rate / codec.table[0].hop
-        coded = [codec.encode(samples(one, codec.sample_rate)) for one in watched(spread(known, reference), "reference")]
+        coded = [
+            codec.encode(samples(one, codec.sample_rate))
+            for one in watched(spread(known, reference), "reference")
+        ]
         layers = [codes.layers[0] for codes in coded]
         self.unigrams = shares(np.concatenate(layers), self.size)
         self.pairs = np.unique(np.concatenate([pairs(layer, self.size) for layer in layers]))
         self.ear = Ear()
         self.voices = {name: self.middle_of(known, name) for name in VOICES}
         path = get_model_path("en-us")
-        self.phones = Decoder(hmm=f"{path}/en-us", allphone=f"{path}/en-us-phone.lm.bin", lw=2.0, loglevel="FATAL")
+        self.phones = Decoder(
+            hmm=f"{path}/en-us", allphone=f"{path}/en-us-phone.lm.bin", lw=2.0, loglevel="FATAL"
+        )
 
     def middle_of(self, known: Sequence[Utterance], name: str) -> Embedding:
         """The middle of some real recordings of a voice. Raises ManifestError when there are none."""
@@ -150,10 +183,18 @@ class Judge:
     def tokens(self, codes: Sequence[NDArray[np.uint16]]) -> list[str]:
         """Statistics of layer 0."""
         found = divergence(shares(np.concatenate(codes), self.size), self.unigrams)
-        known = np.mean(np.isin(np.concatenate([pairs(one, self.size) for one in codes]), self.pairs))
+        known = np.mean(
+            np.isin(np.concatenate([pairs(one, self.size) for one in codes]), self.pairs)
+        )
         stays = np.concatenate([runs(one)[1] for one in codes]) / self.rate
         repeated = max(loop(one, round(BACK * self.rate)) for one in codes) / self.rate
-        return [f"{found:.3f}", f"{100 * known:.0f}", f"{1000 * stays.mean():.0f}", f"{stays.max():.2f}", f"{repeated:.2f}"]
+        return [
+            f"{found:.3f}",
+            f"{100 * known:.0f}",
+            f"{1000 * stays.mean():.0f}",
+            f"{stays.max():.2f}",
+            f"{repeated:.2f}",
+        ]
 
     def sound(self, speech: Sequence[Speech]) -> list[str]:
         """Pauses and phones."""
@@ -190,7 +231,11 @@ class Judge:
             own.append(near[one.voice])
             others += [near[name] for name in near if name != one.voice]
             closest.append(max(near, key=lambda name, near=near: near[name]) == one.voice)
-        return [f"{np.mean(own):.2f}", f"{np.mean(others):.2f}", f"{100 * np.mean(closest):.0f}"] if own else ["-"] * 3
+        return (
+            [f"{np.mean(own):.2f}", f"{np.mean(others):.2f}", f"{100 * np.mean(closest):.0f}"]
+            if own
+            else ["-"] * 3
+        )
 
 
 def shares(codes: NDArray[np.uint16], size: int) -> NDArray[np.float64]:
@@ -206,7 +251,9 @@ def pairs(codes: NDArray[np.uint16], size: int) -> NDArray[np.int64]:
 def divergence(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
     """Jensen-Shannon, in bits."""
     between = (p + q) / 2
-    return float(sum((one[one > 0] * np.log2(one[one > 0] / between[one > 0])).sum() for one in (p, q)) / 2)
+    return float(
+        sum((one[one > 0] * np.log2(one[one > 0] / between[one > 0])).sum() for one in (p, q)) / 2
+    )
 
 
 def loop(codes: NDArray[np.uint16], back: int) -> int:

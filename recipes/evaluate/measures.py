@@ -38,7 +38,9 @@ def scores(reference: Wave, decoded: Wave) -> dict[str, float]:
     for name, compute in computations.items():
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("error", RuntimeWarning)  # pystoi gives 1e-5 with a warning when it has too little
+                warnings.simplefilter(
+                    "error", RuntimeWarning
+                )  # pystoi gives 1e-5 with a warning when it has too little
                 found[name] = float(compute())
         except Exception as failure:  # noqa: BLE001 - whatever a measure stumbles over is counted by the caller
             print(f"{name} failed: {str(failure) or type(failure).__name__}", file=sys.stderr)
@@ -48,5 +50,7 @@ def scores(reference: Wave, decoded: Wave) -> dict[str, float]:
 
 def log_mel(wave: Wave) -> NDArray[np.float32]:
     """log10 of the power in 80 mel bands (80, f), floored at 1e-5."""
-    power = librosa.feature.melspectrogram(y=wave.astype(np.float32), sr=RATE, n_fft=1024, hop_length=256, n_mels=80)
+    power = librosa.feature.melspectrogram(
+        y=wave.astype(np.float32), sr=RATE, n_fft=1024, hop_length=256, n_mels=80
+    )
     return np.log10(np.maximum(power, 1e-5))

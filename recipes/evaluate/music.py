@@ -3,8 +3,9 @@
     python -m recipes.evaluate.music music [--count 12] [--sounds /usr/share/sounds/sf2/TimGM6mb.sf2]
     python -m recipes.evaluate.quality music/music.jsonl --by instrument
 
-Writes ten seconds of each as FLAC at 16 kHz with a peak of a half, organ, strings and piano in turn, and a manifest. Needs
-`pip install music21` and, on Debian, `apt install fluidsynth timgm6mb-soundfont`.
+Writes ten seconds of each as FLAC at 16 kHz with a peak of a half, organ, strings and piano in
+turn, and a manifest. Needs `pip install music21` and, on Debian, `apt install fluidsynth
+timgm6mb-soundfont`.
 """
 
 import json
@@ -26,26 +27,47 @@ except ModuleNotFoundError as error:
     sys.exit(f"music needs {error.name}: pip install music21")
 
 RATE, SECONDS = 16_000, 10
-INSTRUMENTS = {"organ": instrument.Organ, "strings": instrument.StringInstrument, "piano": instrument.Piano}
+INSTRUMENTS = {
+    "organ": instrument.Organ,
+    "strings": instrument.StringInstrument,
+    "piano": instrument.Piano,
+}
 
 
 def main(
     folder: Annotated[Path, typer.Argument(help="Where to write; made if need be.")],
     count: Annotated[int, typer.Option(help="How many pieces.", min=1)] = 12,
-    sounds: Annotated[Path, typer.Option(help="A SoundFont.")] = Path("/usr/share/sounds/sf2/TimGM6mb.sf2"),
+    sounds: Annotated[Path, typer.Option(help="A SoundFont.")] = Path(
+        "/usr/share/sounds/sf2/TimGM6mb.sf2"
+    ),
 ) -> None:
     """Render chorales and write music.jsonl."""
-    for needed, there in (("the program fluidsynth", shutil.which("fluidsynth")), (str(sounds), sounds.exists())):
+    for needed, there in (
+        ("the program fluidsynth", shutil.which("fluidsynth")),
+        (str(sounds), sounds.exists()),
+    ):
         if not there:
-            sys.exit(f"music: {needed} is missing: apt install fluidsynth timgm6mb-soundfont, or name a --sounds file")
+            sys.exit(
+                f"music: {needed} is missing: apt install fluidsynth timgm6mb-soundfont, or name "
+                "a --sounds file"
+            )
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for index, chorale in enumerate(corpus.chorales.Iterator(1, count)):
         name = list(INSTRUMENTS)[index % len(INSTRUMENTS)]
         path = folder / f"{index:02d}-{name}.flac"
         soundfile.write(path, played(chorale, INSTRUMENTS[name](), sounds), RATE)
-        rows.append({"audio": path.name, "seconds": soundfile.info(path).duration, "corpus": "music", "instrument": name})
-    (folder / "music.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        rows.append(
+            {
+                "audio": path.name,
+                "seconds": soundfile.info(path).duration,
+                "corpus": "music",
+                "instrument": name,
+            }
+        )
+    (folder / "music.jsonl").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8"
+    )
 
 
 def played(chorale, plays, sounds: Path):  # noqa: ANN001, ANN201 - music21 objects; samples (t,)
@@ -57,7 +79,17 @@ def played(chorale, plays, sounds: Path):  # noqa: ANN001, ANN201 - music21 obje
     with tempfile.TemporaryDirectory() as place:
         score, sound = Path(place) / "score.mid", Path(place) / "sound.wav"
         chorale.write("midi", score)
-        command = ["fluidsynth", "-ni", "-q", "-F", str(sound), "-r", "48000", str(sounds), str(score)]
+        command = [
+            "fluidsynth",
+            "-ni",
+            "-q",
+            "-F",
+            str(sound),
+            "-r",
+            "48000",
+            str(sounds),
+            str(score),
+        ]
         subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - files of ours
         samples, rate = soundfile.read(sound, always_2d=True)
     found = soxr.resample(samples.mean(1), rate, RATE)[: SECONDS * RATE]

@@ -2,13 +2,15 @@
 
     python -m recipes.evaluate.quality eval.jsonl [--corpus librispeech] [--by sex] [--noise 10] [--align] > quality.md
 
-Data: the utterances of a manifest, at most 10 s of each, at 16 kHz. Each is encoded with one layer, two, ... and all;
-what comes is written to the bytes of a code file, read back and decoded. "file kbit/s" are all bytes of that file (header,
-speaker vector and checksum included) over the length of the recording, "codes kbit/s" the nominal rate of the layers. Measures
-are those of `measures.py`, means over files; those that failed are left out and counted. --align first shifts the decoded
-sound to where it agrees best (`delay.py`), as comparisons with codecs that have a delay do. --by groups by another key of the
-manifest than the corpus. --noise adds speech babble, so many decibels below the recording: the sum of other recordings of the
-manifest; the noisy sound is then what decoded sound is compared with.
+Data: the utterances of a manifest, at most 10 s of each, at 16 kHz. Each is encoded with one layer,
+two, ... and all; what comes is written to the bytes of a code file, read back and decoded. "file
+kbit/s" are all bytes of that file (header, speaker vector and checksum included) over the length of
+the recording, "codes kbit/s" the nominal rate of the layers. Measures are those of `measures.py`,
+means over files; those that failed are left out and counted. --align first shifts the decoded sound
+to where it agrees best (`delay.py`), as comparisons with codecs that have a delay do. --by groups
+by another key of the manifest than the corpus. --noise adds speech babble, so many decibels below
+the recording: the sum of other recordings of the manifest; the noisy sound is then what decoded
+sound is compared with.
 """
 
 import sys
@@ -39,12 +41,22 @@ Row = dict[str, float]
 def main(
     manifest: Annotated[Path, typer.Argument(help="Which recordings: one JSON object a line.")],
     corpus: Annotated[str | None, typer.Option(help="Only this corpus.")] = None,
-    count: Annotated[int | None, typer.Option(help="Only so many files, spread over the speakers.", min=1)] = None,
+    count: Annotated[
+        int | None, typer.Option(help="Only so many files, spread over the speakers.", min=1)
+    ] = None,
     seconds: Annotated[float, typer.Option(help="Use at most so much of each file.")] = 10.0,
-    by: Annotated[str, typer.Option(help="What rows are grouped by, a key of the manifest.")] = "corpus",
-    noise: Annotated[float | None, typer.Option(help="Add babble, so many dB below the recording.")] = None,
-    model: Annotated[Path | None, typer.Option(help="A model file instead of the default one.")] = None,
-    align: Annotated[bool, typer.Option("--align", help="Take out a delay, as if there were one.")] = False,
+    by: Annotated[
+        str, typer.Option(help="What rows are grouped by, a key of the manifest.")
+    ] = "corpus",
+    noise: Annotated[
+        float | None, typer.Option(help="Add babble, so many dB below the recording.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="A model file instead of the default one.")
+    ] = None,
+    align: Annotated[
+        bool, typer.Option("--align", help="Take out a delay, as if there were one.")
+    ] = False,
 ) -> None:
     """Measure every prefix of the layers over a manifest, as a markdown table by corpus."""
     codec = speechvq.load(model)
@@ -55,9 +67,14 @@ def main(
         if noise is not None:
             wave = wave + 10 ** (-noise / 20) * babble(files, index, wave)
         wave = wave / max(1.0, float(np.abs(wave).max()) / 0.98)
-        rows.setdefault(fact(one, by), []).append(prefixes(codec, wave, align=aligned if align else None))
+        rows.setdefault(fact(one, by), []).append(
+            prefixes(codec, wave, align=aligned if align else None)
+        )
     groups = [*rows.items(), ("all", [file for files in rows.values() for file in files])]
-    print(f"| {by} | files | layers | codes kbit/s | file kbit/s | {' | '.join(measures.NAMES)} | failed |")
+    print(
+        f"| {by} | files | layers | codes kbit/s | file kbit/s | {' | '.join(measures.NAMES)} | "
+        "failed |"
+    )
     print("|---" * (len(measures.NAMES) + 6) + "|")
     for name, files in groups if len(rows) > 1 else groups[:1]:
         for depth, rate in enumerate(codec.rates, 1):
@@ -76,12 +93,17 @@ def babble(files: Sequence[Utterance], index: int, wave: Wave) -> Wave:
 
 
 def prefixes(
-    codec: Codec, wave: Wave, *, align: Callable[[Wave, Wave], Wave] | None = None, search: RateDistortion | None = None
+    codec: Codec,
+    wave: Wave,
+    *,
+    align: Callable[[Wave, Wave], Wave] | None = None,
+    search: RateDistortion | None = None,
 ) -> list[Row]:
     """Size and scores of every number of layers, from one to all.
 
     align: of recording and decoded sound, the latter shifted
-    search: codes are chosen by it and written with its prior; they are not read back, which takes time
+    search: codes are chosen by it and written with its prior; they are not read back, which takes
+      time
     """
     found, coders = [], [] if search is None else [PriorCoder(search.named)]
     for depth in range(1, len(codec.table) + 1):
@@ -89,14 +111,19 @@ def prefixes(
         data = dump(codes, coders)
         decoded = codec.decode(codes if coders else parse(data)).clip(-1, 1)
         decoded = align(wave, decoded) if align else decoded
-        found.append({"kbps": 8 * len(data) / codes.seconds / 1000} | measures.scores(wave, decoded))
+        found.append(
+            {"kbps": 8 * len(data) / codes.seconds / 1000} | measures.scores(wave, decoded)
+        )
     return found
 
 
 def table_row(files: list[Row]) -> str:
     """Means over the files where a measure succeeded, and how many measures failed."""
     columns = [np.array([file[name] for file in files]) for name in COLUMNS]
-    means = [column[np.isfinite(column)].mean() if np.isfinite(column).any() else np.nan for column in columns]
+    means = [
+        column[np.isfinite(column)].mean() if np.isfinite(column).any() else np.nan
+        for column in columns
+    ]
     failed = sum(int((~np.isfinite(column)).sum()) for column in columns)
     return " | ".join([*(f"{mean:.3f}" for mean in means), str(failed)])
 

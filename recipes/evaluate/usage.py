@@ -2,8 +2,9 @@
 
     python -m recipes.evaluate.usage eval.jsonl [--corpus librispeech] > usage.md
 
-Data: all audio of a manifest, through `codec.encode`. Perplexity is 2 to the entropy of how often each entry occurs, between 1
-and the number of entries. Where a layer has seen few codes for its entries, say under 50 for each, entropy comes out too low.
+Data: all audio of a manifest, through `codec.encode`. Perplexity is 2 to the entropy of how often
+each entry occurs, between 1 and the number of entries. Where a layer has seen few codes for its
+entries, say under 50 for each, entropy comes out too low.
 """
 
 import sys
@@ -22,8 +23,12 @@ from speechvq.errors import SpeechVQError
 def main(
     manifest: Annotated[Path, typer.Argument(help="Which recordings: one JSON object a line.")],
     corpus: Annotated[str | None, typer.Option(help="Only this corpus.")] = None,
-    count: Annotated[int | None, typer.Option(help="Only so many files, spread over the speakers.", min=1)] = None,
-    model: Annotated[Path | None, typer.Option(help="A model file instead of the default one.")] = None,
+    count: Annotated[
+        int | None, typer.Option(help="Only so many files, spread over the speakers.", min=1)
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="A model file instead of the default one.")
+    ] = None,
 ) -> None:
     """Count the codes of every layer over a manifest, as a markdown table."""
     codec = speechvq.load(model)
@@ -31,20 +36,35 @@ def main(
     utterances = chosen(manifest, corpus=corpus, count=count)
     for one in watched(utterances, "encoding"):
         codes = codec.encode(samples(one, codec.sample_rate))
-        more = [np.bincount(row, minlength=layer.size) for layer, row in zip(codes.table, codes.layers, strict=True)]
+        more = [
+            np.bincount(row, minlength=layer.size)
+            for layer, row in zip(codes.table, codes.layers, strict=True)
+        ]
         counts = [total + new for total, new in zip(counts, more, strict=True)]
-    print("| layer | Hz | codes seen | entries | used % | perplexity | perplexity / entries | entropy bits | nominal bits |")
+    print(
+        "| layer | Hz | codes seen | entries | used % | perplexity | perplexity / entries | "
+        "entropy bits | nominal bits |"
+    )
     print("|---" * 9 + "|")
     rate = 0.0
     for number, (layer, total) in enumerate(zip(codec.table, counts, strict=True)):
         bits = entropy(total)
         rate += bits * codec.sample_rate / layer.hop
         used, size = 100 * np.count_nonzero(total) / layer.size, 2**bits
-        cells = [f"{codec.sample_rate / layer.hop:g}", str(total.sum()), str(layer.size), f"{used:.1f}"]
+        cells = [
+            f"{codec.sample_rate / layer.hop:g}",
+            str(total.sum()),
+            str(layer.size),
+            f"{used:.1f}",
+        ]
         cells += [f"{size:.1f}", f"{size / layer.size:.3f}", f"{bits:.2f}", str(layer.bits)]
         print(f"| {number} | {' | '.join(cells)} |")
     hours = sum(one.seconds for one in utterances) / 3600
-    print(f"{len(utterances)} files, {hours:.2f} h; all layers: {codec.rates[-1] / 1000:.3f} kbit/s", end="", file=sys.stderr)
+    print(
+        f"{len(utterances)} files, {hours:.2f} h; all layers: {codec.rates[-1] / 1000:.3f} kbit/s",
+        end="",
+        file=sys.stderr,
+    )
     print(f" nominal, {rate / 1000:.3f} kbit/s of entropy", file=sys.stderr)
 
 

@@ -15,14 +15,22 @@ from speechvq.errors import ManifestError
 T = TypeVar("T")
 
 
-def chosen(manifest: Path, *, corpus: str | None = None, count: int | None = None, shortest: float = 0.0) -> list[Utterance]:
+def chosen(
+    manifest: Path, *, corpus: str | None = None, count: int | None = None, shortest: float = 0.0
+) -> list[Utterance]:
     """Utterances of a manifest: of one corpus, of at least `shortest` seconds, `count` of them spread over the speakers.
 
     Raises ManifestError when none is left.
     """
-    rows = [one for one in read_manifest(manifest) if one.seconds >= shortest and corpus in (None, corpus_of(one))]
+    rows = [
+        one
+        for one in read_manifest(manifest)
+        if one.seconds >= shortest and corpus in (None, corpus_of(one))
+    ]
     if not rows:
-        raise ManifestError(f"{manifest} lists nothing of corpus {corpus or 'any'} with at least {shortest:g} s")
+        raise ManifestError(
+            f"{manifest} lists nothing of corpus {corpus or 'any'} with at least {shortest:g} s"
+        )
     return rows if count is None else spread(rows, count)
 
 

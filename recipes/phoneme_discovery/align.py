@@ -2,15 +2,18 @@
 
     python -m recipes.phoneme_discovery.align corpus.jsonl alignments [--dictionary more.dict]
 
-Data: the rows of a manifest that have a `text`. For each there will be alignments/SPEAKER/NAME.TextGrid, NAME as the audio file
-is called (and NAME_12.340 for a row that begins 12.34 s into it), with the tiers words and phones; times count from where the
-row begins. Those that are there are not made again.
-Aligner: PocketSphinx with the American English model and dictionary that its package brings; nothing is downloaded. Where a
-word has several pronunciations it takes the one that fits best. Phones are ARPAbet without stress, silence is SIL.
+Data: the rows of a manifest that have a `text`. For each there will be
+alignments/SPEAKER/NAME.TextGrid, NAME as the audio file is called (and NAME_12.340 for a row that
+begins 12.34 s into it), with the tiers words and phones; times count from where the row begins.
+Those that are there are not made again.
+Aligner: PocketSphinx with the American English model and dictionary that its package brings;
+nothing is downloaded. Where a word has several pronunciations it takes the one that fits best.
+Phones are ARPAbet without stress, silence is SIL.
 
-Recordings with words that are in no dictionary are named and left out: give their pronunciations with --dictionary, lines of
-"word PH PH PH". Of words ending in 's it is enough that the rest is known. Boundaries are whole frames of 10 ms and those of an
-aligner, not of a phonetician: say so beside scores against them.
+Recordings with words that are in no dictionary are named and left out: give their pronunciations
+with --dictionary, lines of "word PH PH PH". Of words ending in 's it is enough that the rest is
+known. Boundaries are whole frames of 10 ms and those of an aligner, not of a phonetician: say so
+beside scores against them.
 """
 
 import re
@@ -26,7 +29,14 @@ from rich.progress import track
 from recipes.phoneme_discovery.naming import aligned_as
 from speechvq.audio.files import Wave, read_mono
 from speechvq.data.manifest import Utterance, read_manifest
-from speechvq.errors import AlignmentError, AudioError, ManifestError, MissingExtra, OutputError, SpeechVQError
+from speechvq.errors import (
+    AlignmentError,
+    AudioError,
+    ManifestError,
+    MissingExtra,
+    OutputError,
+    SpeechVQError,
+)
 from speechvq.units.alignments.alignment import SIL, Alignment, Interval, checked
 from speechvq.units.alignments.writers import write_textgrid
 
@@ -49,21 +59,31 @@ Spoken = list[tuple[str, list[tuple[str, int]]]]
 
 
 def main(
-    manifest: Annotated[Path, typer.Argument(help="Which recordings: one JSON object a line, with a text.")],
+    manifest: Annotated[
+        Path, typer.Argument(help="Which recordings: one JSON object a line, with a text.")
+    ],
     out: Annotated[Path, typer.Argument(help="The folder for the TextGrids.")],
-    dictionary: Annotated[Path | None, typer.Option(help="More pronunciations: lines of a word and its phones.")] = None,
+    dictionary: Annotated[
+        Path | None, typer.Option(help="More pronunciations: lines of a word and its phones.")
+    ] = None,
 ) -> None:
     """Align every recording that is not aligned yet; say at the end how many are, and why others are not."""
     rows = read_manifest(manifest)
     if not any(one.facts.get("text") for one in rows):
-        raise ManifestError(f'no row of {manifest} has a "text"; without transcripts nothing can be aligned')
+        raise ManifestError(
+            f'no row of {manifest} has a "text"; without transcripts nothing can be aligned'
+        )
     paths = targets(rows, out)
     make_folder(out)
     decoder = aligner(dictionary)
     console = Console(stderr=True)
     counts: Counter[str] = Counter()
     for one, path in track(
-        list(zip(rows, paths, strict=True)), "aligning", console=console, transient=True, disable=not console.is_terminal
+        list(zip(rows, paths, strict=True)),
+        "aligning",
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
     ):
         if path.exists():
             counts["done"] += 1
@@ -101,7 +121,10 @@ def targets(rows: list[Utterance], out: Path) -> list[Path]:
         path = out / aligned_as(one)
         other = seen.setdefault(path, one)
         if other is not one:
-            raise ManifestError(f"{other.audio} and {one.audio} would both be aligned in {path}: list one, or rename one")
+            raise ManifestError(
+                f"{other.audio} and {one.audio} would both be aligned in {path}: list one, or "
+                "rename one"
+            )
         paths.append(path)
     return paths
 
@@ -112,13 +135,17 @@ def aligner(dictionary: Path | None) -> "Decoder":
         from pocketsphinx import Decoder
     except ModuleNotFoundError as error:
         raise MissingExtra(f"aligning needs {error.name}: pip install 'speechvq[eval]'") from error
-    decoder = Decoder(samprate=RATE, lm=None, bestpath=False, loglevel="FATAL")  # best paths leave phones no time
+    decoder = Decoder(
+        samprate=RATE, lm=None, bestpath=False, loglevel="FATAL"
+    )  # best paths leave phones no time
     for number, (word, phones) in enumerate(pronunciations(dictionary) if dictionary else (), 1):
         try:
             if decoder.lookup_word(word) is None:
                 decoder.add_word(word, phones, update=False)
         except RuntimeError as error:
-            raise AlignmentError(f"{dictionary}, word {number}: {word!r} cannot be pronounced {phones!r}") from error
+            raise AlignmentError(
+                f"{dictionary}, word {number}: {word!r} cannot be pronounced {phones!r}"
+            ) from error
     return decoder
 
 
@@ -130,7 +157,10 @@ def pronunciations(path: Path) -> list[tuple[str, str]]:
         raise AlignmentError(f"cannot read the dictionary {path}: {error}") from error
     pairs = [line.split(None, 1) for line in lines if line.strip() and not line.startswith(";;;")]
     if any(len(pair) < 2 for pair in pairs):
-        raise AlignmentError(f"the dictionary {path} has a word without phones: each line needs a word and its phones")
+        raise AlignmentError(
+            f"the dictionary {path} has a word without phones: each line needs a word and its "
+            "phones"
+        )
     return [(word.lower(), re.sub(r"\d", "", phones).strip().upper()) for word, phones in pairs]
 
 
@@ -141,7 +171,9 @@ def align(decoder: "Decoder", one: Utterance) -> list[Alignment]:
         raise LeftOut("without text", "it has no text")
     unknown = [word for word in dict.fromkeys(said) if not pronounceable(decoder, word)]
     if unknown:
-        raise LeftOut("with words that are in no dictionary", f"in no dictionary: {', '.join(unknown)}")
+        raise LeftOut(
+            "with words that are in no dictionary", f"in no dictionary: {', '.join(unknown)}"
+        )
     first = round(one.start * RATE)
     try:
         wave = read_mono(one.audio, RATE)[first : first + round(one.seconds * RATE)]
@@ -155,7 +187,11 @@ def align(decoder: "Decoder", one: Utterance) -> list[Alignment]:
 
 def words(text: str) -> list[str]:
     """Small words in order: letters, digits and apostrophes, so that what cannot be looked up is not lost."""
-    return [word for word in re.findall(r"[\w']+", text.lower().replace("\u2019", "'")) if word.strip("'_")]
+    return [
+        word
+        for word in re.findall(r"[\w']+", text.lower().replace("\u2019", "'"))
+        if word.strip("'_")
+    ]
 
 
 def pronounceable(decoder: "Decoder", word: str) -> bool:
@@ -184,7 +220,10 @@ def spoken_in(decoder: "Decoder", wave: Wave, said: list[str]) -> Spoken:
         heard(decoder, sound)
         decoder.set_alignment()
         heard(decoder, sound)
-        return [(word.name, [(phone.name, phone.start) for phone in word]) for word in decoder.get_alignment()]
+        return [
+            (word.name, [(phone.name, phone.start) for phone in word])
+            for word in decoder.get_alignment()
+        ]
     except (RuntimeError, TypeError) as error:
         raise LeftOut("whose text does not fit", "its text cannot be found in the sound") from error
 
@@ -202,17 +241,22 @@ def tiers_of(spoken: Spoken, seconds: float) -> list[Alignment]:
 
     Raises LeftOut when a phone lasts `LONGEST`.
     """
-    phones = [(frame, phone, place) for place, (_, inside) in enumerate(spoken) for phone, frame in inside]
+    phones = [
+        (frame, phone, place) for place, (_, inside) in enumerate(spoken) for phone, frame in inside
+    ]
     edges = [0.0, *(frame * FRAME + CENTRE for frame, _, _ in phones[1:]), seconds]
     lower = [Interval(edges[at], edges[at + 1], phone) for at, (_, phone, _) in enumerate(phones)]
     for one in lower:
         if one.label != SIL and one.end - one.start >= LONGEST:
             raise LeftOut(
-                "whose text does not fit", f"{one.label} would last {one.end - one.start:.1f} s: is it the right text?"
+                "whose text does not fit",
+                f"{one.label} would last {one.end - one.start:.1f} s: is it the right text?",
             )
     upper = []
     for place, (name, _) in enumerate(spoken):
-        own = [interval for interval, (_, _, word) in zip(lower, phones, strict=True) if word == place]
+        own = [
+            interval for interval, (_, _, word) in zip(lower, phones, strict=True) if word == place
+        ]
         label = "" if name.startswith("<") else re.sub(r"\(\d+\)$", "", name)
         upper.append(Interval(own[0].start, own[-1].end, label))
     return [checked(upper, "words", "PocketSphinx"), checked(lower, "phones", "PocketSphinx")]
@@ -230,8 +274,14 @@ def summary(counts: Counter[str]) -> str:
     """One line: how many are aligned, and why the others are not."""
     done, total = counts["aligned"] + counts["done"], counts.total()
     before = f" ({counts['done']} of them before)" if counts["done"] else ""
-    reasons = [f"{count} {reason}" for reason, count in counts.most_common() if reason not in {"aligned", "done"}]
-    return f"aligned {done} of {total} recordings{before}" + (f"; left out: {', '.join(reasons)}" if reasons else "")
+    reasons = [
+        f"{count} {reason}"
+        for reason, count in counts.most_common()
+        if reason not in {"aligned", "done"}
+    ]
+    return f"aligned {done} of {total} recordings{before}" + (
+        f"; left out: {', '.join(reasons)}" if reasons else ""
+    )
 
 
 if __name__ == "__main__":

@@ -45,12 +45,16 @@ def folder_of(path: Path) -> Folder:
             found = read_ctm(one)
             if both := utterances.keys() & found.keys():
                 other = utterances[min(both)][1]
-                raise AlignmentError(f"{other} and {one} could both be of {min(both)}; keep one, or give it alone")
+                raise AlignmentError(
+                    f"{other} and {one} could both be of {min(both)}; keep one, or give it alone"
+                )
             utterances |= {name: (alignment, one) for name, alignment in found.items()}
         elif one.suffix.lower() in SUFFIXES and one.is_file():
             files[normalize("NFC", one.stem)].append(one)
     if not files and not utterances:
-        raise AlignmentError(f"there are no alignments in {path}; looked for .ctm, {', '.join(SUFFIXES)}")
+        raise AlignmentError(
+            f"there are no alignments in {path}; looked for .ctm, {', '.join(SUFFIXES)}"
+        )
     return Folder(path, dict(files), utterances)
 
 
@@ -58,10 +62,18 @@ def labels_of(one: Utterance, folder: Folder | None, tier: str | None = None) ->
     """The alignment of a row: in the folder, if there is one, and else as the row says under "phones" or "align"; or None.
 
     tier: of TextGrids, see `textgrid.read_textgrid`
-    Raises AlignmentError for one that cannot be read, and where it is not clear which of two is meant.
+    Raises AlignmentError for one that cannot be read, and where it is not clear which of two is
+    meant.
     """
     if folder is not None:
-        return next((found for name, of_file in keys(one) if (found := _named(one, folder, name, tier, of_file=of_file))), None)
+        return next(
+            (
+                found
+                for name, of_file in keys(one)
+                if (found := _named(one, folder, name, tier, of_file=of_file))
+            ),
+            None,
+        )
     if one.facts.get("phones") is not None:
         return Labels(inline(one), f"the phones of {one.audio}", of_file=False)
     if one.facts.get("align") is not None:
@@ -80,17 +92,24 @@ def keys(one: Utterance) -> Iterator[tuple[str, bool]]:
             yield f"{one.speaker}{mark}{name}", of_file
 
 
-def _named(one: Utterance, folder: Folder, name: str, tier: str | None, *, of_file: bool) -> Labels | None:
+def _named(
+    one: Utterance, folder: Folder, name: str, tier: str | None, *, of_file: bool
+) -> Labels | None:
     """What a folder has under a name for a row. Raises AlignmentError."""
     if name in folder.utterances:
         alignment, path = folder.utterances[name]
         return Labels(alignment, str(path), of_file)
-    files = folder.files.get(normalize("NFC", name), [])  # some systems write the dots of letters apart
-    own = [path for path in files if one.speaker and path.parent.name.lower() == one.speaker.lower()]
+    files = folder.files.get(
+        normalize("NFC", name), []
+    )  # some systems write the dots of letters apart
+    own = [
+        path for path in files if one.speaker and path.parent.name.lower() == one.speaker.lower()
+    ]
     likely = own or files
     if len({path.parent for path in likely}) > 1:
         raise AlignmentError(
-            f"{likely[0]} and {likely[1]} could both be of {one.audio}; put them into folders named after the speakers, "
+            f"{likely[0]} and {likely[1]} could both be of {one.audio}; put them into folders "
+            "named after the speakers, "
             "and keep one of each"
         )
     best = min(likely, key=lambda path: SUFFIXES.index(path.suffix.lower()), default=None)
@@ -104,12 +123,17 @@ def inline(one: Utterance) -> Alignment:
     try:
         intervals = [Interval(float(start), float(end), str(label)) for start, end, label in rows]
     except (TypeError, ValueError) as error:
-        raise AlignmentError(f"{source} are not a list of [start, end, label] in seconds; mend the manifest") from error
+        raise AlignmentError(
+            f"{source} are not a list of [start, end, label] in seconds; mend the manifest"
+        ) from error
     return checked(intervals, "phones", source)
 
 
 def stretch(alignment: Alignment, start: float, seconds: float) -> Alignment | None:
     """What an alignment says of a stretch, with times from where that begins; None if that is nothing."""
-    cut = (one._replace(start=max(one.start - start, 0.0), end=min(one.end - start, seconds)) for one in alignment.intervals)
+    cut = (
+        one._replace(start=max(one.start - start, 0.0), end=min(one.end - start, seconds))
+        for one in alignment.intervals
+    )
     kept = tuple(one for one in cut if one.end > one.start)
     return Alignment(kept, alignment.tier) if kept else None

@@ -1,8 +1,9 @@
 """The VQ-VAE of the paper on spectra: one code every 40 or 20 ms, and a decoder that is told who speaks.
 
-van den Oord et al. 2017, section 4.3, learnt codes from samples with a WaveNet decoder; here both ends are log-mel spectra, as
-in most entries to ZeroSpeech 2019, and convolutions decode them. Jitter (Chorowski et al. 2019) now and then puts a code's
-neighbour in its place, so that a code cannot rely on its own frame alone.
+van den Oord et al. 2017, section 4.3, learnt codes from samples with a WaveNet decoder; here both
+ends are log-mel spectra, as in most entries to ZeroSpeech 2019, and convolutions decode them.
+Jitter (Chorowski et al. 2019) now and then puts a code's neighbour in its place, so that a code
+cannot rely on its own frame alone.
 """
 
 from dataclasses import dataclass
@@ -43,22 +44,38 @@ class Autoencoder(nn.Module):
     def __init__(self, config: AutoencoderConfig, size: int, factor: int, speakers: int) -> None:
         super().__init__()
         width = config.width
-        down = [nn.Conv1d(BANDS, width, 3, padding=1), Residual(width), *halved(width), Residual(width)]
+        down = [
+            nn.Conv1d(BANDS, width, 3, padding=1),
+            Residual(width),
+            *halved(width),
+            Residual(width),
+        ]
         self.encoder = nn.Sequential(
-            *down, *(halved(width) if factor == 4 else ()), nn.ReLU(), nn.Conv1d(width, config.dimensions, 1)
+            *down,
+            *(halved(width) if factor == 4 else ()),
+            nn.ReLU(),
+            nn.Conv1d(width, config.dimensions, 1),
         )
         self.norm = nn.BatchNorm1d(config.dimensions, affine=False)
         self.quantizer = VectorQuantizer(size, config.dimensions)
         self.speaker = nn.Embedding(speakers, config.speaker)
-        up = [nn.Conv1d(config.dimensions + config.speaker, width, 3, padding=1), Residual(width), *doubled(width)]
-        self.decoder = nn.Sequential(*up, *(doubled(width) if factor == 4 else ()), nn.ReLU(), nn.Conv1d(width, BANDS, 1))
+        up = [
+            nn.Conv1d(config.dimensions + config.speaker, width, 3, padding=1),
+            Residual(width),
+            *doubled(width),
+        ]
+        self.decoder = nn.Sequential(
+            *up, *(doubled(width) if factor == 4 else ()), nn.ReLU(), nn.Conv1d(width, BANDS, 1)
+        )
         self.jitter = config.jitter
 
     def latents(self, mel: Tensor) -> Tensor:
         """What is quantized, (b, dimensions, codes), normalised over batches (Łańcucki et al. 2020) and so of one scale."""
         return self.norm(self.encoder(mel.transpose(1, 2)).float())
 
-    def forward(self, mel: Tensor, speakers: Tensor, generator: torch.Generator) -> tuple[Tensor, Quantized]:
+    def forward(
+        self, mel: Tensor, speakers: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Quantized]:
         """The spectrum (b, f, bands) that codes and speakers (b,) make, and what was quantized; mel is not the target."""
         z = self.latents(mel)
         entries, terms, codes = self.quantizer.nearest(z)
@@ -76,7 +93,10 @@ class Residual(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.norm = nn.GroupNorm(1, width)
-        self.wide, self.narrow = nn.Conv1d(width, width, BLOCK_KERNEL, padding=BLOCK_KERNEL // 2), nn.Conv1d(width, width, 1)
+        self.wide, self.narrow = (
+            nn.Conv1d(width, width, BLOCK_KERNEL, padding=BLOCK_KERNEL // 2),
+            nn.Conv1d(width, width, 1),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Give a tensor of the shape (b, width, f) of x."""

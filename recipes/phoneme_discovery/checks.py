@@ -67,29 +67,40 @@ class Reading:
 def usable(rows: list[Utterance], reading: Reading, remarks: Remarks) -> list[Utterance]:
     """The rows that can be used, with clean phones or none; what is wrong with the others is remarked.
 
-    Raises ManifestError when none can be used, AlignmentError when more than half of the alignments cannot.
+    Raises ManifestError when none can be used, AlignmentError when more than half of the alignments
+    cannot.
     """
     if not any(one.speaker for one in rows):
         raise ManifestError(
-            "nobody knows who speaks, which scores by speaker need: make a folder for each speaker, or give --speaker-pattern"
+            "nobody knows who speaks, which scores by speaker need: make a folder for each "
+            "speaker, or give --speaker-pattern"
         )
     console = Console(stderr=True)
-    shown = track(rows, "checking", console=console, transient=True, disable=not console.is_terminal)
+    shown = track(
+        rows, "checking", console=console, transient=True, disable=not console.is_terminal
+    )
     refused: list[str] = []
     kept = [found for one in shown for found in checked_row(one, reading, remarks, refused)]
     if not kept:
-        raise ManifestError(f"none of {len(rows)} recordings can be used: {'; '.join(remarks.lines())}")
+        raise ManifestError(
+            f"none of {len(rows)} recordings can be used: {'; '.join(remarks.lines())}"
+        )
     with_phones = sum("phones" in one.facts for one in kept)
     if len(refused) > with_phones:
         raise AlignmentError(
-            f"{len(refused)} of {len(refused) + with_phones} alignments cannot be used; the first: {refused[0]}"
+            f"{len(refused)} of {len(refused) + with_phones} alignments cannot be used; the "
+            f"first: {refused[0]}"
         )
     return kept
 
 
-def checked_row(one: Utterance, reading: Reading, remarks: Remarks, refused: list[str]) -> Iterator[Utterance]:
+def checked_row(
+    one: Utterance, reading: Reading, remarks: Remarks, refused: list[str]
+) -> Iterator[Utterance]:
     """A row with clean phones or none, if it can be used; why an alignment could not is added to `refused`."""
-    facts = {key: value for key, value in one.facts.items() if key not in {"phones", "align", "held_out"}}
+    facts = {
+        key: value for key, value in one.facts.items() if key not in {"phones", "align", "held_out"}
+    }
     if not one.speaker:
         remarks.note("left out, of unknown speakers", str(one.audio))
         return
@@ -104,12 +115,18 @@ def checked_row(one: Utterance, reading: Reading, remarks: Remarks, refused: lis
             remarks.note("without an alignment, for training only", str(one.audio))
         else:
             fold = fold_of(one, labels, reading)
-            phones = phones_of(one, labels, source, stress=reading.stress, fold=fold, remarks=remarks)
+            phones = phones_of(
+                one, labels, source, stress=reading.stress, fold=fold, remarks=remarks
+            )
             if not speaks(phones):
                 remarks.note("left out, nothing but silence by its labels", str(one.audio))
                 return
-            intervals = [[round(start, 6), round(end, 6), label] for start, end, label in phones.intervals]
-            facts |= {"phones": intervals} | ({"align": labels.source} if labels.of_file or reading.folder else {})
+            intervals = [
+                [round(start, 6), round(end, 6), label] for start, end, label in phones.intervals
+            ]
+            facts |= {"phones": intervals} | (
+                {"align": labels.source} if labels.of_file or reading.folder else {}
+            )
     except AlignmentError as error:
         refused.append(str(error))
         remarks.note("with an alignment that cannot be used, for training only", str(error))
@@ -126,9 +143,14 @@ def audio_of(one: Utterance) -> Source:
     """The file of a row. Raises AudioError when it cannot be read, ends before the row does, or holds no sound there."""
     source = inspect(one.audio)
     if one.start + one.seconds > source.seconds + BEYOND:
-        raise AudioError(f"{one.audio} lasts {source.seconds:.3f} s, and its row goes to {one.start + one.seconds:.3f} s")
+        raise AudioError(
+            f"{one.audio} lasts {source.seconds:.3f} s, and its row goes to "
+            f"{one.start + one.seconds:.3f} s"
+        )
     if not sounds(source, one.start, one.seconds):
-        raise AudioError(f"{one.audio} holds no sound from {one.start:.3f} s on for {one.seconds:.3f} s")
+        raise AudioError(
+            f"{one.audio} holds no sound from {one.start:.3f} s on for {one.seconds:.3f} s"
+        )
     return source
 
 
@@ -141,9 +163,13 @@ def sounds(source: Source, start: float, seconds: float) -> bool:
         with soundfile.SoundFile(source.path) as file:
             file.seek(min(round(start * source.rate), source.samples))
             left = round(seconds * source.rate)
-            while left > 0 and len(block := file.read(min(left, source.rate), dtype="float32", always_2d=True)):
+            while left > 0 and len(
+                block := file.read(min(left, source.rate), dtype="float32", always_2d=True)
+            ):
                 if not np.isfinite(block).all():
-                    raise AudioError(f"{source.path} holds a sample that is not a finite number; mend the file")
+                    raise AudioError(
+                        f"{source.path} holds a sample that is not a finite number; mend the file"
+                    )
                 if np.abs(block).max() > QUIETEST:
                     return ends(file, min(round((start + seconds) * source.rate), source.samples))
                 left -= len(block)
@@ -161,21 +187,35 @@ def ends(file: soundfile.SoundFile, samples: int) -> bool:
 
 
 def phones_of(
-    one: Utterance, labels: Labels, source: Source, *, stress: bool, fold: Callable[[str], str | None] | None, remarks: Remarks
+    one: Utterance,
+    labels: Labels,
+    source: Source,
+    *,
+    stress: bool,
+    fold: Callable[[str], str | None] | None,
+    remarks: Remarks,
 ) -> Alignment:
     """The clean labels of a row, with times from where it begins.
 
-    Raises AlignmentError when they go beyond the recording, say nothing of the row, or are not what `fold` knows.
+    Raises AlignmentError when they go beyond the recording, say nothing of the row, or are not what
+    `fold` knows.
     """
     lasts = source.seconds if labels.of_file else one.seconds
     end = labels.alignment.end
     if end > lasts + BEYOND:
-        raise AlignmentError(f"{labels.source} goes to {end:.3f} s, and {one.audio} lasts {lasts:.3f} s; is it of another one?")
+        raise AlignmentError(
+            f"{labels.source} goes to {end:.3f} s, and {one.audio} lasts {lasts:.3f} s; is it of "
+            "another one?"
+        )
     if end < lasts - SHORT:
-        remarks.note(f"alignments that end more than {SHORT:g} s before the recording", labels.source)
+        remarks.note(
+            f"alignments that end more than {SHORT:g} s before the recording", labels.source
+        )
     cut = stretch(labels.alignment, one.start if labels.of_file else 0.0, one.seconds)
     if cut is None:
-        raise AlignmentError(f"{labels.source} says nothing of {one.audio} from {one.start:.3f} s on; align it again")
+        raise AlignmentError(
+            f"{labels.source} says nothing of {one.audio} from {one.start:.3f} s on; align it again"
+        )
     return labelled(cut, stress=stress, fold=fold)
 
 

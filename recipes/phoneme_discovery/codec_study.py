@@ -2,10 +2,11 @@
 
     python -m recipes.phoneme_discovery.codec_study WORK data/train.jsonl [--steps 1000] [--also other.safetensors]
 
-WORK is the folder of a run of `run.py`, whose recordings and split are used; WORK/codec-study/ keeps what is learnt, and an
-interrupted run goes on with the same command. Every row begins with the weights that come along and has the last stage of
-`recipes/default` but for its number of steps. Of every codec the table has the codes of layer 0, and k-means of what they are
-made from, standardised by speaker. Prints a table, and writes it as WORK/codec-study.md.
+WORK is the folder of a run of `run.py`, whose recordings and split are used; WORK/codec-study/
+keeps what is learnt, and an interrupted run goes on with the same command. Every row begins with
+the weights that come along and has the last stage of `recipes/default` but for its number of steps.
+Of every codec the table has the codes of layer 0, and k-means of what they are made from,
+standardised by speaker. Prints a table, and writes it as WORK/codec-study.md.
 """
 
 import sys
@@ -108,11 +109,19 @@ VARIANTS = (
 
 def main(
     work: Annotated[Path, typer.Argument(help="The folder of a run of run.py.")],
-    manifest: Annotated[Path, typer.Argument(help="What the codec learns from: the default recipe's speech.")],
+    manifest: Annotated[
+        Path, typer.Argument(help="What the codec learns from: the default recipe's speech.")
+    ],
     steps: Annotated[int, typer.Option(help="Of training, for each variant.", min=1)] = 1000,
-    only: Annotated[list[str] | None, typer.Option(help="Only this variant; may be given several times.")] = None,
-    also: Annotated[list[Path] | None, typer.Option(help="A model file to have in the table, too.")] = None,
-    bf16: Annotated[bool, typer.Option(help="Products in bfloat16, for CPUs and GPUs that have them.")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only this variant; may be given several times.")
+    ] = None,
+    also: Annotated[
+        list[Path] | None, typer.Option(help="A model file to have in the table, too.")
+    ] = None,
+    bf16: Annotated[
+        bool, typer.Option(help="Products in bfloat16, for CPUs and GPUs that have them.")
+    ] = False,
     cache: Annotated[Path, typer.Option(help="Where packed audio goes.")] = Path("runs/cache"),
 ) -> None:
     """Train every variant, and score the first layer of each."""
@@ -122,15 +131,26 @@ def main(
         raise UnitsError(f"no recording of {work} has phones; without them nothing can be compared")
     for name in only or []:
         if name not in {one.name for one in VARIANTS}:
-            raise UnitsError(f"there is no variant {name!r}; variants are {', '.join(one.name for one in VARIANTS)}")
+            raise UnitsError(
+                f"there is no variant {name!r}; variants are "
+                f"{', '.join(one.name for one in VARIANTS)}"
+            )
     more = more_speech(manifest, recordings)  # nothing of the corpus may be learnt from
     split, folder = split_of(labelled, held_out_of(work)), work / "codec-study"
     folder.mkdir(exist_ok=True)
     learnt = {"plan": {"steps": steps, "bf16": bf16, "recipe": RECIPE.stem}}
-    check_same(folder / "study.json", inputs_of(read_plan(HERE / "discovery.toml"), recordings, more, work) | learnt)
+    check_same(
+        folder / "study.json",
+        inputs_of(read_plan(HERE / "discovery.toml"), recordings, more, work) | learnt,
+    )
     chosen = [one for one in VARIANTS if not only or one.name in only]
-    there = [("as it is", speechvq.load()), *((path.stem, speechvq.load(path)) for path in also or [])]
-    rows = [row for name, codec in there for row in scores(name, codec, labelled, split)]  # before anything long
+    there = [
+        ("as it is", speechvq.load()),
+        *((path.stem, speechvq.load(path)) for path in also or []),
+    ]
+    rows = [
+        row for name, codec in there for row in scores(name, codec, labelled, split)
+    ]  # before anything long
     for variant in chosen:
         codec = trained(variant, experiment_of(variant, manifest, folder, steps, cache), bf16=bf16)
         rows += scores(variant.name, codec, labelled, split)
@@ -146,15 +166,23 @@ def scores(name: str, codec: Codec, recordings: Sequence[Recording], split: Spli
     titles = (name, f"{name}, k-means by speaker")
     made = zip(titles, codec_units(codec, recordings, split.fit, seed=0), strict=True)
     return [
-        {"name": title, "rate": units.rate, "size": units.size} | evaluate(replace(units, name=title), recordings, split)
+        {"name": title, "rate": units.rate, "size": units.size}
+        | evaluate(replace(units, name=title), recordings, split)
         for title, units in made
     ]
 
 
-def experiment_of(variant: Variant, manifest: Path, folder: Path, steps: int, cache: Path) -> Experiment:
+def experiment_of(
+    variant: Variant, manifest: Path, folder: Path, steps: int, cache: Path
+) -> Experiment:
     """The last stage of the default recipe from the weights that come along, for so many steps."""
     found = read_experiment(RECIPE)
-    run = replace(found.run, folder=str(folder / variant.name.replace(" ", "-")), start="default", validate_every=10**9)
+    run = replace(
+        found.run,
+        folder=str(folder / variant.name.replace(" ", "-")),
+        start="default",
+        validate_every=10**9,
+    )
     return replace(
         found,
         name="study",

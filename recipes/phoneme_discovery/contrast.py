@@ -1,8 +1,9 @@
 """A network whose features change where phones do: frames that touch become alike, others of the same stretch unlike.
 
-Kreuk, Keshet and Adi 2020, "Self-supervised contrastive learning for unsupervised phoneme segmentation", eq. 1 and 2, with
-standardised log-mel frames in the place of samples: each frame is seen alone, for what a network sees around it blurs edges. A
-frame is more often like its neighbour than unlike it, so a network does best that finds alike what one phone is made of.
+Kreuk, Keshet and Adi 2020, "Self-supervised contrastive learning for unsupervised phoneme
+segmentation", eq. 1 and 2, with standardised log-mel frames in the place of samples: each frame is
+seen alone, for what a network sees around it blurs edges. A frame is more often like its neighbour
+than unlike it, so a network does best that finds alike what one phone is made of.
 """
 
 from dataclasses import dataclass
@@ -59,12 +60,15 @@ class Contrast(nn.Module):
 def contrast_loss(features: Tensor, random: torch.Generator) -> Tensor:
     """How well each frame's neighbour is told from other frames of its stretch, by cosines, in nats (eq. 2).
 
-    features: (b, f, d) of length 1, at least 4 frames. Every frame is compared with those of `NEGATIVES` distances in time,
-        2 or more, drawn anew for each step; stretches are circles for that.
+    features: (b, f, d) of length 1, at least 4 frames. Every frame is compared with those of
+        `NEGATIVES` distances in time, 2 or more, drawn anew for each step; stretches are circles
+        for that.
     """
     frames = features.shape[1]
     distances = torch.randint(2, frames - 1, (NEGATIVES,), generator=random).tolist()
-    cosines = [(features * features.roll(-distance, 1)).sum(-1)[:, :-1] for distance in (1, *distances)]
+    cosines = [
+        (features * features.roll(-distance, 1)).sum(-1)[:, :-1] for distance in (1, *distances)
+    ]
     return -torch.stack(cosines, -1).log_softmax(-1)[..., 0].mean()
 
 
@@ -76,9 +80,14 @@ def dissimilarity(network: Contrast, mel: NDArray[np.float32]) -> NDArray[np.flo
     """
     device = next(network.parameters()).device
     pieces = torch.from_numpy(mel).split(PIECE)
-    rows = torch.cat([network(piece[None].to(device))[0].cpu() for piece in pieces]).double().numpy()
+    rows = (
+        torch.cat([network(piece[None].to(device))[0].cpu() for piece in pieces]).double().numpy()
+    )
     count = len(rows)
-    sums, middle = np.concatenate([np.zeros((1, rows.shape[1])), rows.cumsum(0)]), np.arange(1, count)
+    sums, middle = (
+        np.concatenate([np.zeros((1, rows.shape[1])), rows.cumsum(0)]),
+        np.arange(1, count),
+    )
     before = sums[middle] - sums[np.maximum(middle - AROUND, 0)]
     after = sums[np.minimum(middle + AROUND, count)] - sums[middle]
     lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)

@@ -26,22 +26,29 @@ TIMES = re.compile(r"\s*\d+(\.\d+)?\s+\d+(\.\d+)?\s+\S")
 
 
 def utterances(
-    path: Path, corpus: str | None = None, *, pattern: str | None = None, left_out: Callable[[Path, AudioError], None]
+    path: Path,
+    corpus: str | None = None,
+    *,
+    pattern: str | None = None,
+    left_out: Callable[[Path, AudioError], None],
 ) -> tuple[str, list[Utterance]]:
     """What a corpus is, one of `KNOWN`, and its rows; the facts may hold name, text, phones or align, corpus and split.
 
-    path: the folder of one of the corpora of `layouts`, at most `DEPTH` folders above where it begins; a manifest, .jsonl, that
-        is taken as it is; or any other folder, see `in_folder`
+    path: the folder of one of the corpora of `layouts`, at most `DEPTH` folders above where it
+        begins; a manifest, .jsonl, that is taken as it is; or any other folder, see `in_folder`
     corpus: what it is, if that is not to be told from the files
     pattern: see `in_folder`
     left_out: is told of every file that cannot be read, with the reason
-    Raises ManifestError when it is not what it should be, or empty; AlignmentError for texts and alignments as `layouts`.
+    Raises ManifestError when it is not what it should be, or empty; AlignmentError for texts and
+    alignments as `layouts`.
     """
     corpus = corpus or told(path)
     if corpus not in KNOWN:
         raise ManifestError(f"there is no corpus {corpus!r}; give one of {', '.join(KNOWN)}")
     if pattern is not None and corpus != FOLDER:
-        raise ManifestError(f"{path} is read as {corpus}, which says who speaks; leave out the pattern for speakers")
+        raise ManifestError(
+            f"{path} is read as {corpus}, which says who speaks; leave out the pattern for speakers"
+        )
     if corpus == MANIFEST:
         return corpus, [located(one, path.parent) for one in read_manifest(path)]
     if corpus == FOLDER:
@@ -62,7 +69,11 @@ def told(path: Path) -> str:
     if path.is_file() and path.suffix == ".jsonl":
         return MANIFEST
     if not path.is_dir():
-        what = "is neither a folder nor a manifest that ends in .jsonl" if path.exists() else "does not exist"
+        what = (
+            "is neither a folder nor a manifest that ends in .jsonl"
+            if path.exists()
+            else "does not exist"
+        )
         raise ManifestError(f"{path} {what}; give the folder of a corpus or a manifest")
     return next((name for name in LAYOUTS if beginnings(path, name)), FOLDER)
 
@@ -70,8 +81,16 @@ def told(path: Path) -> str:
 def beginnings(path: Path, corpus: str) -> list[Path]:
     """The folders in which a corpus begins: the given one, or all of the least depth below it."""
     for depth in range(DEPTH + 1):
-        level = sorted(base for base in path.glob("/".join(["[!.]*"] * depth)) if base.is_dir()) if depth else [path]
-        found = [base for base in level if any(next(base.glob(sign), None) for sign in LAYOUTS[corpus].signs)]
+        level = (
+            sorted(base for base in path.glob("/".join(["[!.]*"] * depth)) if base.is_dir())
+            if depth
+            else [path]
+        )
+        found = [
+            base
+            for base in level
+            if any(next(base.glob(sign), None) for sign in LAYOUTS[corpus].signs)
+        ]
         if found:
             return found
     return []
@@ -80,10 +99,10 @@ def beginnings(path: Path, corpus: str) -> list[Path]:
 def in_folder(path: Path, pattern: str | None = None) -> Iterator[Found]:
     """Every audio file below a folder. The speaker is the first folder on the way, as for `speechvq prepare`.
 
-    pattern: a regular expression with one group, looked for in the way from `path`: what the group holds is the speaker
-    Beside NAME.wav there may be its text, in NAME.txt or NAME.lab, and its alignment: NAME.TextGrid and others of `BESIDE`, or
-    a NAME.lab or NAME.txt with lines of "start end label".
-    Raises ManifestError without audio, or for a pattern of another kind.
+    pattern: a regular expression with one group, looked for in the way from `path`: what the group
+    holds is the speaker Beside NAME.wav there may be its text, in NAME.txt or NAME.lab, and its
+    alignment: NAME.TextGrid and others of `BESIDE`, or a NAME.lab or NAME.txt with lines of "start
+    end label". Raises ManifestError without audio, or for a pattern of another kind.
     """
     from speechvq.data.prepare import find_audio
 
@@ -105,7 +124,9 @@ def compiled(pattern: str) -> re.Pattern[str]:
     except re.error as error:
         raise ManifestError(f"{pattern!r} is no regular expression: {error}") from error
     if found.groups != 1:
-        raise ManifestError(f"{pattern!r} has {found.groups} groups; give it one, around the speaker")
+        raise ManifestError(
+            f"{pattern!r} has {found.groups} groups; give it one, around the speaker"
+        )
     return found
 
 
@@ -114,7 +135,9 @@ def beside(audio: Path) -> dict[str, str]:
     facts: dict[str, str] = {}
     for path in (audio.with_suffix(".lab"), audio.with_suffix(".txt")):
         lines = text_of(path).split("\n") if path.is_file() else []
-        if any(line.strip() for line in lines) and all(TIMES.match(line) for line in lines if line.strip()):
+        if any(line.strip() for line in lines) and all(
+            TIMES.match(line) for line in lines if line.strip()
+        ):
             facts["align"] = str(path.resolve())
         else:
             facts |= text_in(path)
@@ -125,10 +148,16 @@ def beside(audio: Path) -> dict[str, str]:
 def located(one: Utterance, folder: Path) -> Utterance:
     """A row of a manifest; where it names its alignment, the path counts from the manifest's folder, like that of the audio."""
     align = one.facts.get("align")
-    return one if align is None else replace(one, facts=one.facts | {"align": str((folder / str(align)).resolve())})
+    return (
+        one
+        if align is None
+        else replace(one, facts=one.facts | {"align": str((folder / str(align)).resolve())})
+    )
 
 
-def measured(found: list[Found], left_out: Callable[[Path, AudioError], None]) -> Iterator[Utterance]:
+def measured(
+    found: list[Found], left_out: Callable[[Path, AudioError], None]
+) -> Iterator[Utterance]:
     """The whole of each file that can be read."""
     for one in found:
         try:

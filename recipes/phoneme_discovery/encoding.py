@@ -50,11 +50,15 @@ def layer(network: Predictor, speech: Speech, number: int) -> Features:
 
 def latents(network: Autoencoder, speech: Speech) -> Features:
     """What a VQ-VAE quantizes."""
-    return lambda index: _in_pieces(lambda mel: network.latents(mel).transpose(1, 2), network, speech.of(index))
+    return lambda index: _in_pieces(
+        lambda mel: network.latents(mel).transpose(1, 2), network, speech.of(index)
+    )
 
 
 @torch.no_grad()
-def _in_pieces(run: Callable[[torch.Tensor], torch.Tensor], network: torch.nn.Module, mel: Rows) -> Rows:
+def _in_pieces(
+    run: Callable[[torch.Tensor], torch.Tensor], network: torch.nn.Module, mel: Rows
+) -> Rows:
     """The rows of a recording, a piece at a time, so that an hour takes no more memory than a minute."""
     device = next(network.parameters()).device
     found = []
@@ -75,7 +79,9 @@ def standardised(speech: Speech, features: Features) -> Iterator[tuple[int, Rows
         yield from spectra.standardised(rows, dict.fromkeys(rows, "")).items()
 
 
-def targets(speech: Speech, features: Features, sizes: Sequence[int], *, seed: int) -> list[NDArray[np.int16]]:
+def targets(
+    speech: Speech, features: Features, sizes: Sequence[int], *, seed: int
+) -> list[NDArray[np.int16]]:
     """The cluster of every frame at 50 Hz of the speech, for k-means of some sizes, (n / 2,) each.
 
     features: at 50 Hz
@@ -85,13 +91,23 @@ def targets(speech: Speech, features: Features, sizes: Sequence[int], *, seed: i
 
     random = np.random.default_rng(seed)
     share = min(1.0, SAMPLE / (len(speech.frames) * FRAMES / RATE))
-    sample = np.concatenate([rows[random.random(len(rows)) < share] for _, rows in standardised(speech, features)])
+    sample = np.concatenate(
+        [rows[random.random(len(rows)) < share] for _, rows in standardised(speech, features)]
+    )
     if len(sample) < max(sizes):
-        raise UnitsError(f"{len(sample)} frames cannot make {max(sizes)} clusters; give more speech, or fewer in the plan")
-    fits = [MiniBatchKMeans(size, batch_size=8192, n_init=3, random_state=seed).fit(sample) for size in sizes]
+        raise UnitsError(
+            f"{len(sample)} frames cannot make {max(sizes)} clusters; give more speech, or fewer "
+            "in the plan"
+        )
+    fits = [
+        MiniBatchKMeans(size, batch_size=8192, n_init=3, random_state=seed).fit(sample)
+        for size in sizes
+    ]
     found = [np.zeros(len(speech.frames) * FRAMES // RATE, np.int16) for _ in sizes]
     for index, rows in standardised(speech, features):
-        start, length = (int(number[index]) * FRAMES // RATE for number in (speech.starts, speech.lengths))
+        start, length = (
+            int(number[index]) * FRAMES // RATE for number in (speech.starts, speech.lengths)
+        )
         for codes, fit in zip(found, fits, strict=True):
             codes[start : start + length] = fit.predict(rows)
     return found
@@ -99,7 +115,11 @@ def targets(speech: Speech, features: Features, sizes: Sequence[int], *, seed: i
 
 def by_name(speech: Speech, features: Features, *, standard: bool = True) -> dict[str, Rows]:
     """The rows of each recording by its name, standardised by speaker if so wished."""
-    pairs = standardised(speech, features) if standard else ((index, features(index)) for index in range(len(speech.names)))
+    pairs = (
+        standardised(speech, features)
+        if standard
+        else ((index, features(index)) for index in range(len(speech.names)))
+    )
     return {speech.names[index]: rows for index, rows in pairs}
 
 
@@ -117,6 +137,9 @@ def autoencoder_units(network: Autoencoder, speech: Speech, name: str) -> Units:
     """The codes of a VQ-VAE, with its latents and its codebook."""
     features = by_name(speech, latents(network, speech), standard=False)
     book = network.quantizer.codebook.detach().cpu()
-    codes = {one: network.quantizer.cpu().choose(torch.from_numpy(rows).T[None])[0].numpy() for one, rows in features.items()}
+    codes = {
+        one: network.quantizer.cpu().choose(torch.from_numpy(rows).T[None])[0].numpy()
+        for one, rows in features.items()
+    }
     factor = int(speech.lengths[0]) // len(features[speech.names[0]])
     return Units(name, RATE / factor, len(book), codes, features, book.numpy())

@@ -11,13 +11,17 @@ from speechvq.errors import UnitsError
 T = TypeVar("T")
 
 
-def held_out(rows: Sequence[Utterance], wanted: Sequence[str], share: float, remarks: Remarks) -> list[bool]:
+def held_out(
+    rows: Sequence[Utterance], wanted: Sequence[str], share: float, remarks: Remarks
+) -> list[bool]:
     """Whether each row is held out; rows that have "phones" are scored, or all if none has.
 
-    wanted: the speakers to hold out. None: those of the corpus's own test or else dev split, if nobody is in it and outside,
-        and else a share of the scored speakers, spread evenly over their sorted names
+    wanted: the speakers to hold out. None: those of the corpus's own test or else dev split, if
+        nobody is in it and outside, and else a share of the scored speakers, spread evenly over
+        their sorted names
     A single scored speaker is held out by recordings instead, with a remark.
-    Raises UnitsError for speakers that do not exist, and when scored recordings would not be on both sides.
+    Raises UnitsError for speakers that do not exist, and when scored recordings would not be on
+    both sides.
     """
     check_wanted(rows, wanted, share)
     counts = Counter(str(one.speaker) for one in rows)
@@ -29,10 +33,14 @@ def held_out(rows: Sequence[Utterance], wanted: Sequence[str], share: float, rem
     if not out and len(speakers) < 2:
         return by_recording(rows, scored, share, remarks)
     out = out or set(spread(speakers, share))
-    for side, what in ((out.intersection(speakers), "nothing"), (set(speakers) - out, "everything")):
+    for side, what in (
+        (out.intersection(speakers), "nothing"),
+        (set(speakers) - out, "everything"),
+    ):
         if not side:
             raise UnitsError(
-                f"{what} that could be scored is of the speakers held out, {shortened(sorted(out))}; hold out others"
+                f"{what} that could be scored is of the speakers held out, "
+                f"{shortened(sorted(out))}; hold out others"
             )
     return [one.speaker in out for one in rows]
 
@@ -42,7 +50,9 @@ def check_wanted(rows: Sequence[Utterance], wanted: Sequence[str], share: float)
     speakers = {one.speaker for one in rows if one.speaker}
     for name in wanted:
         if name not in speakers:
-            raise UnitsError(f"there is no speaker {name!r} to hold out; there are {shortened(sorted(speakers))}")
+            raise UnitsError(
+                f"there is no speaker {name!r} to hold out; there are {shortened(sorted(speakers))}"
+            )
     if not 0 < share < 1:
         raise UnitsError(f"a share of {share:g} cannot be held out: give one between 0 and 1")
 
@@ -52,17 +62,27 @@ def own_split(rows: Sequence[Utterance], scored: Sequence[str]) -> set[str]:
     for split in ("test", "dev"):
         inside = {str(one.speaker) for one in rows if one.facts.get("split") == split}
         outside = {str(one.speaker) for one in rows if one.facts.get("split") != split}
-        if inside.isdisjoint(outside) and inside.intersection(scored) and outside.intersection(scored):
+        if (
+            inside.isdisjoint(outside)
+            and inside.intersection(scored)
+            and outside.intersection(scored)
+        ):
             return inside
     return set()
 
 
-def by_recording(rows: Sequence[Utterance], scored: Sequence[Utterance], share: float, remarks: Remarks) -> list[bool]:
+def by_recording(
+    rows: Sequence[Utterance], scored: Sequence[Utterance], share: float, remarks: Remarks
+) -> list[bool]:
     """A share of the scored recordings. Raises UnitsError when there are not two."""
     if len(scored) < 2:
-        raise UnitsError(f"{scored[0].audio} is the only recording that could be scored; two are needed, better many")
+        raise UnitsError(
+            f"{scored[0].audio} is the only recording that could be scored; two are needed, "
+            "better many"
+        )
     remarks.note(
-        "held out by recordings, as only one speaker could be scored; --speaker-pattern tells more", str(scored[0].speaker)
+        "held out by recordings, as only one speaker could be scored; --speaker-pattern tells more",
+        str(scored[0].speaker),
     )
     out = {id(one) for one in spread(scored, share)}
     return [id(one) in out for one in rows]

@@ -23,20 +23,32 @@ from speechvq.units.recordings import Recording
 def more_speech(manifest: Path, recordings: Sequence[Recording]) -> list[Recording]:
     """The recordings of a manifest to learn from; whoever is not named counts as a speaker for each recording.
 
-    Raises ManifestError for a speaker or a file that is in the corpus, too, as held-out speakers must not be learnt from;
-    AudioError for a file that cannot be read.
+    Raises ManifestError for a speaker or a file that is in the corpus, too, as held-out speakers
+    must not be learnt from; AudioError for a file that cannot be read.
     """
     rows = read_manifest(manifest)
     both = {one.speaker for one in recordings}.intersection(one.speaker for one in rows)
     if both:
-        raise ManifestError(f"{shortened(sorted(map(str, both)))} of {manifest} are in the corpus, too; leave them out of one")
+        raise ManifestError(
+            f"{shortened(sorted(map(str, both)))} of {manifest} are in the corpus, too; leave "
+            "them out of one"
+        )
     own = {one.audio.resolve() for one in recordings if one.audio}
     for one in rows:
         inspect(one.audio)
         if one.audio.resolve() in own:
-            raise ManifestError(f"{one.audio} of {manifest} is in the corpus, too; leave it out of one")
+            raise ManifestError(
+                f"{one.audio} of {manifest} is in the corpus, too; leave it out of one"
+            )
     return [
-        Recording(f"train-{number}", one.speaker or f"train-{number}", one.seconds, None, one.audio, one.start)
+        Recording(
+            f"train-{number}",
+            one.speaker or f"train-{number}",
+            one.seconds,
+            None,
+            one.audio,
+            one.start,
+        )
         for number, one in enumerate(rows)
     ]
 
@@ -47,15 +59,23 @@ def check_device(device: str) -> None:
         with torch.autocast(device, torch.bfloat16):
             torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"cannot train on {device!r} here; leave out --device, or give cpu or cuda") from error
+        raise ConfigError(
+            f"cannot train on {device!r} here; leave out --device, or give cpu or cuda"
+        ) from error
 
 
 def check_models(plan: Plan, models: Path, train: Path | None) -> None:
     """Raises ConfigError where more speech is given for networks that learn nothing, UnitsError where some are not there."""
     if train:
-        raise ConfigError("--models trains nothing, so there is nothing for --train; leave one of them out")
-    if lacking := [folder for folder, last in networks(plan, models / "models").items() if not last.exists()]:
-        raise UnitsError(f"{lacking[0]} holds no network of this plan; finish the run of {models}, or learn here")
+        raise ConfigError(
+            "--models trains nothing, so there is nothing for --train; leave one of them out"
+        )
+    if lacking := [
+        folder for folder, last in networks(plan, models / "models").items() if not last.exists()
+    ]:
+        raise UnitsError(
+            f"{lacking[0]} holds no network of this plan; finish the run of {models}, or learn here"
+        )
 
 
 def check_strangers(recordings: Sequence[Recording], away: frozenset[str], models: Path) -> None:
@@ -63,23 +83,50 @@ def check_strangers(recordings: Sequence[Recording], away: frozenset[str], model
     if not (models / "manifest.jsonl").exists():
         return
     learnt_from = {one.audio.resolve() for one in prepared(models) if not one.facts.get("held_out")}
-    if both := [one for one in recordings if one.name in away and one.audio and one.audio.resolve() in learnt_from]:
+    if both := [
+        one
+        for one in recordings
+        if one.name in away and one.audio and one.audio.resolve() in learnt_from
+    ]:
         raise UnitsError(
-            f"the networks of {models} have learnt from {both[0].audio}, which is held out here; hold out the same speakers"
+            f"the networks of {models} have learnt from {both[0].audio}, which is held out here; "
+            "hold out the same speakers"
         )
 
 
-def check_plan(plan: Plan, recordings: Sequence[Recording], more: Sequence[Recording], work: Path, models: Path | None) -> None:
+def check_plan(
+    plan: Plan,
+    recordings: Sequence[Recording],
+    more: Sequence[Recording],
+    work: Path,
+    models: Path | None,
+) -> None:
     """Keep what a folder is for. Raises OutputError when it holds what was learnt by another plan or from other speech."""
-    check_same(work / "discovery.json", inputs_of(plan, recordings, more, work) | {"models": models and str(models.resolve())})
+    check_same(
+        work / "discovery.json",
+        inputs_of(plan, recordings, more, work) | {"models": models and str(models.resolve())},
+    )
 
 
-def inputs_of(plan: Plan, recordings: Sequence[Recording], more: Sequence[Recording], work: Path) -> dict[str, Any]:
+def inputs_of(
+    plan: Plan, recordings: Sequence[Recording], more: Sequence[Recording], work: Path
+) -> dict[str, Any]:
     """What networks, units and scores follow from, as JSON can hold it. Raises AudioError for files that are gone."""
-    speech = hashlib.sha256(json.dumps([[str(one.audio), one.start, one.seconds] for one in [*recordings, *more]]).encode())
-    audio = hashlib.sha256(json.dumps([[one.speaker, *state_of(one)] for one in [*recordings, *more]]).encode())
+    speech = hashlib.sha256(
+        json.dumps(
+            [[str(one.audio), one.start, one.seconds] for one in [*recordings, *more]]
+        ).encode()
+    )
+    audio = hashlib.sha256(
+        json.dumps([[one.speaker, *state_of(one)] for one in [*recordings, *more]]).encode()
+    )
     corpus = hashlib.sha256((work / "manifest.jsonl").read_bytes())
-    found = {"plan": table(plan), "speech": speech.hexdigest(), "audio": audio.hexdigest(), "corpus": corpus.hexdigest()}
+    found = {
+        "plan": table(plan),
+        "speech": speech.hexdigest(),
+        "audio": audio.hexdigest(),
+        "corpus": corpus.hexdigest(),
+    }
     return json.loads(json.dumps(found))
 
 
@@ -109,8 +156,13 @@ def check_same(path: Path, wanted: dict[str, Any]) -> None:
         before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     except (OSError, ValueError) as error:
         raise OutputError(f"{path} cannot be read: {error}; use another folder") from error
-    if changed := [what for key, what in OTHERWISE.items() if completed(before, wanted, key) != wanted.get(key)]:
-        raise OutputError(f"{path.parent} holds a discovery with {', '.join(changed)}; use another folder, or delete that one")
+    if changed := [
+        what for key, what in OTHERWISE.items() if completed(before, wanted, key) != wanted.get(key)
+    ]:
+        raise OutputError(
+            f"{path.parent} holds a discovery with {', '.join(changed)}; use another folder, or "
+            "delete that one"
+        )
     if before != wanted:
         with new_file(path) as partial:
             partial.write_text(json.dumps(wanted, indent=1), encoding="utf-8")

@@ -1,8 +1,9 @@
 """How corpora lie on disk: for each, where its audio is, who speaks, what is said, and where its phones are.
 
-VCTK 0.80 and 0.92, LibriSpeech (openslr.org/12), TIMIT (LDC93S1 and copies converted to RIFF), ZeroSpeech 2019 ("TTS without
-T") and the Mboshi-French parallel corpus (github.com/besacier/mboshi-french-parallel-corpus). Every function takes the folder
-that the corpus begins in and yields what it finds, in the order of names; nothing but text is read.
+VCTK 0.80 and 0.92, LibriSpeech (openslr.org/12), TIMIT (LDC93S1 and copies converted to RIFF),
+ZeroSpeech 2019 ("TTS without T") and the Mboshi-French parallel corpus
+(github.com/besacier/mboshi-french-parallel-corpus). Every function takes the folder that the corpus
+begins in and yields what it finds, in the order of names; nothing but text is read.
 """
 
 import re
@@ -36,9 +37,12 @@ class Layout:
 def vctk(folder: Path) -> Iterator[Found]:
     """VCTK 0.80 (wav48/p225/p225_001.wav) and 0.92 (wav48_silence_trimmed/p225/p225_001_mic1.flac), also as .wav.
 
-    Of two microphones the first is taken: the second lacks two speakers. Texts are in txt/p225/p225_001.txt, for all but p315.
+    Of two microphones the first is taken: the second lacks two speakers. Texts are in
+    txt/p225/p225_001.txt, for all but p315.
     """
-    audio = next(path for path in (folder / "wav48_silence_trimmed", folder / "wav48") if path.is_dir())
+    audio = next(
+        path for path in (folder / "wav48_silence_trimmed", folder / "wav48") if path.is_dir()
+    )
     for path in sorted(audio.glob("*/*")):
         match = re.fullmatch(r"(\w+?)(?:_mic(\d))?\.(?:wav|flac)", path.name, re.IGNORECASE)
         if match and match[2] in {None, "1"}:
@@ -53,7 +57,11 @@ def librispeech(folder: Path) -> Iterator[Found]:
     `split` is the first word of the subset's name: train, dev or test.
     """
     for chapter in sorted(folder.glob("[0-9]*/[0-9]*")):
-        lines = text_in(chapter / f"{chapter.parent.name}-{chapter.name}.trans.txt", joined=False).get("text", "").splitlines()
+        lines = (
+            text_in(chapter / f"{chapter.parent.name}-{chapter.name}.trans.txt", joined=False)
+            .get("text", "")
+            .splitlines()
+        )
         said = {name: text.strip() for name, _, text in (line.partition(" ") for line in lines)}
         for path in sorted(chapter.glob("*.flac")):
             facts = {
@@ -61,19 +69,30 @@ def librispeech(folder: Path) -> Iterator[Found]:
                 "split": folder.name.partition("-")[0],
                 "text": said.get(path.stem),
             }
-            yield Found(path, chapter.parent.name, {key: value for key, value in facts.items() if value})
+            yield Found(
+                path, chapter.parent.name, {key: value for key, value in facts.items() if value}
+            )
 
 
 def timit(folder: Path) -> Iterator[Found]:
     """TIMIT: TRAIN/DR1/FCJF0/SI1027.WAV with .PHN and .TXT beside it, in capitals or not; its own split is kept.
 
-    WAV are NIST SPHERE; where a converted SI1027.WAV.wav lies beside it that is taken, as some copies broke the originals.
-    The sentences SA1 and SA2 are left out, as in all work on phones: all speakers read them.
+    WAV are NIST SPHERE; where a converted SI1027.WAV.wav lies beside it that is taken, as some
+    copies broke the originals. The sentences SA1 and SA2 are left out, as in all work on phones:
+    all speakers read them.
     """
-    for split in sorted(path for path in folder.iterdir() if path.name.lower() in {"train", "test"}):
+    for split in sorted(
+        path for path in folder.iterdir() if path.name.lower() in {"train", "test"}
+    ):
         for speaker in sorted(path for path in split.glob("[Dd][Rr][1-8]/*") if path.is_dir()):
             files = {path.name.lower(): path for path in speaker.iterdir()}
-            for name in sorted({match[1] for file in files if (match := re.fullmatch(r"(s[ix]\d+)\.wav(\.wav)?", file))}):
+            for name in sorted(
+                {
+                    match[1]
+                    for file in files
+                    if (match := re.fullmatch(r"(s[ix]\d+)\.wav(\.wav)?", file))
+                }
+            ):
                 facts = {"corpus": "timit", "split": split.name.lower(), "name": name.upper()}
                 if f"{name}.txt" in files:
                     text = text_in(files[f"{name}.txt"]).get("text", "")
@@ -92,16 +111,22 @@ def zerospeech2019(folder: Path) -> Iterator[Found]:
     for part in ("train/unit", "train/voice", "test"):
         for path in sorted((folder / part).glob("*.wav")):
             speaker = path.stem.partition("_")[0]
-            yield Found(path, speaker, {"corpus": f"zerospeech2019-{folder.name}", "split": Path(part).name})
+            yield Found(
+                path, speaker, {"corpus": f"zerospeech2019-{folder.name}", "split": Path(part).name}
+            )
 
 
 def mboshi(folder: Path) -> Iterator[Found]:
     """The Mboshi corpus: full_corpus_newsplit/{train,dev}/SPEAKER_....wav, the text in .mb.
 
-    Phones are those of forced_alignments_supervised_spkr, files NAME.txt at any depth with lines of "label start end" in
+    Phones are those of forced_alignments_supervised_spkr, files NAME.txt at any depth with lines of
+    "label start end" in
     seconds: a silver standard, as its makers say.
     """
-    aligned = {path.stem: path for path in sorted((folder / "forced_alignments_supervised_spkr").rglob("[!.]*.txt"))}
+    aligned = {
+        path.stem: path
+        for path in sorted((folder / "forced_alignments_supervised_spkr").rglob("[!.]*.txt"))
+    }
     for split in ("train", "dev"):
         for path in sorted((folder / "full_corpus_newsplit" / split).glob("[!.]*.wav")):
             facts: dict[str, Any] = {"corpus": "mboshi", "split": split, "language": "mdw"}
@@ -117,14 +142,25 @@ LAYOUTS = {
         ("wav48_silence_trimmed/*/*.*", "wav48/*/*.*"),
         "wav48 or wav48_silence_trimmed, with a folder for each speaker",
     ),
-    "librispeech": Layout(librispeech, ("[0-9]*/[0-9]*/*.flac",), "SPEAKER/CHAPTER/*.flac, in numbers, in each subset"),
+    "librispeech": Layout(
+        librispeech, ("[0-9]*/[0-9]*/*.flac",), "SPEAKER/CHAPTER/*.flac, in numbers, in each subset"
+    ),
     "timit": Layout(
         timit,
-        tuple(f"{part}/[Dd][Rr][1-8]/*/[Ss][IiXx]*.*" for part in ("[Tt][Rr][Aa][Ii][Nn]", "[Tt][Ee][Ss][Tt]")),
+        tuple(
+            f"{part}/[Dd][Rr][1-8]/*/[Ss][IiXx]*.*"
+            for part in ("[Tt][Rr][Aa][Ii][Nn]", "[Tt][Ee][Ss][Tt]")
+        ),
         "TRAIN or TEST, with DR1 to DR8 and a folder for each speaker in them",
     ),
-    "zerospeech2019": Layout(zerospeech2019, ("train/unit/*.wav",), "train/unit/*.wav, in english or surprise"),
-    "mboshi": Layout(mboshi, ("full_corpus_newsplit/train/*.wav", "full_corpus_newsplit/dev/*.wav"), "full_corpus_newsplit"),
+    "zerospeech2019": Layout(
+        zerospeech2019, ("train/unit/*.wav",), "train/unit/*.wav, in english or surprise"
+    ),
+    "mboshi": Layout(
+        mboshi,
+        ("full_corpus_newsplit/train/*.wav", "full_corpus_newsplit/dev/*.wav"),
+        "full_corpus_newsplit",
+    ),
 }
 """Which corpora are known."""
 
@@ -138,7 +174,9 @@ def label_first(path: Path) -> list[list[Any]]:
                 label, start, end = line.split()
                 found.append([float(start), float(end), label])
         except ValueError as error:
-            raise AlignmentError(f"{path}, line {number}: needs label, start, end, not {line!r}; mend it there") from error
+            raise AlignmentError(
+                f"{path}, line {number}: needs label, start, end, not {line!r}; mend it there"
+            ) from error
     return found
 
 

@@ -30,7 +30,8 @@ LOG_EVERY, SAVE_EVERY, REVIVE_EVERY = 100, 250, 100
 class Optim:
     """AdamW and its schedule: steps, examples in a step and their seconds, learning rate, its warm-up and fall, clipping.
 
-    warp: how far the mel axis of what the network sees is stretched, either way, at most (see `speech.warped`)
+    warp: how far the mel axis of what the network sees is stretched, either way, at most (see
+      `speech.warped`)
     """
 
     steps: int = 3000
@@ -59,7 +60,13 @@ Loss = Callable[[int], Tensor]
 """The loss of a step, given its number."""
 
 
-def learn(state: TrainState, loss: Loss, optim: Optim, folder: Path, after: Callable[[int], None] | None = None) -> None:
+def learn(
+    state: TrainState,
+    loss: Loss,
+    optim: Optim,
+    folder: Path,
+    after: Callable[[int], None] | None = None,
+) -> None:
     """Train to the end, or go on from the newest checkpoint in `folder`.
 
     after: called at the end of every step
@@ -73,7 +80,10 @@ def learn(state: TrainState, loss: Loss, optim: Optim, folder: Path, after: Call
             group["lr"] = learning_rate(state.step, optim)
         found = loss(state.step)
         if not math.isfinite(found.item()):
-            raise TrainingError(f"the loss is {found.item()} at step {state.step}: lower the rate, then run the same again")
+            raise TrainingError(
+                f"the loss is {found.item()} at step {state.step}: lower the rate, then run the "
+                "same again"
+            )
         found.backward()
         nn.utils.clip_grad_norm_(state.network.parameters(), optim.clip)
         state.optimizer.step()
@@ -86,7 +96,8 @@ def learn(state: TrainState, loss: Loss, optim: Optim, folder: Path, after: Call
             pace = (time.perf_counter() - begun) / (state.step - first)
             left = pace * (optim.steps - state.step) / 60
             print(
-                f"{folder.name}: step {state.step} of {optim.steps}, loss {total / count:.3f}, {left:.0f} min left",
+                f"{folder.name}: step {state.step} of {optim.steps}, loss {total / count:.3f}, "
+                f"{left:.0f} min left",
                 file=sys.stderr,
             )
             total, count = 0.0, 0
@@ -94,7 +105,9 @@ def learn(state: TrainState, loss: Loss, optim: Optim, folder: Path, after: Call
             state.save(folder)
 
 
-def finished(folder: Path, optim: Optim, build: Callable[[dict[str, Tensor]], nn.Module]) -> nn.Module | None:
+def finished(
+    folder: Path, optim: Optim, build: Callable[[dict[str, Tensor]], nn.Module]
+) -> nn.Module | None:
     """The network whose training in a folder came to its end; None where none did.
 
     build: a network for weights by their names
@@ -108,12 +121,16 @@ def finished(folder: Path, optim: Optim, build: Callable[[dict[str, Tensor]], nn
         network = build(weights)
         network.load_state_dict(weights)
     except (OSError, SafetensorError, RuntimeError, KeyError) as error:
-        raise TrainingError(f"cannot use {last}: {str(error).splitlines()[0]}; is it of another plan?") from error
+        raise TrainingError(
+            f"cannot use {last}: {str(error).splitlines()[0]}; is it of another plan?"
+        ) from error
     return network.eval()
 
 
 def optimizer_of(network: nn.Module, optim: Optim) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(network.parameters(), optim.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    return torch.optim.AdamW(
+        network.parameters(), optim.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+    )
 
 
 def learn_predictor(
@@ -142,18 +159,29 @@ def learn_predictor(
         random = torch.Generator().manual_seed(seed * 1_000_003 + step)
         at, _ = crops.draw(step, optim.batch)
         mel = warped(speech.cut(at, optim.frames), optim.warp, random).to(device)
-        wanted = [np.stack([one[begin // 2 : (begin + optim.frames) // 2] for begin in at]) for one in targets]
+        wanted = [
+            np.stack([one[begin // 2 : (begin + optim.frames) // 2] for begin in at])
+            for one in targets
+        ]
         hide = spans(optim.batch, optim.frames // 2, share, span, random).to(device)
         with autocast(device, torch.bfloat16):
             logits = network(mel, hide)
-        return prediction_loss(logits, [torch.from_numpy(one.astype(np.int64)).to(device) for one in wanted], hide)
+        return prediction_loss(
+            logits, [torch.from_numpy(one.astype(np.int64)).to(device) for one in wanted], hide
+        )
 
     learn(state, loss, optim, folder)
     return network.eval()
 
 
 def learn_contrast(
-    speech: Speech, config: ContrastConfig, optim: Optim, folder: Path, *, seed: int, device: str = "cpu"
+    speech: Speech,
+    config: ContrastConfig,
+    optim: Optim,
+    folder: Path,
+    *,
+    seed: int,
+    device: str = "cpu",
 ) -> Contrast:
     """A network that was trained to find frames that touch alike."""
     torch.manual_seed(seed)
@@ -163,7 +191,9 @@ def learn_contrast(
     def loss(step: int) -> Tensor:
         random = torch.Generator().manual_seed(seed * 1_000_003 + step)
         at, _ = crops.draw(step, optim.batch)
-        return contrast_loss(network(warped(speech.cut(at, optim.frames), optim.warp, random).to(device)), random)
+        return contrast_loss(
+            network(warped(speech.cut(at, optim.frames), optim.warp, random).to(device)), random
+        )
 
     learn(TrainState(network, optimizer_of(network, optim)), loss, optim, folder)
     return network.eval()
@@ -194,12 +224,14 @@ def learn_autoencoder(
         mel = speech.cut(at, optim.frames)
         with autocast(device, torch.bfloat16):
             decoded, found = network(
-                warped(mel, optim.warp, random).to(device), torch.from_numpy(speech.voices[chosen]).to(device), random
+                warped(mel, optim.warp, random).to(device),
+                torch.from_numpy(speech.voices[chosen]).to(device),
+                random,
             )
         codebooks.learn(tally(found, torch.ones(len(at), device=device), size))
-        return (decoded.float() - mel.to(device)).square().mean() + commitment * found.terms["commitment"].mean() / found.z[
-            0
-        ].numel()
+        return (decoded.float() - mel.to(device)).square().mean() + commitment * found.terms[
+            "commitment"
+        ].mean() / found.z[0].numel()
 
     def after(step: int) -> None:
         if (step + 1) % REVIVE_EVERY == 0:
@@ -212,7 +244,14 @@ def learn_autoencoder(
 
 
 @torch.no_grad()
-def start(network: Autoencoder, codebooks: Codebooks, speech: Speech, crops: Crops, optim: Optim, seed: int) -> None:
+def start(
+    network: Autoencoder,
+    codebooks: Codebooks,
+    speech: Speech,
+    crops: Crops,
+    optim: Optim,
+    seed: int,
+) -> None:
     """Entries begin as k-means centres of what the untrained encoder gives for some speech."""
     device = next(network.parameters()).device
     mel = speech.cut(crops.draw(optim.steps, 256)[0], optim.frames).to(device)

@@ -21,8 +21,8 @@ def aligned_as(one: Utterance) -> Path:
 def unique_names(rows: Sequence[Utterance]) -> list[str]:
     """A name for each row, unlike all others and without spaces.
 
-    It is what the row says under "name", or its `stem`; where that is repeated the speaker goes before it, and where that is
-    not enough a number behind it.
+    It is what the row says under "name", or its `stem`; where that is repeated the speaker goes
+    before it, and where that is not enough a number behind it.
     """
     first = [plain(str(one.facts.get("name") or stem(one))) for one in rows]
     counts = Counter(first)

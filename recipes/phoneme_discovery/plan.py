@@ -19,14 +19,17 @@ class Book:
 
     def __post_init__(self) -> None:
         require(self.size > 1, f"size must be 2 or more, not {self.size}")
-        require(self.rate in (RATE // 2, RATE), f"rate must be {RATE // 2} or {RATE}, not {self.rate}")
+        require(
+            self.rate in (RATE // 2, RATE), f"rate must be {RATE // 2} or {RATE}, not {self.rate}"
+        )
 
 
 @dataclass(frozen=True)
 class Round:
     """A predictor learnt from nothing: steps, and how many clusters it predicts, in each of several sets.
 
-    The clusters of the first round are of MFCCs, those of others of what a layer of the predictor before has made.
+    The clusters of the first round are of MFCCs, those of others of what a layer of the predictor
+    before has made.
     """
 
     steps: int
@@ -34,7 +37,10 @@ class Round:
 
     def __post_init__(self) -> None:
         require(self.steps > 0, f"steps must be positive, not {self.steps}")
-        require(bool(self.clusters) and min(self.clusters) > 1, f"clusters must be numbers above 1, not {list(self.clusters)}")
+        require(
+            bool(self.clusters) and min(self.clusters) > 1,
+            f"clusters must be numbers above 1, not {list(self.clusters)}",
+        )
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,8 @@ class Plan:
     """A discovery.
 
     books: which codes are compared; the first is shown in pictures
-    share, span: how much of the frames at 50 Hz are hidden from a predictor, and in spans of how many
+    share, span: how much of the frames at 50 Hz are hidden from a predictor, and in spans of how
+      many
     layer: whose features are clustered, from 0
     commitment: the VQ-VAE's beta
     components: principal components of the features that are kept
@@ -64,10 +71,16 @@ class Plan:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require(bool(self.books) and bool(self.rounds), "there must be books and rounds, one of each at least")
+        require(
+            bool(self.books) and bool(self.rounds),
+            "there must be books and rounds, one of each at least",
+        )
         require(0 < self.share < 1, f"share must be between 0 and 1, not {self.share}")
         require(self.span > 0, f"span must be positive, not {self.span}")
-        require(0 <= self.layer < self.predictor.depth, f"layer must be from 0 to {self.predictor.depth - 1}, not {self.layer}")
+        require(
+            0 <= self.layer < self.predictor.depth,
+            f"layer must be from 0 to {self.predictor.depth - 1}, not {self.layer}",
+        )
         require(self.components > 0, f"components must be positive, not {self.components}")
 
 

@@ -1,8 +1,9 @@
 """A network that names the sound of hidden frames from those around them: masked prediction.
 
-HuBERT (Hsu et al. 2021, "HuBERT: self-supervised speech representation learning by masked prediction of hidden units"), small
-enough for two CPU cores, with log-mel spectra in the place of samples. To name a hidden sound the network must know which
-sounds follow which, and the words they make; who speaks helps little. What it learns is between a spectrum and a phone.
+HuBERT (Hsu et al. 2021, "HuBERT: self-supervised speech representation learning by masked
+prediction of hidden units"), small enough for two CPU cores, with log-mel spectra in the place of
+samples. To name a hidden sound the network must know which sounds follow which, and the words they
+make; who speaks helps little. What it learns is between a spectrum and a phone.
 """
 
 from collections.abc import Sequence
@@ -54,7 +55,9 @@ class Predictor(nn.Module):
         self.second = nn.Conv1d(width, width, 4, stride=2, padding=1)
         self.norm = nn.LayerNorm(width)
         self.hidden = nn.Parameter(0.1 * torch.randn(width))
-        self.position = nn.Conv1d(width, width, config.reach, padding=config.reach // 2, groups=GROUPS)
+        self.position = nn.Conv1d(
+            width, width, config.reach, padding=config.reach // 2, groups=GROUPS
+        )
         self.layers = nn.ModuleList(Attention(width, config.heads) for _ in range(config.depth))
         self.out = nn.LayerNorm(width)
         self.heads = nn.ModuleList(nn.Linear(width, size) for size in clusters)
@@ -87,7 +90,11 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.norm, self.mixed, self.joined = nn.LayerNorm(width), nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.norm, self.mixed, self.joined = (
+            nn.LayerNorm(width),
+            nn.Linear(width, 3 * width),
+            nn.Linear(width, width),
+        )
         self.forward_part = Feedforward(width, 4)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -116,4 +123,6 @@ class Feedforward(nn.Module):
 def prediction_loss(logits: Sequence[Tensor], targets: Sequence[Tensor], hide: Tensor) -> Tensor:
     """Cross-entropy in nats of the clusters (b, f) of hidden frames, summed over the sets (Hsu et al., eq. 1)."""
     pairs = zip(logits, targets, strict=True)
-    return torch.stack([functional.cross_entropy(some[hide].float(), wanted[hide]) for some, wanted in pairs]).sum()
+    return torch.stack(
+        [functional.cross_entropy(some[hide].float(), wanted[hide]) for some, wanted in pairs]
+    ).sum()

@@ -2,13 +2,15 @@
 
     python -m recipes.phoneme_discovery.prepare CORPUS WORK [--align DIR] [--held-out SPEAKER]
 
-CORPUS: VCTK, LibriSpeech, TIMIT, ZeroSpeech 2019, Mboshi (see `layouts`), a manifest, or any folder of audio with a folder for
-each speaker. WORK/manifest.jsonl will have a row for each recording that can be used: its name, speaker, seconds and text, its
-phones as [start, end, label] with clean labels, where those came from, and whether it is held out.
+CORPUS: VCTK, LibriSpeech, TIMIT, ZeroSpeech 2019, Mboshi (see `layouts`), a manifest, or any folder
+of audio with a folder for each speaker. WORK/manifest.jsonl will have a row for each recording that
+can be used: its name, speaker, seconds and text, its phones as [start, end, label] with clean
+labels, where those came from, and whether it is held out.
 
-Phones come from --align, a folder of TextGrids, CTM or what else `speechvq/units/alignments/readers.py` knows, found by the
-names of the audio files; else from beside the audio or from the manifest. Recordings without serve for training only.
-The same command again keeps what is there; --force makes it again.
+Phones come from --align, a folder of TextGrids, CTM or what else
+`speechvq/units/alignments/readers.py` knows, found by the names of the audio files; else from
+beside the audio or from the manifest. Recordings without serve for training only. The same command
+again keeps what is there; --force makes it again.
 """
 
 import hashlib
@@ -40,17 +42,36 @@ RATE = 16_000
 def main(
     corpus: Annotated[Path, typer.Argument(help="The folder of a corpus, or a manifest.")],
     work: Annotated[Path, typer.Argument(help="The folder to work in; it is made.")],
-    name: Annotated[str | None, typer.Option("--corpus", help="Which corpus it is, if that is not to be told.")] = None,
-    align: Annotated[Path | None, typer.Option(help="Alignments: a folder, or a .ctm file.")] = None,
-    held_out: Annotated[list[str] | None, typer.Option(help="A speaker to hold out; may be given several times.")] = None,
-    share: Annotated[float, typer.Option(help="How much of the speakers to hold out, if none is named.")] = 0.33,
-    tier: Annotated[str | None, typer.Option(help="The tier of TextGrids, if not the one called phones.")] = None,
-    inventory: Annotated[int, typer.Option(help="How many phones TIMIT is folded to: 39, 48, or 61 for none.")] = 39,
-    stress: Annotated[bool, typer.Option("--stress", help="Keep the 0, 1 or 2 behind vowels.")] = False,
-    pattern: Annotated[
-        str | None, typer.Option("--speaker-pattern", help="A regular expression: its group is the speaker in a path.")
+    name: Annotated[
+        str | None, typer.Option("--corpus", help="Which corpus it is, if that is not to be told.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Prepare anew what was prepared otherwise.")] = False,
+    align: Annotated[
+        Path | None, typer.Option(help="Alignments: a folder, or a .ctm file.")
+    ] = None,
+    held_out: Annotated[
+        list[str] | None, typer.Option(help="A speaker to hold out; may be given several times.")
+    ] = None,
+    share: Annotated[
+        float, typer.Option(help="How much of the speakers to hold out, if none is named.")
+    ] = 0.33,
+    tier: Annotated[
+        str | None, typer.Option(help="The tier of TextGrids, if not the one called phones.")
+    ] = None,
+    inventory: Annotated[
+        int, typer.Option(help="How many phones TIMIT is folded to: 39, 48, or 61 for none.")
+    ] = 39,
+    stress: Annotated[
+        bool, typer.Option("--stress", help="Keep the 0, 1 or 2 behind vowels.")
+    ] = False,
+    pattern: Annotated[
+        str | None,
+        typer.Option(
+            "--speaker-pattern", help="A regular expression: its group is the speaker in a path."
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Prepare anew what was prepared otherwise.")
+    ] = False,
 ) -> None:
     """Write WORK/manifest.jsonl; remarks go to standard error."""
     recordings = prepare(
@@ -87,23 +108,36 @@ def prepare(
     """The recordings of a corpus, written as WORK/manifest.jsonl; or those written there before from the same inputs.
 
     name: one of `corpora.KNOWN`; None: told by the files
-    align: see `alignments.folder_of`; tier: see `textgrid.read_textgrid`; pattern: see `corpora.in_folder`
+    align: see `alignments.folder_of`; tier: see `textgrid.read_textgrid`; pattern: see
+      `corpora.in_folder`
     held_out, share: see `holding_out.held_out`; which recordings are held out tells `held_out_of`
     inventory: what the labels of TIMIT's own .phn are folded to
     stress: keep the digits behind vowels
     say: is given every remark, one for each kind of thing
-    Raises ManifestError, AlignmentError, UnitsError and OutputError, the last for a folder prepared from other inputs.
+    Raises ManifestError, AlignmentError, UnitsError and OutputError, the last for a folder prepared
+    from other inputs.
     """
     if inventory not in FOLDS:
         raise UnitsError(f"TIMIT cannot be folded to {inventory} phones; give 39, 48 or 61")
     corpus, align = corpus.resolve(), align and align.resolve()
-    options = {"name": name, "align": align and str(align), "held_out": sorted(held_out), "share": share, "tier": tier}
+    options = {
+        "name": name,
+        "align": align and str(align),
+        "held_out": sorted(held_out),
+        "share": share,
+        "tier": tier,
+    }
     options |= {"corpus": str(corpus), "inventory": inventory, "stress": stress, "pattern": pattern}
-    inputs = options | {"files": fingerprint(corpus, work), "alignments": align and fingerprint(align, work)}
+    inputs = options | {
+        "files": fingerprint(corpus, work),
+        "alignments": align and fingerprint(align, work),
+    }
     if not force and is_prepared(work, inputs):
         return load_recordings(work)
     remarks = Remarks()
-    what, rows = utterances(corpus, name, pattern=pattern, left_out=lambda _, error: remarks.note(UNUSABLE, str(error)))
+    what, rows = utterances(
+        corpus, name, pattern=pattern, left_out=lambda _, error: remarks.note(UNUSABLE, str(error))
+    )
     check_wanted(rows, held_out, share)
     reading = Reading(folder_of(align) if align else None, tier, inventory, stress)
     make_folder(work)
@@ -113,7 +147,9 @@ def prepare(
         replace(row, facts=row.facts | {"name": called} | ({"held_out": True} if away else {}))
         for row, called, away in zip(rows, unique_names(rows), out, strict=True)
     ]
-    (work / "manifest.jsonl").unlink(missing_ok=True)  # the record comes first: without the manifest it is none
+    (work / "manifest.jsonl").unlink(
+        missing_ok=True
+    )  # the record comes first: without the manifest it is none
     with new_file(work / "prepare.json") as partial:
         facts = {"read as": what, "inputs": inputs, "remarks": remarks.notes}
         partial.write_text(json.dumps(facts, indent=1), encoding="utf-8")
@@ -132,10 +168,16 @@ def is_prepared(work: Path, inputs: dict[str, Any]) -> bool:
     try:
         before = json.loads(record.read_text(encoding="utf-8"))["inputs"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise OutputError(f"{manifest} exists and is not from here; use another folder, or --force to overwrite it") from error
+        raise OutputError(
+            f"{manifest} exists and is not from here; use another folder, or --force to overwrite "
+            "it"
+        ) from error
     changed = [key for key, value in inputs.items() if before.get(key) != value]
     if changed:
-        raise OutputError(f"{work} was prepared with other {', '.join(changed)}; use another folder, or prepare.py --force")
+        raise OutputError(
+            f"{work} was prepared with other {', '.join(changed)}; use another folder, or "
+            "prepare.py --force"
+        )
     return True
 
 
@@ -148,7 +190,9 @@ def fingerprint(path: Path, work: Path) -> str:
         raise ManifestError(f"{work} lies inside {path}, which is read; work in a folder elsewhere")
     if path.is_file():
         return hashlib.sha256(path.read_bytes()).hexdigest()
-    files = sorted((str(one.relative_to(path)), one.stat()) for one in path.rglob("*") if one.is_file())
+    files = sorted(
+        (str(one.relative_to(path)), one.stat()) for one in path.rglob("*") if one.is_file()
+    )
     lines = [f"{name}\t{stat.st_size}\t{stat.st_mtime_ns}" for name, stat in files]
     return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
 
@@ -178,7 +222,9 @@ def prepared(work: Path) -> list[Utterance]:
     path = work / "manifest.jsonl"
     rows = read_manifest(path)
     if not all(one.speaker and "name" in one.facts for one in rows):
-        raise ManifestError(f"{path} has rows without a name or a speaker; prepare it again with --force")
+        raise ManifestError(
+            f"{path} has rows without a name or a speaker; prepare it again with --force"
+        )
     return rows
 
 
@@ -195,7 +241,11 @@ def summary(recordings: Sequence[Recording], out: frozenset[str]) -> str:
     hours = sum(one.seconds for one in recordings) / 3600
     speakers = {one.speaker for one in recordings}
     labelled = sum(one.phones is not None for one in recordings)
-    phones = f"{labelled} with phones" if labelled else "none with phones: scores against phones cannot be had"
+    phones = (
+        f"{labelled} with phones"
+        if labelled
+        else "none with phones: scores against phones cannot be had"
+    )
     away = sorted({one.speaker for one in recordings if one.name in out})
     text = f"{len(recordings)} recordings, {hours:.2f} h, speakers: {len(speakers)}, {phones}"
     return f"{text}; held out: {len(out)}, of {shortened(away)}"

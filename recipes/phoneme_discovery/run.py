@@ -2,8 +2,9 @@
 
     python -m recipes.phoneme_discovery.run CORPUS WORK [--align DIR] [--train more.jsonl]
 
-CORPUS and the options on it are those of `prepare.py`. Networks learn from the recordings that are not held out, and from those
-of --train, which needs no phones; clusters are fitted, and mapped to phones, on the former alone. In WORK there will be
+CORPUS and the options on it are those of `prepare.py`. Networks learn from the recordings that are
+not held out, and from those of --train, which needs no phones; clusters are fitted, and mapped to
+phones, on the former alone. In WORK there will be
 
     report.html                        tables, pictures and codes to hear; one file
     results.md, .csv, .json            the scores of all systems
@@ -25,11 +26,31 @@ import typer
 
 import speechvq
 from recipes.phoneme_discovery.encoding import by_name, cepstra
-from recipes.phoneme_discovery.inputs import check_device, check_models, check_plan, check_strangers, more_speech
+from recipes.phoneme_discovery.inputs import (
+    check_device,
+    check_models,
+    check_plan,
+    check_strangers,
+    more_speech,
+)
 from recipes.phoneme_discovery.plan import Book, Plan, read_plan
-from recipes.phoneme_discovery.prepare import held_out_of, load_recordings, load_waves, make_folder, prepare, summary
+from recipes.phoneme_discovery.prepare import (
+    held_out_of,
+    load_recordings,
+    load_waves,
+    make_folder,
+    prepare,
+    summary,
+)
 from recipes.phoneme_discovery.speech import Speech, speech_of
-from recipes.phoneme_discovery.systems import COMPARED, MASKED, TOPLINE, VQVAE, Discovery, codec_units
+from recipes.phoneme_discovery.systems import (
+    COMPARED,
+    MASKED,
+    TOPLINE,
+    VQVAE,
+    Discovery,
+    codec_units,
+)
 from recipes.phoneme_discovery.topline import topline_units
 from speechvq.errors import SpeechVQError
 from speechvq.output import new_file
@@ -59,22 +80,49 @@ SHOWN = (
 def main(
     corpus: Annotated[Path, typer.Argument(help="The folder of a corpus, or a manifest.")],
     work: Annotated[Path, typer.Argument(help="The folder to work in; it is made.")],
-    name: Annotated[str | None, typer.Option("--corpus", help="Which corpus it is, if that is not to be told.")] = None,
-    align: Annotated[Path | None, typer.Option(help="Alignments: a folder, or a .ctm file.")] = None,
-    train: Annotated[Path | None, typer.Option(help="A manifest of more speech to learn from; it needs no labels.")] = None,
-    held_out: Annotated[list[str] | None, typer.Option(help="A speaker to hold out; may be given several times.")] = None,
-    share: Annotated[float, typer.Option(help="How much of the speakers to hold out, if none is named.")] = 0.33,
-    tier: Annotated[str | None, typer.Option(help="The tier of TextGrids, if not the one called phones.")] = None,
-    inventory: Annotated[int, typer.Option(help="How many phones TIMIT is folded to: 39, 48, or 61 for none.")] = 39,
-    stress: Annotated[bool, typer.Option("--stress", help="Keep the 0, 1 or 2 behind vowels.")] = False,
+    name: Annotated[
+        str | None, typer.Option("--corpus", help="Which corpus it is, if that is not to be told.")
+    ] = None,
+    align: Annotated[
+        Path | None, typer.Option(help="Alignments: a folder, or a .ctm file.")
+    ] = None,
+    train: Annotated[
+        Path | None,
+        typer.Option(help="A manifest of more speech to learn from; it needs no labels."),
+    ] = None,
+    held_out: Annotated[
+        list[str] | None, typer.Option(help="A speaker to hold out; may be given several times.")
+    ] = None,
+    share: Annotated[
+        float, typer.Option(help="How much of the speakers to hold out, if none is named.")
+    ] = 0.33,
+    tier: Annotated[
+        str | None, typer.Option(help="The tier of TextGrids, if not the one called phones.")
+    ] = None,
+    inventory: Annotated[
+        int, typer.Option(help="How many phones TIMIT is folded to: 39, 48, or 61 for none.")
+    ] = 39,
+    stress: Annotated[
+        bool, typer.Option("--stress", help="Keep the 0, 1 or 2 behind vowels.")
+    ] = False,
     pattern: Annotated[
-        str | None, typer.Option("--speaker-pattern", help="A regular expression: its group is the speaker in a path.")
+        str | None,
+        typer.Option(
+            "--speaker-pattern", help="A regular expression: its group is the speaker in a path."
+        ),
     ] = None,
     models: Annotated[
-        Path | None, typer.Option(help="The work folder of a finished run whose networks are to be used: nothing is trained.")
+        Path | None,
+        typer.Option(
+            help="The work folder of a finished run whose networks are to be used: nothing is "
+            "trained."
+        ),
     ] = None,
-    config: Annotated[Path, typer.Option(help="Sizes and steps, a TOML file.")] = HERE / "discovery.toml",
-    codec: Annotated[bool, typer.Option(help="Score layer 0 of the codec that comes along, too.")] = True,
+    config: Annotated[Path, typer.Option(help="Sizes and steps, a TOML file.")] = HERE
+    / "discovery.toml",
+    codec: Annotated[
+        bool, typer.Option(help="Score layer 0 of the codec that comes along, too.")
+    ] = True,
     device: Annotated[str, typer.Option(help="Where networks are trained: cpu, or cuda.")] = "cpu",
 ) -> None:
     """Prepare, train, encode, evaluate and report."""
@@ -99,7 +147,12 @@ def main(
 
 
 def discovery(
-    plan: Plan, work: Path, recordings: Sequence[Recording], more: Sequence[Recording], device: str, models: Path | None
+    plan: Plan,
+    work: Path,
+    recordings: Sequence[Recording],
+    more: Sequence[Recording],
+    device: str,
+    models: Path | None,
 ) -> Discovery:
     """Read the speech; who is held out is not learnt from. Raises UnitsError and AudioError."""
     away = held_out_of(work)
@@ -126,7 +179,10 @@ def all_units(run: Discovery, work: Path, *, codec: bool) -> list[Units]:
                 write_units(path, units, force=True)
         found += [read_units(path) for path in paths]
     if any(known[name].phones for name in run.fit):
-        found += [topline(folder, recordings, rate, run) for rate in sorted({book.rate for book in run.plan.books})]
+        found += [
+            topline(folder, recordings, rate, run)
+            for rate in sorted({book.rate for book in run.plan.books})
+        ]
     return found
 
 
@@ -137,7 +193,9 @@ def topline(folder: Path, recordings: Sequence[Recording], rate: int, run: Disco
         print(f"making {TOPLINE}, {rate} Hz", file=sys.stderr)
         features = by_name(run.corpus, cepstra(run.corpus, rate))
         labelled = [one for one in recordings if one.phones]
-        write_units(path, topline_units(features, labelled, run.fit, rate, TOPLINE, seed=run.plan.seed))
+        write_units(
+            path, topline_units(features, labelled, run.fit, rate, TOPLINE, seed=run.plan.seed)
+        )
     return read_units(path)
 
 
@@ -169,19 +227,32 @@ def scored(run: Discovery, work: Path, systems: Sequence[Units]) -> Results:
         if not path.exists():
             print(f"scoring {units.name}, {units.size} codes at {units.rate:g} Hz", file=sys.stderr)
             facts = {"name": units.name, "rate": units.rate, "size": units.size}
-            found = {"scores": facts | evaluate(units, labelled, split, seed=run.plan.seed), "boundaries": []}
+            found = {
+                "scores": facts | evaluate(units, labelled, split, seed=run.plan.seed),
+                "boundaries": [],
+            }
             if "shuffled" not in units.name:
                 found["boundaries"] = boundary_rows(
-                    units, labelled, split, log_mels=mels.of(split.score), baselines=units is systems[0]
+                    units,
+                    labelled,
+                    split,
+                    log_mels=mels.of(split.score),
+                    baselines=units is systems[0],
                 )
             keep(path, found)
         found = json.loads(path.read_text(encoding="utf-8"))
         scores.append(found["scores"])
-        boundaries += [{**row, "units": titled(units) if row["units"] else ""} for row in found["boundaries"]]
-    return Results(split, tuple(scores), (*boundaries, *boundaries_found(run, folder, labelled, split)))
+        boundaries += [
+            {**row, "units": titled(units) if row["units"] else ""} for row in found["boundaries"]
+        ]
+    return Results(
+        split, tuple(scores), (*boundaries, *boundaries_found(run, folder, labelled, split))
+    )
 
 
-def boundaries_found(run: Discovery, folder: Path, labelled: Sequence[Recording], split: Split) -> list[BoundaryRow]:
+def boundaries_found(
+    run: Discovery, folder: Path, labelled: Sequence[Recording], split: Split
+) -> list[BoundaryRow]:
     """The scores of boundaries that a network was learnt for, and of its rivals, kept in a folder; no rows without phones."""
     path = folder / "boundaries.json"
     if not path.exists():
@@ -202,7 +273,9 @@ def titled(units: Units) -> str:
 
 def split_of(recordings: Sequence[Recording], away: frozenset[str]) -> Split:
     """Who is held out was decided when the corpus was prepared."""
-    fit, score = ([one for one in recordings if (one.name in away) is held] for held in (False, True))
+    fit, score = (
+        [one for one in recordings if (one.name in away) is held] for held in (False, True)
+    )
     unseen = {one.speaker for one in fit}.isdisjoint(one.speaker for one in score)
     return Split(tuple(one.name for one in fit), tuple(one.name for one in score), unseen)
 
@@ -219,7 +292,9 @@ class LogMels:
         return {name: self.speech.log_mel(numbers[name]) for name in names}
 
 
-def report(work: Path, corpus: Path, systems: Sequence[Units], results: Results, said: Sequence[str]) -> None:
+def report(
+    work: Path, corpus: Path, systems: Sequence[Units], results: Results, said: Sequence[str]
+) -> None:
     """Write tables, TextGrids and the page; the first book's units by masked prediction are shown."""
     shown = next(one for one in systems if one.name == MASKED)
     recordings = [one for one in load_recordings(work) if one.name in shown.codes]
@@ -239,7 +314,10 @@ def report(work: Path, corpus: Path, systems: Sequence[Units], results: Results,
         scored=results.split.score,
         tables=[
             ("Systems", comparison_rows(results.scores)),
-            ("More numbers", comparison_rows(results.scores, [key for key in SHOWN if key not in CHOSEN])),
+            (
+                "More numbers",
+                comparison_rows(results.scores, [key for key in SHOWN if key not in CHOSEN]),
+            ),
             *([("Boundaries", boundary_cells(results.boundaries))] if results.boundaries else []),
         ],
         notes=said,
@@ -252,18 +330,38 @@ def report(work: Path, corpus: Path, systems: Sequence[Units], results: Results,
 def notes(run: Discovery, results: Results, train: Path | None, models: Path | None) -> list[str]:
     """What must be known of a discovery to read its numbers."""
     source = f"the corpus and {train.name}" if train else "the corpus"
-    hours = f"{run.training.seconds / 3600:.2f} h of {source}" if run.training else f"the speech of {models}"
-    others = "by speakers nobody learnt from" if results.split.unseen_speakers else "by the same speakers"
+    hours = (
+        f"{run.training.seconds / 3600:.2f} h of {source}"
+        if run.training
+        else f"the speech of {models}"
+    )
+    others = (
+        "by speakers nobody learnt from"
+        if results.split.unseen_speakers
+        else "by the same speakers"
+    )
     said = [f"Networks learnt from {hours}, without labels."]
     if not any("phone_purity" in one for one in results.scores):
-        return [*said, f"Scores are of {len(results.split.score)} recordings, {others}. No phones are known."]
+        return [
+            *said,
+            f"Scores are of {len(results.split.score)} recordings, {others}. No phones are known.",
+        ]
     return [
         *said,
         f"Maps from codes to phones were made from {len(results.split.fit)} recordings.",
         f"Scores are of {len(results.split.score)} others, {others}.",
-        "A code belongs to the phone at its centre. Silence counts as a phone; the accuracy without it is in the second table.",
-        "Shuffled codes and the most frequent phone say what a score is without any meaning: they stand in brackets.",
-        "The reference is what the alignments say; those of an aligner are not those of a phonetician.",
+        (
+            "A code belongs to the phone at its centre. Silence counts as a phone; the accuracy "
+            "without it is in the second table."
+        ),
+        (
+            "Shuffled codes and the most frequent phone say what a score is without any meaning: they "
+            "stand in brackets."
+        ),
+        (
+            "The reference is what the alignments say; those of an aligner are not those of a "
+            "phonetician."
+        ),
     ]
 
 

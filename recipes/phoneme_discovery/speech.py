@@ -72,16 +72,23 @@ class Speech:
 
     def cut(self, begins: NDArray[np.int64], length: int) -> Tensor:
         """Stretches of `length` frames (b, length, bands) that begin at some frames; they may run on into other recordings."""
-        return torch.from_numpy(np.stack([self.frames[at : at + length] for at in begins]).astype(np.float32))
+        return torch.from_numpy(
+            np.stack([self.frames[at : at + length] for at in begins]).astype(np.float32)
+        )
 
 
-def speech_of(recordings: Sequence[Recording], read: Callable[[Recording], Wave], cache: Path) -> Speech:
+def speech_of(
+    recordings: Sequence[Recording], read: Callable[[Recording], Wave], cache: Path
+) -> Speech:
     """The speech of recordings; spectra are kept in the folder `cache` and computed once.
 
     read: gives the samples of a recording at 16 kHz
-    Those shorter than a code are left out. Raises UnitsError when none is left, and whatever `read` raises.
+    Those shorter than a code are left out. Raises UnitsError when none is left, and whatever `read`
+    raises.
     """
-    listing = [(one.name, one.speaker, str(one.audio), one.start, one.seconds) for one in recordings]
+    listing = [
+        (one.name, one.speaker, str(one.audio), one.start, one.seconds) for one in recordings
+    ]
     key = hashlib.sha256(json.dumps([BANDS, listing]).encode()).hexdigest()[:16]
     frames, scales = cache / f"{key}.frames.npy", cache / f"{key}.scales.npy"
     lengths = np.array([int(one.seconds * RATE) // GROUP * GROUP for one in recordings], np.int64)
@@ -96,18 +103,34 @@ def speech_of(recordings: Sequence[Recording], read: Callable[[Recording], Wave]
     means, deviations = np.load(scales, allow_pickle=False)[:, lengths > 0]
     kept = [one for one, length in zip(recordings, lengths.tolist(), strict=True) if length]
     names, speakers = tuple(one.name for one in kept), tuple(one.speaker for one in kept)
-    return Speech(np.load(frames, "r", allow_pickle=False), lengths[lengths > 0], means, deviations, names, speakers)
+    return Speech(
+        np.load(frames, "r", allow_pickle=False),
+        lengths[lengths > 0],
+        means,
+        deviations,
+        names,
+        speakers,
+    )
 
 
 def _write(
-    recordings: Sequence[Recording], lengths: NDArray[np.int64], read: Callable[[Recording], Wave], path: Path
+    recordings: Sequence[Recording],
+    lengths: NDArray[np.int64],
+    read: Callable[[Recording], Wave],
+    path: Path,
 ) -> NDArray[np.float32]:
     """Write frames in the order of recordings, speaker by speaker; means and deviations of each recording, (2, r, bands)."""
     table = np.lib.format.open_memmap(path, "w+", np.float16, (int(lengths.sum()), BANDS))
     starts, scales = np.cumsum(lengths) - lengths, np.ones((2, len(recordings), BANDS), np.float32)
     _, voices = np.unique([one.speaker for one in recordings], return_inverse=True)
     console = Console(stderr=True)
-    for voice in track(range(voices.max() + 1), "spectra", console=console, transient=True, disable=not console.is_terminal):
+    for voice in track(
+        range(voices.max() + 1),
+        "spectra",
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ):
         own = np.flatnonzero((voices == voice) & (lengths > 0))
         rows = [_frames(read(recordings[number]), int(lengths[number])) for number in own]
         if not rows:
@@ -130,21 +153,29 @@ def _frames(wave: Wave, length: int) -> NDArray[np.float32]:
 class Crops:
     """Draws stretches of speech: a recording with weight by its length and the root of its speaker's, then a place in it.
 
-    A draw is a function of the seed and the step, so a run that goes on sees what it would have seen.
+    A draw is a function of the seed and the step, so a run that goes on sees what it would have
+    seen.
     """
 
     def __init__(self, speech: Speech, frames: int, *, seed: int) -> None:
         if frames > len(speech.frames):
-            raise UnitsError(f"{speech.seconds:.0f} s of speech are less than a crop of {frames / RATE:g} s; give more")
+            raise UnitsError(
+                f"{speech.seconds:.0f} s of speech are less than a crop of {frames / RATE:g} s; "
+                "give more"
+            )
         self.speech, self.frames, self.seed = speech, frames, seed
-        weights = speech.lengths / np.sqrt(np.bincount(speech.voices, speech.lengths)[speech.voices])
+        weights = speech.lengths / np.sqrt(
+            np.bincount(speech.voices, speech.lengths)[speech.voices]
+        )
         self.weights = weights / weights.sum()
 
     def draw(self, step: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Where crops begin, in frames, multiples of `GROUP`, and which recording each begins in, (count,) each."""
         random = np.random.default_rng([self.seed, step])
         chosen = random.choice(len(self.weights), count, p=self.weights)
-        places = (random.random(count) * (self.speech.lengths[chosen] // GROUP)).astype(np.int64) * GROUP
+        places = (random.random(count) * (self.speech.lengths[chosen] // GROUP)).astype(
+            np.int64
+        ) * GROUP
         last = (len(self.speech.frames) - self.frames) // GROUP * GROUP
         return np.minimum(self.speech.starts[chosen] + places, last), chosen
 
@@ -152,7 +183,8 @@ class Crops:
 def warped(mel: Tensor, most: float, generator: torch.Generator) -> Tensor:
     """Spectra (b, f, bands) with the mel axis of each example stretched by up to a share of `most`, either way.
 
-    It moves formants as another throat would (vocal tract length perturbation: Jaitly and Hinton 2013).
+    It moves formants as another throat would (vocal tract length perturbation: Jaitly and Hinton
+    2013).
     """
     batch, _, bands = mel.shape
     stretch = 1 + most * (2 * torch.rand(batch, generator=generator) - 1)

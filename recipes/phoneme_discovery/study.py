@@ -2,9 +2,9 @@
 
     python -m recipes.phoneme_discovery.study WORK [--steps 1000]
 
-WORK is the folder of a run of `run.py`, whose recordings and split are used; WORK/study/ keeps what is learnt. Prints a table,
-and writes it as WORK/study.md. Every VQ-VAE has the first book of the plan, 128 codes at 25 Hz, but for the row that says
-another rate.
+WORK is the folder of a run of `run.py`, whose recordings and split are used; WORK/study/ keeps what
+is learnt. Prints a table, and writes it as WORK/study.md. Every VQ-VAE has the first book of the
+plan, 128 codes at 25 Hz, but for the row that says another rate.
 """
 
 import sys
@@ -33,7 +33,15 @@ from speechvq.units.evaluation.units import evaluate
 from speechvq.units.features import RATE
 from speechvq.units.recordings import Units
 
-KEYS = ("accuracy", "pnmi", "abx_vectors_across", "abx_codes_across", "bits_runs", "speaker_codes", "leakage")
+KEYS = (
+    "accuracy",
+    "pnmi",
+    "abx_vectors_across",
+    "abx_codes_across",
+    "bits_runs",
+    "speaker_codes",
+    "leakage",
+)
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,9 @@ def standardised_at_once(speech: Speech) -> Speech:
     frames = np.empty(speech.frames.shape, np.float16)
     for index, (start, length) in enumerate(zip(speech.starts, speech.lengths, strict=True)):
         frames[start : start + length] = (speech.log_mel(index) - mean) / deviation
-    everywhere = [np.repeat(row[None], len(speech.names), 0).astype(np.float32) for row in (mean, deviation)]
+    everywhere = [
+        np.repeat(row[None], len(speech.names), 0).astype(np.float32) for row in (mean, deviation)
+    ]
     return replace(speech, frames=frames, means=everywhere[0], deviations=everywhere[1])
 
 
@@ -84,7 +94,9 @@ VARIANTS = (
 
 def main(
     work: Annotated[Path, typer.Argument(help="The folder of a run of run.py.")],
-    train: Annotated[Path | None, typer.Option(help="The manifest of more speech that the run learnt from.")] = None,
+    train: Annotated[
+        Path | None, typer.Option(help="The manifest of more speech that the run learnt from.")
+    ] = None,
     steps: Annotated[int, typer.Option(help="Of training, for each variant.", min=1)] = 1000,
     config: Annotated[Path, typer.Option(help="Sizes, a TOML file.")] = HERE / "discovery.toml",
 ) -> None:
@@ -100,7 +112,9 @@ def main(
     more = more_speech(train, recordings) if train else []
     make_folder(work / "study")
     check_same(work / "study" / "study.json", inputs_of(plan, recordings, more, work))
-    training = speech_of([*(one for one in recordings if one.name not in away), *more], load_waves, work / "spectra")
+    training = speech_of(
+        [*(one for one in recordings if one.name not in away), *more], load_waves, work / "spectra"
+    )
     corpus = speech_of(labelled, load_waves, work / "spectra")
     systems = [learnt(variant, plan, training, corpus, work / "study") for variant in VARIANTS]
     systems += codec_units(speechvq.load(), labelled, split.fit, seed=plan.seed)
@@ -110,7 +124,10 @@ def main(
     rows = []
     for units in systems:
         print(f"scoring {units.name}", file=sys.stderr)
-        rows.append({"name": units.name, "rate": units.rate, "size": units.size} | evaluate(units, labelled, split))
+        rows.append(
+            {"name": units.name, "rate": units.rate, "size": units.size}
+            | evaluate(units, labelled, split)
+        )
     text = comparison(rows, KEYS)
     with new_file(work / "study.md") as partial:
         partial.write_text(text, encoding="utf-8")

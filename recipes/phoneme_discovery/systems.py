@@ -23,7 +23,12 @@ from recipes.phoneme_discovery.encoding import (
     principal,
     targets,
 )
-from recipes.phoneme_discovery.learning import finished, learn_autoencoder, learn_contrast, learn_predictor
+from recipes.phoneme_discovery.learning import (
+    finished,
+    learn_autoencoder,
+    learn_contrast,
+    learn_predictor,
+)
 from recipes.phoneme_discovery.plan import Book, Plan
 from recipes.phoneme_discovery.predictor import RATE as FRAMES
 from recipes.phoneme_discovery.predictor import Predictor
@@ -39,7 +44,11 @@ from speechvq.units.boundaries.scores import Times
 from speechvq.units.features import RATE, pooled, standardised
 from speechvq.units.recordings import Recording, Units
 
-MFCC, MFCC_BY_SPEAKER, MEL_BY_SPEAKER = "MFCC k-means", "MFCC k-means, by speaker", "log-mel k-means, by speaker"
+MFCC, MFCC_BY_SPEAKER, MEL_BY_SPEAKER = (
+    "MFCC k-means",
+    "MFCC k-means, by speaker",
+    "log-mel k-means, by speaker",
+)
 MEL, VQVAE, MASKED = "log-mel k-means", "VQ-VAE", "masked prediction"
 SEGMENTED, SHUFFLED = f"{MASKED}, learnt segments", f"{MASKED}, shuffled"
 TOPLINE = "told the phones: perceptron on MFCCs"
@@ -59,7 +68,9 @@ def networks(plan: Plan, models: Path) -> dict[Path, Path]:
     """Of each network that a plan needs its folder, and the checkpoint there when it is finished."""
     steps = {models / f"predictor-{number}": one.steps for number, one in enumerate(plan.rounds, 1)}
     steps |= {models / "contrast": plan.contrasting.steps}
-    steps |= {models / f"vqvae-{book.size}-{book.rate}": plan.autoencoding.steps for book in plan.books}
+    steps |= {
+        models / f"vqvae-{book.size}-{book.rate}": plan.autoencoding.steps for book in plan.books
+    }
     return {folder: folder / f"step-{last:08d}" for folder, last in steps.items()}
 
 
@@ -86,10 +97,15 @@ class Discovery:
         plan = self.plan
         found: Predictor | None = None
         for number, step in enumerate(plan.rounds, 1):
-            folder, optim = self.models / f"predictor-{number}", replace(plan.prediction, steps=step.steps)
+            folder, optim = (
+                self.models / f"predictor-{number}",
+                replace(plan.prediction, steps=step.steps),
+            )
 
             def build(weights: Mapping[str, Tensor], sets: int = len(step.clusters)) -> Predictor:
-                return Predictor(plan.predictor, [len(weights[f"heads.{one}.bias"]) for one in range(sets)])
+                return Predictor(
+                    plan.predictor, [len(weights[f"heads.{one}.bias"]) for one in range(sets)]
+                )
 
             found = finished(folder, optim, build) or learn_predictor(
                 self._training,
@@ -111,13 +127,19 @@ class Discovery:
         plan, folder = self.plan, self.models / "contrast"
         found = finished(folder, plan.contrasting, lambda _: Contrast(plan.contrast))
         return found or learn_contrast(
-            self._training, plan.contrast, plan.contrasting, folder, seed=plan.seed, device=self.device
+            self._training,
+            plan.contrast,
+            plan.contrasting,
+            folder,
+            seed=plan.seed,
+            device=self.device,
         )
 
     def boundaries(self, names: Sequence[str], target: float) -> dict[str, dict[str, Times]]:
         """Boundaries in recordings of the corpus, s, by method: peaks of what changes, of what was learnt to, and of both.
 
-        target: so many peaks a second the recordings to fit on have; the prominence of peaks follows from that, no label does
+        target: so many peaks a second the recordings to fit on have; the prominence of peaks
+          follows from that, no label does
         """
         numbers = {name: number for number, name in enumerate(self.corpus.names)}
         curves: dict[str, dict[str, NDArray[np.float64]]] = {AUDIBLE: {}, CONTRAST: {}, BOTH: {}}
@@ -126,23 +148,38 @@ class Discovery:
             learnt = dissimilarity(self.contrast, self.corpus.of(numbers[name]))
             for method, curve in {AUDIBLE: change, CONTRAST: learnt, BOTH: change * learnt}.items():
                 curves[method][name] = curve
-        chosen = {method: common_prominence([some[name] for name in self.fit], RATE, target) for method, some in curves.items()}
-        return {method: {name: peaks(some[name], RATE, chosen[method]) for name in names} for method, some in curves.items()}
+        chosen = {
+            method: common_prominence([some[name] for name in self.fit], RATE, target)
+            for method, some in curves.items()
+        }
+        return {
+            method: {name: peaks(some[name], RATE, chosen[method]) for name in names}
+            for method, some in curves.items()
+        }
 
     @property
     def _training(self) -> Speech:
         """Speech to learn from. Raises UnitsError where networks were to be had from another run."""
         if self.training is None:
-            raise UnitsError(f"{self.models} does not hold all networks of this plan; finish that run, or learn here")
+            raise UnitsError(
+                f"{self.models} does not hold all networks of this plan; finish that run, or "
+                "learn here"
+            )
         return self.training
 
-    def _targets(self, folder: Path, before: Predictor | None, sizes: Sequence[int]) -> list[NDArray[np.integer]]:
+    def _targets(
+        self, folder: Path, before: Predictor | None, sizes: Sequence[int]
+    ) -> list[NDArray[np.integer]]:
         """The clusters that a round predicts, computed once."""
         path = folder / "clusters.npy"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
             speech = self._training
-            features = cepstra(speech, FRAMES) if before is None else layer(before, speech, self.plan.layer)
+            features = (
+                cepstra(speech, FRAMES)
+                if before is None
+                else layer(before, speech, self.plan.layer)
+            )
             found = np.stack(targets(speech, features, sizes, seed=self.plan.seed))
             with new_file(path) as partial, partial.open("wb") as file:
                 np.save(file, found, allow_pickle=False)
@@ -166,7 +203,9 @@ class Discovery:
         if name == SHUFFLED:
             return shuffled_units(read(MASKED), seed=self.plan.seed)
         make: Features = (cepstra if name.startswith("MFCC") else log_mels)(self.corpus, book.rate)
-        return self._clusters(by_name(self.corpus, make, standard=name.endswith("by speaker")), book, name)
+        return self._clusters(
+            by_name(self.corpus, make, standard=name.endswith("by speaker")), book, name
+        )
 
     def _segmental(self, book: Book) -> dict[str, Rows]:
         """Of each frame, the mean of what the predictor makes of the stretch between two boundaries that were found.
@@ -174,7 +213,10 @@ class Discovery:
         There are `SEGMENTS` a second: no label is asked.
         """
         ends = self.edges
-        return {name: segment_means(rows, FRAMES, ends[name], book.rate) for name, rows in self.predicted.items()}
+        return {
+            name: segment_means(rows, FRAMES, ends[name], book.rate)
+            for name, rows in self.predicted.items()
+        }
 
     @cached_property
     def edges(self) -> dict[str, Times]:
@@ -185,7 +227,11 @@ class Discovery:
         return baseline_units(rows, self.fit, book.size, book.rate, name, seed=self.plan.seed)
 
     def _autoencoder(self, book: Book) -> Units:
-        plan, folder, factor = self.plan, self.models / f"vqvae-{book.size}-{book.rate}", RATE // book.rate
+        plan, folder, factor = (
+            self.plan,
+            self.models / f"vqvae-{book.size}-{book.rate}",
+            RATE // book.rate,
+        )
 
         def build(weights: Mapping[str, Tensor]) -> Autoencoder:
             return Autoencoder(plan.autoencoder, book.size, factor, len(weights["speaker.weight"]))
@@ -204,7 +250,9 @@ class Discovery:
         return autoencoder_units(network, self.corpus, VQVAE)
 
 
-def codec_units(codec: Codec, recordings: Sequence[Recording], fit: Sequence[str], *, seed: int) -> list[Units]:
+def codec_units(
+    codec: Codec, recordings: Sequence[Recording], fit: Sequence[str], *, seed: int
+) -> list[Units]:
     """Layer 0 of a codec: its codes; and k-means of what they are made from, standardised by speaker."""
     network, quantizer = codec.network, codec.network.topdown.layers[0]
     rate = codec.sample_rate / codec.table[0].hop
@@ -213,10 +261,15 @@ def codec_units(codec: Codec, recordings: Sequence[Recording], fit: Sequence[str
     with torch.inference_mode():
         for one in recordings:
             feature = network.features(torch.from_numpy(load_waves(one))[None, None])[0]
-            z = network.topdown.levels[0].latent(feature, feature.new_zeros(1, network.config.state, feature.shape[-1]))
+            z = network.topdown.levels[0].latent(
+                feature, feature.new_zeros(1, network.config.state, feature.shape[-1])
+            )
             latents[one.name], codes[one.name] = z[0].T.numpy(), quantizer.choose(z)[0].numpy()
     entries = quantizer.look_up(torch.arange(quantizer.size)[None])[0].T.numpy()
     name = f"codec {codec.model.name}, layer 0"
     own = Units(name, rate, quantizer.size, codes, latents, entries)
     rows = standardised(latents, {one.name: one.speaker for one in recordings})
-    return [own, baseline_units(rows, fit, quantizer.size, rate, f"{name}, k-means by speaker", seed=seed)]
+    return [
+        own,
+        baseline_units(rows, fit, quantizer.size, rate, f"{name}, k-means by speaker", seed=seed),
+    ]

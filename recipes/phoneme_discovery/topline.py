@@ -16,25 +16,42 @@ HIDDEN, EPOCHS = 512, 8
 
 
 def topline_units(
-    features: Mapping[str, Rows], recordings: Sequence[Recording], fit: Sequence[str], rate: int, name: str, *, seed: int = 0
+    features: Mapping[str, Rows],
+    recordings: Sequence[Recording],
+    fit: Sequence[str],
+    rate: int,
+    name: str,
+    *,
+    seed: int = 0,
 ) -> Units:
     """The phone that a perceptron with one hidden layer hears in each frame, as a code: not discovered, but to compare with.
 
-    features: of each recording, (f, d), `rate` frames a second; recordings: with phones, those in `fit` to learn from
+    features: of each recording, (f, d), `rate` frames a second; recordings: with phones, those in
+      `fit` to learn from
     """
     from sklearn.neural_network import MLPClassifier
 
     numbers = phone_numbers(recordings)
     seen = {one: around(rows, round(REACH * rate)) for one, rows in features.items()}
-    labels = {one.name: labels_of(one, len(seen[one.name]), rate, numbers) for one in recordings if one.name in set(fit)}
-    rows, wanted = np.concatenate([seen[one] for one in labels]), np.concatenate(list(labels.values()))
+    labels = {
+        one.name: labels_of(one, len(seen[one.name]), rate, numbers)
+        for one in recordings
+        if one.name in set(fit)
+    }
+    rows, wanted = (
+        np.concatenate([seen[one] for one in labels]),
+        np.concatenate(list(labels.values())),
+    )
     rows, wanted = rows[wanted != NO_LABEL], wanted[wanted != NO_LABEL]
     network = MLPClassifier(HIDDEN, alpha=1e-2, batch_size=min(512, len(rows)), random_state=seed)
     every, random = np.arange(len(numbers)), np.random.default_rng(seed)
     for _ in range(EPOCHS):
         order = random.permutation(len(rows))
         network.partial_fit(rows[order], wanted[order], classes=every)
-    codes = {one: network.predict(some) if len(some) else np.zeros(0, np.int64) for one, some in seen.items()}
+    codes = {
+        one: network.predict(some) if len(some) else np.zeros(0, np.int64)
+        for one, some in seen.items()
+    }
     return Units(name, rate, len(numbers), codes)
 
 

@@ -29,12 +29,20 @@ class MelAutoencoder(nn.Module):
         taps = [level.stage for level in config.levels]
         stages = config.encoder[: max(taps) + 1]
         widths = [config.bands, *(stage.width for stage in stages)]
-        self.encoder = Modules[Chain](_down(before, stage) for stage, (before, _) in zip(stages, pairwise(widths), strict=True))
+        self.encoder = Modules[Chain](
+            _down(before, stage)
+            for stage, (before, _) in zip(stages, pairwise(widths), strict=True)
+        )
         strides = [math.prod(stage.stride for stage in stages[: tap + 1]) for tap in taps]
         self.taps, self.frames = tuple(taps), strides[0]
         self.rates = tuple(FRAMES_PER_SECOND / stride for stride in strides)
-        levels = [Level(stages[tap].width, config.state, build(level)) for tap, level in zip(taps, config.levels, strict=True)]
-        self.topdown = TopDown(levels, [coarse // fine for coarse, fine in pairwise(strides)], config.state)
+        levels = [
+            Level(stages[tap].width, config.state, build(level))
+            for tap, level in zip(taps, config.levels, strict=True)
+        ]
+        self.topdown = TopDown(
+            levels, [coarse // fine for coarse, fine in pairwise(strides)], config.state
+        )
         self.decoder = _up(config)
         self.mixed = any(level.quantizer == "joint" for level in config.levels)
 
@@ -47,7 +55,9 @@ class MelAutoencoder(nn.Module):
     def decodes(self) -> bool:
         """Whether codes are all there is."""
         levels = zip(self.topdown.levels, self.topdown.depths, strict=True)
-        return all(len(level.quantizers.layers) == depth for level, depth in levels) and not self.mixed
+        return (
+            all(len(level.quantizers.layers) == depth for level, depth in levels) and not self.mixed
+        )
 
     def decode(self, codes: Sequence[Tensor]) -> Tensor:
         """The spectrogram (b, bands, f) from the codes of all layers."""
@@ -69,21 +79,35 @@ class MelAutoencoder(nn.Module):
 
     def render(self, state: Tensor) -> Tensor:
         """The spectrogram (b, bands, f) of what the top-down path decoded."""
-        return self.decoder(functional.pad(state, (0, _whole(self.decoder))))[..., : self._length(state)]
+        return self.decoder(functional.pad(state, (0, _whole(self.decoder))))[
+            ..., : self._length(state)
+        ]
 
     def _length(self, state: Tensor) -> int:
         return round(state.shape[-1] * FRAMES_PER_SECOND / self.rates[-1])
 
     def forward(
-        self, x: Tensor, depth: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
+        self,
+        x: Tensor,
+        depth: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
     ) -> tuple[Tensor, Quantized]:
         """The reconstruction of x (b, bands, f) and the quantizers' result; hard codes in eval mode."""
-        quantized = self.topdown(self.features(x), depth, temperature=temperature, generator=generator)
+        quantized = self.topdown(
+            self.features(x), depth, temperature=temperature, generator=generator
+        )
         return self.render(quantized.z), quantized
 
 
 def _down(before: int, stage: StageConfig) -> Chain:
-    return Chain([Conv(before, stage.width, 2 * stage.stride + 1, stride=stage.stride, lookahead=1), *stage.blocks()])
+    return Chain(
+        [
+            Conv(before, stage.width, 2 * stage.stride + 1, stride=stage.stride, lookahead=1),
+            *stage.blocks(),
+        ]
+    )
 
 
 def _up(config: Variant) -> Chain:

@@ -28,7 +28,10 @@ class FrameKMeans(nn.Module):
         self.frames = config.kmeans_frames
         layer = VectorQuantizer(config.levels[0].size, config.bands * self.frames)
         vectors = torch.cat(
-            [self._stacked(data.batch(step, config.batch)).transpose(1, 2).flatten(0, 1) for step in range(BATCHES)]
+            [
+                self._stacked(data.batch(step, config.batch)).transpose(1, 2).flatten(0, 1)
+                for step in range(BATCHES)
+            ]
         )
         layer.codebook.copy_(kmeans(vectors, layer.size, seed=seed))
         self.quantizer = ResidualVQ([layer])
@@ -36,7 +39,12 @@ class FrameKMeans(nn.Module):
         self.layer_rates = [(FRAMES_PER_SECOND / self.frames, layer.size)]
 
     def forward(
-        self, x: Tensor, depth: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
+        self,
+        x: Tensor,
+        depth: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
     ) -> tuple[Tensor, Quantized]:
         """Each place's centre, and the quantizer's result."""
         del depth, temperature, generator

@@ -31,13 +31,16 @@ class Variant:
     bands: of the log-mel spectrogram, 100 frames a second
     levels: coarse to fine; encoder: stages fine to coarse; decoder: stages coarse to fine
     state: width of what the top-down path has decoded
-    commitment, codebook: weights of these terms, as of means over all numbers beside the mean squared error (VQ-VAE's beta)
+    commitment, codebook: weights of these terms, as of means over all numbers beside the mean
+      squared error (VQ-VAE's beta)
     temperature: first and last, falling exponentially over the first half of the steps
     start: codebooks are at first "random" or "kmeans" centres
     revive_every: steps after which entries nobody chose are moved; 0 never
     draws: of every example, where the objective is VIMCO
-    kmeans_frames: k-means on so many frames put together, in the place of the network; 0 is the network
-    capacity: for each rate of JointVAE, its target at the end in bits per second; it grows from 0 over the first half
+    kmeans_frames: k-means on so many frames put together, in the place of the network; 0 is the
+      network
+    capacity: for each rate of JointVAE, its target at the end in bits per second; it grows from 0
+      over the first half
     capacity_strength: how strictly it is held there
     """
 
@@ -64,12 +67,30 @@ class Variant:
     capacity_strength: float = 30.0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "warmup", "seconds", "decay", "bands", "state", "rate", "clip"):
+        for name in (
+            "steps",
+            "batch",
+            "warmup",
+            "seconds",
+            "decay",
+            "bands",
+            "state",
+            "rate",
+            "clip",
+        ):
             require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
         for name in ("revive_every", "kmeans_frames", "commitment", "codebook"):
-            require(getattr(self, name) >= 0, f"{name} must not be negative, but is {getattr(self, name)}")
-        require(self.decay <= 1, f"decay, a share of the steps, must be at most 1, not {self.decay}")
-        require(self.start in ("random", "kmeans"), f"start must be random or kmeans, not {self.start!r}")
+            require(
+                getattr(self, name) >= 0,
+                f"{name} must not be negative, but is {getattr(self, name)}",
+            )
+        require(
+            self.decay <= 1, f"decay, a share of the steps, must be at most 1, not {self.decay}"
+        )
+        require(
+            self.start in ("random", "kmeans"),
+            f"start must be random or kmeans, not {self.start!r}",
+        )
         require(self.draws >= 2, f"draws must be at least 2, not {self.draws}")
         require(
             len(self.temperature) == 2 and min(self.temperature) > 0,
@@ -81,16 +102,31 @@ class Variant:
             and max(stages) < len(self.encoder)
             and min(stages) >= 0
             and stages == sorted(set(stages), reverse=True),
-            f"levels.stage must be between 0 and {len(self.encoder) - 1} and fall from level to level, not {stages}",
+            f"levels.stage must be between 0 and {len(self.encoder) - 1} and fall from level to "
+            f"level, not {stages}",
         )
         down = math.prod(stage.stride for stage in self.encoder[: stages[-1] + 1])
         up = math.prod(stage.stride for stage in self.decoder)
-        require(up == down, f"decoder strides must multiply to {down}, from the finest level to the frames, not to {up}")
+        require(
+            up == down,
+            f"decoder strides must multiply to {down}, from the finest level to the frames, not "
+            f"to {up}",
+        )
         kinds = {level.quantizer for level in self.levels}
-        require(len(kinds) == 1, f"levels.quantizer must be the same for all levels here, not {', '.join(sorted(kinds))}")
+        require(
+            len(kinds) == 1,
+            "levels.quantizer must be the same for all levels here, not "
+            f"{', '.join(sorted(kinds))}",
+        )
         wanted = 2 if self.kind == "joint" else 0
-        require(len(self.capacity) == wanted, f"capacity of {self.kind!r} must be {wanted} numbers, not {list(self.capacity)}")
-        require(self.kind != "joint" or len(self.levels) == 1, "levels of 'joint' must be 1: its capacity has two rates")
+        require(
+            len(self.capacity) == wanted,
+            f"capacity of {self.kind!r} must be {wanted} numbers, not {list(self.capacity)}",
+        )
+        require(
+            self.kind != "joint" or len(self.levels) == 1,
+            "levels of 'joint' must be 1: its capacity has two rates",
+        )
 
     @property
     def kind(self) -> str:
@@ -102,9 +138,13 @@ def variant(name: str) -> Variant:
     """A variant by name: the base file, with what `variants/NAME.toml` changes. Raises ConfigError naming file and field."""
     path = VARIANTS / f"{name}.toml"
     try:
-        values = tomllib.loads(BASE.read_text(encoding="utf-8")) | tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(BASE.read_text(encoding="utf-8")) | tomllib.loads(
+            path.read_text(encoding="utf-8")
+        )
     except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"cannot read {path}: {error}; variants are {', '.join(names())}") from error
+        raise ConfigError(
+            f"cannot read {path}: {error}; variants are {', '.join(names())}"
+        ) from error
     try:
         return parse(Variant, values)
     except ConfigError as error:

@@ -26,14 +26,20 @@ class Spectrograms:
     """
 
     def __init__(self, speech: Speech, *, bands: int, seconds: float, seed: int) -> None:
-        plan = DataConfig(str(speech.manifest), validation_speakers=speech.held_out, cache=str(speech.cache))
+        plan = DataConfig(
+            str(speech.manifest), validation_speakers=speech.held_out, cache=str(speech.cache)
+        )
         training, validation = load_corpus(plan, SAMPLE_RATE)
         if not len(validation.lengths):
-            raise ManifestError(f"{speech.manifest} names no speakers, so none can be kept for validation")
+            raise ManifestError(
+                f"{speech.manifest} names no speakers, so none can be kept for validation"
+            )
         self.mel = MelLikelihood(MelConfig((WINDOW,), (bands,)), SAMPLE_RATE)
         self.sampler = _sampler(training, seconds, seed)
         waves = validation_waves(validation, plan, SAMPLE_RATE)
-        some = self._log_mel(torch.from_numpy(_sampler(training, seconds, 0).batch(0, 0, 256).waves))
+        some = self._log_mel(
+            torch.from_numpy(_sampler(training, seconds, 0).batch(0, 0, 256).waves)
+        )
         self.mean, self.spread = some.mean(), some.std()
         self.scale = float(self.spread) * DECIBELS
         self.validation = [self._normalised(wave[0]) for wave in waves]
@@ -44,7 +50,9 @@ class Spectrograms:
 
     @torch.no_grad()
     def _log_mel(self, waves: Tensor) -> Tensor:
-        return self.mel.log_mel(waves, WINDOW).transpose(1, 2)[..., : waves.shape[-1] // (WINDOW // 4)]
+        return self.mel.log_mel(waves, WINDOW).transpose(1, 2)[
+            ..., : waves.shape[-1] // (WINDOW // 4)
+        ]
 
     def _normalised(self, waves: Tensor) -> Tensor:
         return (self._log_mel(waves) - self.mean) / self.spread
@@ -52,5 +60,10 @@ class Spectrograms:
 
 def _sampler(corpus: Corpus, seconds: float, seed: int) -> Sampler:
     return Sampler(
-        corpus, crop=round(seconds * SAMPLE_RATE), references=1, gain_db=(-6.0, 6.0), seed=seed, sample_rate=SAMPLE_RATE
+        corpus,
+        crop=round(seconds * SAMPLE_RATE),
+        references=1,
+        gain_db=(-6.0, 6.0),
+        seed=seed,
+        sample_rate=SAMPLE_RATE,
     )

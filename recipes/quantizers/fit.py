@@ -15,6 +15,7 @@ from recipes.quantizers.measure import measure
 from recipes.quantizers.objective import objective
 from speechvq.errors import TrainingError
 from speechvq.losses.likelihood import GaussianLikelihood
+from speechvq.quantize.base import Quantized
 from speechvq.quantize.learning import Codebooks, tally
 from speechvq.train.optimizer import parameter_groups
 
@@ -35,7 +36,9 @@ def fit(config: Variant, speech: Speech, seed: int) -> dict[str, Any]:
         found = measure(config, FrameKMeans(config, data, seed), GaussianLikelihood(), data)
         return found | {"curve": [], "parameters": 0, "took": time.perf_counter() - begun}
     model, likelihood = MelAutoencoder(config), GaussianLikelihood()
-    groups = parameter_groups(model, weight_decay=0.01, codebook_rate=CODEBOOK_RATE, variance_rate=VARIANCE_RATE)
+    groups = parameter_groups(
+        model, weight_decay=0.01, codebook_rate=CODEBOOK_RATE, variance_rate=VARIANCE_RATE
+    )
     optimizer = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98), fused=True)
     codebooks = Codebooks(model.layers, keep=0.99)
     if config.start == "kmeans" and codebooks.active:
@@ -47,7 +50,14 @@ def fit(config: Variant, speech: Speech, seed: int) -> dict[str, Any]:
         for group in optimizer.param_groups:
             group["lr"] = config.rate * min(1.0, rise, fall) * group["scale"]
         x = data.batch(step, config.batch)
-        loss, quantized = objective(config, model, likelihood, x, progress, torch.Generator().manual_seed(seed * 10**6 + step))
+        loss, quantized = objective(
+            config,
+            model,
+            likelihood,
+            x,
+            progress,
+            torch.Generator().manual_seed(seed * 10**6 + step),
+        )
         if not math.isfinite(loss.item()):
             raise TrainingError(f"the loss is {loss.item()} at step {step}; lower the rate")
         loss.backward()
@@ -56,7 +66,10 @@ def fit(config: Variant, speech: Speech, seed: int) -> dict[str, Any]:
         optimizer.zero_grad()
         _learn(model, codebooks, config, quantized, seed, step)
         if step % 200 == 0:
-            curve.append({"step": step, "loss": loss.item(), "variance": likelihood.variance.item()} | quantized.stats)
+            curve.append(
+                {"step": step, "loss": loss.item(), "variance": likelihood.variance.item()}
+                | quantized.stats
+            )
     result = measure(config, model, likelihood, data)
     return result | {
         "curve": curve,
@@ -66,7 +79,9 @@ def fit(config: Variant, speech: Speech, seed: int) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def _start(model: MelAutoencoder, codebooks: Codebooks, data: Spectrograms, config: Variant, seed: int) -> None:
+def _start(
+    model: MelAutoencoder, codebooks: Codebooks, data: Spectrograms, config: Variant, seed: int
+) -> None:
     batches = [data.batch(config.steps + index, config.batch) for index in range(4)]
 
     def inputs() -> list[torch.Tensor]:
@@ -78,7 +93,14 @@ def _start(model: MelAutoencoder, codebooks: Codebooks, data: Spectrograms, conf
     model.train()
 
 
-def _learn(model: MelAutoencoder, codebooks: Codebooks, config: Variant, quantized: Any, seed: int, step: int) -> None:  # noqa: ANN401
+def _learn(
+    model: MelAutoencoder,
+    codebooks: Codebooks,
+    config: Variant,
+    quantized: Quantized,
+    seed: int,
+    step: int,
+) -> None:
     if not codebooks.active:
         return
     layers = model.layers

@@ -24,7 +24,9 @@ FITTING_BATCHES = 20
 
 
 @torch.inference_mode()
-def measure(config: Variant, model: Model, likelihood: GaussianLikelihood, data: Spectrograms) -> dict[str, Any]:
+def measure(
+    config: Variant, model: Model, likelihood: GaussianLikelihood, data: Spectrograms
+) -> dict[str, Any]:
     """Errors in dB, bounds in bits per dimension at a precision of 1 dB, rates in bits per second, usage of every layer."""
     files = [x[..., : x.shape[-1] // model.frames * model.frames] for x in data.validation]
     model.eval()
@@ -40,17 +42,26 @@ def measure(config: Variant, model: Model, likelihood: GaussianLikelihood, data:
         for layer in range(layers):
             depth = torch.full((1,), layer + 1)
             prefixes[layer] += _squared(model(x, depth)[0], x)
-            swapped[layer] += _squared(_with_random(model, quantized.codes, layer, generator), x) if model.decodes else math.nan
+            swapped[layer] += (
+                _squared(_with_random(model, quantized.codes, layer, generator), x)
+                if model.decodes
+                else math.nan
+            )
     values = sum(x.numel() for x in files)
     kind = config.kind
-    result: dict[str, Any] = {"hard": _bound(config, model, likelihood, data, files, "hard", generator)}
+    result: dict[str, Any] = {
+        "hard": _bound(config, model, likelihood, data, files, "hard", generator)
+    }
     if kind not in ("vq", "cosine", "none"):
         result["drawn"] = _bound(config, model, likelihood, data, files, "drawn", generator)
     if kind in ("sq", "gumbel", "joint"):
         result["soft"] = _relaxed(config, model, files, generator, data.scale)
     numbers = usage.numbers()
     nominal = sum(rate * math.log2(size) for rate, size in model.layer_rates)
-    coded = [rate * math.log2(numbers[f"layer{i}/perplexity"]) for i, (rate, _) in enumerate(model.layer_rates)]
+    coded = [
+        rate * math.log2(numbers[f"layer{i}/perplexity"])
+        for i, (rate, _) in enumerate(model.layer_rates)
+    ]
     return result | {
         "prefixes": [data.scale * math.sqrt(total / values) for total in prefixes],
         "swapped": [data.scale * math.sqrt(total / values) for total in swapped],
@@ -74,8 +85,8 @@ def _bound(
 ) -> dict[str, float]:
     """The bound on hard codes (every code costs log K) or on exact draws (KL to the prior), and the error that goes with it.
 
-    The variance of the likelihood is that on training batches seen by no step. Where codes are not all there is, hard ones give
-    no bound. With VIMCO also the bound of several draws.
+    The variance of the likelihood is that on training batches seen by no step. Where codes are not
+    all there is, hard ones give no bound. With VIMCO also the bound of several draws.
     """
     model.train(how == "drawn")
     batches = [data.batch(2 * config.steps + step, 16) for step in range(FITTING_BATCHES)]
@@ -90,8 +101,13 @@ def _bound(
         bits += bound.bits_per_dimension(1).item()
         rate += bound.rate.item() / math.log(2)
         if how == "drawn" and config.kind == "vimco" and isinstance(model, MelAutoencoder):
-            several += vimco(*draws(config, model, likelihood, x, generator)[:2]).item() / math.log(2)
-    values, seconds = sum(x.numel() for x in files), sum(x.shape[-1] for x in files) / FRAMES_PER_SECOND
+            several += vimco(*draws(config, model, likelihood, x, generator)[:2]).item() / math.log(
+                2
+            )
+    values, seconds = (
+        sum(x.numel() for x in files),
+        sum(x.shape[-1] for x in files) / FRAMES_PER_SECOND,
+    )
     found = {"rmse": data.scale * math.sqrt(squared / values)}
     if how == "drawn" or model.decodes:
         to_decibels = math.log2(data.scale)
@@ -100,7 +116,9 @@ def _bound(
     return found
 
 
-def _relaxed(config: Variant, model: Model, files: list[Tensor], generator: torch.Generator, scale: float) -> float:
+def _relaxed(
+    config: Variant, model: Model, files: list[Tensor], generator: torch.Generator, scale: float
+) -> float:
     """The error in dB with draws as soft as at the end of training: the soft-hard gap is what hard codes have more."""
     model.train()
     heat = temperature(config, 1.0)
@@ -118,7 +136,9 @@ def _squared(estimate: Tensor, x: Tensor) -> float:
     return functional.mse_loss(estimate, x, reduction="sum").item()
 
 
-def _with_random(model: Model, codes: tuple[Tensor, ...], layer: int, generator: torch.Generator) -> Tensor:
+def _with_random(
+    model: Model, codes: tuple[Tensor, ...], layer: int, generator: torch.Generator
+) -> Tensor:
     """The spectrogram when the codes of one layer are replaced by random ones."""
     size = model.layer_rates[layer][1]
     changed = list(codes)

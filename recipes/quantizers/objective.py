@@ -29,13 +29,19 @@ def objective(
     bound = Bound(likelihood(x, estimate), quantized.rates)
     loss = bound.distortion + _rate(config, bound, x.shape[-1] / FRAMES_PER_SECOND, progress)
     price = _price(config, model, likelihood, x)
-    for name, weight in (("quadratic", 1.0), ("commitment", price * config.commitment), ("codebook", price * config.codebook)):
+    for name, weight in (
+        ("quadratic", 1.0),
+        ("commitment", price * config.commitment),
+        ("codebook", price * config.codebook),
+    ):
         if name in quantized.terms:
             loss = loss + weight * quantized.terms[name]
     return loss.mean() / x[0].numel(), quantized
 
 
-def _price(config: Variant, model: MelAutoencoder, likelihood: GaussianLikelihood, x: Tensor) -> float:
+def _price(
+    config: Variant, model: MelAutoencoder, likelihood: GaussianLikelihood, x: Tensor
+) -> float:
     """Nats for a unit of a latent's squared error that weighs, mean for mean, as much as one of the spectrogram."""
     latents = model.rates[-1] / FRAMES_PER_SECOND * x.shape[-1] * config.levels[-1].width
     return x[0].numel() / (2 * likelihood.variance.item() * latents)
@@ -48,24 +54,37 @@ def _rate(config: Variant, bound: Bound, seconds: float, progress: float) -> Ten
     grown = min(1.0, 2 * progress) * seconds * math.log(2)
     means = bound.rates.mean(0)
     return torch.stack(
-        [capacity_cost(rate, grown * bits, config.capacity_strength) for rate, bits in zip(means, config.capacity, strict=True)]
+        [
+            capacity_cost(rate, grown * bits, config.capacity_strength)
+            for rate, bits in zip(means, config.capacity, strict=True)
+        ]
     ).sum()
 
 
 def _several_draws(
-    config: Variant, model: MelAutoencoder, likelihood: GaussianLikelihood, x: Tensor, generator: torch.Generator
+    config: Variant,
+    model: MelAutoencoder,
+    likelihood: GaussianLikelihood,
+    x: Tensor,
+    generator: torch.Generator,
 ) -> tuple[Tensor, Quantized]:
     log_f, log_q, quantized = draws(config, model, likelihood, x, generator)
     return vimco(log_f, log_q).mean() / x[0].numel(), quantized
 
 
 def draws(
-    config: Variant, model: MelAutoencoder, likelihood: GaussianLikelihood, x: Tensor, generator: torch.Generator
+    config: Variant,
+    model: MelAutoencoder,
+    likelihood: GaussianLikelihood,
+    x: Tensor,
+    generator: torch.Generator,
 ) -> tuple[Tensor, Tensor, Quantized]:
     """Several draws h of every example, decoded: log p(x, h) - log q(h | x) and log q(h | x), (n, b), and their record."""
     features = [feature.repeat(config.draws, 1, 1) for feature in model.features(x)]
     quantized = model.topdown(features, generator=generator)
-    distortion = likelihood(x.repeat(config.draws, 1, 1), model.render(quantized.z)).unflatten(0, (config.draws, len(x)))
+    distortion = likelihood(x.repeat(config.draws, 1, 1), model.render(quantized.z)).unflatten(
+        0, (config.draws, len(x))
+    )
     log_q = quantized.terms["log_posterior"].unflatten(0, (config.draws, len(x)))
     pairs = zip(quantized.codes, model.layers, strict=True)
     log_prior = -sum(code.shape[-1] * math.log(layer.size) for code, layer in pairs)

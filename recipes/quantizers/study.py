@@ -2,8 +2,9 @@
 
     python -m recipes.quantizers.study data/train.jsonl [--only rq4 --only rsq4] [--plot curves.png]
 
-Every run is one CPU thread and leaves a JSON file; what is there is not done again, so an interrupted study goes on with the
-same command. Variants are files in `variants/`. The headline pairs have `--seeds` seeds, all others one.
+Every run is one CPU thread and leaves a JSON file; what is there is not done again, so an
+interrupted study goes on with the same command. Variants are files in `variants/`. The headline
+pairs have `--seeds` seeds, all others one.
 """
 
 import hashlib
@@ -36,16 +37,26 @@ PAIRS = (
 
 
 def main(
-    manifest: Annotated[Path, typer.Argument(help="Speech to train on; some of its speakers are kept for validation.")],
-    only: Annotated[list[str] | None, typer.Option(help="Only this variant; may be given several times.")] = None,
+    manifest: Annotated[
+        Path,
+        typer.Argument(help="Speech to train on; some of its speakers are kept for validation."),
+    ],
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only this variant; may be given several times.")
+    ] = None,
     seeds: Annotated[int, typer.Option(help="Seeds of the headline pairs.", min=1)] = 3,
     jobs: Annotated[int, typer.Option(help="Runs at a time, one thread each.", min=1)] = 2,
     steps: Annotated[
-        int | None, typer.Option(help="So many steps instead of those in base.toml, to try it out.", min=1)
+        int | None,
+        typer.Option(help="So many steps instead of those in base.toml, to try it out.", min=1),
     ] = None,
     held_out: Annotated[int, typer.Option(help="Speakers kept for validation.", min=1)] = 12,
-    plot: Annotated[Path | None, typer.Option(help="Picture of error against bits to write.")] = None,
-    folder: Annotated[Path, typer.Option(help="Where results and packed audio go.")] = Path("runs/quantizers"),
+    plot: Annotated[
+        Path | None, typer.Option(help="Picture of error against bits to write.")
+    ] = None,
+    folder: Annotated[Path, typer.Option(help="Where results and packed audio go.")] = Path(
+        "runs/quantizers"
+    ),
 ) -> None:
     """Train, measure, and print the table."""
     chosen = only or names()
@@ -53,7 +64,10 @@ def main(
     read_manifest(manifest)
     if steps is not None:
         configs = {name: replace(config, steps=steps) for name, config in configs.items()}
-    paths = {(name, seed): folder / f"{name}-{seed}-{configs[name].steps}.json" for name, seed in _plan(chosen, seeds)}
+    paths = {
+        (name, seed): folder / f"{name}-{seed}-{configs[name].steps}.json"
+        for name, seed in _plan(chosen, seeds)
+    }
     folder.mkdir(parents=True, exist_ok=True)
     speech = Speech(manifest, folder / "cache", held_out)
     os.environ["OMP_NUM_THREADS"] = "1"  # for the processes to come
@@ -62,17 +76,25 @@ def main(
             _read(path, configs[name], speech)  # refuse before anything is trained
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         missing = [(run, path) for run, path in paths.items() if not path.exists()]
-        runs = [pool.submit(train_one, name, seed, configs[name], speech, path) for (name, seed), path in missing]
+        runs = [
+            pool.submit(train_one, name, seed, configs[name], speech, path)
+            for (name, seed), path in missing
+        ]
         console = Console(stderr=True)
-        for run in track(runs, "training", console=console, disable=not (runs and console.is_terminal)):
+        for run in track(
+            runs, "training", console=console, disable=not (runs and console.is_terminal)
+        ):
             print(run.result(), file=sys.stderr)
-    found = [_read(path, configs[name], speech) for (name, _), path in paths.items() if path.exists()]
+    found = [
+        _read(path, configs[name], speech) for (name, _), path in paths.items() if path.exists()
+    ]
     print(table(rows(found)))
     if plot is not None:
         picture(found, plot)
     if len(found) < len(paths):
         raise TrainingError(
-            f"{len(paths) - len(found)} of {len(paths)} runs failed, see above; the same command tries them again"
+            f"{len(paths) - len(found)} of {len(paths)} runs failed, see above; the same command "
+            "tries them again"
         )
 
 
@@ -92,7 +114,10 @@ def _read(path: Path, config: Variant, speech: Speech) -> dict[str, Any]:
     """A result. Raises TrainingError when it was made with something else: figures must not be mixed."""
     found = json.loads(path.read_text(encoding="utf-8"))
     if found["made_with"] != json.loads(json.dumps(_made_with(config, speech))):
-        raise TrainingError(f"{path} was made with another configuration or other speech: delete it, or give another --folder")
+        raise TrainingError(
+            f"{path} was made with another configuration or other speech: delete it, or give "
+            "another --folder"
+        )
     return found
 
 
@@ -101,7 +126,9 @@ def train_one(name: str, seed: int, config: Variant, speech: Speech, path: Path)
     from recipes.quantizers.fit import fit
 
     try:
-        found = {"variant": name, "seed": seed, "made_with": _made_with(config, speech)} | fit(config, speech, seed)
+        found = {"variant": name, "seed": seed, "made_with": _made_with(config, speech)} | fit(
+            config, speech, seed
+        )
     except SpeechVQError as error:
         return f"{name} seed {seed} failed: {error}"
     partial = path.with_suffix(".partial")

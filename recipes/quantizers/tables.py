@@ -20,7 +20,12 @@ COLUMNS = (
 )
 
 
-CHAINS = (("rq4-plain", "rq8-plain"), ("rq4-committed", "rq8-committed"), ("sq", "rsq4", "rsq8"), ("vq", "rq4", "rq8"))
+CHAINS = (
+    ("rq4-plain", "rq8-plain"),
+    ("rq4-committed", "rq8-committed"),
+    ("sq", "rsq4", "rsq8"),
+    ("vq", "rq4", "rq8"),
+)
 """Variants that differ in the number of layers alone."""
 
 
@@ -29,13 +34,17 @@ def rows(results: Iterable[dict[str, Any]]) -> list[list[str]]:
     groups: dict[str, list[dict[str, Any]]] = {}
     for one in results:
         groups.setdefault(one["variant"], []).append(one)
-    ordered = sorted(groups.items(), key=lambda item: (item[1][0]["nominal"], -item[1][0]["hard"]["rmse"]))
+    ordered = sorted(
+        groups.items(), key=lambda item: (item[1][0]["nominal"], -item[1][0]["hard"]["rmse"])
+    )
     return [_row(name, group) for name, group in ordered]
 
 
 def _row(name: str, group: Sequence[dict[str, Any]]) -> list[str]:
     layers = range(len(group[0]["sizes"]))
-    perplexities = [statistics.mean(one["usage"][f"layer{i}/perplexity"] for one in group) for i in layers]
+    perplexities = [
+        statistics.mean(one["usage"][f"layer{i}/perplexity"] for one in group) for i in layers
+    ]
     used = [statistics.mean(100 * one["usage"][f"layer{i}/used"] for one in group) for i in layers]
     return [
         name,
@@ -44,11 +53,29 @@ def _row(name: str, group: Sequence[dict[str, Any]]) -> list[str]:
         _spread([one["entropy"] for one in group if one["decodes"]], 0),
         _spread([one["hard"]["rmse"] for one in group], 3),
         _spread([one["hard"]["rmse"] - one["soft"] for one in group if "soft" in one], 3),
-        _spread([one["hard"]["bits_per_dimension"] for one in group if "bits_per_dimension" in one["hard"]], 4),
-        _spread([one["drawn"].get("several_draws", one["drawn"]["bits_per_dimension"]) for one in group if "drawn" in one], 4),
+        _spread(
+            [
+                one["hard"]["bits_per_dimension"]
+                for one in group
+                if "bits_per_dimension" in one["hard"]
+            ],
+            4,
+        ),
+        _spread(
+            [
+                one["drawn"].get("several_draws", one["drawn"]["bits_per_dimension"])
+                for one in group
+                if "drawn" in one
+            ],
+            4,
+        ),
         " ".join(f"{value:.0f}" for value in perplexities) or "-",
         " ".join(f"{value:.0f}" for value in used) or "-",
-        " ".join(f"{statistics.mean(layer):.1f}" for layer in zip(*(one["dimensions"] for one in group), strict=True)) or "-",
+        " ".join(
+            f"{statistics.mean(layer):.1f}"
+            for layer in zip(*(one["dimensions"] for one in group), strict=True)
+        )
+        or "-",
     ]
 
 
@@ -82,7 +109,8 @@ def picture(results: Sequence[dict[str, Any]], path: Path) -> None:
         if one["decodes"]:
             groups.setdefault(one["variant"], []).append(one)
     points = {
-        name: (group[0]["nominal"], statistics.mean(one["hard"]["rmse"] for one in group)) for name, group in groups.items()
+        name: (group[0]["nominal"], statistics.mean(one["hard"]["rmse"] for one in group))
+        for name, group in groups.items()
     }
     for name, group in groups.items():
         bits, error = points[name]

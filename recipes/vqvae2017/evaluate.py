@@ -2,7 +2,8 @@
 
     python -m recipes.vqvae2017.evaluate data/train.jsonl [--folder runs/vqvae2017] > table.md
 
-The data are 8-bit mu-law samples at 16 kHz, so one bit a sample is 16 kbit/s, and samples that are equally likely cost 8 bits.
+The data are 8-bit mu-law samples at 16 kHz, so one bit a sample is 16 kbit/s, and samples that are
+equally likely cost 8 bits.
 
     -log2 p(x)  <=  -log2 p(x | z) - log2 p(z)     codes: z the code that x is given (van den Oord et al. 2017, section 3.3)
     -log2 p(x)  <=  E_q[-log2 p(x | z)] + KL       a Gaussian latent: one draw of z from q
@@ -46,11 +47,17 @@ def main(
     plan = trained(folder / there[0])[0]
     learned, held = corpora(manifest, cache, plan)
     waves = some(held, count, round(seconds * 16_000))
-    rows: list[Row] = [("equally likely", math.log2(VALUES), 0.0), ("each by its own frequency", unigram(learned, waves), 0.0)]
+    rows: list[Row] = [
+        ("equally likely", math.log2(VALUES), 0.0),
+        ("each by its own frequency", unigram(learned, waves), 0.0),
+    ]
     for latent in there:
         plan, system, name = trained(folder / latent)
         rows += measured(plan, system, name, waves, folder / PRIOR)
-    print("| samples given | bits a sample, p(x given z) | z, bits a sample | z, kbit/s | bound, bits a sample |")
+    print(
+        "| samples given | bits a sample, p(x given z) | z, bits a sample | z, kbit/s | bound, "
+        "bits a sample |"
+    )
     print("|---|--:|--:|--:|--:|")
     for what, sound, latent in rows:
         print(f"| {what} | {sound:.3f} | {latent:.4f} | {16 * latent:.3f} | {sound + latent:.3f} |")
@@ -61,7 +68,10 @@ def some(corpus: Corpus, count: int, longest: int) -> list[Tensor]:
     long = np.flatnonzero(corpus.lengths >= HOP)
     chosen = np.unique(long[np.linspace(0, len(long) - 1, count).round().astype(int)])
     lengths = [min(longest, int(corpus.lengths[index])) // HOP * HOP for index in chosen]
-    return [torch.from_numpy(corpus.wave(index, 0, length))[None] for index, length in zip(chosen, lengths, strict=True)]
+    return [
+        torch.from_numpy(corpus.wave(index, 0, length))[None]
+        for index, length in zip(chosen, lengths, strict=True)
+    ]
 
 
 def unigram(learned: Corpus, waves: list[Tensor], most: int = 1000) -> float:
@@ -74,20 +84,27 @@ def unigram(learned: Corpus, waves: list[Tensor], most: int = 1000) -> float:
 
 
 @torch.no_grad()
-def measured(plan: Plan, system: System, name: ModelId, waves: list[Tensor], prior: Path) -> list[Row]:
+def measured(
+    plan: Plan, system: System, name: ModelId, waves: list[Tensor], prior: Path
+) -> list[Row]:
     """The rows of one system; speakers are unknown to it."""
     nobody, samples = torch.tensor([-1]), sum(wave.shape[1] for wave in waves)
     generator = torch.Generator().manual_seed(0)
     latents, rates = [], 0.0
     for wave in waves:
-        system.train(plan.system.latent == "gaussian")  # one draw; nothing else here differs in training
+        system.train(
+            plan.system.latent == "gaussian"
+        )  # one draw; nothing else here differs in training
         hidden = system.encoder(wave.unsqueeze(1))
         found = system.quantizer(hidden, generator=generator)
         rates += float(found.rates.sum())
         latents.append(found)
     system.eval()
     shuffled = [latents[index - 1].z for index in range(len(latents))]
-    own = sum(float(system.nats(wave, system.told(one.z, nobody)).sum()) for wave, one in zip(waves, latents, strict=True))
+    own = sum(
+        float(system.nats(wave, system.told(one.z, nobody)).sum())
+        for wave, one in zip(waves, latents, strict=True)
+    )
     sound = own / samples / math.log(2)
     match plan.system.latent:
         case "gaussian":
@@ -95,18 +112,31 @@ def measured(plan: Plan, system: System, name: ModelId, waves: list[Tensor], pri
         case "none":
             return [("those before (no latent)", sound, 0.0)]
     wrong = sum(
-        float(system.nats(wave[:, : z.shape[-1] * HOP], system.told(z[..., : wave.shape[1] // HOP], nobody)).sum())
+        float(
+            system.nats(
+                wave[:, : z.shape[-1] * HOP], system.told(z[..., : wave.shape[1] // HOP], nobody)
+            ).sum()
+        )
         for wave, z in zip(waves, shuffled, strict=True)
     )
-    heard = sum(min(wave.shape[1], z.shape[-1] * HOP) for wave, z in zip(waves, shuffled, strict=True))
+    heard = sum(
+        min(wave.shape[1], z.shape[-1] * HOP) for wave, z in zip(waves, shuffled, strict=True)
+    )
     rows = [
-        ("the codes of another recording", wrong / heard / math.log(2), math.log2(plan.system.size) / HOP),
+        (
+            "the codes of another recording",
+            wrong / heard / math.log(2),
+            math.log2(plan.system.size) / HOP,
+        ),
         ("their codes, all equally likely", sound, rates / samples / math.log(2)),
     ]
     if prior.exists():
         named = load_prior(prior)
         if named.model != name:
-            raise TrainingError(f"{prior} was fitted to {named.model}, this is {name}: delete FOLDER/prior, run prior.py")
+            raise TrainingError(
+                f"{prior} was fitted to {named.model}, this is {name}: delete FOLDER/prior, run "
+                "prior.py"
+            )
         nats = sum(float(named.prior.nats(list(one.codes))[0].sum()) for one in latents)
         rows.append(("their codes, by the prior", sound, nats / samples / math.log(2)))
     return rows

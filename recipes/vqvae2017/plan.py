@@ -25,9 +25,14 @@ class Optim:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "rate", "clip", "revive_every"):
-            require(getattr(self, name) > 0, f"optim.{name} must be positive, not {getattr(self, name)}")
+            require(
+                getattr(self, name) > 0, f"optim.{name} must be positive, not {getattr(self, name)}"
+            )
         for name in ("warmup", "commitment"):
-            require(getattr(self, name) >= 0, f"optim.{name} must not be negative, not {getattr(self, name)}")
+            require(
+                getattr(self, name) >= 0,
+                f"optim.{name} must not be negative, not {getattr(self, name)}",
+            )
         require(0 <= self.decay <= 1, f"optim.decay must be between 0 and 1, not {self.decay}")
         require(0 < self.average < 1, f"optim.average must be between 0 and 1, not {self.average}")
 
@@ -48,7 +53,9 @@ class Plan:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require(self.samples > 0, f"crop must be at least {HOP / SAMPLE_RATE} seconds, not {self.crop}")
+        require(
+            self.samples > 0, f"crop must be at least {HOP / SAMPLE_RATE} seconds, not {self.crop}"
+        )
         require(0 <= self.nobody <= 1, f"nobody must be between 0 and 1, not {self.nobody}")
 
     @property

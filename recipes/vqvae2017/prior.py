@@ -2,7 +2,8 @@
 
     python -m recipes.vqvae2017.prior data/train.jsonl [--folder runs/vqvae2017]
 
-All training recordings are encoded; the run goes into `FOLDER/prior` and goes on with the same command.
+All training recordings are encoded; the run goes into `FOLDER/prior` and goes on with the same
+command.
 """
 
 import sys
@@ -32,14 +33,22 @@ PRIOR = "prior.safetensors"
 def main(
     manifest: Annotated[Path, typer.Argument(help="What the system was trained on.")],
     config: Annotated[Path, typer.Option(help="A TOML file.")] = HERE / "prior.toml",
-    steps: Annotated[int | None, typer.Option(help="So many steps instead of optim.steps.", min=1)] = None,
-    folder: Annotated[Path, typer.Option(help="Where the runs of train.py are.")] = Path("runs/vqvae2017"),
+    steps: Annotated[
+        int | None, typer.Option(help="So many steps instead of optim.steps.", min=1)
+    ] = None,
+    folder: Annotated[Path, typer.Option(help="Where the runs of train.py are.")] = Path(
+        "runs/vqvae2017"
+    ),
     cache: Annotated[Path, typer.Option(help="Where packed audio is.")] = Path("runs/cache"),
 ) -> None:
     """Fit, or go on."""
     experiment = read_prior_experiment(config)
     experiment = replace(experiment, run=replace(experiment.run, folder=str(folder / "prior")))
-    experiment = experiment if steps is None else replace(experiment, optim=replace(experiment.optim, steps=steps))
+    experiment = (
+        experiment
+        if steps is None
+        else replace(experiment, optim=replace(experiment.optim, steps=steps))
+    )
     plan, system, name = trained(folder / "codes")
     tokens = encoded(system, name, corpora(manifest, cache, plan)[0])
 
@@ -47,7 +56,13 @@ def main(
         print(f"step {step}  {numbers['bits']:.3f} bits a code", file=sys.stderr, flush=True)
 
     codebooks = [layer.codebook for layer in system.layers]
-    fit(experiment, tokens, lightning_fabric.Fabric(accelerator="auto", devices=1), codebooks=codebooks, report=report)
+    fit(
+        experiment,
+        tokens,
+        lightning_fabric.Fabric(accelerator="auto", devices=1),
+        codebooks=codebooks,
+        report=report,
+    )
     print("\n".join(export_prior(folder / "prior", tokens, folder / PRIOR, SAMPLE_RATE)))
 
 
@@ -55,9 +70,16 @@ def encoded(system: System, name: ModelId, corpus: Corpus) -> Tokens:
     """The codes of all recordings, without the last part of one."""
     whole = [index for index, length in enumerate(corpus.lengths) if length >= HOP]
     layers = [codes_of(system, corpus, index) for index in whole]
-    voices = tuple(corpus.names[corpus.voices[index]] if corpus.voices[index] >= 0 else "" for index in whole)
-    frames, nobody = np.array([len(one) for one in layers], np.int64), np.zeros((len(whole), 1), np.uint8)
-    return Tokens(name, (Layer(HOP, system.config.size),), (np.concatenate(layers),), frames, nobody, voices)
+    voices = tuple(
+        corpus.names[corpus.voices[index]] if corpus.voices[index] >= 0 else "" for index in whole
+    )
+    frames, nobody = (
+        np.array([len(one) for one in layers], np.int64),
+        np.zeros((len(whole), 1), np.uint8),
+    )
+    return Tokens(
+        name, (Layer(HOP, system.config.size),), (np.concatenate(layers),), frames, nobody, voices
+    )
 
 
 @torch.no_grad()

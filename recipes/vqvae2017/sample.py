@@ -3,7 +3,8 @@
     python -m recipes.vqvae2017.sample OUT.wav --input talk.wav [--speaker bdl]     # the decoder draws sample after sample
     python -m recipes.vqvae2017.sample OUT.wav --seconds 2 [--speaker bdl]          # codes drawn from the prior
 
-The decoder knows its speakers by number: those of the manifest it was trained on. Reproducible by --seed.
+The decoder knows its speakers by number: those of the manifest it was trained on. Reproducible by
+--seed.
 """
 
 import sys
@@ -29,10 +30,17 @@ from speechvq.prior.sampling import sample
 
 def main(
     target: Annotated[Path, typer.Argument(help="The WAV file to write.")],
-    source: Annotated[Path | None, typer.Option("--input", help="A recording to decode; none: codes from the prior.")] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--input", help="A recording to decode; none: codes from the prior."),
+    ] = None,
     seconds: Annotated[float, typer.Option(help="How much, at most.", min=0.01)] = 2.0,
-    speaker: Annotated[str | None, typer.Option(help="Who speaks; none: nobody the decoder knows.")] = None,
-    manifest: Annotated[Path | None, typer.Option(help="What it was trained on, for the names of speakers.")] = None,
+    speaker: Annotated[
+        str | None, typer.Option(help="Who speaks; none: nobody the decoder knows.")
+    ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="What it was trained on, for the names of speakers.")
+    ] = None,
     temperature: Annotated[float, typer.Option(help="Of the samples.", min=0.0)] = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same speech.")] = 0,
     folder: Annotated[Path, typer.Option(help="Where the runs are.")] = Path("runs/vqvae2017"),
@@ -51,8 +59,12 @@ def main(
     else:
         named = load_prior(folder / PRIOR)
         if named.model != name:
-            raise ConfigError(f"{folder / PRIOR} was fitted to {named.model}, this is {name}: run prior.py anew")
-        codes = sample(named.prior, [max(1, round(seconds * SAMPLE_RATE / HOP))], generator=generator)
+            raise ConfigError(
+                f"{folder / PRIOR} was fitted to {named.model}, this is {name}: run prior.py anew"
+            )
+        codes = sample(
+            named.prior, [max(1, round(seconds * SAMPLE_RATE / HOP))], generator=generator
+        )
         latent = system.quantizer.decode(codes)
     with torch.no_grad():
         told = system.told(latent, voice)
@@ -67,10 +79,14 @@ def number(speaker: str | None, manifest: Path | None) -> int:
     if speaker is None:
         return -1
     if manifest is None:
-        raise ConfigError("give --manifest, what the system was trained on, for the names of its speakers")
+        raise ConfigError(
+            "give --manifest, what the system was trained on, for the names of its speakers"
+        )
     names = sorted({row.speaker for row in read_manifest(manifest) if row.speaker is not None})
     if speaker not in names:
-        raise ConfigError(f"{manifest} has no speaker {speaker!r}; some it has are {', '.join(names[:8])}")
+        raise ConfigError(
+            f"{manifest} has no speaker {speaker!r}; some it has are {', '.join(names[:8])}"
+        )
     return names.index(speaker)
 
 

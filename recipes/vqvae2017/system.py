@@ -1,8 +1,9 @@
 """The speech system of the VQ-VAE paper (van den Oord, Vinyals and Kavukcuoglu 2017, section 4.3), small.
 
-Six strided convolutions turn a waveform into a latent 64 times slower, which is quantized with one codebook of 512 entries. The
-decoder is a WaveNet over mu-law samples, each drawn from 256 values given all before it, the codes around it and who speaks.
-In the place of the codes there may be a continuous latent (a VAE), or nothing: what the codes are compared with.
+Six strided convolutions turn a waveform into a latent 64 times slower, which is quantized with one
+codebook of 512 entries. The decoder is a WaveNet over mu-law samples, each drawn from 256 values
+given all before it, the codes around it and who speaks. In the place of the codes there may be a
+continuous latent (a VAE), or nothing: what the codes are compared with.
 """
 
 import math
@@ -46,7 +47,10 @@ class WaveNetConfig:
 
     def __post_init__(self) -> None:
         for name in ("width", "skip", "layers", "cycle"):
-            require(getattr(self, name) > 0, f"decoder.{name} must be positive, not {getattr(self, name)}")
+            require(
+                getattr(self, name) > 0,
+                f"decoder.{name} must be positive, not {getattr(self, name)}",
+            )
         require(self.around >= 0, f"decoder.around must not be negative, not {self.around}")
 
 
@@ -67,7 +71,10 @@ class SystemConfig:
     decoder: WaveNetConfig = field(default_factory=WaveNetConfig)
 
     def __post_init__(self) -> None:
-        require(self.latent in LATENTS, f"latent must be one of {', '.join(LATENTS)}, not {self.latent!r}")
+        require(
+            self.latent in LATENTS,
+            f"latent must be one of {', '.join(LATENTS)}, not {self.latent!r}",
+        )
         for name in ("channels", "width", "dimensions"):
             require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
         require(2 <= self.size <= 65536, f"size must be 2 to 65536, not {self.size}")
@@ -84,9 +91,14 @@ class System(nn.Module):
         self.config, self.voices = config, voices
         layers: list[nn.Module] = []
         for index in range(STRIDES):
-            layers += [nn.Conv1d(config.channels if index else 1, config.channels, 4, 2, padding=1), nn.ReLU()]
+            layers += [
+                nn.Conv1d(config.channels if index else 1, config.channels, 4, 2, padding=1),
+                nn.ReLU(),
+            ]
         layers.append(nn.Conv1d(config.channels, config.width, 1))
-        if config.latent == "codes":  # or the commitment pulls all latents to one point while the decoder has no use for them
+        if (
+            config.latent == "codes"
+        ):  # or the commitment pulls all latents to one point while the decoder has no use for them
             layers.append(nn.BatchNorm1d(config.width, affine=False))
         self.encoder = nn.Sequential(*layers)
         latent = config.dimensions if config.latent == "gaussian" else config.width
@@ -127,8 +139,12 @@ class System(nn.Module):
         state, found = self.wavenet.initial_state(len(waves)), []
         for first in range(0, samples.shape[1], PIECE):
             part = slice(first, first + PIECE)
-            logits, state = self.wavenet.step(self.before(before[:, part]).transpose(1, 2), told[..., part], state)
-            found.append(nn.functional.cross_entropy(logits.float(), samples[:, part], reduction="none"))
+            logits, state = self.wavenet.step(
+                self.before(before[:, part]).transpose(1, 2), told[..., part], state
+            )
+            found.append(
+                nn.functional.cross_entropy(logits.float(), samples[:, part], reduction="none")
+            )
         return torch.cat(found, 1)
 
     def step(self, before: Tensor, told: Tensor, state: State) -> tuple[Tensor, State]:
@@ -137,7 +153,14 @@ class System(nn.Module):
         return logits[..., 0], state
 
     @torch.no_grad()
-    def draw(self, told: Tensor, *, generator: torch.Generator, temperature: float = 1.0, top_p: float = 1.0) -> Tensor:
+    def draw(
+        self,
+        told: Tensor,
+        *,
+        generator: torch.Generator,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+    ) -> Tensor:
         """Waveforms (b, t), sample after sample; the cost of one does not depend on how many came before."""
         state, before = self.wavenet.initial_state(len(told)), torch.full((len(told),), VALUES // 2)
         found = torch.empty(len(told), told.shape[-1], dtype=torch.long)
@@ -147,15 +170,20 @@ class System(nn.Module):
         return mu_law_decoding(found, VALUES)
 
 
-def objective(system: System, waves: Tensor, voices: Tensor, commitment: float) -> tuple[Tensor, Tensor, Quantized]:
+def objective(
+    system: System, waves: Tensor, voices: Tensor, commitment: float
+) -> tuple[Tensor, Tensor, Quantized]:
     """What training goes down, a number; nats a sample (b,); and the quantizer's result.
 
-    The paper's equation 3 with the mean over samples of the log likelihood and the mean over latents of the commitment (beta is
-    `commitment`); of a Gaussian latent the bound itself. Entries of codebooks are running means.
+    The paper's equation 3 with the mean over samples of the log likelihood and the mean over
+    latents of the commitment (beta is `commitment`); of a Gaussian latent the bound itself. Entries
+    of codebooks are running means.
     """
     quantized = system.encode(waves)
     nats = system.nats(waves, system.told(quantized.z, voices)).mean(1)
-    loss = nats.mean() + quantized.rates.sum(1).mean() / waves.shape[1] * (system.config.latent == "gaussian")
+    loss = nats.mean() + quantized.rates.sum(1).mean() / waves.shape[1] * (
+        system.config.latent == "gaussian"
+    )
     for term in quantized.terms.values():
         loss = loss + commitment * term.mean() / math.prod(quantized.z.shape[1:])
     return loss, nats, quantized

@@ -2,7 +2,8 @@
 
     python -m recipes.vqvae2017.train data/train.jsonl [--latent gaussian] [--folder runs/vqvae2017]
 
-An interrupted run goes on with the same command. Bits a sample on the way are those of training crops, teacher-forced.
+An interrupted run goes on with the same command. Bits a sample on the way are those of training
+crops, teacher-forced.
 """
 
 import hashlib
@@ -38,14 +39,22 @@ LOG_EVERY, SAVE_EVERY = 50, 250
 
 
 def main(
-    manifest: Annotated[Path, typer.Argument(help="Speech to train on; some of its speakers are kept out.")],
+    manifest: Annotated[
+        Path, typer.Argument(help="Speech to train on; some of its speakers are kept out.")
+    ],
     config: Annotated[Path, typer.Option(help="A TOML file.")] = HERE / "config.toml",
-    latent: Annotated[str | None, typer.Option(help="codes, gaussian or none, instead of the configuration's.")] = None,
-    steps: Annotated[int | None, typer.Option(help="So many steps instead of optim.steps.", min=1)] = None,
-    bf16: Annotated[bool, typer.Option(help="Products in bfloat16: half again as fast where the CPU has them.")] = False,
-    folder: Annotated[Path, typer.Option(help="Where the run goes, in a folder named after the latent.")] = Path(
-        "runs/vqvae2017"
-    ),
+    latent: Annotated[
+        str | None, typer.Option(help="codes, gaussian or none, instead of the configuration's.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="So many steps instead of optim.steps.", min=1)
+    ] = None,
+    bf16: Annotated[
+        bool, typer.Option(help="Products in bfloat16: half again as fast where the CPU has them.")
+    ] = False,
+    folder: Annotated[
+        Path, typer.Option(help="Where the run goes, in a folder named after the latent.")
+    ] = Path("runs/vqvae2017"),
     cache: Annotated[Path, typer.Option(help="Where packed audio goes.")] = Path("runs/cache"),
 ) -> None:
     """Train, or go on."""
@@ -58,23 +67,38 @@ def main(
 def corpora(manifest: Path, cache: Path, plan: Plan) -> tuple[Corpus, Corpus]:
     """Packed audio to train on, and that of the speakers kept out."""
     read_manifest(manifest)
-    return load_corpus(DataConfig(str(manifest), validation_speakers=plan.held_out, cache=str(cache)), SAMPLE_RATE)
+    return load_corpus(
+        DataConfig(str(manifest), validation_speakers=plan.held_out, cache=str(cache)), SAMPLE_RATE
+    )
 
 
-def train(plan: Plan, corpus: Corpus, folder: Path, *, bf16: bool = False, stop_at: int | None = None) -> Path:
+def train(
+    plan: Plan, corpus: Corpus, folder: Path, *, bf16: bool = False, stop_at: int | None = None
+) -> Path:
     """Train, or go on, in `folder`; the last checkpoint. Raises TrainingError when the loss is no longer a number."""
     torch.manual_seed(plan.seed)
     system, optim = System(plan.system, len(corpus.names)), plan.optim
-    optimizer = torch.optim.AdamW(system.parameters(), lr=optim.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    optimizer = torch.optim.AdamW(
+        system.parameters(), lr=optim.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+    )
     codebooks = Codebooks(system.layers, keep=0.99)
     state = TrainState(system, optimizer, codebooks, Average(system, optim.average))
-    sampler = Sampler(corpus, crop=plan.samples, references=0, gain_db=(-6.0, 3.0), seed=plan.seed, sample_rate=SAMPLE_RATE)
+    sampler = Sampler(
+        corpus,
+        crop=plan.samples,
+        references=0,
+        gain_db=(-6.0, 3.0),
+        seed=plan.seed,
+        sample_rate=SAMPLE_RATE,
+    )
     resumed, begun = state.load(folder), time.perf_counter()
     if not resumed and codebooks.active:
         _start(system, codebooks, sampler, plan)
     folder.mkdir(parents=True, exist_ok=True)
     if resumed and same(read_plan(folder / "plan.toml")) != same(plan):
-        raise TrainingError(f"{folder} holds a run with another plan: give its configuration, or another --folder")
+        raise TrainingError(
+            f"{folder} holds a run with another plan: give its configuration, or another --folder"
+        )
     (folder / "plan.toml").write_text(tomli_w.dumps(table(plan)), encoding="utf-8")
     stop = min(stop_at or optim.steps, optim.steps)
     with Log(folder, SAMPLE_RATE) as log:
@@ -85,7 +109,11 @@ def train(plan: Plan, corpus: Corpus, folder: Path, *, bf16: bool = False, stop_
                 state.average.update(system, state.step)
             if state.step % LOG_EVERY == 0 or state.step == stop:
                 log.numbers("train", state.step, numbers | {"seconds": time.perf_counter() - begun})
-                print(f"step {state.step}  {numbers['bits']:.3f} bits a sample", file=sys.stderr, flush=True)
+                print(
+                    f"step {state.step}  {numbers['bits']:.3f} bits a sample",
+                    file=sys.stderr,
+                    flush=True,
+                )
             if state.step % SAVE_EVERY == 0 or state.step == stop:
                 state.save(folder)
     return folder / f"step-{state.step:08d}"
@@ -113,9 +141,14 @@ def _step(plan: Plan, state: TrainState, sampler: Sampler, *, bf16: bool) -> dic
         group["lr"] = learning_rate(step, optim)
     torch.manual_seed(plan.seed * 1_000_003 + step)
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-        loss, nats, quantized = objective(system.train(), torch.from_numpy(batch.waves), voices, optim.commitment)
+        loss, nats, quantized = objective(
+            system.train(), torch.from_numpy(batch.waves), voices, optim.commitment
+        )
     if not math.isfinite(loss.item()):
-        raise TrainingError(f"the loss is {loss.item()} at step {step}: lower optim.rate, then run the same command again")
+        raise TrainingError(
+            f"the loss is {loss.item()} at step {step}: lower optim.rate, then run the same "
+            "command again"
+        )
     loss.backward()
     nn.utils.clip_grad_norm_(system.parameters(), optim.clip)
     state.optimizer.step()
@@ -124,8 +157,16 @@ def _step(plan: Plan, state: TrainState, sampler: Sampler, *, bf16: bool) -> dic
         state.codebooks.learn(tally(quantized, torch.ones(len(nats)), plan.system.size))
         if (step + 1) % optim.revive_every == 0:
             state.codebooks.revive(random)
-    rate = quantized.rates.sum(1).mean().item() / plan.samples if plan.system.latent == "gaussian" else 0.0
-    return {"bits": nats.mean().item() / math.log(2), "rate_bits": rate / math.log(2), "loss": loss.item()}
+    rate = (
+        quantized.rates.sum(1).mean().item() / plan.samples
+        if plan.system.latent == "gaussian"
+        else 0.0
+    )
+    return {
+        "bits": nats.mean().item() / math.log(2),
+        "rate_bits": rate / math.log(2),
+        "loss": loss.item(),
+    }
 
 
 def trained(folder: Path) -> tuple[Plan, System, ModelId]:

@@ -1,6 +1,7 @@
 """Reading and writing audio files: any rate and channel count that soundfile knows, one channel inside.
 
-Long files are read and written in pieces through one resampler, so memory does not grow with length.
+Long files are read and written in pieces through one resampler, so memory does not grow with
+length.
 """
 
 from collections.abc import Iterable, Iterator
@@ -87,22 +88,37 @@ def inspect(path: str | Path) -> Source:
         with soundfile.SoundFile(path) as file:
             source = Source(path, file.samplerate, file.channels, file.frames)
     except UnicodeEncodeError as error:
-        raise AudioError(f"{str(path)!r} is a name that is not UTF-8, which soundfile cannot open; rename it") from error
+        raise AudioError(
+            f"{str(path)!r} is a name that is not UTF-8, which soundfile cannot open; rename it"
+        ) from error
     except (soundfile.LibsndfileError, OSError, TypeError) as error:
-        reason = (getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)).strip().rstrip(".")
+        reason = (
+            (getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error))
+            .strip()
+            .rstrip(".")
+        )
         known = "wav, flac, ogg, opus, mp3, aiff and more"
-        raise AudioError(f"{path} is not audio that can be read ({reason}); known formats: {known}") from error
+        raise AudioError(
+            f"{path} is not audio that can be read ({reason}); known formats: {known}"
+        ) from error
     if source.samples == UNKNOWN:
-        raise AudioError(f"{path} does not say how long it is, as if written through a pipe; convert it to .wav first")
+        raise AudioError(
+            f"{path} does not say how long it is, as if written through a pipe; convert it to "
+            ".wav first"
+        )
     if source.seconds < SHORTEST:
-        raise AudioError(f"{path} holds {source.samples} samples ({source.seconds:.3f} s); at least {SHORTEST} s are needed")
+        raise AudioError(
+            f"{path} holds {source.samples} samples ({source.seconds:.3f} s); at least {SHORTEST} "
+            "s are needed"
+        )
     return source
 
 
 def pieces(source: Source, sample_rate: int) -> Iterator[Wave]:
     """The samples at another rate, channels averaged, some seconds at a time.
 
-    Raises AudioError at a sample that is not a finite number, a file that ends early, and at the end if all was silence.
+    Raises AudioError at a sample that is not a finite number, a file that ends early, and at the
+    end if all was silence.
     """
     resampler = None
     if source.rate != sample_rate:
@@ -112,16 +128,25 @@ def pieces(source: Source, sample_rate: int) -> Iterator[Wave]:
         for mono in _blocks(source):
             if not np.isfinite(mono).all():
                 second = (seen + int(np.argmin(np.isfinite(mono)))) / source.rate
-                raise AudioError(f"{source.path} holds a sample that is not a finite number at {second:.3f} s; mend the file")
+                raise AudioError(
+                    f"{source.path} holds a sample that is not a finite number at {second:.3f} s; "
+                    "mend the file"
+                )
             peak, seen = max(peak, float(np.abs(mono).max(initial=0.0))), seen + len(mono)
             last = seen >= source.samples
             yield mono if resampler is None else resampler.resample_chunk(mono, last=last)
     except soundfile.LibsndfileError as error:
-        raise AudioError(f"{source.path} cannot be read beyond {seen / source.rate:.1f} s: {error}") from error
+        raise AudioError(
+            f"{source.path} cannot be read beyond {seen / source.rate:.1f} s: {error}"
+        ) from error
     if seen != source.samples:
-        raise AudioError(f"{source.path} ends after {seen} of {source.samples} samples; it is truncated")
+        raise AudioError(
+            f"{source.path} ends after {seen} of {source.samples} samples; it is truncated"
+        )
     if peak < SILENCE:
-        raise AudioError(f"{source.path} is silent from beginning to end; there is nothing to encode")
+        raise AudioError(
+            f"{source.path} is silent from beginning to end; there is nothing to encode"
+        )
 
 
 def _blocks(source: Source) -> Iterator[Wave]:
@@ -141,25 +166,35 @@ def check_format(path: Path, rate: int) -> tuple[str, str]:
     """The format and subtype that soundfile should write for this name. Raises OutputError for names and rates it cannot."""
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
-        raise OutputError(f"cannot tell an audio format from {path.name!r}; end the name in .wav, .flac, .ogg, .opus or .mp3")
+        raise OutputError(
+            f"cannot tell an audio format from {path.name!r}; end the name in .wav, .flac, .ogg, "
+            ".opus or .mp3"
+        )
     kind, subtype = FORMATS[suffix]
     possible = {
         "OPUS": rate in OPUS_RATES,
         "MPEG_LAYER_III": rate in MP3_RATES,
         "VORBIS": rate <= VORBIS_LIMIT,
     }
-    if not possible.get(subtype, kind != "FLAC" or rate <= FLAC_LIMIT or (rate % 10 == 0 and rate <= 10 * FLAC_LIMIT)):
+    if not possible.get(
+        subtype,
+        kind != "FLAC" or rate <= FLAC_LIMIT or (rate % 10 == 0 and rate <= 10 * FLAC_LIMIT),
+    ):
         raise OutputError(f"a .{suffix} file cannot have {rate} Hz; end the name in .wav")
     return kind, subtype
 
 
-def write_mono(path: Path, waves: Iterable[Wave], sample_rate: int, *, rate: int, samples: int) -> None:
+def write_mono(
+    path: Path, waves: Iterable[Wave], sample_rate: int, *, rate: int, samples: int
+) -> None:
     """Write waves, given piece by piece at `sample_rate`, as a file of exactly `samples` samples at `rate`.
 
     Raises OutputError and leaves nothing behind when it cannot be written.
     """
     kind, subtype = check_format(path, rate)
-    resampler = soxr.ResampleStream(sample_rate, rate, 1, dtype="float32") if rate != sample_rate else None
+    resampler = (
+        soxr.ResampleStream(sample_rate, rate, 1, dtype="float32") if rate != sample_rate else None
+    )
     left = samples
     with new_file(path) as partial:
         try:
@@ -174,5 +209,9 @@ def write_mono(path: Path, waves: Iterable[Wave], sample_rate: int, *, rate: int
                     left -= len(rest)
                 file.write(np.zeros(left, np.float32))
         except soundfile.LibsndfileError as error:
-            reason = "the system refuses; is the disk full?" if error.code == SYSTEM_ERROR else error.error_string
+            reason = (
+                "the system refuses; is the disk full?"
+                if error.code == SYSTEM_ERROR
+                else error.error_string
+            )
             raise OutputError(f"cannot write {path}: {reason}") from error

@@ -13,7 +13,9 @@ from speechvq.errors import AudioError
 def whole_rate(rate: float) -> int:
     """A sample rate that a code file can hold. Raises AudioError."""
     if not 1 <= rate <= RATE_LIMIT or rate != int(rate):
-        raise AudioError(f"a sample rate is a whole number of Hz, from 1 to {RATE_LIMIT}, not {rate}")
+        raise AudioError(
+            f"a sample rate is a whole number of Hz, from 1 to {RATE_LIMIT}, not {rate}"
+        )
     return int(rate)
 
 
@@ -21,7 +23,10 @@ def checked(wave: Wave | Tensor) -> Wave:
     """A waveform as an array (t,) of float32. Raises AudioError."""
     given = wave.detach().cpu().numpy() if isinstance(wave, Tensor) else np.asarray(wave)
     if not np.issubdtype(given.dtype, np.floating):
-        raise AudioError(f"a waveform holds floating-point numbers in [-1, 1], not {given.dtype}; divide by full scale")
+        raise AudioError(
+            f"a waveform holds floating-point numbers in [-1, 1], not {given.dtype}; divide by "
+            "full scale"
+        )
     samples = given.astype(np.float32)
     if samples.ndim != 1 or not len(samples):
         raise AudioError(f"a waveform has shape (samples,), not {samples.shape}")

@@ -5,21 +5,44 @@ from typing import Annotated, Literal
 
 import typer
 
-from speechvq.cli.options import Device, Force, Kbps, Layers, Model, PriorFile, Quiet, coders, coding, progress, say
+from speechvq.cli.options import (
+    Device,
+    Force,
+    Kbps,
+    Layers,
+    Model,
+    PriorFile,
+    Quiet,
+    coders,
+    coding,
+    progress,
+    say,
+)
 from speechvq.errors import ConfigError, OutputError, SpeakerError, WrongModel
 
-Input = Annotated[Path, typer.Argument(help="An audio file of any rate and channel count.", metavar="IN")]
+Input = Annotated[
+    Path, typer.Argument(help="An audio file of any rate and channel count.", metavar="IN")
+]
 CodesIn = Annotated[Path, typer.Argument(help="A code file.", metavar="IN")]
 Output = Annotated[Path, typer.Argument(help="The file to write.", metavar="OUT")]
 Entropy = Annotated[
     Literal["tables", "wavenet"],
-    typer.Option(help="How codes become bytes: wavenet makes smaller files, which take 0.4 s a second to decode."),
+    typer.Option(
+        help="How codes become bytes: wavenet makes smaller files, which take 0.4 s a second to "
+        "decode."
+    ),
 ]
 Rdo = Annotated[
     float | None,
-    typer.Option(help="With wavenet: weight of a code's bits beside its error; 1 makes files a twentieth smaller.", min=0),
+    typer.Option(
+        help="With wavenet: weight of a code's bits beside its error; 1 makes files a twentieth "
+        "smaller.",
+        min=0,
+    ),
 ]
-AudioOut = Annotated[Path, typer.Argument(help="The audio file to write; its suffix says the format.", metavar="OUT")]
+AudioOut = Annotated[
+    Path, typer.Argument(help="The audio file to write; its suffix says the format.", metavar="OUT")
+]
 
 
 def encode(
@@ -45,7 +68,9 @@ def encode(
 
     found = audio.inspect(source)
     if target.suffix.lower().removeprefix(".") in audio.FORMATS:
-        raise OutputError(f"{target} ends like an audio file, but holds codes; end the name in .codes")
+        raise OutputError(
+            f"{target} ends like an audio file, but holds codes; end the name in .codes"
+        )
     check_writable(target, force=force)
     codec = _load(model, device)
     depth = codec.depth(layers=layers, kbps=kbps)
@@ -62,7 +87,8 @@ def encode(
     with coding("coding", found.seconds, sum(codes.frames), quiet=quiet or named is None) as report:
         size = write_codes(target, codes, coders(model, named, report), force=force)
     say(
-        f"{target}: {size} bytes for {found.seconds:.2f} s, {8 * size / found.seconds / 1000:.2f} kbit/s,"
+        f"{target}: {size} bytes for {found.seconds:.2f} s, {8 * size / found.seconds / 1000:.2f} "
+        "kbit/s,"
         f" {depth} of {len(codec.table)} layers",
         quiet=quiet,
     )
@@ -71,7 +97,9 @@ def encode(
 def decode(
     source: CodesIn,
     target: AudioOut,
-    speaker: Annotated[str | None, typer.Option("--speaker", "-s", help="Another voice than the one in the file.")] = None,
+    speaker: Annotated[
+        str | None, typer.Option("--speaker", "-s", help="Another voice than the one in the file.")
+    ] = None,
     layers: Layers = None,
     kbps: Kbps = None,
     prior: PriorFile = None,
@@ -92,7 +120,10 @@ def decode(
     check_format(target, header.source_rate)
     codec = _load(model, device)
     if header.model != codec.model:
-        raise WrongModel(f"{source} was made by model {header.model}, this is {codec.model}; give the right one with --model")
+        raise WrongModel(
+            f"{source} was made by model {header.model}, this is {codec.model}; give the right "
+            "one with --model"
+        )
     named = load_prior(prior) if header.coding == PRIOR else None
     seconds = header.samples / header.source_rate
     with coding("reading", seconds, sum(header.frames), quiet=quiet or named is None) as report:
@@ -101,13 +132,20 @@ def decode(
         codes = codes.prefix(min(len(codes.table), codec.depth(layers=layers, kbps=kbps)))
     with progress("decoding", codes.seconds, quiet=quiet) as report:
         codec.decode_file(codes, target, speaker=speaker, progress=report)
-    say(f"{target}: {codes.seconds:.2f} s at {codes.source_rate} Hz from {_count(len(codes.table))}", quiet=quiet)
+    say(
+        f"{target}: {codes.seconds:.2f} s at {codes.source_rate} Hz from "
+        f"{_count(len(codes.table))}",
+        quiet=quiet,
+    )
 
 
 def convert(
     source: Input,
     target: AudioOut,
-    speaker: Annotated[str, typer.Option("--speaker", "-s", help="The voice to speak with; see `speechvq speakers`.")],
+    speaker: Annotated[
+        str,
+        typer.Option("--speaker", "-s", help="The voice to speak with; see `speechvq speakers`."),
+    ],
     layers: Layers = None,
     model: Model = None,
     device: Device = "cpu",
@@ -116,7 +154,8 @@ def convert(
 ) -> None:
     """Say the same words in another voice.
 
-    More layers keep more of the source: its melody, then its voice. Without --layers the model's own choice is used.
+    More layers keep more of the source: its melody, then its voice. Without --layers the model's
+    own choice is used.
     """
     from speechvq.audio import files as audio
     from speechvq.codec import voices
@@ -133,19 +172,35 @@ def convert(
         codes = codec.encode_file(found, depth=depth, progress=report)
     with progress("decoding", found.seconds, quiet=quiet) as report:
         codec.decode_file(codes, target, speaker=speaker, progress=report)
-    say(f"{target}: {found.seconds:.2f} s in the voice of {speaker}, from {depth} of {len(codec.table)} layers", quiet=quiet)
+    say(
+        f"{target}: {found.seconds:.2f} s in the voice of {speaker}, from {depth} of "
+        f"{len(codec.table)} layers",
+        quiet=quiet,
+    )
 
 
 def speakers(
     model: Model = None,
-    sex: Annotated[str | None, typer.Option("--sex", help="Only voices of this sex: f or m.")] = None,
-    language: Annotated[str | None, typer.Option("--language", help="Only voices of this language, say en.")] = None,
+    sex: Annotated[
+        str | None, typer.Option("--sex", help="Only voices of this sex: f or m.")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option("--language", help="Only voices of this language, say en.")
+    ] = None,
 ) -> None:
     """List the voices that `convert` and `decode` know, the longest heard first, tab-separated."""
-    wanted = {key: value for key, value in (("sex", sex), ("language", language)) if value is not None}
-    rows = [v for v in _load(model, "cpu").voices if all(v.facts.get(key) == value for key, value in wanted.items())]
+    wanted = {
+        key: value for key, value in (("sex", sex), ("language", language)) if value is not None
+    }
+    rows = [
+        v
+        for v in _load(model, "cpu").voices
+        if all(v.facts.get(key) == value for key, value in wanted.items())
+    ]
     if not rows:
-        raise SpeakerError("the model has no such voices; leave out --sex and --language to see all")
+        raise SpeakerError(
+            "the model has no such voices; leave out --sex and --language to see all"
+        )
     typer.echo("name\tsex\tlanguage\tcorpus\tseconds")
     for voice in rows:
         known = (str(voice.facts.get(key, "?")) for key in ("sex", "language", "corpus", "seconds"))
@@ -154,7 +209,8 @@ def speakers(
 
 def info(
     source: Annotated[
-        Path | None, typer.Argument(help="A code file or a model; none: the default model.", metavar="[IN]")
+        Path | None,
+        typer.Argument(help="A code file or a model; none: the default model.", metavar="[IN]"),
     ] = None,
 ) -> None:
     """Say what is in a code file, or what a model is, one `name: value` a line."""
@@ -173,12 +229,19 @@ def _describe_codes(source: Path) -> None:
     typer.echo(f"model: {header.model}")
     typer.echo(f"recording: {header.samples} samples at {header.source_rate} Hz, {seconds:.3f} s")
     typer.echo(f"size: {size} bytes, {8 * size / seconds / 1000:.3f} kbit/s")
-    typer.echo(f"coding: {('fixed width', 'tables', 'prior')[header.coding]} {header.coder.hex()}".rstrip())
+    typer.echo(
+        f"coding: {('fixed width', 'tables', 'prior')[header.coding]} {header.coder.hex()}".rstrip()
+    )
     typer.echo(f"codes: {8 * (size - overhead(header)) / seconds / 1000:.3f} kbit/s")
-    typer.echo(f"overhead: {overhead(header)} bytes, of them {len(header.speaker)} the speaker vector")
+    typer.echo(
+        f"overhead: {overhead(header)} bytes, of them {len(header.speaker)} the speaker vector"
+    )
     for number, (layer, count) in enumerate(zip(header.table, header.frames, strict=True)):
         rate = header.sample_rate / layer.hop
-        typer.echo(f"layer {number}: {count} codes, {rate:g} a second, {layer.size} entries, {rate * layer.bits:g} bit/s")
+        typer.echo(
+            f"layer {number}: {count} codes, {rate:g} a second, {layer.size} entries, "
+            f"{rate * layer.bits:g} bit/s"
+        )
 
 
 def _describe_model(source: Path | None) -> None:
@@ -192,7 +255,10 @@ def _describe_model(source: Path | None) -> None:
     typer.echo(f"conversion: {_count(codec.content_layers)}")
     for number, (layer, rate) in enumerate(zip(codec.table, codec.rates, strict=True)):
         frames = codec.sample_rate / layer.hop
-        typer.echo(f"layer {number}: {frames:g} a second, {layer.size} entries, {rate / 1000:g} kbit/s up to here")
+        typer.echo(
+            f"layer {number}: {frames:g} a second, {layer.size} entries, {rate / 1000:g} kbit/s "
+            "up to here"
+        )
 
 
 def _count(layers: int) -> str:
@@ -206,7 +272,9 @@ def _load(model: Path | None, device: str):  # noqa: ANN202 - a Codec, whose imp
     try:
         codec.network.to(device)
     except (RuntimeError, AssertionError, ImportError) as error:
-        raise ConfigError(f"cannot compute on {device!r} here; leave out --device, or give cpu, cuda or mps") from error
+        raise ConfigError(
+            f"cannot compute on {device!r} here; leave out --device, or give cpu, cuda or mps"
+        ) from error
     return codec
 
 

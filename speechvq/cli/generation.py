@@ -9,13 +9,25 @@ from speechvq.cli.options import Force, Model, PriorFile, Quiet, coders, say
 
 
 def sample(
-    target: Annotated[Path, typer.Argument(help="The audio file to write; its suffix says the format.", metavar="OUT")],
+    target: Annotated[
+        Path,
+        typer.Argument(help="The audio file to write; its suffix says the format.", metavar="OUT"),
+    ],
     seconds: Annotated[float, typer.Option(help="How much to make up.")] = 5.0,
-    speaker: Annotated[str | None, typer.Option("--speaker", "-s", help="A voice; see `speechvq speakers`.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same speech.", min=0, max=2**63 - 1)] = 0,
+    speaker: Annotated[
+        str | None, typer.Option("--speaker", "-s", help="A voice; see `speechvq speakers`.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="The same seed gives the same speech.", min=0, max=2**63 - 1)
+    ] = 0,
     temperature: Annotated[float, typer.Option(help="Below 1 keeps to what is likely.")] = 1.0,
-    top_p: Annotated[float, typer.Option(help="Draw from the likeliest codes that together have this probability.")] = 1.0,
-    prompt: Annotated[Path | None, typer.Option(help="Go on from this recording or code file.")] = None,
+    top_p: Annotated[
+        float,
+        typer.Option(help="Draw from the likeliest codes that together have this probability."),
+    ] = 1.0,
+    prompt: Annotated[
+        Path | None, typer.Option(help="Go on from this recording or code file.")
+    ] = None,
     prior: PriorFile = None,
     model: Model = None,
     force: Force = False,
@@ -48,19 +60,25 @@ def sample(
 
 
 def score(
-    sources: Annotated[list[Path], typer.Argument(help="Recordings or code files.", metavar="IN...")],
+    sources: Annotated[
+        list[Path], typer.Argument(help="Recordings or code files.", metavar="IN...")
+    ],
     threshold: Annotated[
         float | None,
-        typer.Option(help="Unusual is what takes more bits a second than this, not than most clean speech."),
+        typer.Option(
+            help="Unusual is what takes more bits a second than this, not than most clean speech."
+        ),
     ] = None,
-    each_second: Annotated[bool, typer.Option("--each-second", help="A line for every second, too.")] = False,
+    each_second: Annotated[
+        bool, typer.Option("--each-second", help="A line for every second, too.")
+    ] = False,
     prior: PriorFile = None,
     model: Model = None,
 ) -> None:
     """Say how many bits a second recordings take: nominally, and under the prior; what takes more than clean speech is unusual.
 
-    Without --threshold it is what 95 % of the recordings that were kept out of the prior's training stay below; single seconds
-    are not judged by it, as they differ more.
+    Without --threshold it is what 95 % of the recordings that were kept out of the prior's training
+    stay below; single seconds are not judged by it, as they differ more.
     """
     from speechvq.codec.file import load
     from speechvq.prior.file import load_prior
@@ -73,7 +91,10 @@ def score(
     typer.echo("file\tsecond\tnominal\tprior\tunusual")
     for source in sources:
         codes = _codes(codec, source, known)
-        found, usual = scored(codec, named, codes), named.usual[len(codes.table) - 1 : len(codes.table)]
+        found, usual = (
+            scored(codec, named, codes),
+            named.usual[len(codes.table) - 1 : len(codes.table)],
+        )
         limit = usual[0] if threshold is None and usual else threshold
         rows = [("all", found.mean), *(enumerate(found.bits) if each_second else ())]
         for second, bits in rows:

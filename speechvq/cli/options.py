@@ -9,12 +9,23 @@ import typer
 from rich.console import Console
 
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite the output if it exists.")]
-Model = Annotated[Path | None, typer.Option("--model", "-m", help="A model file instead of the one that comes along.")]
+Model = Annotated[
+    Path | None,
+    typer.Option("--model", "-m", help="A model file instead of the one that comes along."),
+]
 Device = Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda or mps.")]
-Layers = Annotated[int | None, typer.Option("--layers", "-l", help="Keep only the first so many layers.", min=1)]
-Kbps = Annotated[float | None, typer.Option("--kbps", "-k", help="Keep as many layers as fit into this rate.")]
+Layers = Annotated[
+    int | None, typer.Option("--layers", "-l", help="Keep only the first so many layers.", min=1)
+]
+Kbps = Annotated[
+    float | None, typer.Option("--kbps", "-k", help="Keep as many layers as fit into this rate.")
+]
 PriorFile = Annotated[
-    Path | None, typer.Option("--prior", help="A prior instead of the one that comes along; `speechvq prior train` makes one.")
+    Path | None,
+    typer.Option(
+        "--prior",
+        help="A prior instead of the one that comes along; `speechvq prior train` makes one.",
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks.")]
 
@@ -34,7 +45,9 @@ def say(text: str, *, quiet: bool = False) -> None:
 
 
 @contextmanager
-def progress(label: str, seconds: float, *, quiet: bool) -> Iterator[Callable[[float], None] | None]:
+def progress(
+    label: str, seconds: float, *, quiet: bool
+) -> Iterator[Callable[[float], None] | None]:
     """A progress bar over seconds of audio, shown for long files on a terminal only."""
     out = console()
     if quiet or seconds < LONG or not out.is_terminal:
@@ -63,7 +76,9 @@ def coders(model: Path | None, named=None, report: Callable[[int], None] | None 
 
 
 @contextmanager
-def coding(label: str, seconds: float, count: int, *, quiet: bool) -> Iterator[Callable[[int], None] | None]:
+def coding(
+    label: str, seconds: float, count: int, *, quiet: bool
+) -> Iterator[Callable[[int], None] | None]:
     """As `progress`, told of codes, of which there are `count` in so many seconds."""
     with progress(label, seconds, quiet=quiet) as report:
         yield None if report is None else lambda done: report(done * seconds / count)

@@ -8,22 +8,40 @@ import typer
 from speechvq.cli.options import Force, console
 from speechvq.errors import MissingExtra
 
-CodedBy = Annotated[Path | None, typer.Option("--prior", help="By which the code files were coded, if not by the default one.")]
+CodedBy = Annotated[
+    Path | None,
+    typer.Option("--prior", help="By which the code files were coded, if not by the default one."),
+]
 
-app = typer.Typer(help="The prior over codes: fit one, and see what codes cost under it.", no_args_is_help=True)
+app = typer.Typer(
+    help="The prior over codes: fit one, and see what codes cost under it.", no_args_is_help=True
+)
 
 
 @app.command()
 def train(
     config: Annotated[Path, typer.Argument(help="A TOML file; recipes/prior/prior.toml is one.")],
-    model: Annotated[str, typer.Argument(help="The model whose codes these are: a file, or 'default'.")],
-    codes: Annotated[list[Path], typer.Argument(help="Code files, folders of them, or one manifest to be encoded.")],
-    folder: Annotated[Path | None, typer.Option(help="Use this folder instead of run.folder.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Use this many steps instead of optim.steps.", min=1)] = None,
+    model: Annotated[
+        str, typer.Argument(help="The model whose codes these are: a file, or 'default'.")
+    ],
+    codes: Annotated[
+        list[Path],
+        typer.Argument(help="Code files, folders of them, or one manifest to be encoded."),
+    ],
+    folder: Annotated[
+        Path | None, typer.Option(help="Use this folder instead of run.folder.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Use this many steps instead of optim.steps.", min=1)
+    ] = None,
     prior: CodedBy = None,
-    start: Annotated[str | None, typer.Option(help="Begin with the weights of this prior, a file, or 'default'.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Begin with the weights of this prior, a file, or 'default'.")
+    ] = None,
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")] = "auto",
-    devices: Annotated[int, typer.Option(help="How many; on a CPU, how many processes of one thread.", min=1)] = 1,
+    devices: Annotated[
+        int, typer.Option(help="How many; on a CPU, how many processes of one thread.", min=1)
+    ] = 1,
 ) -> None:
     """Fit a prior, or go on where the same command stopped; at its end a prior file, and what held-out codes cost."""
     try:
@@ -47,13 +65,25 @@ def train(
 
 @app.command()
 def tables(
-    model: Annotated[str, typer.Argument(help="The model whose codes these are: a file, or 'default'.")],
-    target: Annotated[
-        Path, typer.Argument(help="The file to write: MODEL.tables, to lie beside MODEL.safetensors.", metavar="OUT")
+    model: Annotated[
+        str, typer.Argument(help="The model whose codes these are: a file, or 'default'.")
     ],
-    codes: Annotated[list[Path], typer.Argument(help="Code files, folders of them, or one manifest to be encoded.")],
-    folder: Annotated[Path, typer.Option(help="Where a manifest's codes are kept.")] = Path("runs/prior"),
-    held_out: Annotated[float, typer.Option(help="Share of the codes to measure on.", min=0.001, max=0.9)] = 0.05,
+    target: Annotated[
+        Path,
+        typer.Argument(
+            help="The file to write: MODEL.tables, to lie beside MODEL.safetensors.", metavar="OUT"
+        ),
+    ],
+    codes: Annotated[
+        list[Path],
+        typer.Argument(help="Code files, folders of them, or one manifest to be encoded."),
+    ],
+    folder: Annotated[Path, typer.Option(help="Where a manifest's codes are kept.")] = Path(
+        "runs/prior"
+    ),
+    held_out: Annotated[
+        float, typer.Option(help="Share of the codes to measure on.", min=0.001, max=0.9)
+    ] = 0.05,
     prior: CodedBy = None,
     force: Force = False,
 ) -> None:
@@ -63,6 +93,13 @@ def tables(
     except ModuleNotFoundError as error:
         raise MissingExtra(f"this needs {error.name}: pip install 'speechvq[train]'") from error
     for line in make_tables(
-        model, target, codes, folder=folder, held_out=held_out, prior=prior, force=force, console=console()
+        model,
+        target,
+        codes,
+        folder=folder,
+        held_out=held_out,
+        prior=prior,
+        force=force,
+        console=console(),
     ):
         typer.echo(line)

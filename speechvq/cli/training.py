@@ -8,13 +8,19 @@ import typer
 from speechvq.cli.options import Force, Quiet, console, say
 from speechvq.errors import MissingExtra
 
-Config = Annotated[Path, typer.Argument(help="A TOML file; recipes/default/base1.toml is one.", metavar="CONFIG")]
+Config = Annotated[
+    Path, typer.Argument(help="A TOML file; recipes/default/base1.toml is one.", metavar="CONFIG")
+]
 
 
 def prepare(
-    folder: Annotated[Path, typer.Argument(help="Where the audio is, sorted into a folder for each speaker.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Where the audio is, sorted into a folder for each speaker.")
+    ],
     manifest: Annotated[Path, typer.Argument(help="The list to write, one JSON object a line.")],
-    shortest: Annotated[float, typer.Option(help="Leave out files with fewer seconds of speech.")] = 1.0,
+    shortest: Annotated[
+        float, typer.Option(help="Leave out files with fewer seconds of speech.")
+    ] = 1.0,
     longest: Annotated[float, typer.Option(help="Leave out longer files, in seconds.")] = 60.0,
     force: Force = False,
     quiet: Quiet = False,
@@ -30,27 +36,45 @@ def prepare(
     files = find_audio(folder)
     with Progress(console=console(), transient=True, disable=quiet) as bar:
         task = bar.add_task("reading", total=len(files))
-        kept, left_out = survey(folder, files, shortest=shortest, longest=longest, done=lambda: bar.advance(task))
+        kept, left_out = survey(
+            folder, files, shortest=shortest, longest=longest, done=lambda: bar.advance(task)
+        )
     for path, reason in left_out:
         say(f"left out {path}: {reason}", quiet=quiet)
     with new_file(manifest) as partial:
         write_manifest(partial, kept)
     names = {one.speaker for one in kept if one.speaker is not None}
     hours = sum(one.seconds for one in kept) / 3600
-    typer.echo(f"{len(kept)} files, {hours:.2f} h, {len(names)} speakers in {manifest}; {len(left_out)} files left out")
+    typer.echo(
+        f"{len(kept)} files, {hours:.2f} h, {len(names)} speakers in {manifest}; {len(left_out)} "
+        "files left out"
+    )
 
 
 def train(
     config: Config,
-    manifest: Annotated[Path | None, typer.Option(help="Use this manifest instead of data.manifest.")] = None,
-    folder: Annotated[Path | None, typer.Option(help="Use this folder instead of run.folder.")] = None,
-    start: Annotated[
-        str | None, typer.Option(help="Begin with the weights of this model file; 'default' is the one in the package.")
+    manifest: Annotated[
+        Path | None, typer.Option(help="Use this manifest instead of data.manifest.")
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Use this many steps instead of optim.steps.", min=1)] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Use this folder instead of run.folder.")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            help="Begin with the weights of this model file; 'default' is the one in the package."
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Use this many steps instead of optim.steps.", min=1)
+    ] = None,
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")] = "auto",
-    devices: Annotated[int, typer.Option(help="How many; on a CPU, how many processes of one thread.", min=1)] = 1,
-    precision: Annotated[str, typer.Option(help="32-true, or bf16-mixed on a GPU that has it.")] = "32-true",
+    devices: Annotated[
+        int, typer.Option(help="How many; on a CPU, how many processes of one thread.", min=1)
+    ] = 1,
+    precision: Annotated[
+        str, typer.Option(help="32-true, or bf16-mixed on a GPU that has it.")
+    ] = "32-true",
 ) -> None:
     """Train a codec. The same command again goes on where the run stopped."""
     from dataclasses import replace
@@ -77,8 +101,12 @@ def train(
 
 def export(
     run: Annotated[Path, typer.Argument(help="The folder of a training run.")],
-    target: Annotated[Path, typer.Argument(help="The model file to write, ending in .safetensors.")],
-    seconds: Annotated[float, typer.Option(help="Name voices heard for at least so long in the training audio.")] = 20.0,
+    target: Annotated[
+        Path, typer.Argument(help="The model file to write, ending in .safetensors.")
+    ],
+    seconds: Annotated[
+        float, typer.Option(help="Name voices heard for at least so long in the training audio.")
+    ] = 20.0,
     force: Force = False,
 ) -> None:
     """Make a model file from a run: weights in half precision, with the voices it was trained on."""
@@ -90,4 +118,6 @@ def export(
     except ModuleNotFoundError as error:
         raise MissingExtra(f"export needs {error.name}: pip install 'speechvq[train]'") from error
     codec = export_run(run, target, seconds)
-    typer.echo(f"{target}: {codec.model}, {len(codec.voices)} voices, {target.stat().st_size / 1e6:.1f} MB")
+    typer.echo(
+        f"{target}: {codec.model}, {len(codec.voices)} voices, {target.stat().st_size / 1e6:.1f} MB"
+    )

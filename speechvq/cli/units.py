@@ -15,25 +15,49 @@ if TYPE_CHECKING:
 
 def units(
     sources: Annotated[
-        list[Path], typer.Argument(help="Code files, folders of them, .units, .npy or .km files.", metavar="IN...")
+        list[Path],
+        typer.Argument(
+            help="Code files, folders of them, .units, .npy or .km files.", metavar="IN..."
+        ),
     ],
-    align: Annotated[Path, typer.Option(help="The folder of alignments, called like the recordings; it may have folders.")],
-    layer: Annotated[str, typer.Option(help="Which layer of code files, coarse first, or 'all'.")] = "0",
-    rate: Annotated[float | None, typer.Option(help="Codes a second of .npy and .km files.", min=1e-3)] = None,
-    size: Annotated[int | None, typer.Option(help="How many codes .npy and .km files could have.", min=1)] = None,
+    align: Annotated[
+        Path,
+        typer.Option(
+            help="The folder of alignments, called like the recordings; it may have folders."
+        ),
+    ],
+    layer: Annotated[
+        str, typer.Option(help="Which layer of code files, coarse first, or 'all'.")
+    ] = "0",
+    rate: Annotated[
+        float | None, typer.Option(help="Codes a second of .npy and .km files.", min=1e-3)
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(help="How many codes .npy and .km files could have.", min=1)
+    ] = None,
     tier: Annotated[str | None, typer.Option(help="The tier of TextGrids with the phones.")] = None,
-    suffix: Annotated[str | None, typer.Option(help="How alignments end, where several have one name; .phn, say.")] = None,
+    suffix: Annotated[
+        str | None, typer.Option(help="How alignments end, where several have one name; .phn, say.")
+    ] = None,
     stress: Annotated[bool, typer.Option(help="Keep the 0, 1 and 2 behind vowels.")] = True,
     speaker_pattern: Annotated[
-        str | None, typer.Option(help="A regular expression: its group says in names who speaks. Without: the folder does.")
+        str | None,
+        typer.Option(
+            help="A regular expression: its group says in names who speaks. Without: the folder "
+            "does."
+        ),
     ] = None,
     held_out: Annotated[
         list[str] | None,
-        typer.Option(help="A speaker to score on, once for each. Without: a third of them.", metavar="SPEAKER"),
+        typer.Option(
+            help="A speaker to score on, once for each. Without: a third of them.",
+            metavar="SPEAKER",
+        ),
     ] = None,
     abx: Annotated[bool, typer.Option(help="Score the ABX task, too, which takes longest.")] = True,
     out: Annotated[
-        Path | None, typer.Option(help="A folder for the tables, and TextGrids of phones, codes and segments.")
+        Path | None,
+        typer.Option(help="A folder for the tables, and TextGrids of phones, codes and segments."),
     ] = None,
     prior: PriorFile = None,
     model: Model = None,
@@ -42,8 +66,8 @@ def units(
 ) -> None:
     """Score codes as units of speech against phone alignments: which phones they tell, what they cost, whose voice they tell.
 
-    A map from codes to phones is fitted on some speakers and scored on others. What codes without meaning would get, and what
-    naming the most frequent phone would, stand in brackets.
+    A map from codes to phones is fitted on some speakers and scored on others. What codes without
+    meaning would get, and what naming the most frequent phone would, stand in brackets.
     """
     from speechvq.units.aligned import aligned, find_alignments, speakers_of
     from speechvq.units.evaluation.results import check_folder, scored, write_results
@@ -63,8 +87,10 @@ def units(
     for remark in found.remarks:
         say(remark, quiet=quiet)
     say(
-        f"{len(found.recordings)} recordings of {len({one.speaker for one in found.recordings})} speakers; maps are fitted on "
-        f"{len(split.fit)} and scored on {len(split.score)} of {'other' if split.unseen_speakers else 'the same'} speakers",
+        f"{len(found.recordings)} recordings of {len({one.speaker for one in found.recordings})} "
+        "speakers; maps are fitted on "
+        f"{len(split.fit)} and scored on {len(split.score)} of "
+        f"{'other' if split.unseen_speakers else 'the same'} speakers",
         quiet=quiet,
     )
 
@@ -79,7 +105,12 @@ def units(
 
 
 def _read(
-    sources: list[Path], layer: str, rate: float | None, size: int | None, model: Path | None, prior: Path | None
+    sources: list[Path],
+    layer: str,
+    rate: float | None,
+    size: int | None,
+    model: Path | None,
+    prior: Path | None,
 ) -> "Inputs":
     """What the files hold. Raises ConfigError and what readers raise."""
     from speechvq.codes import read_header
@@ -94,4 +125,6 @@ def _read(
         from speechvq.prior.file import load_prior
 
         known = coders(model, load_prior(prior) if by_prior else None)
-    return read_inputs(files, layer=None if layer == "all" else int(layer), rate=rate, size=size, coders=known)
+    return read_inputs(
+        files, layer=None if layer == "all" else int(layer), rate=rate, size=size, coders=known
+    )

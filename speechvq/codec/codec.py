@@ -34,7 +34,9 @@ class Search(Protocol):
     def check(self, codec: "Codec", depth: int) -> None:
         """Raises a SpeechVQError when it cannot give so many layers of this codec."""
 
-    def __call__(self, codec: "Codec", features: Sequence[Tensor], vector: Tensor, depth: int) -> list[Tensor]:
+    def __call__(
+        self, codec: "Codec", features: Sequence[Tensor], vector: Tensor, depth: int
+    ) -> list[Tensor]:
         """Codes (1, f) of the first layers, of features (1, d, f), one a level, and the speaker vector (1, n)."""
         ...
 
@@ -47,7 +49,8 @@ class Codec:
     back = codec.decode(codes)                        # (t,), as long as wave and at its rate
     other = codec.decode(codes.prefix(2), speaker="bdl")
 
-    Waveforms of any length pass in pieces of some seconds; the codes do not depend on the size of the pieces.
+    Waveforms of any length pass in pieces of some seconds; the codes do not depend on the size of
+    the pieces.
     """
 
     def __init__(self, network: Network, model: ModelId, voices: Sequence[Voice] = ()) -> None:
@@ -100,13 +103,15 @@ class Codec:
         """Encode a waveform (t,) in [-1, 1].
 
         search: what chooses the codes, if not the model's own search
-        Raises AudioError for another shape, nothing at all, or samples that are not finite; ConfigError as `depth`; and what
-        the search raises.
+        Raises AudioError for another shape, nothing at all, or samples that are not finite;
+        ConfigError as `depth`; and what the search raises.
         """
         rate = self.sample_rate if sample_rate is None else whole_rate(sample_rate)
         samples = checked(wave)
         depth = self.depth(layers=layers, kbps=kbps)
-        at_rate = samples if rate == self.sample_rate else soxr.resample(samples, rate, self.sample_rate)
+        at_rate = (
+            samples if rate == self.sample_rate else soxr.resample(samples, rate, self.sample_rate)
+        )
         blocks = pieces(at_rate[None], PIECE_SECONDS * self.sample_rate)
         return self._encode(blocks, [len(samples)], rate, depth, search=search)[0]
 
@@ -120,8 +125,8 @@ class Codec:
     ) -> list[Codes]:
         """Encode waveforms (t,) of any lengths together; each one's codes are those that `encode` gives it alone.
 
-        The waveforms go through the network side by side, as long as the longest: give it some of about the same length. Raises
-        what `encode` raises, saying which waveform it was.
+        The waveforms go through the network side by side, as long as the longest: give it some of
+        about the same length. Raises what `encode` raises, saying which waveform it was.
         """
         rate = self.sample_rate if sample_rate is None else whole_rate(sample_rate)
         depth = self.depth(layers=layers, kbps=kbps)
@@ -181,8 +186,13 @@ class Codec:
             search.check(self, depth)
         wanted = [self._at_rate(length, rate) for length in samples]
         padded = network.frames(max(wanted)) * network.hop + network.encoder_lookahead
-        silence = max(padded - max(wanted), network.config.window)  # what codes, and the last frames of the voice, wait for
-        state, voice = network.initial_encoder(len(wanted)), network.reference.initial_state(len(wanted))
+        silence = max(
+            padded - max(wanted), network.config.window
+        )  # what codes, and the last frames of the voice, wait for
+        state, voice = (
+            network.initial_encoder(len(wanted)),
+            network.reference.initial_state(len(wanted)),
+        )
         lengths = torch.tensor(wanted, device=self._device)
         found: list[list[Tensor]] = []
         left = max(wanted)
@@ -229,13 +239,24 @@ class Codec:
             wave = soxr.resample(wave, self.sample_rate, codes.source_rate)
         return np.pad(wave, (0, max(0, codes.samples - len(wave))))[: codes.samples]
 
-    def decode_file(self, codes: Codes, path: Path, *, speaker: str | None = None, progress: Progress | None = None) -> None:
+    def decode_file(
+        self,
+        codes: Codes,
+        path: Path,
+        *,
+        speaker: str | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         """Decode into an audio file in bounded memory. Raises WrongModel, SpeakerError, OutputError."""
         waves = self.decoded(codes, speaker, progress)
-        audio.write_mono(path, waves, self.sample_rate, rate=codes.source_rate, samples=codes.samples)
+        audio.write_mono(
+            path, waves, self.sample_rate, rate=codes.source_rate, samples=codes.samples
+        )
 
     @torch.inference_mode()
-    def decoded(self, codes: Codes, speaker: str | None = None, progress: Progress | None = None) -> Iterator[Wave]:
+    def decoded(
+        self, codes: Codes, speaker: str | None = None, progress: Progress | None = None
+    ) -> Iterator[Wave]:
         """The waveform at the model's rate, some seconds at a time, a little longer than the recording."""
         self._check(codes)
         network = self.network
@@ -249,8 +270,12 @@ class Codec:
                 row[first * network.hop // layer.hop : (first + whole) * network.hop // layer.hop]
                 for layer, row in zip(codes.table, codes.layers, strict=True)
             ]
-            tensors = [torch.from_numpy(row.astype(np.int64))[None].to(vector.device) for row in part]
-            wave, state = network.decode_step(tensors, vector, state, last=first + whole >= codes.frames[0])
+            tensors = [
+                torch.from_numpy(row.astype(np.int64))[None].to(vector.device) for row in part
+            ]
+            wave, state = network.decode_step(
+                tensors, vector, state, last=first + whole >= codes.frames[0]
+            )
             yield wave[0, 0].cpu().numpy()
             if progress is not None:
                 progress(len(part[0]) * codes.table[0].hop / self.sample_rate)
@@ -268,18 +293,25 @@ class Codec:
     def _check(self, codes: Codes) -> None:
         if codes.model != self.model:
             raise WrongModel(
-                f"the codes were made by model {codes.model}, this is {self.model}; give the right one with --model"
+                f"the codes were made by model {codes.model}, this is {self.model}; give the "
+                "right one with --model"
             )
-        fits = codes.sample_rate == self.sample_rate and codes.table == self.table[: len(codes.table)]
+        fits = (
+            codes.sample_rate == self.sample_rate and codes.table == self.table[: len(codes.table)]
+        )
         if not fits or len(codes.speaker) * 2 < self.network.config.speaker.size:
-            raise CodesError("the codes' rate, layers or speaker vector do not fit the model that they name")
+            raise CodesError(
+                "the codes' rate, layers or speaker vector do not fit the model that they name"
+            )
 
     def _vector(self, packed: bytes) -> Tensor:
         steps = speaker.unpack(packed, self.network.config.speaker.size)
         return speaker.from_steps(torch.tensor([steps])).to(self._device)
 
     def _tensor(self, wave: Wave) -> Tensor:
-        return torch.tensor(np.ascontiguousarray(wave), device=self._device).unsqueeze(1)  # a copy: wave may be read-only
+        return torch.tensor(np.ascontiguousarray(wave), device=self._device).unsqueeze(
+            1
+        )  # a copy: wave may be read-only
 
     @property
     def _device(self) -> torch.device:

@@ -2,7 +2,8 @@
 
 A model file is a safetensors file with one metadata entry, `speechvq`, holding JSON:
 
-    {"format": 1, "name": ..., "codec": {...}, "voices": [{"name": ..., "vector": hex, "facts": {...}}, ...]}
+    {"format": 1, "name": ..., "codec": {...}, "voices": [{"name": ..., "vector": hex, "facts":
+    {...}}, ...]}
 
 Its identity is the SHA-256 of the whole file, so codes name exactly the weights that made them.
 """
@@ -50,14 +51,17 @@ def load(path: str | Path | None = None, *, device: str | torch.device = "cpu") 
 def tables_beside(path: str | Path | None) -> list[Tables]:
     """The tables for codes of a model file NAME.safetensors: NAME.tables, and earlier ones, kept as NAME.<digest>.tables.
 
-    Those of other weights, which had the file's name before, are left out. None as path is the default model, whose tables are
-    found without help. Raises ModelError.
+    Those of other weights, which had the file's name before, are left out. None as path is the
+    default model, whose tables are found without help. Raises ModelError.
     """
     if path is None or not Path(path).is_file():
         return []
     path = Path(path)
     digest = hashlib.sha256(path.read_bytes()).digest()[:8]
-    names = [path.with_suffix(SUFFIX), *sorted(path.parent.glob(f"{escape(path.stem)}.????????{SUFFIX}"))]
+    names = [
+        path.with_suffix(SUFFIX),
+        *sorted(path.parent.glob(f"{escape(path.stem)}.????????{SUFFIX}")),
+    ]
     found = [load_tables(name) for name in names if name.is_file()]
     return [one for one in found if one.model.digest == digest]
 
@@ -71,8 +75,12 @@ def _voice(row: dict[str, Any], size: int) -> Voice:
 
 def save_model(path: Path, network: Network, name: str, voices: Sequence[Voice]) -> None:
     """Write a model file. Raises OutputError."""
-    rows = [{"name": voice.name, "vector": voice.vector.hex(), "facts": voice.facts} for voice in voices]
+    rows = [
+        {"name": voice.name, "vector": voice.vector.hex(), "facts": voice.facts} for voice in voices
+    ]
     header = {"format": FORMAT, "name": name, "codec": table(network.config), "voices": rows}
-    weights = {key: value.detach().cpu().half().contiguous() for key, value in network.state_dict().items()}
+    weights = {
+        key: value.detach().cpu().half().contiguous() for key, value in network.state_dict().items()
+    }
     with new_file(path) as partial:
         partial.write_bytes(save(weights, {"speechvq": json.dumps(header, ensure_ascii=False)}))

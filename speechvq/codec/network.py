@@ -43,18 +43,29 @@ class CodecConfig:
     content_layers: int = 1
 
     def __post_init__(self) -> None:
-        require(bool(self.encoder and self.levels and self.decoder), "encoder, levels and decoder must not be empty")
-        require(self.window % 2 == 0 and self.window >= 2 * self.hop, "window must be even and at least twice the hop")
+        require(
+            bool(self.encoder and self.levels and self.decoder),
+            "encoder, levels and decoder must not be empty",
+        )
+        require(
+            self.window % 2 == 0 and self.window >= 2 * self.hop,
+            "window must be even and at least twice the hop",
+        )
         for level in self.levels:
             require(
                 level.quantizer in CODEC,
-                f"levels.quantizer of a codec must be one of {', '.join(CODEC)}, not {level.quantizer!r}",
+                f"levels.quantizer of a codec must be one of {', '.join(CODEC)}, not "
+                f"{level.quantizer!r}",
             )
-        require(self.speaker.size <= 64, f"speaker.size is at most 64 (32 bytes in a file), not {self.speaker.size}")
+        require(
+            self.speaker.size <= 64,
+            f"speaker.size is at most 64 (32 bytes in a file), not {self.speaker.size}",
+        )
         stages = [level.stage for level in self.levels]
         allowed = f"between 0 and {len(self.encoder) - 1} and fall from level to level"
         require(
-            all(0 <= stage < len(self.encoder) for stage in stages) and stages == sorted(set(stages), reverse=True),
+            all(0 <= stage < len(self.encoder) for stage in stages)
+            and stages == sorted(set(stages), reverse=True),
             f"levels.stage must be {allowed}, not {stages}",
         )
         require(
@@ -64,7 +75,8 @@ class CodecConfig:
         up = math.prod(stage.stride for stage in self.decoder) * Fraction(self.hop)
         require(
             up == self.level_hops[-1],
-            f"decoder strides must multiply to {self.level_hops[-1] / self.hop:g}, from the finest level to the hop, "
+            f"decoder strides must multiply to {self.level_hops[-1] / self.hop:g}, from the "
+            "finest level to the hop, "
             f"not to {up / self.hop}",
         )
 
@@ -95,11 +107,16 @@ class Network(nn.Module):
         self.config = config
         taps = [level.stage for level in config.levels]
         self.encoder = Encoder(config.window, config.hop, config.encoder, taps)
-        levels = [Level(config.encoder[one.stage].width, config.state, build(one)) for one in config.levels]
+        levels = [
+            Level(config.encoder[one.stage].width, config.state, build(one))
+            for one in config.levels
+        ]
         level_hops = config.level_hops
         factors = [coarse // fine for coarse, fine in pairwise(level_hops)]
         self.topdown = TopDown(levels, factors, config.state)
-        self.decoder = Decoder(config.window, config.hop, config.state, config.speaker.size, config.decoder)
+        self.decoder = Decoder(
+            config.window, config.hop, config.state, config.speaker.size, config.decoder
+        )
         self.reference = ReferenceEncoder(config.window, config.speaker)
         self.hop = level_hops[0]
         self.encoder_lookahead = _whole(self.encoder.lookahead)
@@ -122,10 +139,13 @@ class Network(nn.Module):
     ) -> tuple[Tensor, Quantized]:
         """A training pass: wave (b, 1, t) with t a multiple of hop, speaker vector (b, n), layers used by each example (b,).
 
-        bypass: which examples skip the quantizers, (b,). Returns the reconstruction (b, 1, t) and the quantizers' result.
+        bypass: which examples skip the quantizers, (b,). Returns the reconstruction (b, 1, t) and
+          the quantizers' result.
         """
         features = self.encoder(functional.pad(wave, (0, self.encoder_lookahead)))
-        quantized = self.topdown(features, depth, temperature=temperature, generator=generator, bypass=bypass)
+        quantized = self.topdown(
+            features, depth, temperature=temperature, generator=generator, bypass=bypass
+        )
         return self._synthesize(quantized.z, rounded(vector)), quantized
 
     def encode(self, wave: Tensor, depth: int | None = None) -> list[Tensor]:
@@ -149,27 +169,38 @@ class Network(nn.Module):
         """The state of `encode_step` before the first sample."""
         return self.encoder.initial_state(batch)
 
-    def encode_step(self, wave: Tensor, state: State, depth: int | None = None) -> tuple[list[Tensor], State]:
+    def encode_step(
+        self, wave: Tensor, state: State, depth: int | None = None
+    ) -> tuple[list[Tensor], State]:
         """Take samples (b, 1, n); return the codes now known, a whole number of coarsest frames, and the state.
 
         depth: only the first so many layers, as in `encode`
         """
         features, state = self.encoder.step(wave, state)
         if not features[0].shape[-1]:
-            return [features[0].new_zeros(len(wave), 0, dtype=torch.long) for _ in self.config.layers[:depth]], state
+            return [
+                features[0].new_zeros(len(wave), 0, dtype=torch.long)
+                for _ in self.config.layers[:depth]
+            ], state
         return self.topdown.encode(features, depth), state
 
     def initial_decoder(self, batch: int) -> State:
         """The state of `decode_step` before the first codes."""
         return self.decoder.initial_state(batch)
 
-    def decode_step(self, codes: Sequence[Tensor], vector: Tensor, state: State, *, last: bool = False) -> tuple[Tensor, State]:
+    def decode_step(
+        self, codes: Sequence[Tensor], vector: Tensor, state: State, *, last: bool = False
+    ) -> tuple[Tensor, State]:
         """Take codes, a whole number of coarsest frames; return the samples (b, 1, n) now complete and the state.
 
         last: nothing comes after these codes, so what was still waiting for it is complete, too
         """
         some = codes[0].shape[-1] > 0
-        latents = self.topdown.decode(codes) if some else vector.new_zeros(len(vector), self.config.state, 0)
+        latents = (
+            self.topdown.decode(codes)
+            if some
+            else vector.new_zeros(len(vector), self.config.state, 0)
+        )
         if not some and not last:
             return vector.new_zeros(len(vector), 1, 0), state
         return self.decoder.step(self._ended(latents) if last else latents, vector, state)

@@ -13,12 +13,13 @@
     n      speaker vector: its length (at most 32), then its bytes
     4      for codings 1 and 2, the first bytes of the SHA-256 of the file of the tables or of the prior
     ...    payload: layer after layer, coarse first. Coding 0: each code in ceil(log2 entries) bits, then zero bits to a whole
-           byte. Others: the words of constriction's range coder (32 bits, little endian), zero bytes at the end cut off, or
-           added so that there is a byte for every 16 codes
+           byte. Others: the words of constriction's range coder (32 bits, little endian), zero
+           bytes at the end cut off, or added so that there is a byte for every 16 codes
     4      CRC-32 of everything before, little endian
 
-v is a whole number in 7-bit groups, low first, the top bit set on all but the last (LEB128), at most 5 bytes. How many codes
-there are follows from lengths and table, and must agree with the size of the file before anything is allocated.
+v is a whole number in 7-bit groups, low first, the top bit set on all but the last (LEB128), at
+most 5 bytes. How many codes there are follows from lengths and table, and must agree with the size
+of the file before anything is allocated.
 """
 
 import zlib
@@ -39,7 +40,9 @@ from speechvq.output import check_writable, new_file
 
 def dump(codes: Codes, coders: Sequence[Coder] = ()) -> bytes:
     """The bytes of a code file: in fixed width, by the tables that come along or by a coder given, whatever is smallest."""
-    fixed = [bits.pack(row, layer.bits) for layer, row in zip(codes.table, codes.layers, strict=True)]
+    fixed = [
+        bits.pack(row, layer.bits) for layer, row in zip(codes.table, codes.layers, strict=True)
+    ]
     found = [header.written(header.of(codes)) + np.packbits(np.concatenate(fixed)).tobytes()]
     for coder in (*coders, *shipped()):
         if coder.model == codes.model and coder.table[: len(codes.table)] == codes.table:
@@ -57,28 +60,51 @@ def overhead(of: Header) -> int:
 def parse(data: bytes, name: str = "the data", coders: Sequence[Coder] = ()) -> Codes:
     """Read the bytes of a code file; `name` is used in messages. coders: to choose from, beside the tables that come along.
 
-    No size in the file is believed before it agrees with the others. Raises NotACodesFile, NewerVersion, DamagedCodes, or
-    MissingCoder.
+    No size in the file is believed before it agrees with the others. Raises NotACodesFile,
+    NewerVersion, DamagedCodes, or MissingCoder.
     """
     found, rest = _opened(data, name)
     chosen = None if found.coding == FIXED_WIDTH else _coder(found, name, coders)
     try:
-        layers = _fixed(found, rest) if chosen is None else coding.unpacked(chosen, found.frames, rest, found.speaker)
+        layers = (
+            _fixed(found, rest)
+            if chosen is None
+            else coding.unpacked(chosen, found.frames, rest, found.speaker)
+        )
     except ValueError as error:
         raise DamagedCodes(f"{name} is damaged: {error}; encode the recording again") from error
-    return Codes(found.model, found.sample_rate, found.source_rate, found.samples, found.table, layers, found.speaker)
+    return Codes(
+        found.model,
+        found.sample_rate,
+        found.source_rate,
+        found.samples,
+        found.table,
+        layers,
+        found.speaker,
+    )
 
 
 def _opened(data: bytes, name: str) -> tuple[Header, bytes]:
     """Header and payload of a file whose checksum is right."""
     if data[:3] != MAGIC:
-        raise NotACodesFile(f"{name} is not a speechvq code file; such files are made by `speechvq encode`")
+        raise NotACodesFile(
+            f"{name} is not a speechvq code file; such files are made by `speechvq encode`"
+        )
     if len(data) > 3 and data[3] > VERSION:
-        raise NewerVersion(f"{name} has format version {data[3]}, this speechvq reads up to {VERSION}: update speechvq")
+        raise NewerVersion(
+            f"{name} has format version {data[3]}, this speechvq reads up to {VERSION}: update "
+            "speechvq"
+        )
     if len(data) < 9 or zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
-        raise DamagedCodes(f"{name} is truncated or damaged: its checksum does not match; encode the recording again")
+        raise DamagedCodes(
+            f"{name} is truncated or damaged: its checksum does not match; encode the recording "
+            "again"
+        )
     if data[4] > PRIOR:
-        raise NewerVersion(f"{name} has its codes in coding {data[4]}, this speechvq reads up to {PRIOR}: update speechvq")
+        raise NewerVersion(
+            f"{name} has its codes in coding {data[4]}, this speechvq reads up to {PRIOR}: update "
+            "speechvq"
+        )
     try:
         found, rest = header.read(data[:-4])
         if found.coding == FIXED_WIDTH:
@@ -94,7 +120,9 @@ def _fits(found: Header, rest: bytes) -> None:
     """Raises ValueError when a payload of fixed width is not as long as header and table say."""
     needed = (sum(_needed(found)) + 7) // 8
     if len(rest) != needed:
-        raise ValueError(f"{found.samples} samples need {needed} bytes of codes, it has {len(rest)}")
+        raise ValueError(
+            f"{found.samples} samples need {needed} bytes of codes, it has {len(rest)}"
+        )
 
 
 def _needed(found: Header) -> list[int]:
@@ -109,7 +137,9 @@ def _fixed(found: Header, rest: bytes) -> Rows:
     if flags[sum(needed) :].any():
         raise ValueError("there is something behind the last code")
     pieces = np.split(flags[: sum(needed)], np.cumsum(needed)[:-1])
-    layers = tuple(bits.unpack(piece, layer.bits) for piece, layer in zip(pieces, found.table, strict=True))
+    layers = tuple(
+        bits.unpack(piece, layer.bits) for piece, layer in zip(pieces, found.table, strict=True)
+    )
     for codes, layer in zip(layers, found.table, strict=True):
         if int(codes.max()) >= layer.size:
             raise ValueError(f"code {int(codes.max())} in a layer of {layer.size} entries")
@@ -119,12 +149,26 @@ def _fixed(found: Header, rest: bytes) -> Rows:
 def _coder(found: Header, name: str, coders: Sequence[Coder]) -> Coder:
     """The coder that a header names. Raises MissingCoder, and DamagedCodes when it does not fit the layers."""
     known = "a file beside the model's, which --model names; or newer than this speechvq"
-    what, how = ("prior", "give it with --prior") if found.coding == PRIOR else ("tables", f"they are {known}")
-    chosen = [one for one in (*coders, *shipped()) if (one.coding, one.digest) == (found.coding, found.coder)]
+    what, how = (
+        ("prior", "give it with --prior")
+        if found.coding == PRIOR
+        else ("tables", f"they are {known}")
+    )
+    chosen = [
+        one
+        for one in (*coders, *shipped())
+        if (one.coding, one.digest) == (found.coding, found.coder)
+    ]
     if not chosen:
-        raise MissingCoder(f"{name} was coded with the {what} {found.coder.hex()} of model {found.model}, not here: {how}")
+        raise MissingCoder(
+            f"{name} was coded with the {what} {found.coder.hex()} of model {found.model}, not "
+            f"here: {how}"
+        )
     if chosen[0].model != found.model or chosen[0].table[: len(found.table)] != found.table:
-        raise DamagedCodes(f"{name} is damaged: its model or layers are not those of its {what}; encode the recording again")
+        raise DamagedCodes(
+            f"{name} is damaged: its model or layers are not those of its {what}; encode the "
+            "recording again"
+        )
     return chosen[0]
 
 
@@ -145,14 +189,18 @@ def _content(path: Path) -> bytes:
             raise NotACodesFile(f"{path} is a folder; give a code file")
         with path.open("rb") as file:
             data = file.read(len(MAGIC))
-            return data + (file.read() if data == MAGIC else b"")  # a film named by mistake is not read to its end
+            return data + (
+                file.read() if data == MAGIC else b""
+            )  # a film named by mistake is not read to its end
     except FileNotFoundError:
         raise NotACodesFile(f"there is no file {path}") from None
     except OSError as error:
         raise NotACodesFile(f"cannot read {path}: {error.strerror}") from error
 
 
-def write_codes(path: str | Path, codes: Codes, coders: Sequence[Coder] = (), *, force: bool = False) -> int:
+def write_codes(
+    path: str | Path, codes: Codes, coders: Sequence[Coder] = (), *, force: bool = False
+) -> int:
     """Write a code file, whole or not at all; how many bytes it has. coders: as in `dump`.
 
     Raises OutputError; overwrites only with `force`.

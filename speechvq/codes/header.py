@@ -20,7 +20,8 @@ class Header:
     """What a code file says before its codes; names as in `Codes`.
 
     coding: of the payload
-    coder: the first bytes of the SHA-256 of the tables or the prior that coded it, none for fixed width
+    coder: the first bytes of the SHA-256 of the tables or the prior that coded it, none for fixed
+      width
     """
 
     coding: int
@@ -40,7 +41,14 @@ class Header:
 
 def of(codes: Codes, coding: int = FIXED_WIDTH, coder: bytes = b"") -> Header:
     """The header of codes."""
-    facts = (codes.model, codes.sample_rate, codes.source_rate, codes.samples, codes.table, codes.speaker)
+    facts = (
+        codes.model,
+        codes.sample_rate,
+        codes.source_rate,
+        codes.samples,
+        codes.table,
+        codes.speaker,
+    )
     return Header(coding, coder, *facts)
 
 
@@ -59,7 +67,11 @@ def written(header: Header) -> bytes:
             _varint(0 if header.source_rate == header.sample_rate else header.source_rate),
             _varint(header.samples),
             _varint(len(runs)),
-            *(_varint(number) for count, layer in runs for number in (count, layer.hop, layer.size)),
+            *(
+                _varint(number)
+                for count, layer in runs
+                for number in (count, layer.hop, layer.size)
+            ),
             bytes([len(header.speaker)]),
             header.speaker,
             header.coder,
@@ -83,7 +95,9 @@ def read(data: bytes) -> tuple[Header, bytes]:
         raise ValueError(f"a rate of {max(sample_rate, source_rate)} Hz")
     table = _table(reader)
     speaker = reader.take(reader.byte())
-    if not (table and samples and sample_rate and all(table[0].hop % layer.hop == 0 for layer in table)):
+    if not (
+        table and samples and sample_rate and all(table[0].hop % layer.hop == 0 for layer in table)
+    ):
         raise ValueError("it lists no layers, no samples, or rates that do not fit each other")
     if len(speaker) > SPEAKER_LIMIT:
         raise ValueError(f"a speaker vector of {len(speaker)} bytes")

@@ -57,21 +57,34 @@ class Codes:
 
     def __post_init__(self) -> None:
         if not self.table or len(self.table) != len(self.layers):
-            raise CodesError(f"{len(self.layers)} layers of codes do not fit a table of {len(self.table)}")
-        for number, (layer, codes, frames) in enumerate(zip(self.table, self.layers, self.frames, strict=True)):
+            raise CodesError(
+                f"{len(self.layers)} layers of codes do not fit a table of {len(self.table)}"
+            )
+        for number, (layer, codes, frames) in enumerate(
+            zip(self.table, self.layers, self.frames, strict=True)
+        ):
             if codes.shape != (frames,):
-                raise CodesError(f"layer {number} has shape {codes.shape}, but {self.samples} samples need ({frames},)")
+                raise CodesError(
+                    f"layer {number} has shape {codes.shape}, but {self.samples} samples need "
+                    f"({frames},)"
+                )
             if not np.issubdtype(codes.dtype, np.integer):
                 raise CodesError(f"layer {number} holds {codes.dtype}, but codes are whole numbers")
             wrong = codes[(codes < 0) | (codes >= layer.size)]
             if len(wrong):
-                raise CodesError(f"layer {number} holds code {wrong[0]}, but has only {layer.size} entries, from 0")
+                raise CodesError(
+                    f"layer {number} holds code {wrong[0]}, but has only {layer.size} entries, "
+                    "from 0"
+                )
 
     def __eq__(self, other: object) -> bool:
         """Equal in everything, arrays by what they hold."""
         if not isinstance(other, Codes):
             return NotImplemented
-        facts = [(one.model, one.sample_rate, one.source_rate, one.samples, one.table, one.speaker) for one in (self, other)]
+        facts = [
+            (one.model, one.sample_rate, one.source_rate, one.samples, one.table, one.speaker)
+            for one in (self, other)
+        ]
         return facts[0] == facts[1] and all(map(np.array_equal, self.layers, other.layers))
 
     __hash__ = None  # type: ignore[assignment] - arrays have none
@@ -98,7 +111,9 @@ class Codes:
         return replace(self, table=self.table[:count], layers=self.layers[:count])
 
 
-def frames(table: tuple[Layer, ...], sample_rate: int, source_rate: int, samples: int) -> tuple[int, ...]:
+def frames(
+    table: tuple[Layer, ...], sample_rate: int, source_rate: int, samples: int
+) -> tuple[int, ...]:
     """Codes of each layer for a recording: whole frames of the coarsest layer, and as many finer ones as go into them."""
     at_model_rate = -(-samples * sample_rate // source_rate)
     coarse = -(-at_model_rate // table[0].hop)

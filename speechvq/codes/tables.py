@@ -1,9 +1,11 @@
 """Static tables: how often each code comes, in a context that the decoder knows already, as whole numbers beside the model.
 
-A tables file is a safetensors file. One metadata entry, `speechvq-tables`, holds JSON: {"format": 1, "model", "digest",
-"table", "contexts"}: whose codes these are, the layers' shapes, and each layer's context: "nothing", the code "before" in the
-same layer (none before the first counts as one more entry), or the code "above" in the layer before at the same time. For layer
-i the tensor `frequency<i>` (contexts, entries), uint8, holds places in the tensor `levels`, uint32, where frequencies stand.
+A tables file is a safetensors file. One metadata entry, `speechvq-tables`, holds JSON: {"format":
+1, "model", "digest", "table", "contexts"}: whose codes these are, the layers' shapes, and each
+layer's context: "nothing", the code "before" in the same layer (none before the first counts as one
+more entry), or the code "above" in the layer before at the same time. For layer i the tensor
+`frequency<i>` (contexts, entries), uint8, holds places in the tensor `levels`, uint32, where
+frequencies stand.
 """
 
 import hashlib
@@ -49,9 +51,19 @@ class Tables:
     coding = TABLES
 
     def __init__(
-        self, model: ModelId, table: Sequence[Layer], levels: NDArray[np.uint32], layers: Sequence[LayerTable], digest: bytes
+        self,
+        model: ModelId,
+        table: Sequence[Layer],
+        levels: NDArray[np.uint32],
+        layers: Sequence[LayerTable],
+        digest: bytes,
     ) -> None:
-        self.model, self.table, self.layers, self.digest = model, tuple(table), tuple(layers), digest
+        self.model, self.table, self.layers, self.digest = (
+            model,
+            tuple(table),
+            tuple(layers),
+            digest,
+        )
         self._levels = levels.astype(np.float64)  # whole all the same; what the range coder takes
 
     def encode(self, layers: Sequence[NDArray[np.uint16]], speaker: bytes) -> bytes:
@@ -60,7 +72,9 @@ class Tables:
         coder = RangeEncoder()
         for depth, layer in enumerate(layers):
             ready = self._ready(depth)
-            for code, context in zip(layer.tolist(), self._contexts(depth, layer, layers).tolist(), strict=True):
+            for code, context in zip(
+                layer.tolist(), self._contexts(depth, layer, layers).tolist(), strict=True
+            ):
                 coder.one(code, ready(context))
         return coder.data()
 
@@ -85,13 +99,19 @@ class Tables:
         places = self.layers[depth].places
         return cache(lambda context: fixed(self._levels[places[context]]))
 
-    def _contexts(self, depth: int, layer: NDArray[np.uint16], layers: Sequence[NDArray[np.uint16]]) -> NDArray[np.intp]:
+    def _contexts(
+        self, depth: int, layer: NDArray[np.uint16], layers: Sequence[NDArray[np.uint16]]
+    ) -> NDArray[np.intp]:
         """The context of every code of a layer, (n,)."""
         return contexts(self.layers[depth].context, depth, layer, layers, self.table[depth].size)
 
 
 def contexts(
-    kind: Context, depth: int, layer: NDArray[np.uint16], layers: Sequence[NDArray[np.uint16]], size: int
+    kind: Context,
+    depth: int,
+    layer: NDArray[np.uint16],
+    layers: Sequence[NDArray[np.uint16]],
+    size: int,
 ) -> NDArray[np.intp]:
     """The number of the context of every code (n,) of a layer, given the layers before it."""
     match kind:
@@ -104,7 +124,13 @@ def contexts(
             return np.repeat(upper, len(layer) // len(upper)).astype(np.intp)
 
 
-def save_tables(path: Path, model: ModelId, table: Sequence[Layer], levels: NDArray, layers: Sequence[LayerTable]) -> None:
+def save_tables(
+    path: Path,
+    model: ModelId,
+    table: Sequence[Layer],
+    levels: NDArray,
+    layers: Sequence[LayerTable],
+) -> None:
     """Write a tables file. Raises OutputError."""
     from safetensors.numpy import save
 
@@ -115,7 +141,9 @@ def save_tables(path: Path, model: ModelId, table: Sequence[Layer], levels: NDAr
         "table": [(layer.hop, layer.size) for layer in table],
         "contexts": [layer.context for layer in layers],
     }
-    arrays = {f"frequency{index}": layer.places for index, layer in enumerate(layers)} | {"levels": levels.astype(np.uint32)}
+    arrays = {f"frequency{index}": layer.places for index, layer in enumerate(layers)} | {
+        "levels": levels.astype(np.uint32)
+    }
     with new_file(path) as partial:
         partial.write_bytes(save(arrays, {ENTRY: json.dumps(header)}))
 
@@ -132,11 +160,17 @@ def load_tables(path: str | Path) -> Tables:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
         table = [Layer(int(hop), int(size)) for hop, size in header["table"]]
         pairs = enumerate(zip(header["contexts"], table, strict=True))
-        layers = [_layer(kind, depth, table, arrays[f"frequency{depth}"]) for depth, (kind, _) in pairs]
+        layers = [
+            _layer(kind, depth, table, arrays[f"frequency{depth}"]) for depth, (kind, _) in pairs
+        ]
         model = ModelId(str(header["model"]), bytes.fromhex(header["digest"]))
         if header["format"] != FORMAT:
-            raise ModelError(f"{path} has tables format {header['format']}, this speechvq reads {FORMAT}")
-        return Tables(model, table, _levels(arrays["levels"]), layers, hashlib.sha256(data).digest()[:CODER])
+            raise ModelError(
+                f"{path} has tables format {header['format']}, this speechvq reads {FORMAT}"
+            )
+        return Tables(
+            model, table, _levels(arrays["levels"]), layers, hashlib.sha256(data).digest()[:CODER]
+        )
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path} is not a file of tables: {error}") from error
 
@@ -147,13 +181,19 @@ def _layer(kind: Any, depth: int, table: Sequence[Layer], places: NDArray) -> La
         raise ValueError(f"layer {depth} cannot have the context {kind!r}")
     rows = {"nothing": 1, "before": table[depth].size + 1, "above": table[depth - 1].size}[kind]
     if places.shape != (rows, table[depth].size) or places.dtype != np.uint8:
-        raise ValueError(f"the table of layer {depth} has shape {places.shape}, not {(rows, table[depth].size)}")
+        raise ValueError(
+            f"the table of layer {depth} has shape {places.shape}, not {(rows, table[depth].size)}"
+        )
     return LayerTable(kind, places)
 
 
 def _levels(levels: NDArray) -> NDArray[np.uint32]:
     """Raises ValueError."""
-    if levels.shape != (256,) or levels.dtype != np.uint32 or not ((levels >= 1) & (levels <= 1 << 24)).all():
+    if (
+        levels.shape != (256,)
+        or levels.dtype != np.uint32
+        or not ((levels >= 1) & (levels <= 1 << 24)).all()
+    ):
         raise ValueError("its levels are not 256 whole numbers from 1 to 2^24")
     return levels
 
@@ -161,4 +201,7 @@ def _levels(levels: NDArray) -> NDArray[np.uint32]:
 @cache
 def shipped() -> tuple[Tables, ...]:
     """The tables that come with the package."""
-    return tuple(load_tables(path) for path in sorted((Path(__file__).parent.parent / "models").glob(f"*{SUFFIX}")))
+    return tuple(
+        load_tables(path)
+        for path in sorted((Path(__file__).parent.parent / "models").glob(f"*{SUFFIX}"))
+    )

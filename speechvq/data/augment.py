@@ -23,7 +23,8 @@ class Augmentation:
     noise: chance that another recording is mixed in
     noise_db: range of the ratio of speech to what is mixed in
     filter_db: standard deviation of a random smooth frequency response
-    band_limit: chance that only a band is left, from somewhere in 20 to 300 Hz to somewhere in 2 to 7 kHz
+    band_limit: chance that only a band is left, from somewhere in 20 to 300 Hz to somewhere in 2 to
+      7 kHz
     """
 
     noise: float = 0.0
@@ -33,26 +34,41 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         for name in ("noise", "band_limit"):
-            require(0 <= getattr(self, name) <= 1, f"data.augment.{name} is a chance, 0 to 1, not {getattr(self, name)}")
-        require(self.filter_db >= 0, f"data.augment.filter_db must not be negative, not {self.filter_db}")
+            require(
+                0 <= getattr(self, name) <= 1,
+                f"data.augment.{name} is a chance, 0 to 1, not {getattr(self, name)}",
+            )
+        require(
+            self.filter_db >= 0,
+            f"data.augment.filter_db must not be negative, not {self.filter_db}",
+        )
         require(
             len(self.noise_db) == 2 and self.noise_db[0] <= self.noise_db[1],
             f"data.augment.noise_db must be two rising numbers, not {list(self.noise_db)}",
         )
 
-    def __call__(self, crops: Crops, noise: Crops, sample_rate: int, random: np.random.Generator) -> Crops:
+    def __call__(
+        self, crops: Crops, noise: Crops, sample_rate: int, random: np.random.Generator
+    ) -> Crops:
         """Crops (n, t) of an example, changed; noise (n, t) is what is mixed in."""
         if random.random() < self.noise:
             ratio = 10 ** (-random.uniform(self.noise_db[0], self.noise_db[1]) / 20)
-            crops = (crops + noise * (ratio * _strength(crops) / max(1e-5, _strength(noise)))).astype(np.float32)
+            crops = (
+                crops + noise * (ratio * _strength(crops) / max(1e-5, _strength(noise)))
+            ).astype(np.float32)
         response = np.ones(crops.shape[-1] // 2 + 1)
         if self.filter_db:
             response = response * 10 ** (smooth(len(response), random) * self.filter_db / 20)
         if random.random() < self.band_limit:
             frequencies = np.linspace(0, sample_rate / 2, len(response))
-            low, high = np.exp(random.uniform(*np.log(LOWEST))), np.exp(random.uniform(*np.log(HIGHEST)))
+            low, high = (
+                np.exp(random.uniform(*np.log(LOWEST))),
+                np.exp(random.uniform(*np.log(HIGHEST))),
+            )
             response = (
-                response / np.sqrt(1 + (low / np.maximum(frequencies, 1e-3)) ** 8) / np.sqrt(1 + (frequencies / high) ** 16)
+                response
+                / np.sqrt(1 + (low / np.maximum(frequencies, 1e-3)) ** 8)
+                / np.sqrt(1 + (frequencies / high) ** 16)
             )
         if not (self.filter_db or self.band_limit):
             return crops

@@ -1,7 +1,8 @@
 """All training audio in one array of 16-bit samples, and random crops from it.
 
-Packing decodes every file once; training then only copies slices, and a machine without audio libraries can use the pack.
-Crops are a pure function of (seed, step, rank), so a resumed run sees the same batches as an unbroken one.
+Packing decodes every file once; training then only copies slices, and a machine without audio
+libraries can use the pack. Crops are a pure function of (seed, step, rank), so a resumed run sees
+the same batches as an unbroken one.
 """
 
 import hashlib
@@ -40,7 +41,9 @@ class Corpus:
 
     def restricted(self, keep: NDArray[np.bool_]) -> "Corpus":
         """Only the files where `keep` is true."""
-        return Corpus(self.samples, self.starts[keep], self.lengths[keep], self.voices[keep], self.names)
+        return Corpus(
+            self.samples, self.starts[keep], self.lengths[keep], self.voices[keep], self.names
+        )
 
     def wave(self, index: int, start: int = 0, length: int | None = None) -> NDArray[np.float32]:
         """Samples of one file from `start` on, in [-1, 1]."""
@@ -52,8 +55,8 @@ class Corpus:
 class Sampler:
     """Draws batches: first a voice, with weight by the square root of its hours, then a file by its length, then a place in it.
 
-    Files shorter than a crop are left out (`left_out` counts them). Files of unknown voices count as one voice when drawn, and
-    each as its own voice when a reference is looked for.
+    Files shorter than a crop are left out (`left_out` counts them). Files of unknown voices count
+    as one voice when drawn, and each as its own voice when a reference is looked for.
     """
 
     def __init__(
@@ -70,13 +73,23 @@ class Sampler:
         usable = corpus.lengths >= crop
         self.left_out = int((~usable).sum())
         self.corpus, self.crop, self.references = corpus.restricted(usable), crop, references
-        self.gain_db, self.seed, self.sample_rate, self.augment = gain_db, seed, sample_rate, augment
+        self.gain_db, self.seed, self.sample_rate, self.augment = (
+            gain_db,
+            seed,
+            sample_rate,
+            augment,
+        )
         if not len(self.corpus.lengths):
-            raise ManifestError(f"no file is as long as a crop of {crop} samples; use longer files or a shorter data.crop")
+            raise ManifestError(
+                f"no file is as long as a crop of {crop} samples; use longer files or a shorter "
+                "data.crop"
+            )
         voices = np.unique(self.corpus.voices)
         self.files = [np.flatnonzero(self.corpus.voices == voice) for voice in voices]
         self.file_weights = [_normalised(self.corpus.lengths[files]) for files in self.files]
-        self.voice_weights = _normalised(np.array([self.corpus.lengths[files].sum() ** 0.5 for files in self.files]))
+        self.voice_weights = _normalised(
+            np.array([self.corpus.lengths[files].sum() ** 0.5 for files in self.files])
+        )
 
     def batch(self, step: int, rank: int, count: int) -> Batch:
         """The batch of one step on one rank."""
@@ -88,17 +101,23 @@ class Sampler:
             known = self.corpus.voices[file] >= 0
             for _ in range(self.references):
                 other = known and random.random() < 0.5
-                crops.append(self._crop(random, random.choice(self.files[voice]) if other else file))
+                crops.append(
+                    self._crop(random, random.choice(self.files[voice]) if other else file)
+                )
             if self.augment is not None:
                 crops = self._augmented(self.augment, crops, random)
             gain = 10 ** (random.uniform(*self.gain_db) / 20)
-            crops = [crop * min(gain, 0.99 / max(1e-3, float(np.abs(crop).max()))) for crop in crops]
+            crops = [
+                crop * min(gain, 0.99 / max(1e-3, float(np.abs(crop).max()))) for crop in crops
+            ]
             waves.append(crops[0])
             references.append(np.stack(crops[1:] or crops[:1]))
             voices.append(self.corpus.voices[file])
         return Batch(np.stack(waves), np.stack(references)[:, : self.references], np.array(voices))
 
-    def _augmented(self, augment: Augmentation, crops: list[NDArray[np.float32]], random: np.random.Generator) -> list:
+    def _augmented(
+        self, augment: Augmentation, crops: list[NDArray[np.float32]], random: np.random.Generator
+    ) -> list:
         other = int(random.integers(len(self.corpus.lengths)))
         noise = np.stack([self._crop(random, other) for _ in crops])
         return list(augment(np.stack(crops), noise, self.sample_rate, random))
@@ -113,7 +132,10 @@ def _normalised(weights: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.
 
 
 def pack(
-    utterances: Sequence[Utterance], folder: Path, sample_rate: int, read: Callable[[Path, int], NDArray[np.float32]]
+    utterances: Sequence[Utterance],
+    folder: Path,
+    sample_rate: int,
+    read: Callable[[Path, int], NDArray[np.float32]],
 ) -> Corpus:
     """The corpus of these files from the pack in `folder`, made first where it is missing or belongs to other files.
 
@@ -138,6 +160,8 @@ def pack(
             np.save(file, np.array(lengths, np.int64), allow_pickle=False)
         partial.rename(index)
     lengths = np.load(index, allow_pickle=False)
-    voices = np.array([-1 if one.speaker is None else names.index(one.speaker) for one in utterances])
+    voices = np.array(
+        [-1 if one.speaker is None else names.index(one.speaker) for one in utterances]
+    )
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     return Corpus(np.memmap(samples, "<i2", "r"), starts, lengths, voices, names)

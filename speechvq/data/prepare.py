@@ -22,19 +22,27 @@ def find_audio(folder: Path) -> list[Path]:
     """All audio files below a folder, sorted. Raises ManifestError when there are none."""
     if not folder.is_dir():
         raise ManifestError(f"{folder} is not a folder; give the one that holds the audio")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    files = sorted(
+        path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()
+    )
     if not files:
         raise ManifestError(f"no audio below {folder}; looked for {', '.join(sorted(SUFFIXES))}")
     return files
 
 
 def survey(
-    folder: Path, files: Sequence[Path], *, shortest: float, longest: float, done: Callable[[], None] = lambda: None
+    folder: Path,
+    files: Sequence[Path],
+    *,
+    shortest: float,
+    longest: float,
+    done: Callable[[], None] = lambda: None,
 ) -> tuple[list[Utterance], list[tuple[Path, str]]]:
     """Check every file: what can be used, and what cannot with the reason.
 
-    A file's speaker is the first folder on its way from `folder`; files directly in it have none. Silence at both ends is
-    measured and left out through the utterance's `start` and `seconds`. Raises ManifestError when nothing can be used.
+    A file's speaker is the first folder on its way from `folder`; files directly in it have none.
+    Silence at both ends is measured and left out through the utterance's `start` and `seconds`.
+    Raises ManifestError when nothing can be used.
     """
     kept, left_out = [], []
     for path in files:
@@ -47,12 +55,19 @@ def survey(
             if seconds < shortest:
                 left_out.append((path, f"{seconds:.2f} s of speech, less than {shortest:g}"))
             elif seconds > longest:
-                left_out.append((path, f"{seconds:.0f} s of speech, more than {longest:g}; cut it into sentences"))
+                left_out.append(
+                    (
+                        path,
+                        f"{seconds:.0f} s of speech, more than {longest:g}; cut it into sentences",
+                    )
+                )
             else:
                 kept.append(Utterance(path, seconds, parts[0] if len(parts) > 1 else None, start))
         done()
     if not kept:
-        raise ManifestError(f"none of {len(files)} files below {folder} can be used; the first: {left_out[0][1]}")
+        raise ManifestError(
+            f"none of {len(files)} files below {folder} can be used; the first: {left_out[0][1]}"
+        )
     return kept, left_out
 
 

@@ -3,8 +3,9 @@
     -log p(x)  <=  E_q[-log p(x | Z)]  +  sum_l KL(q(Z_l | x, Z_<l) || uniform)
                      distortion               rates
 
-On codes drawn exactly from q this is J_0 of HQ-VAE (Takida et al. 2024); on hard codes, which are q with all its weight on one
-entry, every code costs log K and the bound holds too. On relaxed draws it is no bound, only what training goes down.
+On codes drawn exactly from q this is J_0 of HQ-VAE (Takida et al. 2024); on hard codes, which are q
+with all its weight on one entry, every code costs log K and the bound holds too. On relaxed draws
+it is no bound, only what training goes down.
 """
 
 import math
@@ -37,7 +38,8 @@ class Bound:
     def bits_per_dimension(self, dimensions: int) -> Tensor:
         """The bound (b,) for each of the numbers that an example consists of.
 
-        For real numbers this is a density and may be negative: below by log2 of the step at which they would be rounded.
+        For real numbers this is a density and may be negative: below by log2 of the step at which
+        they would be rounded.
         """
         return self.nats / (dimensions * math.log(2))
 
@@ -46,4 +48,7 @@ class Bound:
         bits = (self.rates.detach().mean(0) / (seconds * math.log(2))).tolist()
         layers = {f"layer{index}/bits_per_second": value for index, value in enumerate(bits)}
         distortion = self.distortion.detach().mean().item() / seconds
-        return {"distortion/nats_per_second": distortion, "rate/bits_per_second": sum(bits)} | layers
+        return {
+            "distortion/nats_per_second": distortion,
+            "rate/bits_per_second": sum(bits),
+        } | layers

@@ -1,6 +1,7 @@
 """Networks that learn to tell decoded speech from recordings, so that a decoder can learn to please them.
 
-The hinge losses and the feature loss are those of SoundStream (Zeghidour et al. 2021) and EnCodec (Défossez et al. 2022).
+The hinge losses and the feature loss are those of SoundStream (Zeghidour et al. 2021) and EnCodec
+(Défossez et al. 2022).
 """
 
 from collections.abc import Sequence
@@ -35,10 +36,19 @@ class AdversaryConfig:
 
     def __post_init__(self) -> None:
         require(bool(self.windows or self.periods), "adversary needs windows or periods")
-        require(all(size >= 64 for size in self.windows), f"adversary.windows must be at least 64, not {list(self.windows)}")
-        require(all(one >= 2 for one in self.periods), f"adversary.periods must be at least 2, not {list(self.periods)}")
+        require(
+            all(size >= 64 for size in self.windows),
+            f"adversary.windows must be at least 64, not {list(self.windows)}",
+        )
+        require(
+            all(one >= 2 for one in self.periods),
+            f"adversary.periods must be at least 2, not {list(self.periods)}",
+        )
         require(self.channels > 0, f"adversary.channels must be positive, not {self.channels}")
-        require(0 <= self.start < 1, f"adversary.start must be at least 0 and less than 1, not {self.start}")
+        require(
+            0 <= self.start < 1,
+            f"adversary.start must be at least 0 and less than 1, not {self.start}",
+        )
         require(self.rate > 0, f"adversary.rate must be positive, not {self.rate}")
 
 
@@ -55,7 +65,9 @@ class Spectral(nn.Module):
 
         def layer(before: int, after: int, *, stride: int = 1, dilation: int = 1) -> nn.Module:
             # time x frequency
-            return weight_norm(nn.Conv2d(before, after, (3, 9), (1, stride), (dilation, 4), (dilation, 1)))
+            return weight_norm(
+                nn.Conv2d(before, after, (3, 9), (1, stride), (dilation, 4), (dilation, 1))
+            )
 
         self.layers = nn.ModuleList(
             [
@@ -69,7 +81,9 @@ class Spectral(nn.Module):
     def forward(self, wave: Tensor) -> Judgement:
         """Of waveforms (b, t)."""
         options = {"center": True, "pad_mode": "constant", "return_complex": True}
-        spectrum = torch.stft(wave, self.size, self.size // 4, window=self.window, **options).transpose(1, 2)
+        spectrum = torch.stft(
+            wave, self.size, self.size // 4, window=self.window, **options
+        ).transpose(1, 2)
         power = spectrum.real.square() + spectrum.imag.square()
         compressed = spectrum * (power + 1e-8) ** -0.35  # magnitudes to the power 0.3
         return _through(torch.stack([compressed.real, compressed.imag], 1), self.layers, self.out)
@@ -83,7 +97,8 @@ class Period(nn.Module):
         self.period = period
         widths = [1, *(channels * 2**index for index in range(4))]
         self.layers = nn.ModuleList(
-            weight_norm(nn.Conv2d(before, after, (5, 1), (3, 1), (2, 0))) for before, after in pairwise(widths)
+            weight_norm(nn.Conv2d(before, after, (5, 1), (3, 1), (2, 0)))
+            for before, after in pairwise(widths)
         )
         self.out = weight_norm(nn.Conv2d(widths[-1], 1, (3, 1), padding=(1, 0)))
 
@@ -121,7 +136,10 @@ class Discriminators(nn.Module):
 
 def learned(real: Sequence[Judgement], decoded: Sequence[Judgement]) -> Tensor:
     """The discriminators' loss, the mean over judges: max(0, 1 - D(x)) + max(0, 1 + D(y))."""
-    losses = [(1 - x).relu().mean() + (1 + y).relu().mean() for (x, _), (y, _) in zip(real, decoded, strict=True)]
+    losses = [
+        (1 - x).relu().mean() + (1 + y).relu().mean()
+        for (x, _), (y, _) in zip(real, decoded, strict=True)
+    ]
     return torch.stack(losses).mean()
 
 
@@ -135,5 +153,7 @@ def distance(real: Sequence[Judgement], decoded: Sequence[Judgement]) -> Tensor:
     errors = []
     for (_, wanted), (_, found) in zip(real, decoded, strict=True):
         for x, y in zip(wanted, found, strict=True):
-            errors.append((x.detach() - y).abs().flatten(1).mean(1) / x.detach().abs().mean().clamp_min(1e-5))
+            errors.append(
+                (x.detach() - y).abs().flatten(1).mean(1) / x.detach().abs().mean().clamp_min(1e-5)
+            )
     return torch.stack(errors).mean(0)

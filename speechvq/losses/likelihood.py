@@ -1,13 +1,14 @@
 """Training objectives: named raw terms here, one weighted sum at the end.
 
-The reconstruction is a likelihood: log-mel spectrograms at several resolutions, each with independent Laplace errors of one
-unknown scale. Its best scale is the mean absolute error, so the negative log-likelihood of D values is
+The reconstruction is a likelihood: log-mel spectrograms at several resolutions, each with
+independent Laplace errors of one unknown scale. Its best scale is the mean absolute error, so the
+negative log-likelihood of D values is
 
     D (log(2 mae) + 1)   nats
 
-the Laplace twin of the log-of-the-mean-square of SQ-VAE and of AR-ELBO (Takida et al. 2021, 2022), which is here too for models
-of spectrograms. As the error falls the likelihood sharpens, and with it the learned variances of the quantizers. Low
-frequencies have a likelihood of their phase too.
+the Laplace twin of the log-of-the-mean-square of SQ-VAE and of AR-ELBO (Takida et al. 2021, 2022),
+which is here too for models of spectrograms. As the error falls the likelihood sharpens, and with
+it the learned variances of the quantizers. Low frequencies have a likelihood of their phase too.
 """
 
 import math
@@ -30,8 +31,8 @@ class MelConfig:
     """Resolutions of the log-mel spectrograms: window lengths in samples (hops are a quarter), mel bands of each.
 
     errors: how they are distributed, "laplace" or "gaussian"
-    shared: one error scale for examples of all depths, so that those with few layers, which have the largest errors, count
-      most; else every depth has its own and all count alike
+    shared: one error scale for examples of all depths, so that those with few layers, which have
+      the largest errors, count most; else every depth has its own and all count alike
     """
 
     windows: tuple[int, ...] = (2048, 1024, 512, 256, 128)
@@ -40,8 +41,14 @@ class MelConfig:
     shared: bool = False
 
     def __post_init__(self) -> None:
-        require(len(self.windows) == len(self.bands) > 0, "mel.windows and mel.bands must be equally long")
-        require(self.errors in ("laplace", "gaussian"), f"mel.errors must be laplace or gaussian, not {self.errors!r}")
+        require(
+            len(self.windows) == len(self.bands) > 0,
+            "mel.windows and mel.bands must be equally long",
+        )
+        require(
+            self.errors in ("laplace", "gaussian"),
+            f"mel.errors must be laplace or gaussian, not {self.errors!r}",
+        )
 
 
 class MelLikelihood(nn.Module):
@@ -54,11 +61,17 @@ class MelLikelihood(nn.Module):
         super().__init__()
         from librosa.filters import mel
 
-        self.windows, self.gaussian, self.shared = config.windows, config.errors == "gaussian", config.shared
+        self.windows, self.gaussian, self.shared = (
+            config.windows,
+            config.errors == "gaussian",
+            config.shared,
+        )
         for size, bands in zip(config.windows, config.bands, strict=True):
             hann = torch.hann_window(size)
             self.register_buffer(f"window{size}", hann / hann.sum(), persistent=False)
-            filters = torch.from_numpy(mel(sr=sample_rate, n_fft=size, n_mels=bands, norm=None).T.copy())
+            filters = torch.from_numpy(
+                mel(sr=sample_rate, n_fft=size, n_mels=bands, norm=None).T.copy()
+            )
             self.register_buffer(f"filters{size}", filters, persistent=False)
         pairs = zip(config.windows, config.bands, strict=True)
         self.values_per_second = sum(sample_rate / (size // 4) * bands for size, bands in pairs)
@@ -66,7 +79,15 @@ class MelLikelihood(nn.Module):
     def log_mel(self, wave: Tensor, size: int) -> Tensor:
         """Log-mel amplitude (b, f, bands) of a waveform (b, t), in nats."""
         window, filters = self.get_buffer(f"window{size}"), self.get_buffer(f"filters{size}")
-        spectrum = torch.stft(wave, size, size // 4, window=window, center=True, pad_mode="constant", return_complex=True)
+        spectrum = torch.stft(
+            wave,
+            size,
+            size // 4,
+            window=window,
+            center=True,
+            pad_mode="constant",
+            return_complex=True,
+        )
         power = spectrum.real.square() + spectrum.imag.square()
         return 0.5 * (power.transpose(1, 2) @ filters).clamp_min(FLOOR**2).log()
 
@@ -80,11 +101,12 @@ class MelLikelihood(nn.Module):
     ) -> tuple[Tensor, dict[str, float]]:
         """Nats for each example (b,), for waveforms (b, t).
 
-        groups (b,) are whole numbers below `kinds`: examples with the same number share their error scales (in training, those
-        that decode from equally many layers). add sums a tensor over all devices: the scales are those of the whole batch.
+        groups (b,) are whole numbers below `kinds`: examples with the same number share their error
+        scales (in training, those that decode from equally many layers). add sums a tensor over all
+        devices: the scales are those of the whole batch.
 
-        The scale enters as a constant: the gradient of D err/scale at scale = mean(err) is that of D log mean(err). The numbers
-        for the log are mean absolute errors.
+        The scale enters as a constant: the gradient of D err/scale at scale = mean(err) is that of
+        D log mean(err). The numbers for the log are mean absolute errors.
         """
         nats = target.new_zeros(len(target))
         stats: dict[str, float] = {}
@@ -96,17 +118,27 @@ class MelLikelihood(nn.Module):
                 values = errors[0].numel()
                 stats[f"mel{size}"] = errors.detach().mean().item()
                 errors = (errors.square() if self.gaussian else errors).mean((1, 2))
-                constant, share, least = (2 * math.pi, 0.5, 1e-6) if self.gaussian else (2.0, 1.0, 1e-3)
-                nats = nats + share * values * (math.log(constant) + log_scale(errors, groups, kinds, add, least=least))
+                constant, share, least = (
+                    (2 * math.pi, 0.5, 1e-6) if self.gaussian else (2.0, 1.0, 1e-3)
+                )
+                nats = nats + share * values * (
+                    math.log(constant) + log_scale(errors, groups, kinds, add, least=least)
+                )
         return nats, stats
 
 
 def log_scale(
-    errors: Tensor, groups: Tensor, kinds: int, add: Callable[[Tensor], Tensor] = lambda sums: sums, *, least: float = 1e-3
+    errors: Tensor,
+    groups: Tensor,
+    kinds: int,
+    add: Callable[[Tensor], Tensor] = lambda sums: sums,
+    *,
+    least: float = 1e-3,
 ) -> Tensor:
     """log(scale) + error / scale of errors (b,), where the scale is the mean error of the group (b,), a constant.
 
-    groups are whole numbers below `kinds`; add sums a tensor over all devices. Its gradient is that of log(mean error).
+    groups are whole numbers below `kinds`; add sums a tensor over all devices. Its gradient is that
+    of log(mean error).
     """
     with torch.no_grad():
         sums = errors.new_zeros(2, kinds)
@@ -128,9 +160,9 @@ class PhaseConfig:
 class PhaseLikelihood(nn.Module):
     """Negative log-likelihood, up to a constant, of the phases of low frequencies under von Mises errors of concentration 1.
 
-    Log-mel spectrograms leave the phase free. Where the first harmonics keep theirs, decoded sound lines up with the original.
-    Errors weigh as the magnitude to the power 0.6, relative to its mean in the example; the weight of this term in the
-    total is the concentration.
+    Log-mel spectrograms leave the phase free. Where the first harmonics keep theirs, decoded sound
+    lines up with the original. Errors weigh as the magnitude to the power 0.6, relative to its mean
+    in the example; the weight of this term in the total is the concentration.
     """
 
     window: Tensor
@@ -145,7 +177,9 @@ class PhaseLikelihood(nn.Module):
         """The low bins but the first (b, bins, f), complex, of a waveform (b, t)."""
         size = len(self.window)
         options = {"center": True, "pad_mode": "constant", "return_complex": True}
-        return torch.stft(wave, size, size // 4, window=self.window, **options)[:, 1 : self.last + 1]
+        return torch.stft(wave, size, size // 4, window=self.window, **options)[
+            :, 1 : self.last + 1
+        ]
 
     def forward(self, target: Tensor, estimate: Tensor) -> tuple[Tensor, Tensor]:
         """Nats for each example (b,), and the weighted mean cosine of the errors (b,), for waveforms (b, t)."""
@@ -166,8 +200,9 @@ class PhaseLikelihood(nn.Module):
 class GaussianLikelihood(nn.Module):
     """Negative log-likelihood under independent Gaussian errors of one learned variance, as in the papers.
 
-    In training the variance is the best one for the batch, its mean squared error (AR-ELBO: Takida et al. 2021): the gradient
-    is that of D/2 log(mse). In eval mode it is the running mean of what it was.
+    In training the variance is the best one for the batch, its mean squared error (AR-ELBO: Takida
+    et al. 2021): the gradient is that of D/2 log(mse). In eval mode it is the running mean of what
+    it was.
 
     variance: sigma^2, a scalar; 0 before the first batch
     """
@@ -179,27 +214,42 @@ class GaussianLikelihood(nn.Module):
         self.keep = keep
         self.register_buffer("variance", torch.zeros(()))
 
-    def forward(self, target: Tensor, estimate: Tensor, add: Callable[[Tensor], Tensor] = lambda sums: sums) -> Tensor:
+    def forward(
+        self, target: Tensor, estimate: Tensor, add: Callable[[Tensor], Tensor] = lambda sums: sums
+    ) -> Tensor:
         """Nats for each example (b,), for anything (b, ...). add sums a tensor over all devices: the variance is theirs."""
         with torch.autocast(target.device.type, enabled=False):
             if not (self.training or self.variance):
-                raise ValueError("the likelihood has no variance yet: it is learned from training batches")
+                raise ValueError(
+                    "the likelihood has no variance yet: it is learned from training batches"
+                )
             errors = (precise(target) - precise(estimate)).square().flatten(1)
             values = errors.shape[1]
             errors = errors.sum(1)
             variance = self.variance
             if self.training:
-                sums = add(torch.stack([errors.detach().sum(), errors.new_tensor(float(len(errors) * values))]))
+                sums = add(
+                    torch.stack(
+                        [errors.detach().sum(), errors.new_tensor(float(len(errors) * values))]
+                    )
+                )
                 variance = (sums[0] / sums[1]).clamp_min(1e-8)
-                self.variance.copy_(self.keep * self.variance + (1 - self.keep) * variance if self.variance else variance)
+                self.variance.copy_(
+                    self.keep * self.variance + (1 - self.keep) * variance
+                    if self.variance
+                    else variance
+                )
             return 0.5 * (values * (2 * math.pi * variance).log() + errors / variance)
 
 
 def total(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
     """The weighted sum of named terms.
 
-    Raises ConfigError when a name has no weight or a weight has no term: a misspelt weight must not go unnoticed.
+    Raises ConfigError when a name has no weight or a weight has no term: a misspelt weight must not
+    go unnoticed.
     """
     if terms.keys() != weights.keys():
-        raise ConfigError(f"losses are {sorted(terms)}, but weights are given for {sorted(weights)}")
+        raise ConfigError(
+            f"losses are {sorted(terms)}, but weights are given for {sorted(weights)}"
+        )
     return torch.stack([weights[name] * value for name, value in terms.items()]).sum()

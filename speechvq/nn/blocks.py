@@ -1,7 +1,7 @@
 """The ConvNeXt block in one dimension, optionally steered by a vector.
 
-Liu et al. 2022, "A ConvNet for the 2020s"; in 1-D for speech: Siuzdak 2023, "Vocos". The vector enters as scale and
-shift after the normalisation (FiLM: Perez et al. 2018).
+Liu et al. 2022, "A ConvNet for the 2020s"; in 1-D for speech: Siuzdak 2023, "Vocos". The vector
+enters as scale and shift after the normalisation (FiLM: Perez et al. 2018).
 """
 
 from fractions import Fraction
@@ -17,10 +17,13 @@ from speechvq.nn.streaming import State, Step
 class Block(Step):
     """Depthwise convolution, normalisation, two linear maps at each frame, residual connection.
 
-    Input and output (b, width, f). With `condition` > 0, `step` takes a vector (b, condition) that scales and shifts.
+    Input and output (b, width, f). With `condition` > 0, `step` takes a vector (b, condition) that
+    scales and shifts.
     """
 
-    def __init__(self, width: int, *, kernel: int, lookahead: int, expansion: int, condition: int = 0) -> None:
+    def __init__(
+        self, width: int, *, kernel: int, lookahead: int, expansion: int, condition: int = 0
+    ) -> None:
         super().__init__()
         self.left, self.kernel, self.lookahead = kernel - 1 - lookahead, kernel, Fraction(lookahead)
         self.depthwise = nn.Conv1d(width, width, kernel, groups=width)

@@ -12,16 +12,26 @@ from speechvq.nn.streaming import State, Step
 class Conv(Step):
     """A 1-D convolution whose output j sees inputs j*stride - left ... j*stride + stride - 1 + lookahead.
 
-    The state holds the inputs still needed, at first `left` zeros. Input (b, width_in, n), output (b, width_out, m).
+    The state holds the inputs still needed, at first `left` zeros. Input (b, width_in, n), output
+    (b, width_out, m).
     """
 
     def __init__(
-        self, width_in: int, width_out: int, kernel: int, *, stride: int = 1, lookahead: int = 0, groups: int = 1
+        self,
+        width_in: int,
+        width_out: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        lookahead: int = 0,
+        groups: int = 1,
     ) -> None:
         super().__init__()
         self.left = kernel - stride - lookahead
         if self.left < 0:
-            raise ValueError(f"kernel {kernel} is shorter than stride {stride} plus look-ahead {lookahead}")
+            raise ValueError(
+                f"kernel {kernel} is shorter than stride {stride} plus look-ahead {lookahead}"
+            )
         self.conv = nn.Conv1d(width_in, width_out, kernel, stride, groups=groups)
         self.kernel, self.stride, self.lookahead = kernel, Fraction(stride), Fraction(lookahead)
 

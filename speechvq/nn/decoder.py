@@ -15,15 +15,22 @@ from speechvq.nn.streaming import State, Step, compose
 class Decoder(nn.Module):
     """Latents (b, latent, f) and a speaker vector (b, speaker) to waveform (b, 1, t).
 
-    Every block is scaled and shifted by the speaker vector; everything but the overlap-add runs at the frame rate.
+    Every block is scaled and shifted by the speaker vector; everything but the overlap-add runs at
+    the frame rate.
     """
 
-    def __init__(self, window: int, hop: int, latent: int, speaker: int, stages: Sequence[StageConfig]) -> None:
+    def __init__(
+        self, window: int, hop: int, latent: int, speaker: int, stages: Sequence[StageConfig]
+    ) -> None:
         super().__init__()
         layers: list[Step] = []
         before = latent
         for stage in stages:
-            up = Conv(before, stage.width, 1) if stage.stride == 1 else Upsample(before, stage.width, stage.stride)
+            up = (
+                Conv(before, stage.width, 1)
+                if stage.stride == 1
+                else Upsample(before, stage.width, stage.stride)
+            )
             layers += [up, *stage.blocks(speaker)]
             before = stage.width
         self.layers = Modules[Step]([*layers, Synthesis(window, hop, before)])
@@ -37,7 +44,9 @@ class Decoder(nn.Module):
         """Take frames (b, latent, n) and the vector (b, speaker); return samples (b, 1, m) now complete and the state."""
         after = []
         for layer, before in zip(self.layers, state, strict=True):
-            x, now = layer.step(x, before, vector) if isinstance(layer, Block) else layer.step(x, before)
+            x, now = (
+                layer.step(x, before, vector) if isinstance(layer, Block) else layer.step(x, before)
+            )
             after.append(now)
         return x, tuple(after)
 

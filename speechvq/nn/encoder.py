@@ -36,13 +36,20 @@ class StageConfig:
         require(self.stride > 0, f"stride must be positive, not {self.stride}")
         require(
             all(0 <= ahead < self.kernel for ahead in self.lookahead),
-            f"lookahead must be between 0 and kernel - 1 = {self.kernel - 1}, not {list(self.lookahead)}",
+            f"lookahead must be between 0 and kernel - 1 = {self.kernel - 1}, not "
+            f"{list(self.lookahead)}",
         )
 
     def blocks(self, condition: int = 0) -> list[Block]:
         """The stage's blocks, without the change of rate."""
         return [
-            Block(self.width, kernel=self.kernel, lookahead=ahead, expansion=self.expansion, condition=condition)
+            Block(
+                self.width,
+                kernel=self.kernel,
+                lookahead=ahead,
+                expansion=self.expansion,
+                condition=condition,
+            )
             for ahead in self.lookahead
         ]
 
@@ -50,16 +57,23 @@ class StageConfig:
 class Encoder(nn.Module):
     """Waveform (b, 1, t) to the features of the stages in `taps`, coarse first.
 
-    Not a `Step`, as it has several outputs, but it streams alike: `step` returns, for every tap, the features of whole frames
-    of the coarsest, so that the results of a step always cover the same time.
+    Not a `Step`, as it has several outputs, but it streams alike: `step` returns, for every tap,
+    the features of whole frames of the coarsest, so that the results of a step always cover the
+    same time.
     """
 
-    def __init__(self, window: int, hop: int, stages: Sequence[StageConfig], taps: Sequence[int]) -> None:
+    def __init__(
+        self, window: int, hop: int, stages: Sequence[StageConfig], taps: Sequence[int]
+    ) -> None:
         super().__init__()
         self.analysis = Analysis(window, hop, stages[0].width, phase=True)
         chains, widths = [], [stages[0].width, *(stage.width for stage in stages)]
         for stage, (before, width) in zip(stages, pairwise(widths), strict=True):
-            down = [] if stage.stride == 1 and before == width else [Conv(before, width, stage.stride, stride=stage.stride)]
+            down = (
+                []
+                if stage.stride == 1 and before == width
+                else [Conv(before, width, stage.stride, stride=stage.stride)]
+            )
             chains.append(Chain([*down, *stage.blocks()]))
         self.stages, self.taps = Modules[Chain](chains), tuple(taps)
         self.widths = tuple(stages[tap].width for tap in taps)
@@ -69,8 +83,14 @@ class Encoder(nn.Module):
 
     def initial_state(self, batch: int) -> State:
         """The state before the first sample."""
-        pending = tuple(self.analysis.linear.weight.new_zeros(batch, width, 0) for width in self.widths)
-        return self.analysis.initial_state(batch), tuple(stage.initial_state(batch) for stage in self.stages), pending
+        pending = tuple(
+            self.analysis.linear.weight.new_zeros(batch, width, 0) for width in self.widths
+        )
+        return (
+            self.analysis.initial_state(batch),
+            tuple(stage.initial_state(batch) for stage in self.stages),
+            pending,
+        )
 
     def step(self, x: Tensor, state: State) -> tuple[list[Tensor], State]:
         """Take samples (b, 1, n); return features (b, width, m * ratio) of each tap and the state."""
@@ -82,7 +102,9 @@ class Encoder(nn.Module):
             after.append(now)
             if index in self.taps:
                 found[index] = x
-        ready = [torch.cat([old, found[tap]], -1) for old, tap in zip(pending, self.taps, strict=True)]
+        ready = [
+            torch.cat([old, found[tap]], -1) for old, tap in zip(pending, self.taps, strict=True)
+        ]
         count = min(int(y.shape[-1] / ratio) for y, ratio in zip(ready, self.ratios, strict=True))
         cuts = [int(count * ratio) for ratio in self.ratios]
         features = [y[..., :cut] for y, cut in zip(ready, cuts, strict=True)]

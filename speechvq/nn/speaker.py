@@ -1,7 +1,8 @@
 """A voice as a short vector: from some seconds of speech, and as a few bytes.
 
-The vector lies in (-1, 1)^n and is rounded to 16 steps in each dimension, in training too (straight through), so a code file
-carries exactly what the decoder was trained on, in half a byte a dimension.
+The vector lies in (-1, 1)^n and is rounded to 16 steps in each dimension, in training too (straight
+through), so a code file carries exactly what the decoder was trained on, in half a byte a
+dimension.
 """
 
 from collections.abc import Sequence
@@ -41,7 +42,9 @@ class ReferenceEncoder(nn.Module):
 
     def initial_state(self, batch: int) -> State:
         """The state before the first sample."""
-        zeros = torch.zeros(batch, self.out.in_features, dtype=torch.float64, device=self.out.weight.device)
+        zeros = torch.zeros(
+            batch, self.out.in_features, dtype=torch.float64, device=self.out.weight.device
+        )
         return self.frames.initial_state(batch), zeros, 0
 
     def step(self, wave: Tensor, state: State, lengths: Tensor | None = None) -> State:
@@ -50,7 +53,10 @@ class ReferenceEncoder(nn.Module):
         x, inner = self.frames.step(wave, inner)
         x = x.double()
         if lengths is not None:
-            inside = torch.arange(seen, seen + x.shape[-1], device=x.device) < self._whole(lengths)[:, None]
+            inside = (
+                torch.arange(seen, seen + x.shape[-1], device=x.device)
+                < self._whole(lengths)[:, None]
+            )
             x = x * inside[:, None]
         return inner, sums + torch.cat([x.sum(-1), x.square().sum(-1)], -1), seen + x.shape[-1]
 

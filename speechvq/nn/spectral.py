@@ -1,10 +1,12 @@
 """From waveform to frames and back: everything between runs at the frame rate.
 
-`Analysis` is a short-time Fourier transform whose frames are turned into features; `Synthesis` predicts a spectrum for
-each frame and overlap-adds its inverse (the head of Vocos, Siuzdak 2023, eq. 1).
+`Analysis` is a short-time Fourier transform whose frames are turned into features; `Synthesis`
+predicts a spectrum for each frame and overlap-adds its inverse (the head of Vocos, Siuzdak 2023,
+eq. 1).
 
-Both look at each frequency as a phase vocoder does: turned back by the phase that a sine in the middle of the bin would have
-gained since frame 0. What is left changes slowly from frame to frame, so that it can be filtered and interpolated.
+Both look at each frequency as a phase vocoder does: turned back by the phase that a sine in the
+middle of the bin would have gained since frame 0. What is left changes slowly from frame to frame,
+so that it can be filtered and interpolated.
 """
 
 import math
@@ -26,7 +28,8 @@ CEILING = 1e6
 EMPHASIS = 10.0
 """Gain of the complex spectrum below a 24th of the sample rate (667 Hz at 16 kHz), where phase is worth its bits.
 
-Among a thousand features the few of the first harmonics are too faint for training to find a way for them through the codes.
+Among a thousand features the few of the first harmonics are too faint for training to find a way
+for them through the codes.
 """
 
 
@@ -45,8 +48,9 @@ def repeated(table: Tensor, first: int, count: int) -> Tensor:
 class Analysis(Step):
     """Waveform (b, 1, t) to features (b, width, f), one frame every `hop` samples.
 
-    Frame i is centred on sample i*hop. Features before the linear map: log magnitude, and with `phase` also the real and
-    imaginary parts, turned back, compressed to the power 0.3 and with the low frequencies emphasised.
+    Frame i is centred on sample i*hop. Features before the linear map: log magnitude, and with
+    `phase` also the real and imaginary parts, turned back, compressed to the power 0.3 and with the
+    low frequencies emphasised.
     """
 
     window: Tensor
@@ -86,7 +90,10 @@ class Analysis(Step):
             spectrum = torch.fft.rfft(frames.float() * self.window)
             if self.phase:
                 spectrum = spectrum * repeated(self.turns, first, frames.shape[1])
-            real, imag = spectrum.real.contiguous(), spectrum.imag.contiguous()  # twice as fast as complex numbers side by side
+            real, imag = (
+                spectrum.real.contiguous(),
+                spectrum.imag.contiguous(),
+            )  # twice as fast as complex numbers side by side
             log_power = torch.addcmul(real.square(), imag, imag).clamp_min(FLOOR**2).log()
             log = log_power / 8 + 2  # -100 dB .. 0 dB to about -1 .. 2
             if not self.phase:
@@ -98,8 +105,9 @@ class Analysis(Step):
 class Synthesis(Step):
     """Frames (b, width, f) to waveform (b, 1, t), `hop` samples a frame.
 
-    A linear map gives the log magnitude and, as a point in the plane whose length does not count, the phase of every frequency
-    (as in APNet, Ai and Ling 2023): a point can go round the circle, an angle has to jump. Frame i is centred on sample i*hop.
+    A linear map gives the log magnitude and, as a point in the plane whose length does not count,
+    the phase of every frequency (as in APNet, Ai and Ling 2023): a point can go round the circle,
+    an angle has to jump. Frame i is centred on sample i*hop.
     """
 
     window: Tensor
@@ -126,11 +134,18 @@ class Synthesis(Step):
         frames = self.frames(x.transpose(1, 2), first)
         complete = self.hop * frames.shape[1]
         wave = functional.fold(
-            frames.transpose(1, 2), (1, complete + len(self.window) - self.hop), (1, self.size), stride=(1, self.hop)
+            frames.transpose(1, 2),
+            (1, complete + len(self.window) - self.hop),
+            (1, self.size),
+            stride=(1, self.hop),
         )[:, 0, 0]
         wave = torch.cat([wave[:, : tail.shape[1]] + tail, wave[:, tail.shape[1] :]], -1)
         drop = min(skip, complete)
-        return wave[:, None, drop:complete], (wave[:, complete:], skip - drop, (first + frames.shape[1]) % len(self.turns))
+        return wave[:, None, drop:complete], (
+            wave[:, complete:],
+            skip - drop,
+            (first + frames.shape[1]) % len(self.turns),
+        )
 
     def frames(self, x: Tensor, first: int) -> Tensor:
         """Hidden (b, f, width) of frames first, first + 1, ... to windowed samples (b, f, window), always in float32."""
@@ -138,5 +153,7 @@ class Synthesis(Step):
         with torch.autocast(x.device.type, enabled=False):
             magnitude = torch.exp((4 * log - 5).clamp_max(2.0)) * (self.size / 4)
             magnitude = magnitude * (real.square() + imag.square() + 1e-6).rsqrt()
-            spectrum = torch.complex(real * magnitude, imag * magnitude) * repeated(self.turns, first, x.shape[1])
+            spectrum = torch.complex(real * magnitude, imag * magnitude) * repeated(
+                self.turns, first, x.shape[1]
+            )
             return torch.fft.irfft(spectrum, self.size) * self.window

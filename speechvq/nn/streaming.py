@@ -6,9 +6,10 @@ A `Step` is fed its input in pieces of any size and returns what can be known so
     y0, state = layer.step(x[..., :100], state)
     y1, state = layer.step(x[..., 100:], state)      # cat(y0, y1) == layer(x)
 
-State is an argument and a result, never hidden in the module, so it can be kept, batched or dropped.
-Outputs are never delayed by padding: a layer that looks ahead just returns fewer frames until it has seen enough. To
-return its first m outputs it needs its first `m * stride + lookahead` inputs, an exact rule that `Chain` composes.
+State is an argument and a result, never hidden in the module, so it can be kept, batched or
+dropped. Outputs are never delayed by padding: a layer that looks ahead just returns fewer frames
+until it has seen enough. To return its first m outputs it needs its first `m * stride + lookahead`
+inputs, an exact rule that `Chain` composes.
 """
 
 from collections.abc import Iterable
@@ -68,7 +69,8 @@ class Chain(Step):
 def compose(layers: Iterable[Step]) -> tuple[Fraction, Fraction]:
     """Stride and look-ahead of layers in sequence, both in inputs of the first.
 
-    m outputs of a second layer need m*s2 + a2 outputs of the first, hence (m*s2 + a2)*s1 + a1 inputs.
+    m outputs of a second layer need m*s2 + a2 outputs of the first, hence (m*s2 + a2)*s1 + a1
+    inputs.
     """
     stride, lookahead = Fraction(1), Fraction(0)
     for layer in layers:

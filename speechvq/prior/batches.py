@@ -35,7 +35,8 @@ def parted(tokens: Tokens, share: float) -> tuple[Tokens, Tokens]:
     mask = np.array([key in held for key in keys])
     if mask.all():
         raise CodesError(
-            f"{len(tokens)} recordings of one voice: a prior needs some to learn from and others to be measured on"
+            f"{len(tokens)} recordings of one voice: a prior needs some to learn from and others "
+            "to be measured on"
         )
     return tokens.chosen(~mask), tokens.chosen(mask)
 
@@ -48,9 +49,14 @@ class Pieces:
         found: list[tuple[int, Layers]] = []
         for index, layers in enumerate(tokens.recordings()):
             for first in range(0, len(layers[0]), longest):
-                cut = tuple(one[first * r : (first + longest) * r] for one, r in zip(layers, self.ratios, strict=True))
+                cut = tuple(
+                    one[first * r : (first + longest) * r]
+                    for one, r in zip(layers, self.ratios, strict=True)
+                )
                 found.append((index, cut))
-        order = np.random.default_rng(0).permutation(len(found))  # neighbours of equal length are not of one recording
+        order = np.random.default_rng(0).permutation(
+            len(found)
+        )  # neighbours of equal length are not of one recording
         found = sorted((found[i] for i in order), key=lambda piece: len(piece[1][0]))
         self.layers = [layers for _, layers in found]
         self.speakers = vectors(tokens.speakers)[[index for index, _ in found]]
@@ -63,7 +69,9 @@ class Pieces:
         some = self.layers[first : first + count]
         frames = len(some[0][0])
         codes = [
-            torch.from_numpy(np.stack([layers[depth][: frames * ratio] for layers in some]).astype(np.int64))
+            torch.from_numpy(
+                np.stack([layers[depth][: frames * ratio] for layers in some]).astype(np.int64)
+            )
             for depth, ratio in enumerate(self.ratios)
         ]
         return codes, self.speakers[first : first + count]

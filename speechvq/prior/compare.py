@@ -56,7 +56,8 @@ def taken(prior: Prior, held: Tokens) -> Bits:
 def usual(bits: Bits, held: Tokens, sample_rate: int) -> tuple[float, ...]:
     """Bits a second that 95 % of recordings stay below, with the first layer, the first two ...; bits: `taken`.
 
-    Every voice counts alike, however many recordings it has; those of nobody known count as one voice's.
+    Every voice counts alike, however many recordings it has; those of nobody known count as one
+    voice's.
     """
     seconds = held.frames * held.table[0].hop / sample_rate
     voices = np.unique(held.voices, return_inverse=True)[1]
@@ -83,10 +84,14 @@ def table(learned: Tokens, held: Tokens, bits: Bits, sample_rate: int) -> list[s
         "WaveNet": bits.sum(0) / [len(layer) for layer in held.layers],
     }
     names = [f"layer {depth}" for depth in range(len(held.table))]
-    lines = [f"| bits a code | {' | '.join(names)} | bits a second | below static tables |", "|---" * (len(names) + 3) + "|"]
+    lines = [
+        f"| bits a code | {' | '.join(names)} | bits a second | below static tables |",
+        "|---" * (len(names) + 3) + "|",
+    ]
     for name, costs in rows.items():
         total, least = float(costs @ rates), float(fixed @ rates)
         lines.append(
-            f"| {name} | {' | '.join(f'{one:.2f}' for one in costs)} | {total:.0f} | {100 * (1 - total / least):.1f} % |"
+            f"| {name} | {' | '.join(f'{one:.2f}' for one in costs)} | {total:.0f} | "
+            f"{100 * (1 - total / least):.1f} % |"
         )
     return lines

@@ -1,10 +1,11 @@
 """Models of codes that count: how often each code followed each context, smoothed by shorter contexts.
 
-They are what the WaveNet is compared with, and smooth as the static tables of code files do (`static`). Smoothing is Witten and
-Bell's (1991, method C, interpolated): a context seen n times with d different codes gives the weight d / (n + d) to the next
-shorter one.
+They are what the WaveNet is compared with, and smooth as the static tables of code files do
+(`static`). Smoothing is Witten and Bell's (1991, method C, interpolated): a context seen n times
+with d different codes gives the weight d / (n + d) to the next shorter one.
 
-    p(x | c) = (count(c, x) + d(c) p(x | shorter c)) / (n(c) + d(c)),  p(x | nothing at all) = 1 / size
+    p(x | c) = (count(c, x) + d(c) p(x | shorter c)) / (n(c) + d(c)),  p(x | nothing at all) = 1 /
+    size
 """
 
 from collections.abc import Callable, Sequence
@@ -37,7 +38,9 @@ def past(order: int) -> Context:
     def numbers(layers: Layers, depth: int) -> Ints:
         found = np.zeros(len(layers[depth]), np.int64)
         for back in range(1, order + 1):
-            before = np.concatenate([np.full(back, ENTRIES - 1), layers[depth].astype(np.int64)])[: len(found)]
+            before = np.concatenate([np.full(back, ENTRIES - 1), layers[depth].astype(np.int64)])[
+                : len(found)
+            ]
             found = found * ENTRIES + before
         return found
 
@@ -74,11 +77,14 @@ class CountModel:
     size: entries of the layer
     """
 
-    def __init__(self, recordings: Sequence[Layers], depth: int, size: int, contexts: Sequence[Context]) -> None:
+    def __init__(
+        self, recordings: Sequence[Layers], depth: int, size: int, contexts: Sequence[Context]
+    ) -> None:
         self.depth, self.size, self.contexts = depth, size, tuple(contexts)
         codes = np.concatenate([layers[depth] for layers in recordings]).astype(np.int64)
         self.counts = [
-            counted(np.concatenate([context(layers, depth) for layers in recordings]), codes, size) for context in contexts
+            counted(np.concatenate([context(layers, depth) for layers in recordings]), codes, size)
+            for context in contexts
         ]
 
     def bits(self, layers: Layers) -> Floats:
@@ -87,10 +93,14 @@ class CountModel:
         chance = np.full(len(codes), 1 / self.size)
         for context, counts in zip(self.contexts, self.counts, strict=True):
             numbers = context(layers, self.depth)
-            together = looked_up(counts.pairs, counts.pair_counts, joined(counts.contexts, numbers, codes, self.size))
+            together = looked_up(
+                counts.pairs, counts.pair_counts, joined(counts.contexts, numbers, codes, self.size)
+            )
             alone = looked_up(counts.contexts, counts.context_counts, numbers)
             ways = looked_up(counts.contexts, counts.different, numbers)
-            chance = np.where(alone > 0, (together + ways * chance) / np.maximum(alone + ways, 1), chance)
+            chance = np.where(
+                alone > 0, (together + ways * chance) / np.maximum(alone + ways, 1), chance
+            )
         return -np.log2(chance)
 
 
@@ -98,7 +108,13 @@ def counted(numbers: Ints, codes: Ints, size: int) -> Counts:
     """Count contexts (n,) and the codes (n,) that followed them."""
     contexts, context_counts = np.unique(numbers, return_counts=True)
     pairs, pair_counts = np.unique(joined(contexts, numbers, codes, size), return_counts=True)
-    return Counts(pairs, pair_counts, contexts, context_counts, np.bincount(pairs // size, minlength=len(contexts)))
+    return Counts(
+        pairs,
+        pair_counts,
+        contexts,
+        context_counts,
+        np.bincount(pairs // size, minlength=len(contexts)),
+    )
 
 
 def joined(contexts: Ints, numbers: Ints, codes: Ints, size: int) -> Ints:

@@ -1,7 +1,7 @@
 """A prior as a single file: safetensors, weights in half precision, no code.
 
-One metadata entry, `speechvq-prior`, holds JSON: {"format": 1, "name", "model", "digest", "table", "speaker", "prior",
-"usual"}; `model` and `digest` say whose codes it knows.
+One metadata entry, `speechvq-prior`, holds JSON: {"format": 1, "name", "model", "digest", "table",
+"speaker", "prior", "usual"}; `model` and `digest` say whose codes it knows.
 """
 
 import hashlib
@@ -29,7 +29,8 @@ DEFAULT = Path(__file__).parent.parent / "models" / "base5-prior.safetensors"
 class NamedPrior:
     """A prior, its name, and the model whose codes it knows.
 
-    usual: bits a second that nearly all clean speech stays below, with the first layer, the first two ...; empty: not known
+    usual: bits a second that nearly all clean speech stays below, with the first layer, the first
+      two ...; empty: not known
     digest: the first bytes of the SHA-256 of its file, if it has one
     """
 
@@ -53,7 +54,9 @@ def save_prior(path: Path, named: NamedPrior) -> None:
         "prior": table(prior.config),
         "usual": named.usual,
     }
-    weights = {name: value.detach().cpu().half().contiguous() for name, value in prior.state_dict().items()}
+    weights = {
+        name: value.detach().cpu().half().contiguous() for name, value in prior.state_dict().items()
+    }
     with new_file(path) as partial:
         partial.write_bytes(save(weights, {ENTRY: json.dumps(header)}))
 

@@ -34,15 +34,22 @@ def generate(
 
     speaker: a voice of the model; without one the prompt's own, or one that the seed chooses
     prompt: codes of all layers of this model
-    Raises WrongModel for a prior of other codes, SpeakerError, and ConfigError for numbers that make no sense.
+    Raises WrongModel for a prior of other codes, SpeakerError, and ConfigError for numbers that
+    make no sense.
     """
     check(named, codec, len(codec.table))
     if not 0 <= seed < 1 << 63:
         raise ConfigError(f"a seed is a whole number of 0 to 2^63 - 1, not {seed}")
     if not 0 < seconds <= LONGEST:
-        raise ConfigError(f"give a number of seconds above 0 and at most {LONGEST:g}, not {seconds:g}")
-    if prompt is not None and (prompt.model != codec.model or len(prompt.table) != len(codec.table)):
-        raise ConfigError(f"the prompt must have all {len(codec.table)} layers of {codec.model}: encode it anew")
+        raise ConfigError(
+            f"give a number of seconds above 0 and at most {LONGEST:g}, not {seconds:g}"
+        )
+    if prompt is not None and (
+        prompt.model != codec.model or len(prompt.table) != len(codec.table)
+    ):
+        raise ConfigError(
+            f"the prompt must have all {len(codec.table)} layers of {codec.model}: encode it anew"
+        )
     generator = torch.Generator().manual_seed(seed)
     voice = _voice(codec, speaker, prompt, generator)
     begun = prompt.frames[0] if prompt is not None else 0
@@ -54,11 +61,15 @@ def generate(
         speaker=_vector(named, voice),
         temperature=temperature,
         top_p=top_p,
-        prompt=[torch.from_numpy(layer.astype(np.int64))[None] for layer in prompt.layers] if prompt is not None else (),
+        prompt=[torch.from_numpy(layer.astype(np.int64))[None] for layer in prompt.layers]
+        if prompt is not None
+        else (),
     )
     samples = coarse * codec.table[0].hop
     found = tuple(layer[0].numpy().astype(np.uint16) for layer in layers)
-    return Codes(codec.model, codec.sample_rate, codec.sample_rate, samples, codec.table, found, voice)
+    return Codes(
+        codec.model, codec.sample_rate, codec.sample_rate, samples, codec.table, found, voice
+    )
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,8 @@ class Score:
 
     nominal: bits a second at fixed width
     mean: bits a second under the prior, over all
-    bits: the same of each second (seconds,); the last one may be shorter, and is counted as if it went on
+    bits: the same of each second (seconds,); the last one may be shorter, and is counted as if it
+      went on
     layers: bits a code, of each layer
     """
 
@@ -81,33 +93,50 @@ class Score:
 def score(codec: Codec, named: NamedPrior, codes: Codes) -> Score:
     """What a recording's codes cost under the prior. Raises WrongModel."""
     if codes.model != codec.model:
-        raise WrongModel(f"the codes were made by model {codes.model}, this is {codec.model}; give the right one with --model")
+        raise WrongModel(
+            f"the codes were made by model {codes.model}, this is {codec.model}; give the right "
+            "one with --model"
+        )
     check(named, codec, len(codes.table))
     tensors = [torch.from_numpy(layer.astype(np.int64))[None] for layer in codes.layers]
-    bits = [layer[0].double().numpy() / math.log(2) for layer in named.prior.nats(tensors, _vector(named, codes.speaker))]
+    bits = [
+        layer[0].double().numpy() / math.log(2)
+        for layer in named.prior.nats(tensors, _vector(named, codes.speaker))
+    ]
     seconds = codes.frames[0] * codes.table[0].hop / codes.sample_rate
     whole, total = math.ceil(seconds), sum(found.sum() for found in bits)
     sums, shares = np.zeros(whole), np.zeros(whole)
     for layer, found in zip(codes.table, bits, strict=True):
         second = (np.arange(len(found)) * layer.hop // codes.sample_rate).astype(np.int64)
         sums += np.bincount(second, found, whole)
-        shares += np.bincount(second, np.full(len(found), layer.hop / codes.sample_rate), whole) / len(codes.table)
-    return Score(codes.bits_per_second, float(total / seconds), sums / shares, np.array([found.mean() for found in bits]))
+        shares += np.bincount(
+            second, np.full(len(found), layer.hop / codes.sample_rate), whole
+        ) / len(codes.table)
+    return Score(
+        codes.bits_per_second,
+        float(total / seconds),
+        sums / shares,
+        np.array([found.mean() for found in bits]),
+    )
 
 
 def check(named: NamedPrior, codec: Codec, depth: int) -> None:
     """Raises WrongModel when a prior knows the codes of another model, or fewer than the first `depth` layers."""
     if named.model != codec.model:
         raise WrongModel(
-            f"the prior {named.name} knows the codes of {named.model}, this is {codec.model}; give one for it with --prior"
+            f"the prior {named.name} knows the codes of {named.model}, this is {codec.model}; "
+            "give one for it with --prior"
         )
     if len(named.prior.table) < depth:
         raise WrongModel(
-            f"the prior {named.name} knows {len(named.prior.table)} layers, the codes have {depth}; give another one"
+            f"the prior {named.name} knows {len(named.prior.table)} layers, the codes have "
+            f"{depth}; give another one"
         )
 
 
-def _voice(codec: Codec, speaker: str | None, prompt: Codes | None, generator: torch.Generator) -> bytes:
+def _voice(
+    codec: Codec, speaker: str | None, prompt: Codes | None, generator: torch.Generator
+) -> bytes:
     """The packed vector of the voice that speaks."""
     if speaker is not None:
         return find(codec.voices, speaker).vector

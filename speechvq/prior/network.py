@@ -2,8 +2,9 @@
 
     p(codes) = prod_l prod_t p(c[l, t] | c[l, < t], c[< l], speaker)
 
-Layer l is predicted from its own past by a `WaveNet`, and from all coarser layers, past and future, as they are known by then:
-so any prefix of the layers has its own probability, and the layers of a frame come in order.
+Layer l is predicted from its own past by a `WaveNet`, and from all coarser layers, past and future,
+as they are known by then: so any prefix of the layers has its own probability, and the layers of a
+frame come in order.
 """
 
 from collections.abc import Sequence
@@ -42,9 +43,14 @@ class PriorConfig:
 
     def __post_init__(self) -> None:
         for name in ("width", "skip", "layers", "cycle"):
-            require(getattr(self, name) > 0, f"prior.{name} must be positive, not {getattr(self, name)}")
+            require(
+                getattr(self, name) > 0, f"prior.{name} must be positive, not {getattr(self, name)}"
+            )
         require(self.around >= 0, f"prior.around must not be negative, not {self.around}")
-        require(0 <= self.dropout < 1, f"prior.dropout must be at least 0 and less than 1, not {self.dropout}")
+        require(
+            0 <= self.dropout < 1,
+            f"prior.dropout must be at least 0 and less than 1, not {self.dropout}",
+        )
 
 
 class Stream(nn.Module):
@@ -59,7 +65,9 @@ class Stream(nn.Module):
         *coarser, (hop, size) = table
         self.size, self.ratios = size, tuple(other // hop for other, _ in coarser)
         self.before = nn.Embedding(size + 1, config.width)
-        self.coarser = Modules[nn.Embedding]([nn.Embedding(entries, config.width) for _, entries in coarser])
+        self.coarser = Modules[nn.Embedding](
+            [nn.Embedding(entries, config.width) for _, entries in coarser]
+        )
         self.place = nn.Embedding(max(self.ratios, default=1), config.width)
         self.around = Around(config.width, layers=config.around if coarser else 0)
         self.speaker = nn.Linear(speaker, config.width) if speaker else None
@@ -72,7 +80,9 @@ class Stream(nn.Module):
 
         No vector is the same as zeros, which a part of the examples gets in training.
         """
-        places = self.place(torch.arange(count, device=self.place.weight.device) % self.place.num_embeddings)
+        places = self.place(
+            torch.arange(count, device=self.place.weight.device) % self.place.num_embeddings
+        )
         found = places.T[None]
         for embedding, ratio, layer in zip(self.coarser, self.ratios, codes, strict=True):
             found = found + embedding(layer).transpose(1, 2).repeat_interleave(ratio, -1)
@@ -107,7 +117,11 @@ class Stream(nn.Module):
 
     def step(self, before: Tensor | None, condition: Tensor, state: State) -> tuple[Tensor, State]:
         """Logits (b, size) of the next code: from the one before it (b,), at first None, and its condition (b, width, 1)."""
-        last = condition.new_full((len(condition),), self.size, dtype=torch.long) if before is None else before
+        last = (
+            condition.new_full((len(condition),), self.size, dtype=torch.long)
+            if before is None
+            else before
+        )
         logits, state = self.wavenet.step(self.before(last).unsqueeze(-1), condition, state)
         return logits[..., 0], state
 
@@ -119,14 +133,19 @@ class Prior(nn.Module):
     speaker: length of the speaker vector, 0 for a prior that knows nothing of voices
     """
 
-    def __init__(self, config: PriorConfig, table: Sequence[tuple[int, int]], speaker: int = 0) -> None:
+    def __init__(
+        self, config: PriorConfig, table: Sequence[tuple[int, int]], speaker: int = 0
+    ) -> None:
         super().__init__()
         self.config, self.table, self.speaker = config, tuple(table), speaker
-        self.streams = Modules[Stream]([Stream(config, self.table[: depth + 1], speaker) for depth in range(len(self.table))])
+        self.streams = Modules[Stream](
+            [Stream(config, self.table[: depth + 1], speaker) for depth in range(len(self.table))]
+        )
 
     def nats(self, codes: Sequence[Tensor], speaker: Tensor | None = None) -> list[Tensor]:
         """Of every code, minus the logarithm of its probability: codes (b, n_l) of some first layers to as many (b, n_l)."""
         pairs = enumerate(zip(self.streams, codes, strict=False))
         return [
-            stream.nats(layer, stream.condition(codes[:depth], layer.shape[1], speaker)) for depth, (stream, layer) in pairs
+            stream.nats(layer, stream.condition(codes[:depth], layer.shape[1], speaker))
+            for depth, (stream, layer) in pairs
         ]

@@ -4,10 +4,11 @@ Of every layer each code c is chosen to make
 
     E(c) + lambda * -log p(c | codes before it, coarser layers, speaker)
 
-least. E is the squared error that the level would be left with: the search goes on through its finer layers for each of some
-candidates (Chou, Lookabaugh and Gray 1989, "Entropy-constrained vector quantization", with a prior in the place of counts).
-The codes before it are those of the last pass, so that all places are decided at once; two passes are nearly as good as four.
-What the prior says here decides only which codes are taken: a file reads the same whatever machine wrote it.
+least. E is the squared error that the level would be left with: the search goes on through its
+finer layers for each of some candidates (Chou, Lookabaugh and Gray 1989, "Entropy-constrained
+vector quantization", with a prior in the place of counts). The codes before it are those of the
+last pass, so that all places are decided at once; two passes are nearly as good as four. What the
+prior says here decides only which codes are taken: a file reads the same whatever machine wrote it.
 """
 
 from collections.abc import Sequence
@@ -31,8 +32,9 @@ PASSES = 2
 class RateDistortion:
     """A search for codes (`codec.Search`) that are cheap to write with a prior.
 
-    weight: how much error a nat is worth, 0 none. At 1 it is what a nat is worth to a quantizer of `width` dimensions at high
-      rates, where the error D falls by 2 D / width a nat (Gersho 1979); D is the mean error of the level in this recording
+    weight: how much error a nat is worth, 0 none. At 1 it is what a nat is worth to a quantizer of
+      `width` dimensions at high rates, where the error D falls by 2 D / width a nat (Gersho 1979);
+      D is the mean error of the level in this recording
 
     Raises ConfigError for a weight that is no number or below 0.
     """
@@ -47,15 +49,25 @@ class RateDistortion:
         check(self.named, codec, depth)
         for level in codec.network.topdown.levels:
             if not isinstance(level.quantizers, Residual) or not level.quantizers.searchable:
-                raise ConfigError(f"{codec.model} quantizes by other kinds than vq and sq: its codes have no errors to weigh")
+                raise ConfigError(
+                    f"{codec.model} quantizes by other kinds than vq and sq: its codes have no "
+                    "errors to weigh"
+                )
 
-    def __call__(self, codec: Codec, features: Sequence[Tensor], vector: Tensor, depth: int) -> list[Tensor]:
+    def __call__(
+        self, codec: Codec, features: Sequence[Tensor], vector: Tensor, depth: int
+    ) -> list[Tensor]:
         """Codes (1, f) of the first `depth` layers, of a whole recording's features (1, d, f) and its speaker vector (1, n)."""
         choose = partial(self._level, vector=vector.cpu() if self.named.prior.speaker else None)
         return codec.network.topdown.encode(features, depth, choose)
 
     def _level(
-        self, quantizer: Quantizer, z: Tensor, depth: int, coarser: Sequence[Tensor], vector: Tensor | None
+        self,
+        quantizer: Quantizer,
+        z: Tensor,
+        depth: int,
+        coarser: Sequence[Tensor],
+        vector: Tensor | None,
     ) -> list[Tensor]:
         assert isinstance(quantizer, Residual)
         left, codes = z[0].T, list[Tensor]()
@@ -63,12 +75,19 @@ class RateDistortion:
             candidates, errors = quantizer.options(left, index, depth, CANDIDATES)
             known = [row.cpu() for row in (*coarser, *codes)]
             price = self.weight * 2 * errors.amin(1).mean() / quantizer.width
-            codes.append(self._cheap(candidates.cpu(), errors.cpu(), price.cpu(), known, vector).to(z.device))
+            codes.append(
+                self._cheap(candidates.cpu(), errors.cpu(), price.cpu(), known, vector).to(z.device)
+            )
             left = left - layer.look_up(codes[-1])[0].T
         return codes
 
     def _cheap(
-        self, candidates: Tensor, errors: Tensor, price: Tensor, known: Sequence[Tensor], vector: Tensor | None
+        self,
+        candidates: Tensor,
+        errors: Tensor,
+        price: Tensor,
+        known: Sequence[Tensor],
+        vector: Tensor | None,
     ) -> Tensor:
         """The codes (1, n) of the layer after the known ones, of candidates (n, m) with their errors (n, m)."""
         stream = self.named.prior.streams[len(known)]

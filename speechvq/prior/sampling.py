@@ -22,9 +22,11 @@ def sample(
 ) -> list[Tensor]:
     """Codes (b, n) of as many layers as `frames` has numbers of codes, all coarser layers first.
 
-    speaker: vectors (b, s); b recordings are drawn side by side, one where there is neither speaker nor prompt
+    speaker: vectors (b, s); b recordings are drawn side by side, one where there is neither speaker
+      nor prompt
     temperature: logits are divided by it; 0 takes the most probable code
-    top_p: draws are from the fewest codes that together have this probability (Holtzman et al. 2020)
+    top_p: draws are from the fewest codes that together have this probability (Holtzman et al.
+      2020)
     prompt: codes (b, m) each layer begins with, kept as they are
     Raises ConfigError for numbers that make no sense.
     """
@@ -33,21 +35,31 @@ def sample(
     if not 0 < top_p <= 1:
         raise ConfigError(f"top-p must be above 0 and at most 1, not {top_p}")
     if not 0 < len(frames) <= len(prior.streams) or len(prompt) > len(frames):
-        raise ConfigError(f"this prior has {len(prior.streams)} layers, not {len(frames)} or {len(prompt)}")
+        raise ConfigError(
+            f"this prior has {len(prior.streams)} layers, not {len(frames)} or {len(prompt)}"
+        )
     batch = {len(one) for one in (*prompt, *([] if speaker is None else [speaker]))} or {1}
     if len(batch) > 1:
-        raise ConfigError(f"speaker vectors and prompts are of {' and '.join(map(str, sorted(batch)))} recordings")
+        raise ConfigError(
+            f"speaker vectors and prompts are of {' and '.join(map(str, sorted(batch)))} recordings"
+        )
     empty = torch.zeros(max(batch), 0, dtype=torch.long, device=next(prior.parameters()).device)
     found: list[Tensor] = []
     given = [*prompt, *[empty] * (len(frames) - len(prompt))]
     for stream, count, beginning in zip(prior.streams, frames, given, strict=False):
         condition = stream.condition(found, count, speaker)
         drawn = (generator, temperature, top_p)
-        found.append(_continued(stream, condition.expand(len(beginning), -1, -1), beginning[:, :count], drawn))
+        found.append(
+            _continued(
+                stream, condition.expand(len(beginning), -1, -1), beginning[:, :count], drawn
+            )
+        )
     return found
 
 
-def _continued(stream: Stream, condition: Tensor, codes: Tensor, drawn: tuple[torch.Generator, float, float]) -> Tensor:
+def _continued(
+    stream: Stream, condition: Tensor, codes: Tensor, drawn: tuple[torch.Generator, float, float]
+) -> Tensor:
     """Codes (b, m) and those that follow, up to the condition's length."""
     batch, count = len(codes), codes.shape[1]
     out = codes.new_empty(batch, condition.shape[-1])
@@ -56,7 +68,9 @@ def _continued(stream: Stream, condition: Tensor, codes: Tensor, drawn: tuple[to
     before = codes.new_full((batch, 1), stream.size)
     if count:  # the prompt in one pass; its last code is the first step's input
         seen = torch.cat([before, codes[:, :-1]], 1)
-        _, state = stream.wavenet.step(stream.before(seen).transpose(1, 2), condition[..., :count], state)
+        _, state = stream.wavenet.step(
+            stream.before(seen).transpose(1, 2), condition[..., :count], state
+        )
     last = codes[:, -1] if count else None
     for place in range(count, condition.shape[-1]):
         logits, state = stream.step(last, condition[..., place : place + 1], state)
@@ -69,7 +83,9 @@ def choose(logits: Tensor, generator: torch.Generator, temperature: float, top_p
     """One code (b,) of logits (b, k)."""
     if not temperature:
         return logits.argmax(1)
-    above = logits.double() - logits.double().amax(1, keepdim=True)  # so that no temperature is too low
+    above = logits.double() - logits.double().amax(
+        1, keepdim=True
+    )  # so that no temperature is too low
     probabilities = torch.softmax(above / temperature, 1)
     if top_p < 1:
         ordered, order = probabilities.sort(1, descending=True)

@@ -48,8 +48,12 @@ def _small(kind: Context, table: Sequence[Layer], depth: int) -> bool:
 def _places(tokens: Tokens, depth: int, kind: Context) -> NDArray[np.uint8]:
     """Witten and Bell's estimate (see `counts`) for every context and code, as places among the levels."""
     size, rows = tokens.table[depth].size, _rows(kind, tokens.table, depth)
-    numbers = np.concatenate([_numbers(kind, depth, layers, size) for layers in tokens.recordings()])
-    joint = np.bincount(numbers * size + tokens.layers[depth], minlength=rows * size).reshape(rows, size)
+    numbers = np.concatenate(
+        [_numbers(kind, depth, layers, size) for layers in tokens.recordings()]
+    )
+    joint = np.bincount(numbers * size + tokens.layers[depth], minlength=rows * size).reshape(
+        rows, size
+    )
     chance = _smoothed(joint, _smoothed(joint.sum(0, keepdims=True), np.full((1, size), 1 / size)))
     return np.rint(np.log2(chance * 2**16).clip(0, 16) * 255 / 16).astype(np.uint8)
 
@@ -57,7 +61,9 @@ def _places(tokens: Tokens, depth: int, kind: Context) -> NDArray[np.uint8]:
 def _smoothed(counts: NDArray, shorter: NDArray) -> NDArray:
     """Counts (rows, size) as probabilities, the less is known the nearer to those of a shorter context."""
     total, different = counts.sum(1, keepdims=True), (counts > 0).sum(1, keepdims=True)
-    return np.where(total > 0, (counts + different * shorter) / np.maximum(total + different, 1), shorter)
+    return np.where(
+        total > 0, (counts + different * shorter) / np.maximum(total + different, 1), shorter
+    )
 
 
 def _bits(one: LayerTable, tokens: Tokens, depth: int) -> float:
@@ -75,12 +81,19 @@ def _numbers(kind: Context, depth: int, layers: Layers, size: int) -> NDArray[np
     return contexts(kind, depth, layers[depth], layers, size)
 
 
-def table(held: Tokens, bits: Sequence[float], tables: Sequence[LayerTable], sample_rate: int) -> list[str]:
+def table(
+    held: Tokens, bits: Sequence[float], tables: Sequence[LayerTable], sample_rate: int
+) -> list[str]:
     """Markdown lines: context and bits a code of every layer, and bits a second of every prefix beside fixed width."""
-    lines = ["| layer | context | bits a code | kbit/s up to here | fixed width |", "|--:|---|--:|--:|--:|"]
+    lines = [
+        "| layer | context | bits a code | kbit/s up to here | fixed width |",
+        "|--:|---|--:|--:|--:|",
+    ]
     total = fixed = 0.0
     for depth, (layer, cost, one) in enumerate(zip(held.table, bits, tables, strict=True)):
         total += cost * sample_rate / layer.hop
         fixed += layer.bits * sample_rate / layer.hop
-        lines.append(f"| {depth} | {one.context} | {cost:.3f} | {total / 1000:.3f} | {fixed / 1000:.3f} |")
+        lines.append(
+            f"| {depth} | {one.context} | {cost:.3f} | {total / 1000:.3f} | {fixed / 1000:.3f} |"
+        )
     return lines

@@ -52,7 +52,9 @@ class Tokens:
         last = int(self.ends[index])
         first = last - int(self.frames[index])
         ratios = [self.table[0].hop // layer.hop for layer in self.table]
-        return tuple(layer[first * r : last * r] for layer, r in zip(self.layers, ratios, strict=True))
+        return tuple(
+            layer[first * r : last * r] for layer, r in zip(self.layers, ratios, strict=True)
+        )
 
     def recordings(self) -> Iterator[Layers]:
         """All of them, in order."""
@@ -77,14 +79,23 @@ class Tokens:
             for layer, shape in zip(self.layers, self.table, strict=True)
         )
         voices = tuple(voice for voice, kept in zip(self.voices, keep, strict=True) if kept)
-        return Tokens(self.model, self.table, layers, self.frames[keep], self.speakers[keep], voices)
+        return Tokens(
+            self.model, self.table, layers, self.frames[keep], self.speakers[keep], voices
+        )
 
     def save(self, path: Path) -> None:
         """Write a NumPy archive. Raises OutputError."""
         arrays: dict[str, Any] = {f"layer{index}": layer for index, layer in enumerate(self.layers)}
-        arrays |= {"model": np.array(self.model.name), "digest": np.frombuffer(self.model.digest, np.uint8)}
+        arrays |= {
+            "model": np.array(self.model.name),
+            "digest": np.frombuffer(self.model.digest, np.uint8),
+        }
         arrays |= {"table": np.array([(layer.hop, layer.size) for layer in self.table])}
-        arrays |= {"frames": self.frames, "speakers": self.speakers, "voices": np.array(self.voices, dtype=np.str_)}
+        arrays |= {
+            "frames": self.frames,
+            "speakers": self.speakers,
+            "voices": np.array(self.voices, dtype=np.str_),
+        }
         with new_file(path) as partial, partial.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
 
@@ -96,14 +107,35 @@ def load(path: Path) -> Tokens:
             table = tuple(Layer(int(hop), int(size)) for hop, size in file["table"])
             model = ModelId(str(file["model"]), file["digest"].tobytes())
             layers = tuple(file[f"layer{index}"] for index in range(len(table)))
-            return _fitting(Tokens(model, table, layers, file["frames"], file["speakers"], tuple(map(str, file["voices"]))))
-    except (OSError, EOFError, ValueError, KeyError, ArithmeticError, zipfile.BadZipFile, zlib.error) as error:
-        raise CodesError(f"{path} is not a file of tokens: {error}; delete it to have it made again") from error
+            return _fitting(
+                Tokens(
+                    model,
+                    table,
+                    layers,
+                    file["frames"],
+                    file["speakers"],
+                    tuple(map(str, file["voices"])),
+                )
+            )
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        KeyError,
+        ArithmeticError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise CodesError(
+            f"{path} is not a file of tokens: {error}; delete it to have it made again"
+        ) from error
 
 
 def _fitting(tokens: Tokens) -> Tokens:
     """The same. Raises ValueError when its parts do not fit each other."""
-    lengths = [int(tokens.frames.sum()) * tokens.table[0].hop // layer.hop for layer in tokens.table]
+    lengths = [
+        int(tokens.frames.sum()) * tokens.table[0].hop // layer.hop for layer in tokens.table
+    ]
     counts = {len(tokens.frames), len(tokens.speakers), len(tokens.voices)}
     if [len(layer) for layer in tokens.layers] != lengths or len(counts) > 1:
         raise ValueError("its parts do not fit each other")
@@ -113,23 +145,35 @@ def _fitting(tokens: Tokens) -> Tokens:
 def gathered(recordings: Iterable[Codes], voices: Sequence[str], names: Sequence[str]) -> Tokens:
     """Tokens of recordings, the voice and, for messages, the name of each.
 
-    Raises CodesError for none at all, or when one was made by another model or has other layers than the first.
+    Raises CodesError for none at all, or when one was made by another model or has other layers
+    than the first.
     """
     every: list[Codes] = []
     for codes, name in zip(recordings, names, strict=True):
         first = every[0] if every else codes
         if codes.model != first.model:
-            raise CodesError(f"{name} was made by {codes.model}, {names[0]} by {first.model}: give codes of one model")
+            raise CodesError(
+                f"{name} was made by {codes.model}, {names[0]} by {first.model}: give codes of "
+                "one model"
+            )
         if codes.table != first.table:
             raise CodesError(
-                f"{name} has {len(codes.table)} layers, {names[0]} has {len(first.table)}: give codes of equal layers"
+                f"{name} has {len(codes.table)} layers, {names[0]} has {len(first.table)}: give "
+                "codes of equal layers"
             )
         if len(codes.speaker) != len(first.speaker):
-            raise CodesError(f"the speaker vectors of {name} and {names[0]} differ in length: give codes of one model")
+            raise CodesError(
+                f"the speaker vectors of {name} and {names[0]} differ in length: give codes of "
+                "one model"
+            )
         every.append(codes)
     if not every:
-        raise CodesError("there are no codes to learn from: give code files, folders of them, or a manifest")
-    layers = tuple(np.concatenate(column) for column in zip(*(codes.layers for codes in every), strict=True))
+        raise CodesError(
+            "there are no codes to learn from: give code files, folders of them, or a manifest"
+        )
+    layers = tuple(
+        np.concatenate(column) for column in zip(*(codes.layers for codes in every), strict=True)
+    )
     frames = np.array([codes.frames[0] for codes in every], np.int64)
     speakers = np.stack([np.frombuffer(codes.speaker, np.uint8) for codes in every])
     return Tokens(every[0].model, every[0].table, layers, frames, speakers, tuple(voices))
@@ -147,4 +191,8 @@ def from_files(paths: Sequence[Path], coders: Sequence[Coder] = ()) -> Tokens:
             inside = file.relative_to(path).parts[:-1] if path.is_dir() else ()
             own = inside[0] if inside else path.name if path.is_dir() and len(paths) > 1 else ""
             voices.setdefault(file.resolve(), own)
-    return gathered((read_codes(file, coders) for file in voices), list(voices.values()), [str(file) for file in voices])
+    return gathered(
+        (read_codes(file, coders) for file in voices),
+        list(voices.values()),
+        [str(file) for file in voices],
+    )

@@ -4,9 +4,9 @@
     quantizer.encode(z)     -> codes, one tensor a layer, coarse first; `encode(z, 3)` the best ones for three layers
     quantizer.decode(codes) -> z, from the codes of any prefix of the layers
 
-In training mode the first draws, relaxes or copies gradients, as its kind does; in eval mode it takes the hard codes, and
-`decode(encode(z))` equals `quantizer(z).z`, bit for bit, wherever codes are all there is (not for continuous latents, nor for
-the mixed ones of JointVAE).
+In training mode the first draws, relaxes or copies gradients, as its kind does; in eval mode it
+takes the hard codes, and `decode(encode(z))` equals `quantizer(z).z`, bit for bit, wherever codes
+are all there is (not for continuous latents, nor for the mixed ones of JointVAE).
 """
 
 from collections.abc import Sequence
@@ -25,9 +25,10 @@ class Quantized:
 
     z: what the decoder sees, shaped like the input
     codes: integers (b, f), the hard choice at every position, one tensor a layer, coarse first
-    rates: of every layer (b, l), summed over positions, in nats: KL(q(Z_l | x) || uniform), or from the unit Gaussian; of hard
-      codes, in eval mode, log K each
-    terms: other named differentiable losses, unweighted, one value an example (b,), summed over positions
+    rates: of every layer (b, l), summed over positions, in nats: KL(q(Z_l | x) || uniform), or from
+      the unit Gaussian; of hard codes, in eval mode, log K each
+    terms: other named differentiable losses, unweighted, one value an example (b,), summed over
+      positions
     stats: named detached numbers for the log
     inputs: what each layer quantized, (b, d, f), without gradient
     """
@@ -52,7 +53,12 @@ class Quantizer(Protocol):
     def layers(self) -> Sequence[Codebook]: ...
 
     def __call__(
-        self, z: Tensor, keep: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
+        self,
+        z: Tensor,
+        keep: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
     ) -> Quantized: ...
 
     def encode(self, z: Tensor, depth: int | None = None) -> list[Tensor]: ...

@@ -16,13 +16,23 @@ def nearest(z: Tensor, codebook: Tensor) -> Tensor:
 def half_distances(z: Tensor, codebook: Tensor) -> Tensor:
     """|z - b_k|^2 / 2 for z (..., d) and codebook (k, d), as (..., k), in one matrix product.
 
-    Both are centred on the codebook's mean first: the expansion |z|^2 + |b|^2 - 2zb loses digits in proportion to the common
-    offset, and a wrong nearest entry is worse than a slow one.
+    Both are centred on the codebook's mean first: the expansion |z|^2 + |b|^2 - 2zb loses digits in
+    proportion to the common offset, and a wrong nearest entry is worse than a slow one.
     """
     centre = codebook.mean(0)
     z, codebook = z - centre, codebook - centre
     rows = torch.cat([z, z.square().sum(-1, keepdim=True) / 2, z.new_ones(*z.shape[:-1], 1)], -1)
-    return rows @ torch.cat([-codebook, codebook.new_ones(len(codebook), 1), codebook.square().sum(1, keepdim=True) / 2], 1).T
+    return (
+        rows
+        @ torch.cat(
+            [
+                -codebook,
+                codebook.new_ones(len(codebook), 1),
+                codebook.square().sum(1, keepdim=True) / 2,
+            ],
+            1,
+        ).T
+    )
 
 
 FOLD = 8
@@ -32,7 +42,8 @@ FOLD = 8
 def smallest(errors: Tensor, count: int) -> Tensor:
     """Where the `count` smallest values of each row (n, s) are, (n, count), in any order: those of `topk`, sooner.
 
-    Columns that are s / FOLD apart share a place; the smallest values lie in the `count` places with the smallest minima.
+    Columns that are s / FOLD apart share a place; the smallest values lie in the `count` places
+    with the smallest minima.
     """
     wide = errors.shape[1] // FOLD
     if errors.shape[1] % FOLD or wide < count:
@@ -44,7 +55,11 @@ def smallest(errors: Tensor, count: int) -> Tensor:
 
 
 def _least(errors: Tensor, count: int) -> Tensor:
-    return errors.argmin(1, keepdim=True) if count == 1 else errors.topk(count, largest=False, sorted=False).indices
+    return (
+        errors.argmin(1, keepdim=True)
+        if count == 1
+        else errors.topk(count, largest=False, sorted=False).indices
+    )
 
 
 class Codebook(nn.Module):
@@ -74,14 +89,18 @@ class Codebook(nn.Module):
     def split(self, counts: Tensor, generator: torch.Generator) -> Tensor:
         """Give entries that were never chosen a second life beside busy ones; which they were, (k,) booleans.
 
-        counts (k,) is how often each entry was chosen. A dead entry moves next to one drawn by its count, so that a crowded
-        cell is split in two, as in the algorithm of Linde, Buzo and Gray (1980); how far it moves is a tenth of the spread of
-        the chosen entries in each dimension.
+        counts (k,) is how often each entry was chosen. A dead entry moves next to one drawn by its
+        count, so that a crowded cell is split in two, as in the algorithm of Linde, Buzo and Gray
+        (1980); how far it moves is a tenth of the spread of the chosen entries in each dimension.
         """
         dead = counts == 0
         if dead.any() and not dead.all():
-            busy = torch.multinomial(counts.cpu().double(), int(dead.sum()), replacement=True, generator=generator)
-            noise = torch.randn(len(busy), self.codebook.shape[1], generator=generator).to(self.codebook)
+            busy = torch.multinomial(
+                counts.cpu().double(), int(dead.sum()), replacement=True, generator=generator
+            )
+            noise = torch.randn(len(busy), self.codebook.shape[1], generator=generator).to(
+                self.codebook
+            )
             weights = (counts / counts.sum()).to(self.codebook)[:, None]
             centre = (weights * self.codebook).sum(0)
             spread = (weights * (self.codebook - centre).square()).sum(0).sqrt()

@@ -13,7 +13,9 @@ from speechvq.quantize.stochastic import StochasticQuantizer
 from speechvq.quantize.vector import VectorQuantizer
 from speechvq.quantize.vimco import SampledCategorical
 
-AnyQuantizer = ResidualVQ | ResidualSQ | GumbelQuantizer | JointQuantizer | GaussianLatent | Identity
+AnyQuantizer = (
+    ResidualVQ | ResidualSQ | GumbelQuantizer | JointQuantizer | GaussianLatent | Identity
+)
 
 RESIDUAL = ("vq", "cosine", "sq")
 """Kinds of which a level may have several layers."""
@@ -32,8 +34,9 @@ class LevelConfig:
     layers: how many
     size: codebook entries of each
     width: dimensions of the latent space
-    quantizer: "vq" vector quantizers, "cosine" those that go by direction in few dimensions, "sq" stochastic ones, "gumbel" a
-      Gumbel-softmax categorical, "vimco" one of hard draws, "joint" Gaussian and categorical, "gaussian" a VAE, "none"
+    quantizer: "vq" vector quantizers, "cosine" those that go by direction in few dimensions, "sq"
+      stochastic ones, "gumbel" a Gumbel-softmax categorical, "vimco" one of hard draws, "joint"
+      Gaussian and categorical, "gaussian" a VAE, "none"
     learned: entries of "vq" learn as running "means" or by "loss"
     shared: all layers of the level have the same codebook ("vq", "cosine", "sq")
     candidates: how many beginnings a search for hard codes keeps, 1 for greedy ones ("vq", "sq")
@@ -56,17 +59,29 @@ class LevelConfig:
 
     def __post_init__(self) -> None:
         require(self.layers > 0, f"levels.layers must be at least 1, not {self.layers}")
-        require(2 <= self.size <= 65536, f"levels.size, the entries of a codebook, must be 2 to 65536, not {self.size}")
+        require(
+            2 <= self.size <= 65536,
+            f"levels.size, the entries of a codebook, must be 2 to 65536, not {self.size}",
+        )
         require(self.width > 0, f"levels.width must be positive, not {self.width}")
-        require(self.quantizer in KINDS, f"levels.quantizer must be one of {', '.join(KINDS)}, not {self.quantizer!r}")
+        require(
+            self.quantizer in KINDS,
+            f"levels.quantizer must be one of {', '.join(KINDS)}, not {self.quantizer!r}",
+        )
         require(
             self.layers == 1 or self.quantizer in RESIDUAL,
-            f"levels.layers of a {self.quantizer!r} level must be 1, not {self.layers}; {', '.join(RESIDUAL)} can have more",
+            f"levels.layers of a {self.quantizer!r} level must be 1, not {self.layers}; "
+            f"{', '.join(RESIDUAL)} can have more",
         )
-        require(self.learned in ("means", "loss"), f"levels.learned must be means or loss, not {self.learned!r}")
         require(
-            1 <= self.candidates <= self.size and (self.candidates == 1 or self.quantizer in ("vq", "sq")),
-            f"levels.candidates must be 1, or for vq and sq up to the size {self.size}, not {self.candidates}",
+            self.learned in ("means", "loss"),
+            f"levels.learned must be means or loss, not {self.learned!r}",
+        )
+        require(
+            1 <= self.candidates <= self.size
+            and (self.candidates == 1 or self.quantizer in ("vq", "sq")),
+            f"levels.candidates must be 1, or for vq and sq up to the size {self.size}, not "
+            f"{self.candidates}",
         )
         require(self.variance > 0, f"levels.variance must be positive, not {self.variance}")
         require(
@@ -75,7 +90,8 @@ class LevelConfig:
         )
         require(
             self.quantizer != "joint" or 0 < self.continuous < self.width,
-            f"levels.continuous must be 1 to {self.width - 1}, less than the width, not {self.continuous}",
+            f"levels.continuous must be 1 to {self.width - 1}, less than the width, not "
+            f"{self.continuous}",
         )
 
 
@@ -103,9 +119,13 @@ def build(level: LevelConfig) -> AnyQuantizer:
             layers = [VectorQuantizer(size, width, learned=learned) for _ in own]
             found = ResidualVQ(layers, level.layers, candidates=candidates)
         case "cosine":
-            found = ResidualVQ([CosineQuantizer(size, width, lookup=level.lookup) for _ in own], level.layers)
+            found = ResidualVQ(
+                [CosineQuantizer(size, width, lookup=level.lookup) for _ in own], level.layers
+            )
         case "sq":
-            blurred = [StochasticQuantizer(size, width, initial_variance=level.variance) for _ in own]
+            blurred = [
+                StochasticQuantizer(size, width, initial_variance=level.variance) for _ in own
+            ]
             found = ResidualSQ(blurred, level.layers, candidates=candidates)
         case "gumbel":
             found = GumbelQuantizer(size, width)

@@ -1,8 +1,8 @@
 """Vector quantization in few dimensions by direction alone.
 
-Yu et al. 2022 (ViT-VQGAN), as in Kumar et al. 2023 (DAC): a linear map takes z to a handful of dimensions, the entry of the
-nearest direction is chosen there, and another map takes it back. Few dimensions and no lengths keep most entries alive without
-running means.
+Yu et al. 2022 (ViT-VQGAN), as in Kumar et al. 2023 (DAC): a linear map takes z to a handful of
+dimensions, the entry of the nearest direction is chosen there, and another map takes it back. Few
+dimensions and no lengths keep most entries alive without running means.
 """
 
 import torch
@@ -39,7 +39,9 @@ class CosineQuantizer(Codebook):
         """Codes (b, f) to their entries mapped back (b, d, f)."""
         return self.up(super().look_up(codes))
 
-    def nearest(self, z: Tensor, codes: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+    def nearest(
+        self, z: Tensor, codes: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """For z (b, d, f): the entry mapped back (b, d, f), the terms (b,) summed over positions, codes (b, f).
 
         codes: what to take in the place of the nearest
@@ -49,6 +51,9 @@ class CosineQuantizer(Codebook):
             codes = self._choose(e) if codes is None else codes
             entry = super().look_up(codes)
             commitment = (e - entry.detach()).square().sum((1, 2))
-            terms = {"commitment": commitment, "codebook": (e.detach() - entry).square().sum((1, 2))}
+            terms = {
+                "commitment": commitment,
+                "codebook": (e.detach() - entry).square().sum((1, 2)),
+            }
             through = e + (entry - e).detach() if self.training else entry
             return self.up(through), terms, codes

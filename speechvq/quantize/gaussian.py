@@ -14,14 +14,23 @@ class GaussianLatent(Uncoded):
         self.moments = nn.Conv1d(width, 2 * (out or width), 1)
 
     def forward(
-        self, z: Tensor, keep: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
+        self,
+        z: Tensor,
+        keep: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
     ) -> Quantized:
         """Draw for z (b, width, f), in eval mode the mean. The rate is KL(q || N(0, 1)), exact, in one column."""
         del temperature
         keep = whole(z, 1) if keep is None else keep
         mean, log_variance = self.moments(z).chunk(2, 1)
         log_variance = log_variance.clamp(-20, 10)
-        noise = torch.randn(mean.shape, generator=generator, device=z.device, dtype=z.dtype) if self.training else 0.0
+        noise = (
+            torch.randn(mean.shape, generator=generator, device=z.device, dtype=z.dtype)
+            if self.training
+            else 0.0
+        )
         rate = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum((1, 2))
         latent = mean + (0.5 * log_variance).exp() * noise
         stats = {"0/variance": log_variance.exp().mean().item()}

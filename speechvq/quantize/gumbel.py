@@ -1,8 +1,9 @@
 """A categorical latent drawn by the Gumbel-softmax trick.
 
-Jang et al. 2017; Maddison et al. 2017. The encoder gives logits instead of a point: P(k | x) = softmax(W z + c). Training sees
-a relaxed draw, a soft mixture of entries that hardens with the temperature; the rate is the exact KL of P from the uniform
-prior. With soft draws the sum of distortion and rate is no bound; on hard codes, or exact draws, it is.
+Jang et al. 2017; Maddison et al. 2017. The encoder gives logits instead of a point: P(k | x) =
+softmax(W z + c). Training sees a relaxed draw, a soft mixture of entries that hardens with the
+temperature; the rate is the exact KL of P from the uniform prior. With soft draws the sum of
+distortion and rate is no bound; on hard codes, or exact draws, it is.
 """
 
 import math
@@ -33,7 +34,9 @@ class GumbelQuantizer(Codebook):
     def log_posterior(self, z: Tensor) -> Tensor:
         """Log P(k | z) for z (b, d, f), as (b, f, k), in the parameters' precision."""
         with torch.autocast(z.device.type, enabled=False):
-            return torch.log_softmax(self.logits(rearrange(z, "b d f -> b f d").to(self.codebook.dtype)), -1)
+            return torch.log_softmax(
+                self.logits(rearrange(z, "b d f -> b f d").to(self.codebook.dtype)), -1
+            )
 
     def choose(self, z: Tensor) -> Tensor:
         """The most probable entry for every position: z (b, d, f) to codes (b, f)."""
@@ -53,19 +56,32 @@ class GumbelQuantizer(Codebook):
         return self.look_up(codes[0])
 
     def forward(
-        self, z: Tensor, keep: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
+        self,
+        z: Tensor,
+        keep: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
     ) -> Quantized:
         """Quantize z (b, d, f): in training by a relaxed draw, at temperature 0 by an exact one, in eval mode by hard codes."""
         log_p = self.log_posterior(z)
         codes = log_p.argmax(-1)
         if self.training:
-            entries = (gumbel_softmax(log_p, temperature, generator) @ self.codebook).transpose(1, 2)
+            entries = (gumbel_softmax(log_p, temperature, generator) @ self.codebook).transpose(
+                1, 2
+            )
         else:
             entries = self.look_up(codes)
         return self._quantized(z, keep, log_p, codes, entries, {})
 
     def _quantized(
-        self, z: Tensor, keep: Tensor | None, log_p: Tensor, codes: Tensor, entries: Tensor, terms: dict[str, Tensor]
+        self,
+        z: Tensor,
+        keep: Tensor | None,
+        log_p: Tensor,
+        codes: Tensor,
+        entries: Tensor,
+        terms: dict[str, Tensor],
     ) -> Quantized:
         keep = whole(z, 1) if keep is None else keep
         maximum = z.shape[-1] * math.log(self.size)
@@ -73,4 +89,6 @@ class GumbelQuantizer(Codebook):
         rates = ((maximum - entropies).clamp_min(0)[:, None] if self.training else maximum) * keep
         terms = {name: value * keep[:, 0] for name, value in terms.items()}
         stats = {"0/entropy": entropies.mean().item() / maximum}
-        return Quantized(entries * keep[:, 0, None, None], (codes,), rates, terms, stats, (z.detach(),))
+        return Quantized(
+            entries * keep[:, 0, None, None], (codes,), rates, terms, stats, (z.detach(),)
+        )

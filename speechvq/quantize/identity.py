@@ -10,7 +10,12 @@ class Identity(Uncoded):
     """z as it is: no codes, no rate, no bound."""
 
     def forward(
-        self, z: Tensor, keep: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
+        self,
+        z: Tensor,
+        keep: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
     ) -> Quantized:
         """Z (b, width, f) itself."""
         del temperature, generator

@@ -1,7 +1,8 @@
 """Joint continuous and discrete latents: JointVAE (Dupont 2018).
 
-A part of the latent is Gaussian, the other an entry drawn by Gumbel-softmax. Left alone, the decoder would put everything into
-the continuous part. So each rate is held at a target that grows while training goes on, in the place of the plain sum of rates:
+A part of the latent is Gaussian, the other an entry drawn by Gumbel-softmax. Left alone, the
+decoder would put everything into the continuous part. So each rate is held at a target that grows
+while training goes on, in the place of the plain sum of rates:
 
     sum_j  gamma_j | R_j - C_j(t) |
 """
@@ -41,10 +42,17 @@ class JointQuantizer(nn.Module):
     def decode(self, codes: Sequence[Tensor]) -> Tensor:
         """The entries behind the codes, the continuous part at its prior mean: zero."""
         entries = self.discrete.decode(codes)
-        return torch.cat([entries.new_zeros(len(entries), self.continuous, entries.shape[-1]), entries], 1)
+        return torch.cat(
+            [entries.new_zeros(len(entries), self.continuous, entries.shape[-1]), entries], 1
+        )
 
     def forward(
-        self, z: Tensor, keep: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
+        self,
+        z: Tensor,
+        keep: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
     ) -> Quantized:
         """Draw both parts for z (b, d, f); in eval mode the mean and the most probable entry."""
         keep = whole(z, 1) if keep is None else keep
@@ -52,7 +60,9 @@ class JointQuantizer(nn.Module):
         coded = self.discrete(z, keep, temperature=temperature, generator=generator)
         latent = torch.cat([free.z, coded.z], 1)
         stats = free.stats | coded.stats
-        return Quantized(latent, coded.codes, torch.cat([free.rates, coded.rates], 1), {}, stats, coded.inputs)
+        return Quantized(
+            latent, coded.codes, torch.cat([free.rates, coded.rates], 1), {}, stats, coded.inputs
+        )
 
 
 def capacity_cost(rate: Tensor, target: float, strength: float) -> Tensor:

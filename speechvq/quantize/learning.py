@@ -1,9 +1,9 @@
 """Codebooks as running means: how vector quantizers learn.
 
-An entry is the mean of what was given to it, forgotten exponentially (van den Oord et al. 2017, appendix A.1): it stays in
-the middle of its cell however fast the encoder moves. With a gradient step on the quadratic term instead, entries lagged so
-far behind that each layer had twice the error of k-means on the same latents. Entries that are not chosen for a while are
-moved beside busy ones.
+An entry is the mean of what was given to it, forgotten exponentially (van den Oord et al. 2017,
+appendix A.1): it stays in the middle of its cell however fast the encoder moves. With a gradient
+step on the quadratic term instead, entries lagged so far behind that each layer had twice the error
+of k-means on the same latents. Entries that are not chosen for a while are moved beside busy ones.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -51,7 +51,9 @@ class Codebooks:
     def __init__(self, layers: Sequence[Codebook], *, keep: float) -> None:
         self.layers, self.keep = tuple(layers), keep
         self.quantizers = tuple(dict.fromkeys(layers))
-        size, width = (max((getattr(one, name) for one in layers), default=0) for name in ("size", "width"))
+        size, width = (
+            max((getattr(one, name) for one in layers), default=0) for name in ("size", "width")
+        )
         self.mean = torch.zeros(len(self.quantizers), size, 1 + width)
         self.recent = torch.zeros(len(self.quantizers), size)
 
@@ -73,7 +75,13 @@ class Codebooks:
                 yield mean, one
 
     @torch.no_grad()
-    def start(self, inputs: Callable[[], Sequence[Tensor]], *, seed: int, only: Sequence[Codebook] | None = None) -> None:
+    def start(
+        self,
+        inputs: Callable[[], Sequence[Tensor]],
+        *,
+        seed: int,
+        only: Sequence[Codebook] | None = None,
+    ) -> None:
         """Let entries of "vq" start as k-means centres, layer after layer, as each quantizes what those before left over.
 
         inputs: gives what every layer quantizes with the codebooks as they are, (b, d, f) each
@@ -91,7 +99,10 @@ class Codebooks:
         """Move every entry towards the mean of the vectors it got in this step; table as from `tally`, over all devices."""
         if not self.active:
             return
-        rows = [[index for index, layer in enumerate(self.layers) if layer is one] for one in self.quantizers]
+        rows = [
+            [index for index, layer in enumerate(self.layers) if layer is one]
+            for one in self.quantizers
+        ]
         table = torch.stack([table[row].sum(0) for row in rows]).to(self.mean)
         self.recent += table[..., 0]
         if not self.mean.any():
@@ -101,7 +112,11 @@ class Codebooks:
         self.mean.mul_(self.keep).add_(table)
         for mean, one in self._learned():
             count, total = mean[:, :1], mean[:, 1:]
-            one.codebook.copy_(torch.where(count > FORGOTTEN, total / count.clamp_min(FORGOTTEN), one.codebook.to(mean)))
+            one.codebook.copy_(
+                torch.where(
+                    count > FORGOTTEN, total / count.clamp_min(FORGOTTEN), one.codebook.to(mean)
+                )
+            )
 
     @torch.no_grad()
     def revive(self, generator: torch.Generator) -> int:

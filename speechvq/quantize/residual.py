@@ -1,7 +1,8 @@
 """Residual quantization: each layer quantizes what the layers before it left over, and the sum of all entries stands for z.
 
-`ResidualVQ` is RQ-VAE (Lee et al. 2022) and `ResidualSQ` is RSQ-VAE (Takida et al. 2024); with one layer they are VQ-VAE and
-SQ-VAE. Layers left out by `keep` leave no trace (layer dropout, as in SoundStream).
+`ResidualVQ` is RQ-VAE (Lee et al. 2022) and `ResidualSQ` is RSQ-VAE (Takida et al. 2024); with one
+layer they are VQ-VAE and SQ-VAE. Layers left out by `keep` leave no trace (layer dropout, as in
+SoundStream).
 """
 
 import math
@@ -29,11 +30,14 @@ class Residual(Modules[L]):
     """The layers of a residual stack, and hard codes: greedy, one layer after the other.
 
     depth: how many layers when one codebook is given that all of them share
-    candidates: with 1 hard codes are greedy; with more, so many of the best beginnings are kept from layer to layer and the one
-      that leaves least in the end is taken (beam search), which is better for the layers that are wanted and worse for fewer
+    candidates: with 1 hard codes are greedy; with more, so many of the best beginnings are kept
+      from layer to layer and the one that leaves least in the end is taken (beam search), which is
+      better for the layers that are wanted and worse for fewer
     """
 
-    def __init__(self, layers: Sequence[L], depth: int | None = None, *, candidates: int = 1) -> None:
+    def __init__(
+        self, layers: Sequence[L], depth: int | None = None, *, candidates: int = 1
+    ) -> None:
         super().__init__(layers)
         self.width, self._depth, self.candidates = layers[0].width, depth or len(layers), candidates
         if len(layers) not in (1, self._depth):
@@ -59,13 +63,17 @@ class Residual(Modules[L]):
     def _search(self, z: Tensor, depth: int) -> list[Tensor]:
         with torch.autocast(z.device.type, enabled=False):
             flat = rearrange(z, "b d f -> (b f) d").to(self.layers[0].codebook.dtype)
-            paths = torch.cat([self._best(part, self.layers[:depth])[0] for part in flat.split(SEARCHED)])
+            paths = torch.cat(
+                [self._best(part, self.layers[:depth])[0] for part in flat.split(SEARCHED)]
+            )
         return [rearrange(row, "(b f) -> b f", b=len(z)) for row in paths.unbind(1)]
 
     @property
     def searchable(self) -> bool:
         """Whether entries lie in the space of z, so that their distances say what is left."""
-        return all(isinstance(layer, VectorQuantizer | StochasticQuantizer) for layer in self.layers)
+        return all(
+            isinstance(layer, VectorQuantizer | StochasticQuantizer) for layer in self.layers
+        )
 
     def options(self, left: Tensor, index: int, depth: int, count: int) -> tuple[Tensor, Tensor]:
         """The `count` entries of a layer nearest to vectors (n, d), and what would be left in the end with each.
@@ -75,7 +83,10 @@ class Residual(Modules[L]):
         Returns codes and squared errors, (n, count) each.
         """
         parts = left.to(self.layers[0].codebook.dtype).split(max(1, SEARCHED // count))
-        pairs = [self._options(part, self.layers[index:depth], min(count, self.layers[index].size)) for part in parts]
+        pairs = [
+            self._options(part, self.layers[index:depth], min(count, self.layers[index].size))
+            for part in parts
+        ]
         return torch.cat([codes for codes, _ in pairs]), torch.cat([errors for _, errors in pairs])
 
     def _options(self, left: Tensor, layers: Sequence[L], count: int) -> tuple[Tensor, Tensor]:
@@ -92,10 +103,17 @@ class Residual(Modules[L]):
         paths = torch.empty(len(left), 1, 0, dtype=torch.long, device=flat.device)
         for index, layer in enumerate(layers):
             errors = half_distances(left, layer.codebook).flatten(1)
-            best = smallest(errors, 1 if index == len(layers) - 1 else min(self.candidates, errors.shape[1]))
+            best = smallest(
+                errors, 1 if index == len(layers) - 1 else min(self.candidates, errors.shape[1])
+            )
             parent, code = best // layer.size, best % layer.size
-            left = left.gather(1, parent[..., None].expand(-1, -1, left.shape[2])) - layer.codebook[code]
-            paths = torch.cat([paths.gather(1, parent[..., None].expand(-1, -1, index)), code[..., None]], 2)
+            left = (
+                left.gather(1, parent[..., None].expand(-1, -1, left.shape[2]))
+                - layer.codebook[code]
+            )
+            paths = torch.cat(
+                [paths.gather(1, parent[..., None].expand(-1, -1, index)), code[..., None]], 2
+            )
         return paths[:, 0], left[:, 0]
 
     def _hard(self, z: Tensor, keep: Tensor) -> Quantized:
@@ -132,7 +150,12 @@ class ResidualVQ(Residual[VectorQuantizer | CosineQuantizer]):
     """Nearest entries, or those a search finds; the gradient of their sum is copied to z once, however many layers."""
 
     def forward(
-        self, z: Tensor, keep: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
+        self,
+        z: Tensor,
+        keep: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
     ) -> Quantized:
         """Quantize z (b, d, f). Terms: commitment, and codebook where entries learn by loss, summed over the kept layers."""
         del temperature, generator
@@ -145,7 +168,9 @@ class ResidualVQ(Residual[VectorQuantizer | CosineQuantizer]):
         for index, layer in enumerate(self.layers):
             residual = z - total
             inputs.append(residual.detach())
-            entry, more, hard = layer.nearest(residual, None if searched is None else searched[index])
+            entry, more, hard = layer.nearest(
+                residual, None if searched is None else searched[index]
+            )
             codes.append(hard)
             total = total + entry * keep[:, index, None, None]
             for name, value in more.items():
@@ -158,12 +183,17 @@ class ResidualVQ(Residual[VectorQuantizer | CosineQuantizer]):
 class ResidualSQ(Residual[StochasticQuantizer]):
     """Sampled entries; one quadratic term for all layers, over the sum of the kept layers' variances.
 
-    Independent Gaussian blurs add. (With one term a layer every partial sum would have to match z, against the point of
-    refinement.)
+    Independent Gaussian blurs add. (With one term a layer every partial sum would have to match z,
+    against the point of refinement.)
     """
 
     def forward(
-        self, z: Tensor, keep: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
+        self,
+        z: Tensor,
+        keep: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
     ) -> Quantized:
         """Quantize z (b, d, f): in training by relaxed samples, at temperature 0 by exact draws, in eval mode by hard codes."""
         keep = whole(z, len(self.layers)) if keep is None else keep
@@ -174,13 +204,25 @@ class ResidualSQ(Residual[StochasticQuantizer]):
         for index, layer in enumerate(self.layers):
             mask = keep[:, index]
             inputs.append((z - total).detach())
-            sample, entropies, hard = layer.sample(z - total, temperature=temperature, generator=generator)
+            sample, entropies, hard = layer.sample(
+                z - total, temperature=temperature, generator=generator
+            )
             codes.append(hard)
             total = total + sample * mask[:, None, None]
             variance = variance + layer.variance * mask
             maximum = z.shape[-1] * math.log(layer.size)
             rates.append((maximum - entropies).clamp_min(0) * mask)
-            stats |= {f"{index}/variance": layer.variance.item(), f"{index}/entropy": entropies.mean().item() / maximum}
+            stats |= {
+                f"{index}/variance": layer.variance.item(),
+                f"{index}/entropy": entropies.mean().item() / maximum,
+            }
         error = (z - total).square().sum((1, 2))
         quadratic = torch.where(variance > 0, error / (2 * variance.clamp_min(1e-12)), 0.0)
-        return Quantized(total, tuple(codes), torch.stack(rates, 1), {"quadratic": quadratic}, stats, tuple(inputs))
+        return Quantized(
+            total,
+            tuple(codes),
+            torch.stack(rates, 1),
+            {"quadratic": quadratic},
+            stats,
+            tuple(inputs),
+        )

@@ -1,15 +1,17 @@
 """Stochastic quantization: sampled assignment with a learned variance, annealing itself.
 
-SQ-VAE (Takida et al. 2022), Gaussian type I. Given the encoder's z, entry k is drawn with probability
+SQ-VAE (Takida et al. 2022), Gaussian type I. Given the encoder's z, entry k is drawn with
+probability
 
     P(k | z) = softmax_k( -|z - b_k|^2 / (2 s^2) )
 
-which is Bayes' rule for a uniform prior over entries blurred by Gaussian noise of the learned variance s^2. Training sees a
-relaxed sample (Gumbel-softmax), so gradients reach codebook, variance and encoder through the assignment itself. As
-reconstruction improves s^2 falls by itself and the assignment hardens. At inference the most probable entry is taken, which
-is the nearest one.
+which is Bayes' rule for a uniform prior over entries blurred by Gaussian noise of the learned
+variance s^2. Training sees a relaxed sample (Gumbel-softmax), so gradients reach codebook, variance
+and encoder through the assignment itself. As reconstruction improves s^2 falls by itself and the
+assignment hardens. At inference the most probable entry is taken, which is the nearest one.
 
-As the authors' code, not the formula, the mean z stands in for a noisy sample both in P and in the quadratic term.
+As the authors' code, not the formula, the mean z stands in for a noisy sample both in P and in the
+quadratic term.
 """
 
 import math
@@ -41,12 +43,16 @@ def entropy(log_probabilities: Tensor) -> Tensor:
     return -(log_probabilities.exp() * log_probabilities).sum(-1)
 
 
-def gumbel_softmax(log_probabilities: Tensor, temperature: float, generator: torch.Generator | None) -> Tensor:
+def gumbel_softmax(
+    log_probabilities: Tensor, temperature: float, generator: torch.Generator | None
+) -> Tensor:
     """A relaxed one-hot sample (Jang et al. 2017; Maddison et al. 2017); at temperature 0 an exact draw, without gradient.
 
     Noise is drawn in float32 whatever the input.
     """
-    noise = torch.rand(log_probabilities.shape, generator=generator, device=log_probabilities.device)
+    noise = torch.rand(
+        log_probabilities.shape, generator=generator, device=log_probabilities.device
+    )
     noise = noise.clamp_(1e-20, 1 - 1e-7).log_().neg_().log_()  # minus a Gumbel variable
     if not temperature:
         drawn = (log_probabilities - noise).argmax(-1)
@@ -57,8 +63,8 @@ def gumbel_softmax(log_probabilities: Tensor, temperature: float, generator: tor
 class StochasticQuantizer(Codebook):
     """One codebook of `size` entries in `width` dimensions with its variance s^2.
 
-    log_variance starts at log(initial_variance) and codebook entries at unit Gaussians; sqrt(6 width) makes the first
-    assignment nearly uniform, smaller values start harder.
+    log_variance starts at log(initial_variance) and codebook entries at unit Gaussians; sqrt(6
+    width) makes the first assignment nearly uniform, smaller values start harder.
     """
 
     def __init__(self, size: int, width: int, *, initial_variance: float) -> None:
@@ -73,7 +79,10 @@ class StochasticQuantizer(Codebook):
 
     def _limited(self) -> Tensor:
         """Log s^2 within its limits; its gradient is that of log s^2 itself, so that it can come back."""
-        return self.log_variance + (self.log_variance.clamp(*LOG_VARIANCE_LIMITS) - self.log_variance).detach()
+        return (
+            self.log_variance
+            + (self.log_variance.clamp(*LOG_VARIANCE_LIMITS) - self.log_variance).detach()
+        )
 
     def sample(
         self, z: Tensor, *, temperature: float, generator: torch.Generator | None = None

@@ -1,8 +1,9 @@
 """The top-down path of HQ-VAE (Takida et al. 2024): from the coarsest level to the finest, inject, then refine.
 
-A level has its own frame rate. Its first layer is *injected*: a map of the level's bottom-up feature and of everything already
-decoded gives z, which is quantized. The layers after it are *residual*: each quantizes what the level's earlier layers left
-over. What the decoder knows, the state u, grows by the sum of the level's entries and is upsampled for the next level.
+A level has its own frame rate. Its first layer is *injected*: a map of the level's bottom-up
+feature and of everything already decoded gives z, which is quantized. The layers after it are
+*residual*: each quantizes what the level's earlier layers left over. What the decoder knows, the
+  state u, grows by the sum of the level's entries and is upsampled for the next level.
 
        coarse feature              fine feature
             |                           |
@@ -12,9 +13,10 @@ over. What the decoder knows, the state u, grows by the sum of the level's entri
             |                  |        |
             u ------ up -------+------- u ---> decoder
 
-With stochastic quantizers one level of several layers is RSQ-VAE and several levels of one layer each are SQ-VAE-2, with vector
-quantizers RQ-VAE and VQ-VAE-2. Any prefix of the layers decodes: the layers not there add nothing. A level without codes, of a
-baseline, counts as one layer where prefixes are kept in training, and cannot be decoded.
+With stochastic quantizers one level of several layers is RSQ-VAE and several levels of one layer
+each are SQ-VAE-2, with vector quantizers RQ-VAE and VQ-VAE-2. Any prefix of the layers decodes: the
+layers not there add nothing. A level without codes, of a baseline, counts as one layer where
+prefixes are kept in training, and cannot be decoded.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,8 +39,8 @@ Choose = Callable[[Quantizer, Tensor, int, Sequence[Tensor]], list[Tensor]]
 class Level(nn.Module):
     """An injected layer and the residual layers after it, all at one frame rate, of one kind and in one latent space.
 
-    Features (b, feature, f) and state u (b, state, f) give z (b, d, f); what the quantizer makes of it is mapped back and added
-    to u.
+    Features (b, feature, f) and state u (b, state, f) give z (b, d, f); what the quantizer makes of
+    it is mapped back and added to u.
     """
 
     def __init__(self, feature: int, state: int, quantizer: AnyQuantizer) -> None:
@@ -47,8 +49,12 @@ class Level(nn.Module):
         width = quantizer.width
         hidden = 2 * feature
         last = nn.Linear(hidden, width)
-        nn.init.normal_(last.weight, std=hidden**-0.5)  # z starts as wide as the codebooks: unit variance
-        self.inject = nn.Sequential(nn.Linear(feature + state, hidden), nn.GELU(), nn.LayerNorm(hidden), last)
+        nn.init.normal_(
+            last.weight, std=hidden**-0.5
+        )  # z starts as wide as the codebooks: unit variance
+        self.inject = nn.Sequential(
+            nn.Linear(feature + state, hidden), nn.GELU(), nn.LayerNorm(hidden), last
+        )
         self.add = nn.Conv1d(width, state, 1)
 
     def latent(self, feature: Tensor, u: Tensor) -> Tensor:
@@ -67,7 +73,8 @@ class Level(nn.Module):
     ) -> Quantized:
         """A training pass. keep (b, layers) is 1 for the layers an example uses, a prefix of them.
 
-        For the examples in bypass (b,), booleans, the decoder sees z itself; quantizers learn from them all the same.
+        For the examples in bypass (b,), booleans, the decoder sees z itself; quantizers learn from
+        them all the same.
         """
         z = self.latent(feature, u)
         found: Quantized = self.quantizers(z, keep, temperature=temperature, generator=generator)
@@ -76,7 +83,9 @@ class Level(nn.Module):
             total = torch.where(bypass[:, None, None], z * keep[:, 0, None, None], total)
         return replace(found, z=u + self.add(total))
 
-    def encode(self, feature: Tensor, u: Tensor, depth: int | None = None) -> tuple[list[Tensor], Tensor]:
+    def encode(
+        self, feature: Tensor, u: Tensor, depth: int | None = None
+    ) -> tuple[list[Tensor], Tensor]:
         """Hard codes of the first `depth` layers, all by default, each (b, f), and the state after them."""
         codes = self.quantizers.encode(self.latent(feature, u), depth)
         return codes, self.decode(codes, u)
@@ -122,17 +131,24 @@ class TopDown(nn.Module):
         for index, (level, feature) in enumerate(zip(self.levels, features, strict=True)):
             u = self.up[index - 1](u) if index else u
             keep = every[:, first : first + self.depths[index]]
-            result = level(feature, u, keep, temperature=temperature, generator=generator, bypass=bypass)
+            result = level(
+                feature, u, keep, temperature=temperature, generator=generator, bypass=bypass
+            )
             u = result.z
             codes += result.codes
             inputs += result.inputs
             rates.append(result.rates)
             terms |= {name: terms.get(name, 0) + value for name, value in result.terms.items()}
-            stats |= {f"layer{first + int(k.split('/')[0])}/{k.split('/')[1]}": v for k, v in result.stats.items()}
+            stats |= {
+                f"layer{first + int(k.split('/')[0])}/{k.split('/')[1]}": v
+                for k, v in result.stats.items()
+            }
             first += self.depths[index]
         return Quantized(u, tuple(codes), torch.cat(rates, 1), terms, stats, tuple(inputs))
 
-    def encode(self, features: Sequence[Tensor], depth: int | None = None, choose: Choose | None = None) -> list[Tensor]:
+    def encode(
+        self, features: Sequence[Tensor], depth: int | None = None, choose: Choose | None = None
+    ) -> list[Tensor]:
         """Hard codes of every layer, coarse first: features, one a level, (b, d, f_level) to codes (b, f_level).
 
         depth: only the first so many layers, which a search then makes the best of
@@ -147,7 +163,11 @@ class TopDown(nn.Module):
             u = self.up[index - 1](u) if index else u
             count = min(left, self.depths[index])
             z = level.latent(feature, u)
-            more = level.quantizers.encode(z, count) if choose is None else choose(level.quantizers, z, count, codes)
+            more = (
+                level.quantizers.encode(z, count)
+                if choose is None
+                else choose(level.quantizers, z, count, codes)
+            )
             u = level.decode(more, u)
             left -= count
             codes = [*codes, *more]

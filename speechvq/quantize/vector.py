@@ -1,8 +1,9 @@
 """Vector quantization: the nearest entry, gradients copied straight through.
 
-VQ-VAE (van den Oord et al. 2017). The decoder sees the entry, its gradient goes to z as if nothing had happened (eq. 2 and 3
-there), and the commitment term |z - sg[b]|^2 draws z to its entry. Entries learn in one of two ways: as the running means of
-what was given to them (appendix A.1; `train/codebooks.py`), or by gradient from the term |sg[z] - b|^2.
+VQ-VAE (van den Oord et al. 2017). The decoder sees the entry, its gradient goes to z as if nothing
+had happened (eq. 2 and 3 there), and the commitment term |z - sg[b]|^2 draws z to its entry.
+Entries learn in one of two ways: as the running means of what was given to them (appendix A.1;
+`train/codebooks.py`), or by gradient from the term |sg[z] - b|^2.
 """
 
 from typing import Literal
@@ -18,7 +19,8 @@ Learned = Literal["means", "loss"]
 class VectorQuantizer(Codebook):
     """One layer of `size` entries in `width` dimensions, at first unit Gaussians.
 
-    learned: "means", entries are a buffer that the training loop moves, or "loss", they are a parameter
+    learned: "means", entries are a buffer that the training loop moves, or "loss", they are a
+      parameter
     """
 
     copies = True
@@ -33,7 +35,9 @@ class VectorQuantizer(Codebook):
         else:
             self.codebook = nn.Parameter(entries)
 
-    def nearest(self, z: Tensor, codes: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+    def nearest(
+        self, z: Tensor, codes: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
         """For z (b, d, f): the nearest entry (b, d, f), the terms (b,) summed over positions, codes (b, f).
 
         codes: what a search found to be better in the end than the nearest

@@ -1,7 +1,8 @@
 """A categorical latent of hard draws, learned from several of them at once.
 
-VIMCO (Mnih and Rezende 2016). A hard draw has no gradient, so the encoder learns by how much each of n draws raised the
-bound over what the others alone suggest. The bound is that of importance sampling with n draws (Burda et al. 2016):
+VIMCO (Mnih and Rezende 2016). A hard draw has no gradient, so the encoder learns by how much each
+of n draws raised the bound over what the others alone suggest. The bound is that of importance
+sampling with n draws (Burda et al. 2016):
 
     L = E log (1/n) sum_i f_i,    f_i = p(x, h_i) / q(h_i | x)
 """
@@ -19,11 +20,17 @@ from speechvq.quantize.stochastic import gumbel_softmax
 class SampledCategorical(GumbelQuantizer):
     """A `GumbelQuantizer` whose training pass makes hard draws.
 
-    Its term `log_posterior` (b,) is log q(h | x) of what was drawn, for `vimco`; the entries learn from the decoder's gradient.
+    Its term `log_posterior` (b,) is log q(h | x) of what was drawn, for `vimco`; the entries learn
+    from the decoder's gradient.
     """
 
     def forward(
-        self, z: Tensor, keep: Tensor | None = None, *, temperature: float = 1.0, generator: torch.Generator | None = None
+        self,
+        z: Tensor,
+        keep: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
     ) -> Quantized:
         """Quantize z (b, d, f): in training by an exact draw, in eval mode by hard codes."""
         del temperature
@@ -38,15 +45,17 @@ class SampledCategorical(GumbelQuantizer):
 def vimco(log_f: Tensor, log_q: Tensor) -> Tensor:
     """A loss (b,) whose gradient is the VIMCO estimate for minus the bound with n draws; its value is minus the bound.
 
-    log_f (n, b) is log p(x, h_i) - log q(h_i | x) and log_q (n, b) is log q(h_i | x), of n >= 2 hard draws, with gradients.
-    Each draw's signal is the bound less what it would be with that draw's f replaced by the geometric mean of the others
-    (eq. 4 and 9 of the paper).
+    log_f (n, b) is log p(x, h_i) - log q(h_i | x) and log_q (n, b) is log q(h_i | x), of n >= 2
+    hard draws, with gradients. Each draw's signal is the bound less what it would be with that
+    draw's f replaced by the geometric mean of the others (eq. 4 and 9 of the paper).
     """
     n = len(log_f)
     bound = torch.logsumexp(log_f, 0) - math.log(n)
     with torch.no_grad():
         others = (log_f.sum(0) - log_f) / (n - 1)
-        replaced = torch.where(torch.eye(n, dtype=torch.bool, device=log_f.device)[..., None], others, log_f)
+        replaced = torch.where(
+            torch.eye(n, dtype=torch.bool, device=log_f.device)[..., None], others, log_f
+        )
         signal = bound - (torch.logsumexp(replaced, 1) - math.log(n))
     surrogate = (signal * log_q).sum(0)
     return -(bound + surrogate - surrogate.detach())

@@ -44,7 +44,10 @@ class TrainState:
         save_file(self.network.state_dict(), partial / NETWORK)
         save_file(flat(self.optimizer), partial / "optimizer.safetensors")
         if self.codebooks is not None:
-            save_file({"mean": self.codebooks.mean, "recent": self.codebooks.recent}, partial / "codebooks.safetensors")
+            save_file(
+                {"mean": self.codebooks.mean, "recent": self.codebooks.recent},
+                partial / "codebooks.safetensors",
+            )
         if self.average is not None:
             save_file(self.average.values, partial / AVERAGE)
         if self.adversary is not None:
@@ -77,9 +80,14 @@ class TrainState:
                 self.average.load(load_file(found[-1] / AVERAGE))
             if self.adversary is not None:
                 self.adversary.load(found[-1])
-            self.step = int(json.loads((found[-1] / "state.json").read_text(encoding="utf-8"))["step"])
+            self.step = int(
+                json.loads((found[-1] / "state.json").read_text(encoding="utf-8"))["step"]
+            )
         except (OSError, SafetensorError, RuntimeError, ValueError, KeyError) as error:
             reason = str(error).splitlines()[0]
-            message = f"cannot resume from {found[-1]}: {reason}; use the configuration it was made with, or delete it"
+            message = (
+                f"cannot resume from {found[-1]}: {reason}; use the configuration it was "
+                "made with, or delete it"
+            )
             raise TrainingError(message) from error
         return True

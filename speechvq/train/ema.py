@@ -1,7 +1,7 @@
 """A running mean of the weights: what is validated and exported, while the weights themselves go on learning at full rate.
 
-Averaging the iterates does what a falling learning rate does (Polyak and Juditsky 1992), and training can go on from the
-weights as if nothing had happened.
+Averaging the iterates does what a falling learning rate does (Polyak and Juditsky 1992), and
+training can go on from the weights as if nothing had happened.
 """
 
 from collections.abc import Iterator

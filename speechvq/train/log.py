@@ -40,11 +40,18 @@ class Log:
     def audio(self, name: str, step: int, wave: torch.Tensor) -> None:
         """A waveform (t,) to listen to."""
         if self.board is not None:
-            self.board.add_audio(name, wave.detach().float().cpu().clamp(-1, 1).unsqueeze(0), step, self.sample_rate)
+            self.board.add_audio(
+                name, wave.detach().float().cpu().clamp(-1, 1).unsqueeze(0), step, self.sample_rate
+            )
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self.board is not None:
             self.board.close()

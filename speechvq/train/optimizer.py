@@ -21,8 +21,9 @@ def parameter_groups(
 ) -> list[dict[str, Any]]:
     """What is not frozen, with weight decay for matrices only: not for biases, norms, codebooks or log variances.
 
-    Decay would pull s^2 to 1. Log variances, one number a layer, and codebooks that learn by gradient have rates of their own:
-    their way is long (s^2 falls a hundredfold, and entries must follow latents that move).
+    Decay would pull s^2 to 1. Log variances, one number a layer, and codebooks that learn by
+    gradient have rates of their own: their way is long (s^2 falls a hundredfold, and entries must
+    follow latents that move).
     """
     decayed, free, codebooks, variances = [], [], [], []
     for name, parameter in model.named_parameters():
@@ -46,7 +47,11 @@ def parameter_groups(
 def flat(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     """The state of an optimizer by number and name."""
     state = optimizer.state_dict()["state"]
-    return {f"{index}.{name}": value.contiguous() for index, values in state.items() for name, value in values.items()}
+    return {
+        f"{index}.{name}": value.contiguous()
+        for index, values in state.items()
+        for name, value in values.items()
+    }
 
 
 def restore(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
@@ -55,4 +60,6 @@ def restore(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) 
     for key, value in tensors.items():
         index, name = key.split(".", 1)
         state.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    optimizer.load_state_dict(
+        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
+    )

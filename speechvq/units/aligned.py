@@ -27,7 +27,9 @@ class Aligned:
     remarks: tuple[str, ...]
 
 
-def find_alignments(folder: Path, places: Mapping[str, Path], suffix: str | None = None) -> dict[str, Path]:
+def find_alignments(
+    folder: Path, places: Mapping[str, Path], suffix: str | None = None
+) -> dict[str, Path]:
     """For each name the alignment in a folder, or in folders below, that is called like its place.
 
     places: of each recording its file without suffix
@@ -37,23 +39,33 @@ def find_alignments(folder: Path, places: Mapping[str, Path], suffix: str | None
     """
     if not folder.is_dir():
         raise AlignmentError(f"there is no folder {folder}")
-    wanted = {"." + suffix.lower().lstrip(".")} if suffix else set(SUFFIXES.lower().split(", ")) - set(WORDS)
+    wanted = (
+        {"." + suffix.lower().lstrip(".")}
+        if suffix
+        else set(SUFFIXES.lower().split(", ")) - set(WORDS)
+    )
     by_stem: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in wanted and path.is_file():
             by_stem.setdefault(normalize("NFC", path.stem), []).append(path)
     found: dict[str, Path] = {}
     for name, place in places.items():
-        some = by_stem.get(normalize("NFC", place.name), [])  # some systems write the dots of letters apart
+        some = by_stem.get(
+            normalize("NFC", place.name), []
+        )  # some systems write the dots of letters apart
         beside = [path for path in some if path.parent.name == place.parent.name]
         if len(some) > 1 and len(beside) != 1:
-            raise AlignmentError(f"{some[0]} and {some[1]} could both be the alignment of {name}; keep one, or give --suffix")
+            raise AlignmentError(
+                f"{some[0]} and {some[1]} could both be the alignment of {name}; keep one, or "
+                "give --suffix"
+            )
         if some:
             found[name] = beside[0] if len(beside) == 1 else some[0]
     if lacking := [name for name in places if name not in found]:
         some_names = ", ".join(lacking[:5]) + (", ..." if len(lacking) > 5 else "")
         raise AlignmentError(
-            f"{len(lacking)} of {len(places)} recordings have no alignment in {folder}: {some_names}; "
+            f"{len(lacking)} of {len(places)} recordings have no alignment in {folder}: "
+            f"{some_names}; "
             "align them, or leave their codes out"
         )
     return found
@@ -73,7 +85,8 @@ def aligned(
     paths, seconds, speakers: of each recording by its name
     tier: of TextGrids, see `read_textgrid`; stress: see `labelled`
     slack: how much later than its recording an alignment may end, s
-    Recordings in which nobody speaks are left out. Raises AlignmentError, also where nobody speaks in any.
+    Recordings in which nobody speaks are left out. Raises AlignmentError, also where nobody speaks
+    in any.
     """
     kept: list[Recording] = []
     silent: list[str] = []
@@ -88,10 +101,16 @@ def aligned(
             early.append(name)
         kept.append(Recording(name, speakers[name], seconds[name], phones))
     if not kept:
-        raise AlignmentError(f"no alignment has a phone, only silence: {len(silent)} files, {next(iter(paths.values()))} first")
+        raise AlignmentError(
+            f"no alignment has a phone, only silence: {len(silent)} files, "
+            f"{next(iter(paths.values()))} first"
+        )
     remarks = [f"{_count(silent)} without any phone, only silence: left out"] if silent else []
     if early:
-        remarks.append(f"{_count(early)} whose alignment ends before the recording does: the rest counts nowhere")
+        remarks.append(
+            f"{_count(early)} whose alignment ends before the recording does: the rest counts "
+            "nowhere"
+        )
     return Aligned(tuple(kept), (*remarks, *speaker_remarks(kept)))
 
 
@@ -108,36 +127,59 @@ def speaker_remarks(recordings: Sequence[Recording]) -> list[str]:
     """What speakers there are too few of, or recordings of a speaker, a sentence each."""
     counts = Counter(one.speaker for one in recordings)
     if len(counts) == 1:
-        return [f"all recordings are of one speaker, {recordings[0].speaker}; if there are more, give --speaker-pattern"]
+        return [
+            (
+                f"all recordings are of one speaker, {recordings[0].speaker}; if there are more, give "
+                "--speaker-pattern"
+            )
+        ]
     single = [speaker for speaker, count in counts.items() if count == 1]
-    return [f"{_count(single, 'speaker')} with a single recording: not among those told by codes"] if single else []
+    return (
+        [f"{_count(single, 'speaker')} with a single recording: not among those told by codes"]
+        if single
+        else []
+    )
 
 
 def _count(names: Sequence[str], what: str = "recording") -> str:
     """How many, and the first of them."""
-    return f"{len(names)} {what}{'s' if len(names) > 1 else ''} ({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+    return (
+        f"{len(names)} {what}{'s' if len(names) > 1 else ''} "
+        f"({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
+    )
 
 
-def speakers_of(places: Mapping[str, Path], paths: Mapping[str, Path], folder: Path, pattern: str | None) -> dict[str, str]:
+def speakers_of(
+    places: Mapping[str, Path], paths: Mapping[str, Path], folder: Path, pattern: str | None
+) -> dict[str, str]:
     """Who speaks in each recording, by its name.
 
     places, paths: of each recording its codes and its alignment, the latter in `folder`
-    pattern: a regular expression whose group says who, in the name of the file; None: the alignment's folder, where it is not
-        `folder` itself, and else that of the codes
+    pattern: a regular expression whose group says who, in the name of the file; None: the
+        alignment's folder, where it is not `folder` itself, and else that of the codes
     Raises UnitsError for a pattern that cannot be or does not match.
     """
     if pattern is None:
         return {
-            name: path.parent.name if path.parent.resolve() != folder.resolve() else places[name].parent.name or "unknown"
+            name: path.parent.name
+            if path.parent.resolve() != folder.resolve()
+            else places[name].parent.name or "unknown"
             for name, path in paths.items()
         }
     try:
         wanted = re.compile(pattern)
     except re.error as error:
-        raise UnitsError(f"{pattern!r} is no regular expression ({error}); mend --speaker-pattern") from error
+        raise UnitsError(
+            f"{pattern!r} is no regular expression ({error}); mend --speaker-pattern"
+        ) from error
     if not wanted.groups:
-        raise UnitsError(f"{pattern!r} has no group that says who speaks; put one in brackets, say '([a-z]+)-.*'")
+        raise UnitsError(
+            f"{pattern!r} has no group that says who speaks; put one in brackets, say '([a-z]+)-.*'"
+        )
     found = {name: wanted.search(places[name].name) for name in paths}
     if unlike := [name for name, match in found.items() if not match or not match[1]]:
-        raise UnitsError(f"{len(unlike)} of {len(found)} names do not match {pattern!r}, the first is {unlike[0]}; mend it")
+        raise UnitsError(
+            f"{len(unlike)} of {len(found)} names do not match {pattern!r}, the first is "
+            f"{unlike[0]}; mend it"
+        )
     return {name: match[1] for name, match in found.items() if match}

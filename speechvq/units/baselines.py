@@ -17,55 +17,81 @@ ROUNDS = 50
 
 
 def baseline_units(
-    features: Mapping[str, NDArray[np.floating]], fit_names: Sequence[str], size: int, rate: float, name: str, *, seed: int = 0
+    features: Mapping[str, NDArray[np.floating]],
+    fit_names: Sequence[str],
+    size: int,
+    rate: float,
+    name: str,
+    *,
+    seed: int = 0,
 ) -> Units:
     """The nearest of `size` k-means centres for each frame of all recordings; features and centres come along.
 
     features: of each recording, (f, d), `rate` frames a second
     fit_names: the recordings whose frames centres are fitted on, at most `MOST` of them, drawn
-    Raises UnitsError for names without features and when there are fewer different frames than codes; MissingExtra.
+    Raises UnitsError for names without features and when there are fewer different frames than
+    codes; MissingExtra.
     """
     try:
         from sklearn.cluster import KMeans
     except ModuleNotFoundError as error:
         raise MissingExtra(f"clusters need {error.name}: pip install 'speechvq[train]'") from error
     if lacking := [one for one in fit_names if one not in features]:
-        raise UnitsError(f"{name}: there are no features of {lacking[0]}, which clusters are to be fitted on")
+        raise UnitsError(
+            f"{name}: there are no features of {lacking[0]}, which clusters are to be fitted on"
+        )
     widths = {rows.shape[1] for rows in features.values()}
     if len(widths) != 1:
-        raise UnitsError(f"{name}: features are {sorted(widths)} wide; give some recordings, and features of one kind")
-    frames = np.concatenate([np.zeros((0, *widths), np.float32), *(features[one] for one in fit_names)])
+        raise UnitsError(
+            f"{name}: features are {sorted(widths)} wide; give some recordings, and features of "
+            "one kind"
+        )
+    frames = np.concatenate(
+        [np.zeros((0, *widths), np.float32), *(features[one] for one in fit_names)]
+    )
     frames = np.asarray(frames, np.float32)
     if len(frames) > MOST:
         frames = frames[np.random.default_rng(seed).choice(len(frames), MOST, replace=False)]
     if len(np.unique(frames, axis=0)) < size:
-        raise UnitsError(f"{name}: {len(frames)} frames cannot make {size} clusters; give more recordings, or fewer codes")
+        raise UnitsError(
+            f"{name}: {len(frames)} frames cannot make {size} clusters; give more recordings, or "
+            "fewer codes"
+        )
     clusters = KMeans(size, n_init="auto", max_iter=ROUNDS, random_state=seed).fit(frames)
     codes = {
-        one: np.asarray(clusters.predict(np.asarray(rows, np.float32))) if len(rows) else np.zeros(0, np.int64)
+        one: np.asarray(clusters.predict(np.asarray(rows, np.float32)))
+        if len(rows)
+        else np.zeros(0, np.int64)
         for one, rows in features.items()
     }
     return Units(name, rate, size, codes, features, clusters.cluster_centers_)
 
 
-def segment_means(rows: NDArray[np.floating], rate: float, boundaries: ArrayLike, wanted: float) -> NDArray[np.float32]:
+def segment_means(
+    rows: NDArray[np.floating], rate: float, boundaries: ArrayLike, wanted: float
+) -> NDArray[np.float32]:
     """The mean over the segment that holds the centre of each frame at `wanted` frames a second, (f, d): features for clusters.
 
     rows: (n, d) at `rate` frames a second; f is as many frames as they last
-    boundaries: where a segment ends and another begins, s; each is moved to the nearest edge of the rows
+    boundaries: where a segment ends and another begins, s; each is moved to the nearest edge of the
+      rows
     """
     edges = np.clip(np.round(np.asarray(boundaries, np.float64) * rate), 0, len(rows)).astype(int)
     edges = np.unique(np.concatenate([[0], edges, [len(rows)]]))
     sums = np.concatenate([np.zeros((1, rows.shape[1])), np.cumsum(rows, 0, dtype=np.float64)])
     means = (sums[edges[1:]] - sums[edges[:-1]]) / np.maximum(np.diff(edges), 1)[:, None]
     centres = (np.arange(int(len(rows) * wanted / rate)) + 0.5) * rate / wanted
-    return means[np.searchsorted(edges[1:], centres, "right").clip(0, max(0, len(means) - 1))].astype(np.float32)
+    return means[
+        np.searchsorted(edges[1:], centres, "right").clip(0, max(0, len(means) - 1))
+    ].astype(np.float32)
 
 
 def shuffled_units(units: Units, *, seed: int = 0) -> Units:
     """The same codes, as often, but anywhere: permuted over all frames of all recordings. Features, which do not move, go."""
     names, lengths = list(units.codes), [len(codes) for codes in units.codes.values()]
-    mixed = np.random.default_rng(seed).permutation(np.concatenate([np.zeros(0, np.int64), *units.codes.values()]))
+    mixed = np.random.default_rng(seed).permutation(
+        np.concatenate([np.zeros(0, np.int64), *units.codes.values()])
+    )
     parts = np.split(mixed, np.cumsum(lengths)[:-1])
     codes = dict(zip(names, parts, strict=False))
     return replace(units, name=f"{units.name}, shuffled", codes=codes, features={})

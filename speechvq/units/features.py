@@ -1,6 +1,7 @@
 """Spectra of speech that nothing was learnt for: what units are learnt from, and what baselines cluster.
 
-All have 100 frames a second, and frame i is centred at (i + 0.5) / 100 s, like the codes that are scored.
+All have 100 frames a second, and frame i is centred at (i + 0.5) / 100 s, like the codes that are
+scored.
 """
 
 from collections.abc import Mapping
@@ -33,11 +34,20 @@ def log_mel(wave: NDArray[np.floating], bands: int = 40) -> Floats:
 
     frames = len(wave) // HOP
     if not frames:
-        raise UnitsError(f"{len(wave)} samples at 16 kHz are less than a frame of 10 ms: leave the recording out")
+        raise UnitsError(
+            f"{len(wave)} samples at 16 kHz are less than a frame of 10 ms: leave the recording out"
+        )
     around = (TRANSFORM - HOP) // 2
     padded = np.pad(np.asarray(wave, np.float32), around)
     power = librosa.feature.melspectrogram(
-        y=padded, sr=SAMPLE_RATE, n_fft=TRANSFORM, win_length=WINDOW, hop_length=HOP, n_mels=bands, center=False, window="hann"
+        y=padded,
+        sr=SAMPLE_RATE,
+        n_fft=TRANSFORM,
+        win_length=WINDOW,
+        hop_length=HOP,
+        n_mels=bands,
+        center=False,
+        window="hann",
     )
     return np.log(np.maximum(power.T[:frames], QUIETEST)).astype(np.float32)
 
@@ -49,8 +59,12 @@ def mfcc(mel: Floats, count: int = 13) -> Floats:
     cepstra = librosa.feature.mfcc(S=mel.T, n_mfcc=count)
     width = min(9, (len(mel) - 1) // 2 * 2 + 1)
     if width < 3:
-        return np.concatenate([cepstra, np.zeros_like(cepstra), np.zeros_like(cepstra)]).T.astype(np.float32)
-    differences = [librosa.feature.delta(cepstra, width=width, order=order, mode="nearest") for order in (1, 2)]
+        return np.concatenate([cepstra, np.zeros_like(cepstra), np.zeros_like(cepstra)]).T.astype(
+            np.float32
+        )
+    differences = [
+        librosa.feature.delta(cepstra, width=width, order=order, mode="nearest") for order in (1, 2)
+    ]
     return np.concatenate([cepstra, *differences]).T.astype(np.float32)
 
 
@@ -64,14 +78,16 @@ def standardised(features: Mapping[str, Floats], owners: Mapping[str, str]) -> d
     """Features of recordings (f, d) with mean 0 and deviation 1 in each dimension over all frames of a speaker.
 
     owners: who speaks in each recording
-    van Niekerk et al. 2021 ("Analyzing speaker information in self-supervised models"): it removes most of the voice.
+    van Niekerk et al. 2021 ("Analyzing speaker information in self-supervised models"): it removes
+    most of the voice.
     """
     by_speaker: dict[str, list[Floats]] = {}
     for name, rows in features.items():
         by_speaker.setdefault(owners[name], []).append(rows)
     scales = {speaker: _scale(np.concatenate(rows)) for speaker, rows in by_speaker.items()}
     return {
-        name: ((rows - scales[owners[name]][0]) / scales[owners[name]][1]).astype(np.float32) for name, rows in features.items()
+        name: ((rows - scales[owners[name]][0]) / scales[owners[name]][1]).astype(np.float32)
+        for name, rows in features.items()
     }
 
 

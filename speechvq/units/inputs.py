@@ -23,7 +23,8 @@ class Inputs:
     """What files hold: the units of each system, all of the same recordings.
 
     units: of each layer or file
-    seconds: of each recording by its name, how long it is, or where no file says that, how long its codes are
+    seconds: of each recording by its name, how long it is, or where no file says that, how long its
+      codes are
     places: of each recording its file without suffix, or its name as a path
     """
 
@@ -48,7 +49,10 @@ def input_files(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         inner = sorted(path.rglob("*.codes")) if path.is_dir() else [path]
         if not inner:
-            raise UnitsError(f"there are no .codes files in {path}; give files by their names if they are called otherwise")
+            raise UnitsError(
+                f"there are no .codes files in {path}; give files by their names if they are "
+                "called otherwise"
+            )
         if not path.exists():
             raise UnitsError(f"there is no file {path}")
         found += inner
@@ -72,17 +76,23 @@ def read_inputs(
 ) -> Inputs:
     """Read .units, .npy (a row of whole numbers), .km of fairseq beside its .tsv, and whatever else as code files.
 
-    paths: of files; code files are all of one system and .npy are, every .units and .km is one of its own
+    paths: of files; code files are all of one system and .npy are, every .units and .km is one of
+      its own
     layer: of code files, coarse first; None: each is a system
-    rate, size: of .npy and .km, codes a second, and how many codes there could be, if not just those that come
+    rate, size: of .npy and .km, codes a second, and how many codes there could be, if not just
+      those that come
     coders: what code files may be coded with, see `read_codes`
-    Raises UnitsError for what cannot be read or does not fit together, CodesError and AlignmentError for damaged files.
+    Raises UnitsError for what cannot be read or does not fit together, CodesError and
+    AlignmentError for damaged files.
     """
     kinds: dict[str, list[Path]] = {}
     for path in paths:
         kinds.setdefault(".codes" if holds_codes(path) else path.suffix.lower(), []).append(path)
     if kinds.keys() & {".npy", ".km"} and rate is None:
-        raise UnitsError(f"{[*kinds.get('.npy', []), *kinds.get('.km', [])][0]} does not say its rate; give --rate")
+        raise UnitsError(
+            f"{[*kinds.get('.npy', []), *kinds.get('.km', [])][0]} does not say its rate; give "
+            "--rate"
+        )
     units: list[Units] = []
     seconds: dict[str, float] = {}
     places: dict[str, Path] = {}
@@ -92,11 +102,20 @@ def read_inputs(
                 more, names = [read_units(file) for file in files], {}
             case ".npy":
                 names = named(files)
-                more = [_numbers("codes", {name: _row(file) for name, file in names.items()}, rate or 1, size)]
+                more = [
+                    _numbers(
+                        "codes", {name: _row(file) for name, file in names.items()}, rate or 1, size
+                    )
+                ]
             case ".km":
                 lines = {file: _lines(file) for file in files}
-                more = [_numbers(file.stem, codes, rate or 1, size) for file, (codes, _) in lines.items()]
-                names = {name: place for _, known in lines.values() for name, place in known.items()}
+                more = [
+                    _numbers(file.stem, codes, rate or 1, size)
+                    for file, (codes, _) in lines.items()
+                ]
+                names = {
+                    name: place for _, known in lines.values() for name, place in known.items()
+                }
             case _:
                 names = named(files)
                 more, known = _code_files(names, layer, coders)
@@ -123,7 +142,9 @@ def named(files: Sequence[Path]) -> dict[str, Path]:
     return found
 
 
-def _code_files(names: Mapping[str, Path], layer: int | None, coders: Sequence[Coder]) -> tuple[list[Units], dict[str, float]]:
+def _code_files(
+    names: Mapping[str, Path], layer: int | None, coders: Sequence[Coder]
+) -> tuple[list[Units], dict[str, float]]:
     """Layers of code files of one model, and how long each recording is. Raises UnitsError and CodesError."""
     systems: list[_System] = []
     seconds: dict[str, float] = {}
@@ -133,18 +154,27 @@ def _code_files(names: Mapping[str, Path], layer: int | None, coders: Sequence[C
         first = first or codes
         if codes.model != first.model or codes.table != first.table:
             raise UnitsError(
-                f"{file} has {len(codes.table)} layers of {codes.model}, and {next(iter(names.values()))} has "
-                f"{len(first.table)} of {first.model}; give code files of one model and as many layers"
+                f"{file} has {len(codes.table)} layers of {codes.model}, and "
+                f"{next(iter(names.values()))} has "
+                f"{len(first.table)} of {first.model}; give code files of one model and as many "
+                "layers"
             )
         chosen = range(len(codes.table)) if layer is None else [layer]
         if chosen[-1] >= len(codes.table):
-            raise UnitsError(f"{file} has {len(codes.table)} layers, counted from 0, and no layer {layer}")
+            raise UnitsError(
+                f"{file} has {len(codes.table)} layers, counted from 0, and no layer {layer}"
+            )
         if not systems:
             rates = {number: codes.sample_rate / codes.table[number].hop for number in chosen}
-            systems = [_System(f"{codes.model.name} layer {n}", rates[n], codes.table[n].size) for n in chosen]
+            systems = [
+                _System(f"{codes.model.name} layer {n}", rates[n], codes.table[n].size)
+                for n in chosen
+            ]
         seconds[name] = codes.seconds
         for system, number in zip(systems, chosen, strict=True):
-            count = ceil(codes.seconds * system.rate - 1e-6)  # finer layers fill up the last code of the coarsest
+            count = ceil(
+                codes.seconds * system.rate - 1e-6
+            )  # finer layers fill up the last code of the coarsest
             system.codes[name] = codes.layers[number][:count].astype(np.int64)
     return [Units(one.name, one.rate, one.size, one.codes) for one in systems], seconds
 
@@ -160,9 +190,18 @@ def _row(file: Path) -> Ints:
     try:
         codes = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise UnitsError(f"{file} is not an array that numpy has saved ({error}); save it again") from error
-    if not isinstance(codes, np.ndarray) or codes.ndim != 1 or not np.issubdtype(codes.dtype, np.integer):
-        raise UnitsError(f"{file} is not one row of whole numbers; save the codes of one recording, of shape (frames,)")
+        raise UnitsError(
+            f"{file} is not an array that numpy has saved ({error}); save it again"
+        ) from error
+    if (
+        not isinstance(codes, np.ndarray)
+        or codes.ndim != 1
+        or not np.issubdtype(codes.dtype, np.integer)
+    ):
+        raise UnitsError(
+            f"{file} is not one row of whole numbers; save the codes of one recording, of shape "
+            "(frames,)"
+        )
     return codes.astype(np.int64)
 
 
@@ -170,11 +209,19 @@ def _lines(file: Path) -> tuple[dict[str, Ints], dict[str, Path]]:
     """The codes of a .km file and the audio files they are of, by the latter's stems. Raises UnitsError and AlignmentError."""
     listed, rows = file.with_suffix(".tsv"), read_km(file)
     try:
-        audio = [Path(line.split("\t")[0]) for line in listed.read_text(encoding="utf-8").splitlines()[1:]]
+        audio = [
+            Path(line.split("\t")[0])
+            for line in listed.read_text(encoding="utf-8").splitlines()[1:]
+        ]
     except (OSError, UnicodeDecodeError) as error:
-        raise UnitsError(f"cannot read {listed}, which must say in order whose codes {file} holds: {error}") from error
+        raise UnitsError(
+            f"cannot read {listed}, which must say in order whose codes {file} holds: {error}"
+        ) from error
     if len(audio) != len(rows):
-        raise UnitsError(f"{file} has {len(rows)} lines and {listed} lists {len(audio)} files; they must be of the same set")
+        raise UnitsError(
+            f"{file} has {len(rows)} lines and {listed} lists {len(audio)} files; they must be of "
+            "the same set"
+        )
     places = named(audio)
     return dict(zip(places, rows, strict=True)), places
 
@@ -184,6 +231,7 @@ def _check_same(units: Sequence[Units]) -> None:
     for one in units:
         if differ := units[0].codes.keys() ^ one.codes.keys():
             raise UnitsError(
-                f"{one.name} and {units[0].name} are not of the same recordings: {min(differ)} is in one of them only; "
+                f"{one.name} and {units[0].name} are not of the same recordings: {min(differ)} is "
+                "in one of them only; "
                 "score them apart, or make what is missing"
             )

@@ -24,8 +24,8 @@ class Recording:
     name: unlike that of all others, without spaces
     speaker: who speaks
     seconds: how long it is
-    phones: what is said when, with clean labels (see `alignment.labelled`); times count from where the stretch begins. None:
-        nobody knows
+    phones: what is said when, with clean labels (see `alignment.labelled`); times count from where
+        the stretch begins. None: nobody knows
     audio: the file, where there is one, and `start`, where in it the stretch begins, in seconds
     """
 
@@ -46,7 +46,8 @@ class Units:
     size: how many codes there could be
     codes: of each recording by its name, (f,), from 0 to size - 1
     features: of each recording, what was quantized, (f, d); empty where that is not known
-    codebook: the vector of each code (size, d), in the space of the features; None where there is none
+    codebook: the vector of each code (size, d), in the space of the features; None where there is
+      none
     """
 
     name: str
@@ -58,22 +59,44 @@ class Units:
 
     def __post_init__(self) -> None:
         if not self.rate > 0 or self.size < 1:
-            raise UnitsError(f"{self.name}: {self.size} codes at {self.rate:g} a second cannot be; give some of each")
+            raise UnitsError(
+                f"{self.name}: {self.size} codes at {self.rate:g} a second cannot be; give some "
+                "of each"
+            )
         for name, codes in self.codes.items():
             if codes.ndim != 1 or (len(codes) and not 0 <= codes.min() <= codes.max() < self.size):
-                raise UnitsError(f"{self.name}: the codes of {name} are not one row of numbers from 0 to {self.size - 1}")
+                raise UnitsError(
+                    f"{self.name}: the codes of {name} are not one row of numbers from 0 to "
+                    f"{self.size - 1}"
+                )
         for name, features in self.features.items():
-            if features.ndim != 2 or name not in self.codes or len(features) != len(self.codes[name]):
-                raise UnitsError(f"{self.name}: the features of {name} do not fit its codes; both have a row for each frame")
-        if self.codebook is not None and (self.codebook.ndim != 2 or len(self.codebook) != self.size):
-            raise UnitsError(f"{self.name}: a codebook {self.codebook.shape} is not one of {self.size} vectors")
+            if (
+                features.ndim != 2
+                or name not in self.codes
+                or len(features) != len(self.codes[name])
+            ):
+                raise UnitsError(
+                    f"{self.name}: the features of {name} do not fit its codes; both have a row "
+                    "for each frame"
+                )
+        if self.codebook is not None and (
+            self.codebook.ndim != 2 or len(self.codebook) != self.size
+        ):
+            raise UnitsError(
+                f"{self.name}: a codebook {self.codebook.shape} is not one of {self.size} vectors"
+            )
 
 
 def write_units(path: Path, units: Units, *, force: bool = False) -> None:
     """Write units as safetensors, codes exactly and features in half precision. Raises OutputError."""
     check_writable(path, force=force)
-    arrays: dict[str, NDArray] = {f"codes/{name}": codes.astype(np.int32) for name, codes in units.codes.items()}
-    arrays |= {f"features/{name}": np.ascontiguousarray(rows, np.float16) for name, rows in units.features.items()}
+    arrays: dict[str, NDArray] = {
+        f"codes/{name}": codes.astype(np.int32) for name, codes in units.codes.items()
+    }
+    arrays |= {
+        f"features/{name}": np.ascontiguousarray(rows, np.float16)
+        for name, rows in units.features.items()
+    }
     if units.codebook is not None:
         arrays["codebook"] = np.ascontiguousarray(units.codebook, np.float32)
     facts = {"name": units.name, "rate": units.rate, "size": units.size}
@@ -91,7 +114,8 @@ def read_units(path: str | Path) -> Units:
             facts = json.loads((file.metadata() or {})["units"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
         parts = {
-            kind: {n.partition("/")[2]: a for n, a in arrays.items() if n.startswith(kind)} for kind in ("codes/", "features/")
+            kind: {n.partition("/")[2]: a for n, a in arrays.items() if n.startswith(kind)}
+            for kind in ("codes/", "features/")
         }
         return Units(
             str(facts["name"]),

@@ -20,18 +20,24 @@ class Split:
 
 
 def split_speakers(
-    recordings: Sequence[Recording], share: float = 1 / 3, *, held_out: Sequence[str] = (), seed: int = 0
+    recordings: Sequence[Recording],
+    share: float = 1 / 3,
+    *,
+    held_out: Sequence[str] = (),
+    seed: int = 0,
 ) -> Split:
     """Hold out whole speakers, or with one speaker only, recordings; for the same recordings in any order always the same.
 
     share: of the speakers, or recordings, to score, rounded, but one at least, and not all
     held_out: the speakers to score, instead of a share of them
-    Raises UnitsError for fewer than two recordings or names that come twice, a share that is not between 0 and 1, and speakers
-    to hold out that nobody is or that leave no others.
+    Raises UnitsError for fewer than two recordings or names that come twice, a share that is not
+    between 0 and 1, and speakers to hold out that nobody is or that leave no others.
     """
     names = sorted(one.name for one in recordings)
     if len(names) < 2:
-        raise UnitsError("a map is fitted on some recordings and scored on others; give two at least")
+        raise UnitsError(
+            "a map is fitted on some recordings and scored on others; give two at least"
+        )
     if twice := [one for one, other in pairwise(names) if one == other]:
         raise UnitsError(f"two recordings are called {twice[0]}; rename one")
     if not 0 < share < 1:
@@ -43,9 +49,15 @@ def split_speakers(
         kept = _drawn(speakers, share, seed)
     else:
         score = _drawn(names, share, seed)
-        return Split(tuple(name for name in names if name not in score), tuple(sorted(score)), unseen_speakers=False)
+        return Split(
+            tuple(name for name in names if name not in score),
+            tuple(sorted(score)),
+            unseen_speakers=False,
+        )
     owners = {one.name: one.speaker for one in recordings}
-    fit, score = ([name for name in names if (owners[name] in kept) is scored] for scored in (False, True))
+    fit, score = (
+        [name for name in names if (owners[name] in kept) is scored] for scored in (False, True)
+    )
     return Split(tuple(fit), tuple(score), unseen_speakers=True)
 
 
@@ -53,9 +65,15 @@ def _named(held_out: Sequence[str], speakers: Sequence[str]) -> set[str]:
     """The speakers to hold out. Raises UnitsError."""
     if unknown := sorted(set(held_out) - set(speakers)):
         some = ", ".join(speakers[:8]) + (", ..." if len(speakers) > 8 else "")
-        raise UnitsError(f"nobody is called {', '.join(unknown)}, so they cannot be held out; the speakers are {some}")
+        raise UnitsError(
+            f"nobody is called {', '.join(unknown)}, so they cannot be held out; the speakers are "
+            f"{some}"
+        )
     if set(held_out) == set(speakers):
-        raise UnitsError(f"all {len(speakers)} speakers are held out, and none is left to fit the map on; hold out fewer")
+        raise UnitsError(
+            f"all {len(speakers)} speakers are held out, and none is left to fit the map on; hold "
+            "out fewer"
+        )
     return set(held_out)
 
 

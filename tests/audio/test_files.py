@@ -56,13 +56,20 @@ def test_channels_are_averaged(tmp_path, channels):
     wave = noise(4000, channels)
     soundfile.write(tmp_path / "a.wav", wave, 16000, "FLOAT")
     assert inspect(tmp_path / "a.wav").channels == channels
-    np.testing.assert_allclose(read_mono(tmp_path / "a.wav", 16000), wave.sum(1) / channels, atol=1e-6)
+    np.testing.assert_allclose(
+        read_mono(tmp_path / "a.wav", 16000), wave.sum(1) / channels, atol=1e-6
+    )
 
 
 def test_inspect_tells_rate_and_length(tmp_path):
     soundfile.write(tmp_path / "a.wav", noise(30000, 3), 48000)
     source = inspect(str(tmp_path / "a.wav"))
-    assert (source.rate, source.channels, source.samples, source.seconds) == (48000, 3, 30000, 0.625)
+    assert (source.rate, source.channels, source.samples, source.seconds) == (
+        48000,
+        3,
+        30000,
+        0.625,
+    )
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -105,8 +112,14 @@ def test_any_rate_keeps_the_duration(tmp_path_factory, rate, seconds):
         (noise(1599), "holds 1599 samples"),
         (np.zeros(16000, np.float32), "silent from beginning to end"),
         (np.full(16000, 9e-6, np.float32), "silent from beginning to end"),
-        (np.where(np.arange(16000) == 4000, np.nan, noise(16000)), "not a finite number at 0.250 s"),
-        (np.where(np.arange(16000) == 15999, np.inf, noise(16000)), "not a finite number at 1.000 s"),
+        (
+            np.where(np.arange(16000) == 4000, np.nan, noise(16000)),
+            "not a finite number at 0.250 s",
+        ),
+        (
+            np.where(np.arange(16000) == 15999, np.inf, noise(16000)),
+            "not a finite number at 1.000 s",
+        ),
         (np.where(np.arange(16000) == 0, -np.inf, noise(16000)), "not a finite number at 0.000 s"),
     ],
 )

@@ -58,7 +58,9 @@ def test_wav_takes_every_rate_and_the_others_their_usual_ones(tmp_path, rate):
     given_samples=st.integers(0, 5000),
     size=st.integers(1, 5000),
 )
-def test_exactly_so_many_samples_whatever_is_given(tmp_path_factory, rate, samples, given_samples, size):
+def test_exactly_so_many_samples_whatever_is_given(
+    tmp_path_factory, rate, samples, given_samples, size
+):
     path = tmp_path_factory.mktemp("exact") / "a.wav"
     write_mono(path, in_pieces(noise(given_samples), size), 16000, rate=rate, samples=samples)
     found = soundfile.info(path)
@@ -92,7 +94,9 @@ def test_loud_samples_are_clipped_and_do_not_wrap(tmp_path):
     assert np.abs(found[2::4] + 1).max() < 1e-4
 
 
-@pytest.mark.parametrize("name", ["a", "a.", "a.txt", "a.raw", "a.wav.part", "wav", "a.sd2", "a.xi", "a.codes", ".wav"])
+@pytest.mark.parametrize(
+    "name", ["a", "a.", "a.txt", "a.raw", "a.wav.part", "wav", "a.sd2", "a.xi", "a.codes", ".wav"]
+)
 def test_names_that_tell_no_format(tmp_path, name):
     with pytest.raises(OutputError, match="cannot tell an audio format"):
         write_mono(tmp_path / name, [noise(1600)], 16000, rate=16000, samples=1600)
@@ -111,7 +115,13 @@ def test_a_full_disk_leaves_nothing(tmp_path, suffix, room):
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
     try:
         with pytest.raises(OutputError, match=f"cannot write .*a.{suffix}: "):
-            write_mono(tmp_path / f"a.{suffix}", in_pieces(noise(160000)), 16000, rate=16000, samples=160000)
+            write_mono(
+                tmp_path / f"a.{suffix}",
+                in_pieces(noise(160000)),
+                16000,
+                rate=16000,
+                samples=160000,
+            )
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert contents(tmp_path) == {}

@@ -37,10 +37,19 @@ RECORDINGS = {
     "a pipe": (os.mkfifo, "is a device or a pipe; give an audio file"),
     "a dangling link": (lambda path: path.symlink_to("nothing"), "there is no file"),
     "empty": (lambda path: path.touch(), "is empty"),
-    "text": (lambda path: path.write_text("Speech is silver.\n" * 99), "is not audio that can be read"),
-    "a header alone": (lambda path: path.write_bytes(b"RIFF\x24\0\0\0WAVEfmt "), "is not audio that can be read"),
+    "text": (
+        lambda path: path.write_text("Speech is silver.\n" * 99),
+        "is not audio that can be read",
+    ),
+    "a header alone": (
+        lambda path: path.write_bytes(b"RIFF\x24\0\0\0WAVEfmt "),
+        "is not audio that can be read",
+    ),
     "a code file": (lambda path: path.write_bytes(forged()), "is not audio that can be read"),
-    "a picture": (lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(500)), "is not audio that can be read"),
+    "a picture": (
+        lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(500)),
+        "is not audio that can be read",
+    ),
     "no samples": (sound(noise(0)), "holds 0 samples"),
     "one sample": (sound(noise(1)), "holds 1 samples"),
     "50 ms": (sound(noise(SECOND // 20)), "holds 800 samples (0.050 s); at least 0.1 s are needed"),
@@ -54,7 +63,10 @@ RECORDINGS = {
         "not a finite number",
     ),
     "a file cut short": (flac_cut_short, "cannot be read beyond"),
-    "a rate of a gigahertz": (lambda path: soundfile.write(path, noise(SECOND), 10**9), "at least 0.1 s are needed"),
+    "a rate of a gigahertz": (
+        lambda path: soundfile.write(path, noise(SECOND), 10**9),
+        "at least 0.1 s are needed",
+    ),
     "a rate of two megahertz": (
         lambda path: soundfile.write(path, noise(2 * 10**5), 2 * 10**6),
         "a sample rate is a whole number of Hz, from 1 to 1000000",
@@ -68,7 +80,9 @@ def test_recordings_that_cannot_be_encoded(refused, model, tmp_path, command, wh
     make, says = RECORDINGS[what]
     make(tmp_path / "a.wav")
     words = {"encode": ["out.codes"], "convert": ["out.wav", "--speaker", "bdl"]}[command]
-    line = refused(command, tmp_path / "a.wav", tmp_path / words[0], *words[1:], "-q", "-m", model, says=says)
+    line = refused(
+        command, tmp_path / "a.wav", tmp_path / words[0], *words[1:], "-q", "-m", model, says=says
+    )
     assert str(tmp_path / "a.wav") in line or "sample rate" in line
 
 
@@ -91,22 +105,43 @@ def test_a_name_that_is_too_long(refused, model, tmp_path):
 def test_voices_that_the_model_does_not_have(run, refused, clip, model, tmp_path, name, says):
     refused("convert", clip, tmp_path / "a.wav", "--speaker", name, "-m", model, says=says)
     assert run("encode", clip, tmp_path / "a.codes", "-m", model).code == 0
-    refused("decode", tmp_path / "a.codes", tmp_path / "a.wav", "--speaker", name, "-m", model, says=says)
+    refused(
+        "decode",
+        tmp_path / "a.codes",
+        tmp_path / "a.wav",
+        "--speaker",
+        name,
+        "-m",
+        model,
+        says=says,
+    )
 
 
 CODE_FILES = {
     "missing": (None, "there is no file"),
     "empty": (lambda _: b"", "is not a speechvq code file"),
     "text": (lambda _: b"Speech is silver.\n", "is not a speechvq code file"),
-    "audio": (lambda _: b"RIFF" + bytes(99), "is not a speechvq code file; such files are made by `speechvq encode`"),
+    "audio": (
+        lambda _: b"RIFF" + bytes(99),
+        "is not a speechvq code file; such files are made by `speechvq encode`",
+    ),
     "truncated": (lambda data: data[:-1], "is truncated or damaged"),
     "half": (lambda data: data[: len(data) // 2], "is truncated or damaged"),
     "the magic alone": (lambda _: b"SVQ", "is truncated or damaged"),
     "appended to": (lambda data: data + b"\n", "is truncated or damaged"),
     "twice": (lambda data: data + data, "is truncated or damaged"),
-    "a flipped bit in the header": (lambda data: data[:6] + bytes([data[6] ^ 1]) + data[7:], "is truncated or damaged"),
-    "a flipped bit in the codes": (lambda data: data[:-9] + bytes([data[-9] ^ 128]) + data[-8:], "is truncated or damaged"),
-    "newer": (lambda _: forged(version=2), "has format version 2, this speechvq reads up to 1: update speechvq"),
+    "a flipped bit in the header": (
+        lambda data: data[:6] + bytes([data[6] ^ 1]) + data[7:],
+        "is truncated or damaged",
+    ),
+    "a flipped bit in the codes": (
+        lambda data: data[:-9] + bytes([data[-9] ^ 128]) + data[-8:],
+        "is truncated or damaged",
+    ),
+    "newer": (
+        lambda _: forged(version=2),
+        "has format version 2, this speechvq reads up to 1: update speechvq",
+    ),
     "endless": (lambda _: forged(samples=2**35 - 1), "is damaged"),
     "of endless layers": (lambda _: forged(runs=((2**35 - 1, 8, 4),)), "is damaged"),
     "of one entry": (lambda _: forged(runs=((1, 8, 1),), payload=b""), "is damaged"),
@@ -134,7 +169,14 @@ def test_a_folder_in_place_of_a_code_file(refused, tmp_path):
 def test_codes_of_another_model(run, refused, clip, model, other_model, tmp_path):
     assert run("encode", clip, tmp_path / "a.codes", "-m", other_model).code == 0
     made, have = load(other_model).model, load(model).model
-    line = refused("decode", tmp_path / "a.codes", tmp_path / "a.wav", "-m", model, says="give the right one with --model")
+    line = refused(
+        "decode",
+        tmp_path / "a.codes",
+        tmp_path / "a.wav",
+        "-m",
+        model,
+        says="give the right one with --model",
+    )
     assert f"made by model {made}, this is {have}" in line
     assert run("decode", tmp_path / "a.codes", tmp_path / "a.wav", "-m", other_model).code == 0
 
@@ -142,7 +184,12 @@ def test_codes_of_another_model(run, refused, clip, model, other_model, tmp_path
 @pytest.mark.parametrize(
     "changes",
     [
-        {"rate": 1, "source": 10**6, "samples": 2**35 - 1, "payload": bytes(27)},  # a slow model would need 137 GB of samples
+        {
+            "rate": 1,
+            "source": 10**6,
+            "samples": 2**35 - 1,
+            "payload": bytes(27),
+        },  # a slow model would need 137 GB of samples
         {"rate": 8000, "samples": 640},
         {"runs": ((1, 320, 16),), "samples": 320},
         {"runs": ((1, 640, 8),)},
@@ -152,11 +199,19 @@ def test_codes_of_another_model(run, refused, clip, model, other_model, tmp_path
     ],
 )
 def test_forged_codes_that_name_the_right_model(refused, tiny, model, tmp_path, changes):
-    good = {"name": b"tiny", "digest": tiny.model.digest, "rate": 16000, "samples": 640, "runs": ((1, 640, 16),)}
+    good = {
+        "name": b"tiny",
+        "digest": tiny.model.digest,
+        "rate": 16000,
+        "samples": 640,
+        "runs": ((1, 640, 16),),
+    }
     path = tmp_path / "a.codes"
     path.write_bytes(forged(**(good | {"speaker": bytes(16)} | changes)))
     assert read_codes(path).model == tiny.model
-    refused("decode", path, tmp_path / "a.wav", "-m", model, says="do not fit the model that they name")
+    refused(
+        "decode", path, tmp_path / "a.wav", "-m", model, says="do not fit the model that they name"
+    )
 
 
 def header(text):
@@ -172,7 +227,10 @@ MODELS = {
     "half": (lambda data: data[: len(data) // 2], "is not a speechvq model"),
     "of another program": (lambda _: struct.pack("<Q", 2) + b"{}", "is not a speechvq model"),
     "newer": (lambda _: header('{"format": 2}'), "has model format 2, this speechvq reads 1"),
-    "without a network": (lambda _: header('{"format": 1}'), "is damaged or made by another speechvq"),
+    "without a network": (
+        lambda _: header('{"format": 1}'),
+        "is damaged or made by another speechvq",
+    ),
     "with a header that is no JSON": (lambda _: header("{"), "is not a speechvq model"),
 }
 

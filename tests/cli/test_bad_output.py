@@ -19,8 +19,26 @@ def commands(run, clip, model, tmp_path):
     assert run("encode", clip, codes, "-m", model).code == 0
     return {
         "encode": lambda name, *words: ["encode", clip, tmp_path / name, "-m", model, "-q", *words],
-        "decode": lambda name, *words: ["decode", codes, tmp_path / name, "-m", model, "-q", *words],
-        "convert": lambda name, *words: ["convert", clip, tmp_path / name, "-s", "bdl", "-m", model, "-q", *words],
+        "decode": lambda name, *words: [
+            "decode",
+            codes,
+            tmp_path / name,
+            "-m",
+            model,
+            "-q",
+            *words,
+        ],
+        "convert": lambda name, *words: [
+            "convert",
+            clip,
+            tmp_path / name,
+            "-s",
+            "bdl",
+            "-m",
+            model,
+            "-q",
+            *words,
+        ],
     }
 
 
@@ -31,21 +49,35 @@ SUFFIX = {"encode": "codes", "decode": "wav", "convert": "wav"}
 @ALL
 def test_nothing_is_overwritten_unasked(refused, commands, tmp_path, command):
     (tmp_path / f"a.{SUFFIX[command]}").write_bytes(b"mine")
-    refused(*commands[command](f"a.{SUFFIX[command]}"), says=f"a.{SUFFIX[command]} exists already; use --force to overwrite it")
+    refused(
+        *commands[command](f"a.{SUFFIX[command]}"),
+        says=f"a.{SUFFIX[command]} exists already; use --force to overwrite it",
+    )
 
 
 @ALL
 def test_refused_before_any_work(refused, commands, tmp_path, command):
     (tmp_path / f"a.{SUFFIX[command]}").write_bytes(b"mine")
-    refused(*commands[command](f"a.{SUFFIX[command]}", "-m", tmp_path / "no model"), says=f"a.{SUFFIX[command]} exists already")
+    refused(
+        *commands[command](f"a.{SUFFIX[command]}", "-m", tmp_path / "no model"),
+        says=f"a.{SUFFIX[command]} exists already",
+    )
 
 
 @ALL
 def test_folders_that_are_missing_or_closed(refused, commands, monkeypatch, tmp_path, command):
-    refused(*commands[command](f"none/a.{SUFFIX[command]}"), says="none does not exist; make it first")
-    refused(*commands[command](f"clip.codes/a.{SUFFIX[command]}"), says="clip.codes does not exist; make it first")
+    refused(
+        *commands[command](f"none/a.{SUFFIX[command]}"), says="none does not exist; make it first"
+    )
+    refused(
+        *commands[command](f"clip.codes/a.{SUFFIX[command]}"),
+        says="clip.codes does not exist; make it first",
+    )
     monkeypatch.setattr(os, "access", lambda path, _: Path(path) != tmp_path)
-    refused(*commands[command](f"a.{SUFFIX[command]}"), says=f"a.{SUFFIX[command]} cannot be written: permission denied")
+    refused(
+        *commands[command](f"a.{SUFFIX[command]}"),
+        says=f"a.{SUFFIX[command]} cannot be written: permission denied",
+    )
 
 
 @ALL
@@ -56,14 +88,20 @@ def test_a_folder_or_pipe_is_no_output(refused, commands, tmp_path, command):
         says=f"folder.{SUFFIX[command]} is a folder; give a file name",
     )
     os.mkfifo(tmp_path / f"pipe.{SUFFIX[command]}")
-    refused(*commands[command](f"pipe.{SUFFIX[command]}", "--force"), says=f"pipe.{SUFFIX[command]} is a device or a pipe")
+    refused(
+        *commands[command](f"pipe.{SUFFIX[command]}", "--force"),
+        says=f"pipe.{SUFFIX[command]} is a device or a pipe",
+    )
     assert stat.S_ISFIFO((tmp_path / f"pipe.{SUFFIX[command]}").stat().st_mode)
 
 
 @pytest.mark.parametrize("command", ["decode", "convert"])
 @pytest.mark.parametrize("name", ["a", "a.txt", "a.codes", "a.raw"])
 def test_names_that_tell_no_format(refused, commands, command, name):
-    refused(*commands[command](name), says=f"cannot tell an audio format from '{name}'; end the name in .wav, .flac")
+    refused(
+        *commands[command](name),
+        says=f"cannot tell an audio format from '{name}'; end the name in .wav, .flac",
+    )
 
 
 @pytest.mark.parametrize("suffix", ["opus", "mp3"])
@@ -72,7 +110,9 @@ def test_rates_that_a_format_does_not_have(run, refused, speech, model, tmp_path
     assert run("encode", tmp_path / "a.wav", tmp_path / "a.codes", "-m", model).code == 0
     says = f"a .{suffix} file cannot have 96000 Hz; end the name in .wav"
     refused("decode", tmp_path / "a.codes", tmp_path / f"b.{suffix}", "-m", model, says=says)
-    refused("convert", tmp_path / "a.wav", tmp_path / f"b.{suffix}", "-s", "slt", "-m", model, says=says)
+    refused(
+        "convert", tmp_path / "a.wav", tmp_path / f"b.{suffix}", "-s", "slt", "-m", model, says=says
+    )
 
 
 def after_the_first_part(error, monkeypatch):
@@ -96,11 +136,16 @@ def after_the_first_part(error, monkeypatch):
 
 @ALL
 @pytest.mark.parametrize("words", [[], ["--force"]])
-def test_a_disk_that_fills_up_leaves_what_was(refused, commands, monkeypatch, tmp_path, command, words):
+def test_a_disk_that_fills_up_leaves_what_was(
+    refused, commands, monkeypatch, tmp_path, command, words
+):
     if words:
         (tmp_path / f"a.{SUFFIX[command]}").write_bytes(b"mine")
     after_the_first_part(OSError(errno.ENOSPC, "No space left on device"), monkeypatch)
-    refused(*commands[command](f"a.{SUFFIX[command]}", *words), says=f"a.{SUFFIX[command]}: No space left on device")
+    refused(
+        *commands[command](f"a.{SUFFIX[command]}", *words),
+        says=f"a.{SUFFIX[command]}: No space left on device",
+    )
 
 
 @ALL
@@ -127,14 +172,18 @@ def test_an_interrupt_leaves_nothing(run, commands, monkeypatch, tmp_path, comma
 @pytest.mark.parametrize("layers", [5, 10**6])
 def test_more_layers_than_the_model_has(refused, commands, command, layers):
     refused(
-        *commands[command](f"a.{SUFFIX[command]}", "--layers", layers), says=f"layers must be between 1 and 4, not {layers}"
+        *commands[command](f"a.{SUFFIX[command]}", "--layers", layers),
+        says=f"layers must be between 1 and 4, not {layers}",
     )
 
 
 @pytest.mark.parametrize("command", ["encode", "decode"])
 @pytest.mark.parametrize("kbps", ["0.099", "0", "-1", "nan"])
 def test_rates_too_low_for_one_layer(refused, commands, command, kbps):
-    refused(*commands[command](f"a.{SUFFIX[command]}", "--kbps", kbps), says="kbit/s; this model has 0.1, 0.2, 0.35, 0.5")
+    refused(
+        *commands[command](f"a.{SUFFIX[command]}", "--kbps", kbps),
+        says="kbit/s; this model has 0.1, 0.2, 0.35, 0.5",
+    )
 
 
 @pytest.mark.parametrize("command", ["encode", "decode"])
@@ -148,7 +197,10 @@ def test_layers_or_a_rate_but_not_both(refused, commands, command):
 @ALL
 @pytest.mark.parametrize("device", ["nonsense", "cuda:99", ""])
 def test_devices_that_are_not_there(refused, commands, command, device):
-    refused(*commands[command](f"a.{SUFFIX[command]}", "--device", device), says=f"cannot compute on '{device}' here")
+    refused(
+        *commands[command](f"a.{SUFFIX[command]}", "--device", device),
+        says=f"cannot compute on '{device}' here",
+    )
 
 
 USAGE = {

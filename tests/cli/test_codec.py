@@ -47,7 +47,10 @@ def test_a_remark_on_stderr_and_nothing_on_stdout(run, clip, model, tmp_path):
     result = run("encode", clip, path, "-m", model)
     assert (result.code, result.out) == (0, "")
     size = path.stat().st_size
-    assert result.err == f"{path}: {size} bytes for 4.05 s, {8 * size / 4050:.2f} kbit/s, 4 of 4 layers\n"
+    assert (
+        result.err
+        == f"{path}: {size} bytes for 4.05 s, {8 * size / 4050:.2f} kbit/s, 4 of 4 layers\n"
+    )
     result = run("decode", path, back, "-m", model)
     assert (result.code, result.out) == (0, "")
     assert result.err == f"{back}: 4.05 s at 16000 Hz from 4 layers\n"
@@ -58,7 +61,10 @@ def test_a_remark_on_stderr_and_nothing_on_stdout(run, clip, model, tmp_path):
 
 def test_quiet_says_nothing(run, speech, model, tmp_path):
     source = record(tmp_path / "a.wav", speech, 44100, 2)
-    for words in (["encode", source, tmp_path / "a.codes"], ["convert", source, tmp_path / "b.wav", "-s", "slt"]):
+    for words in (
+        ["encode", source, tmp_path / "a.codes"],
+        ["convert", source, tmp_path / "b.wav", "-s", "slt"],
+    ):
         result = run(*words, "--quiet", "-m", model)
         assert (result.code, result.out, result.err) == (0, "", "")
     assert run("decode", tmp_path / "a.codes", tmp_path / "c.wav", "-q", "-m", model).err == ""
@@ -70,7 +76,17 @@ def test_names_are_printed_as_they_are(run, clip, model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("rate", "channels"), [(8000, 1), (11025, 1), (16000, 1), (22050, 2), (44100, 2), (48000, 6), (96000, 1), (192000, 8)]
+    ("rate", "channels"),
+    [
+        (8000, 1),
+        (11025, 1),
+        (16000, 1),
+        (22050, 2),
+        (44100, 2),
+        (48000, 6),
+        (96000, 1),
+        (192000, 8),
+    ],
 )
 def test_rate_and_length_come_back_exactly(run, speech, model, tmp_path, rate, channels):
     source = record(tmp_path / "a.wav", speech, rate, channels)
@@ -82,7 +98,11 @@ def test_rate_and_length_come_back_exactly(run, speech, model, tmp_path, rate, c
     assert run("convert", source, tmp_path / "converted.wav", "-s", "bdl", "-m", model).code == 0
     for name in ("decoded.wav", "converted.wav"):
         found = soundfile.info(tmp_path / name)
-        assert (found.samplerate, found.frames, found.channels) == (rate, soundfile.info(source).frames, 1)
+        assert (found.samplerate, found.frames, found.channels) == (
+            rate,
+            soundfile.info(source).frames,
+            1,
+        )
 
 
 @pytest.mark.parametrize(
@@ -99,7 +119,12 @@ def test_rate_and_length_come_back_exactly(run, speech, model, tmp_path, rate, c
 def test_the_suffix_says_the_format(run, encoded, model, tmp_path, name, kind, subtype):
     assert run("decode", encoded, tmp_path / name, "-m", model).code == 0
     found = soundfile.info(tmp_path / name)
-    assert (found.format, found.subtype, found.samplerate, found.frames) == (kind, subtype, 16000, 64800)
+    assert (found.format, found.subtype, found.samplerate, found.frames) == (
+        kind,
+        subtype,
+        16000,
+        64800,
+    )
     assert run("encode", tmp_path / name, tmp_path / "again.codes", "-m", model).code == 0
 
 
@@ -113,7 +138,9 @@ def test_fewer_layers_are_a_prefix(run, clip, model, encoded, tmp_path, layers):
     assert first.read_bytes() == second.read_bytes()
 
 
-@pytest.mark.parametrize(("kbps", "layers"), [(0.1, 1), (0.199, 1), (0.2, 2), (0.349, 2), (0.35, 3), (0.5, 4), (64, 4)])
+@pytest.mark.parametrize(
+    ("kbps", "layers"), [(0.1, 1), (0.199, 1), (0.2, 2), (0.349, 2), (0.35, 3), (0.5, 4), (64, 4)]
+)
 def test_as_many_layers_as_fit_into_a_rate(run, clip, model, encoded, tmp_path, kbps, layers):
     few = tmp_path / "few.codes"
     assert run("encode", clip, few, "--kbps", kbps, "-m", model).code == 0
@@ -124,7 +151,10 @@ def test_as_many_layers_as_fit_into_a_rate(run, clip, model, encoded, tmp_path, 
 
 def test_decoding_asks_for_no_more_layers_than_there_are(run, clip, model, tmp_path):
     assert run("encode", clip, tmp_path / "a.codes", "-l", 1, "-m", model).code == 0
-    assert "from 1 layer\n" in run("decode", tmp_path / "a.codes", tmp_path / "a.wav", "-l", 3, "-m", model).err
+    assert (
+        "from 1 layer\n"
+        in run("decode", tmp_path / "a.codes", tmp_path / "a.wav", "-l", 3, "-m", model).err
+    )
 
 
 def test_another_voice_changes_the_wave(run, encoded, model, tmp_path):
@@ -137,8 +167,16 @@ def test_another_voice_changes_the_wave(run, encoded, model, tmp_path):
 
 def test_convert_is_the_content_layer_in_another_voice(run, clip, encoded, model, tmp_path):
     for words, layers in (([], 1), (["--layers", 3], 3)):
-        assert run("convert", clip, tmp_path / "a.wav", "-s", "slt", *words, "-f", "-m", model).code == 0
-        assert run("decode", encoded, tmp_path / "b.wav", "-s", "slt", "-l", layers, "-f", "-m", model).code == 0
+        assert (
+            run("convert", clip, tmp_path / "a.wav", "-s", "slt", *words, "-f", "-m", model).code
+            == 0
+        )
+        assert (
+            run(
+                "decode", encoded, tmp_path / "b.wav", "-s", "slt", "-l", layers, "-f", "-m", model
+            ).code
+            == 0
+        )
         assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
 
 
@@ -204,7 +242,9 @@ def test_info_says_what_is_in_the_file(run, encoded):
     assert facts["size"] == f"{size} bytes, {8 * size / 4050:.3f} kbit/s"
     assert facts["coding"] == "fixed width"
     over = int(facts["overhead"].split()[0])
-    assert facts["codes"] == f"{8 * (size - over) / 4050:.3f} kbit/s" == "0.504 kbit/s"  # whole frames
+    assert (
+        facts["codes"] == f"{8 * (size - over) / 4050:.3f} kbit/s" == "0.504 kbit/s"
+    )  # whole frames
     assert facts["layer 0"] == "102 codes, 25 a second, 16 entries, 100 bit/s"
     assert facts["layer 3"] == "204 codes, 50 a second, 8 entries, 150 bit/s"
     assert len(facts) == 6 + 4
@@ -212,7 +252,10 @@ def test_info_says_what_is_in_the_file(run, encoded):
 
 def test_version_and_help(run):
     assert run("--version").out == f"speechvq {speechvq.__version__}\n"
-    for words in (["--help"], *([name, "--help"] for name in ("encode", "decode", "convert", "speakers", "info"))):
+    for words in (
+        ["--help"],
+        *([name, "--help"] for name in ("encode", "decode", "convert", "speakers", "info")),
+    ):
         result = run(*words)
         assert result.code == 0
         assert result.out.startswith("Usage: ")
@@ -234,7 +277,9 @@ def test_info_describes_the_default_model(run, codec):
     assert result.code == 0
     assert f"model: {codec.model}" in result.out
     assert f"latency: {1000 * codec.network.latency / 16000:g} ms" in result.out
-    assert len([line for line in result.out.splitlines() if line.startswith("layer ")]) == len(codec.table)
+    assert len([line for line in result.out.splitlines() if line.startswith("layer ")]) == len(
+        codec.table
+    )
 
 
 def test_speakers_nobody_is_like_are_an_error(run):

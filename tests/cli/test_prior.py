@@ -44,7 +44,17 @@ def test_a_prior_is_fitted_to_code_files_and_goes_on_where_it_stopped(run, model
     (tmp_path / "codes").mkdir()
     for path in CLIPS.glob("*.flac"):
         assert run("encode", path, tmp_path / "codes" / f"{path.stem}.codes", "-m", model).code == 0
-    command = ("prior", "train", plan, model, tmp_path / "codes", "--folder", tmp_path / "run", "--accelerator", "cpu")
+    command = (
+        "prior",
+        "train",
+        plan,
+        model,
+        tmp_path / "codes",
+        "--folder",
+        tmp_path / "run",
+        "--accelerator",
+        "cpu",
+    )
     first = run(*command, "--steps", 3)
     assert first.code == 0, first.err
     assert "prior.safetensors: tiny for" in first.out
@@ -59,17 +69,44 @@ def test_a_prior_is_fitted_to_code_files_and_goes_on_where_it_stopped(run, model
 def test_a_prior_of_some_first_layers(run, model, plan, clip, tmp_path):
     (tmp_path / "codes").mkdir()
     for path in CLIPS.glob("*.flac"):
-        assert run("encode", path, tmp_path / "codes" / f"{path.stem}.codes", "-m", model, "--layers", 1).code == 0
-    command = ("prior", "train", plan, model, tmp_path / "codes", "--folder", tmp_path / "run", "--accelerator", "cpu")
+        assert (
+            run(
+                "encode",
+                path,
+                tmp_path / "codes" / f"{path.stem}.codes",
+                "-m",
+                model,
+                "--layers",
+                1,
+            ).code
+            == 0
+        )
+    command = (
+        "prior",
+        "train",
+        plan,
+        model,
+        tmp_path / "codes",
+        "--folder",
+        tmp_path / "run",
+        "--accelerator",
+        "cpu",
+    )
     fitted = run(*command, "--steps", 2)
     assert fitted.code == 0, fitted.err
     use = ("-m", model, "--prior", tmp_path / "run" / "prior.safetensors")
     assert run("score", tmp_path / "codes" / "male.codes", *use).code == 0
-    for refused in (("score", clip, *use), ("encode", clip, tmp_path / "a.codes", *use, "--entropy", "wavenet")):
+    for refused in (
+        ("score", clip, *use),
+        ("encode", clip, tmp_path / "a.codes", *use, "--entropy", "wavenet"),
+    ):
         done = run(*refused)
         assert done.code == 1
         assert "knows 1 layers" in done.err
-    assert run("encode", clip, tmp_path / "a.codes", *use, "--entropy", "wavenet", "--layers", 1).code == 0
+    assert (
+        run("encode", clip, tmp_path / "a.codes", *use, "--entropy", "wavenet", "--layers", 1).code
+        == 0
+    )
 
 
 def test_a_prior_begins_with_another_one(run, model, other_model, plan, tmp_path):
@@ -78,33 +115,66 @@ def test_a_prior_begins_with_another_one(run, model, other_model, plan, tmp_path
         for path in CLIPS.glob("*.flac"):
             (tmp_path / name).mkdir(exist_ok=True)
             assert run("encode", path, tmp_path / name / f"{path.stem}.codes", "-m", one).code == 0
-        files[name] = ("prior", "train", plan, one, tmp_path / name, "--accelerator", "cpu", "--steps", 1)
+        files[name] = (
+            "prior",
+            "train",
+            plan,
+            one,
+            tmp_path / name,
+            "--accelerator",
+            "cpu",
+            "--steps",
+            1,
+        )
     assert run(*files["first"], "--folder", tmp_path / "a").code == 0
     begun = tmp_path / "a" / "prior.safetensors"
     done = run(*files["second"], "--folder", tmp_path / "b", "--start", begun)
     assert done.code == 0, done.err
-    weights = [load_prior(tmp_path / name / "prior.safetensors").prior.state_dict() for name in "ab"]
+    weights = [
+        load_prior(tmp_path / name / "prior.safetensors").prior.state_dict() for name in "ab"
+    ]
     changes = [(weights[0][name] - weights[1][name]).abs().max() for name in weights[0]]
-    assert 0 < max(changes) < 1e-2  # one step at the foot of the warmup; entries of another codec are further away
+    assert (
+        0 < max(changes) < 1e-2
+    )  # one step at the foot of the warmup; entries of another codec are further away
     plan.write_text(PLAN.replace("width = 8", "width = 12"))
     refused = run(*files["second"], "--folder", tmp_path / "c", "--start", begun)
     assert refused.code == 1
-    assert "the prior tiny has other layers than these codes, or another shape than [prior] says" in refused.err
+    assert (
+        "the prior tiny has other layers than these codes, or another shape than [prior] says"
+        in refused.err
+    )
 
 
 def test_two_processes_fit_one_prior(model, plan, tmp_path, run):
     (tmp_path / "codes").mkdir()
     for path in CLIPS.glob("*.flac"):
         assert run("encode", path, tmp_path / "codes" / f"{path.stem}.codes", "-m", model).code == 0
-    command = [sys.executable, "-m", "speechvq", "prior", "train", plan, model, tmp_path / "codes", "--accelerator", "cpu"]
+    command = [
+        sys.executable,
+        "-m",
+        "speechvq",
+        "prior",
+        "train",
+        plan,
+        model,
+        tmp_path / "codes",
+        "--accelerator",
+        "cpu",
+    ]
     bits = {}
     for devices in (1, 2):
         folder = tmp_path / f"run{devices}"
         done = subprocess.run(
-            [*command, "--folder", folder, "--devices", str(devices)], capture_output=True, text=True, check=False
+            [*command, "--folder", folder, "--devices", str(devices)],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
-        assert done.stdout.count("prior.safetensors: tiny for") == 1  # the first process alone tells
+        assert (
+            done.stdout.count("prior.safetensors: tiny for") == 1
+        )  # the first process alone tells
         assert "Warning" not in done.stderr
         rows = (folder / "validation.csv").read_text().splitlines()
         bits[devices] = [float(row.split(",")[1]) for row in rows[1:]]
@@ -113,10 +183,22 @@ def test_two_processes_fit_one_prior(model, plan, tmp_path, run):
 
 
 def test_a_manifest_is_encoded_once(run, model, plan, tmp_path):
-    rows = [{"audio": str(path), "seconds": 2.0, "speaker": path.stem} for path in CLIPS.glob("*.flac")]
+    rows = [
+        {"audio": str(path), "seconds": 2.0, "speaker": path.stem} for path in CLIPS.glob("*.flac")
+    ]
     manifest = tmp_path / "m.jsonl"
     manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    command = ("prior", "train", plan, model, manifest, "--folder", tmp_path / "run", "--accelerator", "cpu")
+    command = (
+        "prior",
+        "train",
+        plan,
+        model,
+        manifest,
+        "--folder",
+        tmp_path / "run",
+        "--accelerator",
+        "cpu",
+    )
     assert run(*command).code == 0
     kept = list((tmp_path / "run").glob("tokens-*.npz"))
     assert len(kept) == 1
@@ -127,11 +209,23 @@ def test_a_manifest_is_encoded_once(run, model, plan, tmp_path):
 
 def test_wrong_codes_are_refused_before_anything_is_fitted(run, model, plan, clip, tmp_path):
     assert run("encode", clip, tmp_path / "a.codes", "-m", model).code == 0
-    other = run("prior", "train", plan, "default", tmp_path / "a.codes", "--folder", tmp_path / "run")
+    other = run(
+        "prior", "train", plan, "default", tmp_path / "a.codes", "--folder", tmp_path / "run"
+    )
     assert other.code == 1
     assert "name the model that made them" in other.err
     assert not (tmp_path / "run").exists()
-    alone = run("prior", "train", plan, model, tmp_path / "a.codes", "--folder", tmp_path / "run", "--accelerator", "cpu")
+    alone = run(
+        "prior",
+        "train",
+        plan,
+        model,
+        tmp_path / "a.codes",
+        "--folder",
+        tmp_path / "run",
+        "--accelerator",
+        "cpu",
+    )
     assert alone.code == 1
     assert "1 recordings of one voice" in alone.err
     plan.write_text(PLAN.replace("held_out = 0.3", "held_out = 2"))
@@ -152,29 +246,53 @@ def own(run, model, tmp_path):
 
 def test_tables_beside_a_model_make_its_files_smaller(run, own, clip, tmp_path):
     plain = read_codes(tmp_path / "codes" / "female.codes")
-    made = run("prior", "tables", own, tmp_path / "own.tables", tmp_path / "codes", "--held-out", 0.3)
+    made = run(
+        "prior", "tables", own, tmp_path / "own.tables", tmp_path / "codes", "--held-out", 0.3
+    )
     assert made.code == 0, made.err
     assert "| 0 | " in made.out
-    again = run("prior", "tables", own, tmp_path / "own.tables", tmp_path / "codes", "--held-out", 0.3)
+    again = run(
+        "prior", "tables", own, tmp_path / "own.tables", tmp_path / "codes", "--held-out", 0.3
+    )
     assert again.code == 1
     assert "--force" in again.err
     assert run("encode", clip, tmp_path / "small.codes", "-m", own).code == 0
-    assert (tmp_path / "small.codes").stat().st_size < (tmp_path / "codes" / "female.codes").stat().st_size
+    assert (tmp_path / "small.codes").stat().st_size < (
+        tmp_path / "codes" / "female.codes"
+    ).stat().st_size
     assert "coding: tables " in run("info", tmp_path / "small.codes").out
     for name in ("small", "codes/female"):
         decoded = run("decode", tmp_path / f"{name}.codes", tmp_path / f"{name}.wav", "-m", own)
         assert decoded.code == 0, decoded.err
     assert (tmp_path / "small.wav").read_bytes() == (tmp_path / "codes" / "female.wav").read_bytes()
     fitted = run(
-        "prior", "tables", own, tmp_path / "new.tables", tmp_path / "small.codes", tmp_path / "codes", "--held-out", 0.1
+        "prior",
+        "tables",
+        own,
+        tmp_path / "new.tables",
+        tmp_path / "small.codes",
+        tmp_path / "codes",
+        "--held-out",
+        0.1,
     )
     assert fitted.code == 0, fitted.err  # coded files are read like others
     assert plain == read_codes(tmp_path / "small.codes", [load_tables(tmp_path / "own.tables")])
     male = tmp_path / "codes" / "male.codes"
-    new = run("prior", "tables", own, tmp_path / "own.tables", male, tmp_path / "codes", "--force", "--held-out", 0.1)
+    new = run(
+        "prior",
+        "tables",
+        own,
+        tmp_path / "own.tables",
+        male,
+        tmp_path / "codes",
+        "--force",
+        "--held-out",
+        0.1,
+    )
     assert new.code == 0, new.err
     assert (
-        run("decode", tmp_path / "small.codes", tmp_path / "small.wav", "-m", own, "--force").code == 0
+        run("decode", tmp_path / "small.codes", tmp_path / "small.wav", "-m", own, "--force").code
+        == 0
     )  # by the old ones, kept
     for path in tmp_path.glob("own*.tables"):
         path.unlink()
@@ -184,11 +302,20 @@ def test_tables_beside_a_model_make_its_files_smaller(run, own, clip, tmp_path):
     assert not (tmp_path / "lost.wav").exists()
 
 
-def test_tables_of_another_model_are_left_alone_and_odd_names_refused(run, own, other_model, clip, tmp_path):
-    wrong = run("prior", "tables", own, tmp_path / "tables.bin", tmp_path / "codes", "--held-out", 0.3)
+def test_tables_of_another_model_are_left_alone_and_odd_names_refused(
+    run, own, other_model, clip, tmp_path
+):
+    wrong = run(
+        "prior", "tables", own, tmp_path / "tables.bin", tmp_path / "codes", "--held-out", 0.3
+    )
     assert wrong.code == 1
     assert "should end in .tables" in wrong.err
-    assert run("prior", "tables", own, tmp_path / "own.tables", tmp_path / "codes", "--held-out", 0.3).code == 0
+    assert (
+        run(
+            "prior", "tables", own, tmp_path / "own.tables", tmp_path / "codes", "--held-out", 0.3
+        ).code
+        == 0
+    )
     other = shutil.copy(other_model, tmp_path / "other.safetensors")
     shutil.copy(tmp_path / "own.tables", tmp_path / "other.tables")
     assert run("encode", clip, tmp_path / "x.codes", "-m", other).code == 0
@@ -198,24 +325,59 @@ def test_tables_of_another_model_are_left_alone_and_odd_names_refused(run, own, 
 def test_a_file_coded_with_a_prior_needs_it(run, own, plan, clip, tmp_path):
     plan.write_text(PLAN.replace("steps = 6", "steps = 80\nrate = 0.02\nwarmup = 0"))
     folder = tmp_path / "run"
-    assert run("prior", "train", plan, own, tmp_path / "codes", "--folder", folder, "--accelerator", "cpu").code == 0
+    assert (
+        run(
+            "prior",
+            "train",
+            plan,
+            own,
+            tmp_path / "codes",
+            "--folder",
+            folder,
+            "--accelerator",
+            "cpu",
+        ).code
+        == 0
+    )
     prior = folder / "prior.safetensors"
-    encoded = run("encode", clip, tmp_path / "a.codes", "-m", own, "--entropy", "wavenet", "--prior", prior)
+    encoded = run(
+        "encode", clip, tmp_path / "a.codes", "-m", own, "--entropy", "wavenet", "--prior", prior
+    )
     assert encoded.code == 0, encoded.err
-    assert (tmp_path / "a.codes").stat().st_size < (tmp_path / "codes" / "female.codes").stat().st_size
+    assert (tmp_path / "a.codes").stat().st_size < (
+        tmp_path / "codes" / "female.codes"
+    ).stat().st_size
     assert "coding: prior " in run("info", tmp_path / "a.codes").out
     without = run("decode", tmp_path / "a.codes", tmp_path / "a.wav", "-m", own)
     assert without.code == 1
     assert "give it with --prior" in without.err
     other = tmp_path / "other.safetensors"
-    assert run("prior", "train", plan, own, tmp_path / "codes", "--folder", tmp_path / "two", "--steps", 2).code == 0
+    assert (
+        run(
+            "prior",
+            "train",
+            plan,
+            own,
+            tmp_path / "codes",
+            "--folder",
+            tmp_path / "two",
+            "--steps",
+            2,
+        ).code
+        == 0
+    )
     shutil.copy(tmp_path / "two" / "prior.safetensors", other)
     wrong = run("decode", tmp_path / "a.codes", tmp_path / "a.wav", "-m", own, "--prior", other)
     assert wrong.code == 1
     assert "was coded with the prior" in wrong.err
     assert not (tmp_path / "a.wav").exists()
     for name, more in (("a", ["--prior", prior]), ("codes/female", [])):
-        assert run("decode", tmp_path / f"{name}.codes", tmp_path / f"{name}.wav", "-m", own, *more).code == 0
+        assert (
+            run(
+                "decode", tmp_path / f"{name}.codes", tmp_path / f"{name}.wav", "-m", own, *more
+            ).code
+            == 0
+        )
     assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "codes" / "female.wav").read_bytes()
     default = run("encode", clip, tmp_path / "b.codes", "--entropy", "wavenet", "--prior", prior)
     assert default.code == 1
@@ -227,12 +389,30 @@ def test_a_file_coded_with_a_prior_needs_it(run, own, plan, clip, tmp_path):
     assert own_prior.code == 1
     assert "give one for it with --prior" in own_prior.err
     assert not (tmp_path / "b.codes").exists()
-    tables = ("prior", "tables", own, tmp_path / "new.tables", tmp_path / "a.codes", tmp_path / "codes", "--held-out", 0.1)
+    tables = (
+        "prior",
+        "tables",
+        own,
+        tmp_path / "new.tables",
+        tmp_path / "a.codes",
+        tmp_path / "codes",
+        "--held-out",
+        0.1,
+    )
     unread = run(*tables)
     assert unread.code == 1
     assert "give it with --prior" in unread.err
     assert run(*tables, "--prior", prior).code == 0
     plan.write_text(PLAN.replace("held_out = 0.3", "held_out = 0.1"))
-    more = ("prior", "train", plan, own, tmp_path / "a.codes", tmp_path / "codes", "--folder", tmp_path / "three")
+    more = (
+        "prior",
+        "train",
+        plan,
+        own,
+        tmp_path / "a.codes",
+        tmp_path / "codes",
+        "--folder",
+        tmp_path / "three",
+    )
     fitted = run(*more, "--steps", 2, "--prior", prior)
     assert fitted.code == 0, fitted.err

@@ -22,7 +22,15 @@ def code_file(path, row, seconds=4.0):
     """Two layers at 25 and 50 Hz; the second tells nothing."""
     fine = np.random.default_rng(len(row)).integers(0, 7, 2 * len(row))
     layers = (row.astype(np.uint16), fine.astype(np.uint16))
-    codes = Codes(ModelId("m", bytes(8)), 8000, 8000, round(8000 * seconds), (Layer(320, 5), Layer(160, 7)), layers, b"")
+    codes = Codes(
+        ModelId("m", bytes(8)),
+        8000,
+        8000,
+        round(8000 * seconds),
+        (Layer(320, 5), Layer(160, 7)),
+        layers,
+        b"",
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_codes(path, codes)
 
@@ -46,7 +54,10 @@ def number(out, title):
 def test_perfect_codes_are_found_perfect(run, folder):
     done = run("units", folder / "codes", "--align", folder / "align", "--out", folder / "out")
     assert done.code == 0, done.err
-    assert "9 recordings of 3 speakers; maps are fitted on 6 and scored on 3 of other speakers" in done.err
+    assert (
+        "9 recordings of 3 speakers; maps are fitted on 6 and scored on 3 of other speakers"
+        in done.err
+    )
     assert number(done.out, "held-out frame accuracy, %") == [100]
     assert number(done.out, "ABX error of codes, within") == [0]
     assert "| m layer 0 |" in done.out
@@ -61,18 +72,38 @@ def test_perfect_codes_are_found_perfect(run, folder):
     for tier in ("phones", "codes", "segments"):
         edges = [one.start for one in read_textgrid(grid, tier).intervals]
         assert edges == pytest.approx([one.start for one in wanted.intervals])
-    assert [PHONES[int(one.label)] for one in read_textgrid(grid, "codes").intervals] == [one.label for one in wanted.intervals]
+    assert [PHONES[int(one.label)] for one in read_textgrid(grid, "codes").intervals] == [
+        one.label for one in wanted.intervals
+    ]
     assert len(list((folder / "out" / "textgrids").iterdir())) == 9
 
 
 def test_quiet_and_no_abx(run, folder):
-    done = run("units", folder / "codes", "--align", folder / "align", "--no-abx", "--quiet", "--held-out", "s1")
+    done = run(
+        "units",
+        folder / "codes",
+        "--align",
+        folder / "align",
+        "--no-abx",
+        "--quiet",
+        "--held-out",
+        "s1",
+    )
     assert (done.code, done.err) == (0, "")
     assert "ABX" not in done.out
 
 
 def test_all_layers_have_their_column(run, folder):
-    done = run("units", folder / "codes", "--align", folder / "align", "--layer", "all", "--out", folder / "out")
+    done = run(
+        "units",
+        folder / "codes",
+        "--align",
+        folder / "align",
+        "--layer",
+        "all",
+        "--out",
+        folder / "out",
+    )
     assert done.code == 0, done.err
     assert number(done.out, "held-out frame accuracy, %")[0] == 100
     assert number(done.out, "PNMI")[1] < 30
@@ -89,8 +120,13 @@ def test_codes_in_other_files(run, folder):
     for path, row in zip(files, LABELS.values(), strict=True):
         np.save(path, row)
     write_km(folder / "km.km", LABELS.values())
-    (folder / "km.tsv").write_text("/audio\n" + "".join(f"sub/{name}.flac\t64000\n" for name in LABELS))
-    write_units(folder / "u.units", Units("u", RATE, 5, LABELS, {n: np.eye(5)[row] for n, row in LABELS.items()}, np.eye(5)))
+    (folder / "km.tsv").write_text(
+        "/audio\n" + "".join(f"sub/{name}.flac\t64000\n" for name in LABELS)
+    )
+    write_units(
+        folder / "u.units",
+        Units("u", RATE, 5, LABELS, {n: np.eye(5)[row] for n, row in LABELS.items()}, np.eye(5)),
+    )
     more = ("--align", folder / "align", "--rate", 25, "--size", 5)
     done = run("units", *files, folder / "km.km", folder / "u.units", *more)
     assert done.code == 0, done.err
@@ -100,7 +136,16 @@ def test_codes_in_other_files(run, folder):
 
 
 def test_speakers_by_pattern(run, folder):
-    done = run("units", folder / "codes", "--align", folder / "align", "--speaker-pattern", r"^s\d-(\d)", "--held-out", "2")
+    done = run(
+        "units",
+        folder / "codes",
+        "--align",
+        folder / "align",
+        "--speaker-pattern",
+        r"^s\d-(\d)",
+        "--held-out",
+        "2",
+    )
     assert done.code == 0, done.err
     assert "scored on 3 of other speakers" in done.err
 
@@ -110,9 +155,16 @@ def test_names_that_come_with_every_speaker(run, tmp_path):
         code_file(tmp_path / "codes" / who / f"{one}.codes", LABELS["s0-0"])
         (tmp_path / "align" / who).mkdir(parents=True, exist_ok=True)
         write_textgrid(tmp_path / "align" / who / f"{one}.TextGrid", [RECORDINGS[0].phones])
-    done = run("units", tmp_path / "codes", "--align", tmp_path / "align", "--out", tmp_path / "out")
+    done = run(
+        "units", tmp_path / "codes", "--align", tmp_path / "align", "--out", tmp_path / "out"
+    )
     assert done.code == 0, done.err
-    assert sorted(path.stem for path in (tmp_path / "out" / "textgrids").iterdir()) == ["ann-a", "ann-b", "ben-a", "ben-b"]
+    assert sorted(path.stem for path in (tmp_path / "out" / "textgrids").iterdir()) == [
+        "ann-a",
+        "ann-b",
+        "ben-a",
+        "ben-b",
+    ]
 
 
 def test_few_speakers_and_silent_files_are_remarked_on(run, folder):
@@ -120,7 +172,11 @@ def test_few_speakers_and_silent_files_are_remarked_on(run, folder):
     flat.mkdir()
     for one in RECORDINGS:
         write_textgrid(flat / f"{one.name}.TextGrid", [one.phones])
-    write_textgrid(flat / "s0-0.TextGrid", [Alignment((Interval(0, 2, "sil"), Interval(2, 4, "sp")))], force=True)
+    write_textgrid(
+        flat / "s0-0.TextGrid",
+        [Alignment((Interval(0, 2, "sil"), Interval(2, 4, "sp")))],
+        force=True,
+    )
     early = Alignment(tuple(one for one in RECORDINGS[1].phones.intervals if one.end < 3.8))
     write_textgrid(flat / "s0-1.TextGrid", [early], force=True)
     done = run("units", folder / "codes", "--align", flat)
@@ -137,8 +193,15 @@ def test_few_speakers_and_silent_files_are_remarked_on(run, folder):
 
 def test_stress_is_kept_unless_told(run, folder):
     for one in RECORDINGS:
-        marked = [i._replace(label="AH" + str(n % 3)) if i.label == "a" else i for n, i in enumerate(one.phones.intervals)]
-        write_textgrid(folder / "align" / one.speaker / f"{one.name}.TextGrid", [Alignment(tuple(marked))], force=True)
+        marked = [
+            i._replace(label="AH" + str(n % 3)) if i.label == "a" else i
+            for n, i in enumerate(one.phones.intervals)
+        ]
+        write_textgrid(
+            folder / "align" / one.speaker / f"{one.name}.TextGrid",
+            [Alignment(tuple(marked))],
+            force=True,
+        )
     kept = run("units", folder / "codes", "--align", folder / "align", "--no-abx")
     assert number(kept.out, "phone purity")[0] < 95
     gone = run("units", folder / "codes", "--align", folder / "align", "--no-abx", "--no-stress")
@@ -173,7 +236,15 @@ def silence(folder):
 
 
 def other_model(folder):
-    codes = Codes(ModelId("n", bytes(8)), 8000, 8000, 32000, (Layer(320, 5),), (LABELS["s2-2"].astype(np.uint16),), b"")
+    codes = Codes(
+        ModelId("n", bytes(8)),
+        8000,
+        8000,
+        32000,
+        (Layer(320, 5),),
+        (LABELS["s2-2"].astype(np.uint16),),
+        b"",
+    )
     write_codes(folder / "codes" / "s2-2.codes", codes, force=True)
 
 
@@ -184,8 +255,16 @@ def other_model(folder):
         (remove("s0-1", "s2-2"), (), "s0-1, s2-2; align them"),
         (twice, (), "could both be the alignment of s0-0; keep one"),
         (broken_alignment("0.0 2.0 a\n1.9 4.0 b\n"), (), "overlaps 'a' before it"),
-        (broken_alignment("0.0 2.0 a\n2.0 4.3 b\n"), (), "s0-0.lab ends at 4.30 s, and its codes at 4.00 s; check the rate"),
-        (broken_alignment("0.0 2.0 a\n"), (), "s0-0.lab ends at 2.00 s, and its codes at 4.00 s; check the rate"),
+        (
+            broken_alignment("0.0 2.0 a\n2.0 4.3 b\n"),
+            (),
+            "s0-0.lab ends at 4.30 s, and its codes at 4.00 s; check the rate",
+        ),
+        (
+            broken_alignment("0.0 2.0 a\n"),
+            (),
+            "s0-0.lab ends at 2.00 s, and its codes at 4.00 s; check the rate",
+        ),
         (silence, (), "no alignment has a phone, only silence: 9 files"),
         (other_model, (), "give code files of one model"),
         (None, ("--layer", "2"), "has 2 layers, counted from 0, and no layer 2"),
@@ -193,7 +272,11 @@ def other_model(folder):
         (None, ("--held-out", "ben"), "nobody is called ben"),
         (None, ("--speaker-pattern", "("), "is no regular expression"),
         (None, ("--speaker-pattern", "s0"), "has no group that says who speaks"),
-        (None, ("--speaker-pattern", "(s0)"), "6 of 9 names do not match '(s0)', the first is s1-0"),
+        (
+            None,
+            ("--speaker-pattern", "(s0)"),
+            "6 of 9 names do not match '(s0)', the first is s1-0",
+        ),
         (None, ("--suffix", ".phn"), "9 of 9 recordings have no alignment"),
         (None, ("--tier", "words"), "has no tier that could be 'words'"),
         (None, ("--out", "no/such/folder"), "the folder no/such does not exist"),
@@ -214,11 +297,29 @@ def test_files_that_cannot_be_read(refused, folder, tmp_path):
     align = ("--align", folder / "align")
     refused("units", empty, *align, says="there are no .codes files in")
     refused("units", tmp_path / "none.codes", *align, says="there is no file")
-    refused("units", folder / "codes", folder / "codes" / "s0-0.codes", *align, says="is given twice")
+    refused(
+        "units", folder / "codes", folder / "codes" / "s0-0.codes", *align, says="is given twice"
+    )
     refused("units", tmp_path / "wide.npy", *align, says="does not say its rate; give --rate")
-    refused("units", tmp_path / "wide.npy", *align, "--rate", 25, says="is not one row of whole numbers")
-    refused("units", tmp_path / "text.npy", *align, "--rate", 25, says="is not an array that numpy has saved")
-    refused("units", tmp_path / "some.km", *align, "--rate", 25, says="some.tsv, which must say in order whose codes")
+    refused(
+        "units", tmp_path / "wide.npy", *align, "--rate", 25, says="is not one row of whole numbers"
+    )
+    refused(
+        "units",
+        tmp_path / "text.npy",
+        *align,
+        "--rate",
+        25,
+        says="is not an array that numpy has saved",
+    )
+    refused(
+        "units",
+        tmp_path / "some.km",
+        *align,
+        "--rate",
+        25,
+        says="some.tsv, which must say in order whose codes",
+    )
     refused("units", folder / "codes", "--align", tmp_path / "none", says="there is no folder")
     refused("units", folder / "codes" / "s0-0.codes", *align, says="give two at least")
     (tmp_path / "some.tsv").write_text("/\n")
@@ -227,11 +328,26 @@ def test_files_that_cannot_be_read(refused, folder, tmp_path):
 
 def test_systems_must_have_the_same_recordings(refused, folder):
     write_units(folder / "u.units", Units("u", RATE, 5, {"s0-0": LABELS["s0-0"]}))
-    refused("units", folder / "codes", folder / "u.units", "--align", folder / "align", says="s0-1 is in one of them only")
+    refused(
+        "units",
+        folder / "codes",
+        folder / "u.units",
+        "--align",
+        folder / "align",
+        says="s0-1 is in one of them only",
+    )
 
 
 def test_results_are_not_overwritten_unasked(run, refused, folder):
-    command = ("units", folder / "codes", "--align", folder / "align", "--no-abx", "--out", folder / "out")
+    command = (
+        "units",
+        folder / "codes",
+        "--align",
+        folder / "align",
+        "--no-abx",
+        "--out",
+        folder / "out",
+    )
     assert run(*command).code == 0
     refused(*command, says="results.md exists already; use --force")
     assert run(*command, "--force").code == 0
@@ -244,8 +360,22 @@ def test_finer_layers_end_with_the_recording(run, folder):
         (folder / "codes" / f"{one.name}.codes").unlink()
         code_file(folder / "codes" / f"{one.name}.codes", LABELS[one.name], seconds=3.965)
         intervals = [i._replace(end=min(i.end, 3.965)) for i in one.phones.intervals]
-        write_textgrid(folder / "align" / one.speaker / f"{one.name}.TextGrid", [Alignment(tuple(intervals))], force=True)
-    done = run("units", folder / "codes", "--align", folder / "align", "--layer", 1, "--no-abx", "--out", folder / "out")
+        write_textgrid(
+            folder / "align" / one.speaker / f"{one.name}.TextGrid",
+            [Alignment(tuple(intervals))],
+            force=True,
+        )
+    done = run(
+        "units",
+        folder / "codes",
+        "--align",
+        folder / "align",
+        "--layer",
+        1,
+        "--no-abx",
+        "--out",
+        folder / "out",
+    )
     assert done.code == 0, done.err
     grid = read_textgrid(folder / "out" / "textgrids" / "s0-0.TextGrid", "codes")
     assert grid.end == pytest.approx(199 / 50)
@@ -255,4 +385,6 @@ def test_letters_with_their_dots_apart(tmp_path):
     """As macOS writes names: they look the same."""
     (tmp_path / "m\u00fcde.lab").write_text("0.0 0.5 a\n")
     place = Path("codes/mu\u0308de")
-    assert find_alignments(tmp_path, {place.name: place}) == {place.name: tmp_path / "m\u00fcde.lab"}
+    assert find_alignments(tmp_path, {place.name: place}) == {
+        place.name: tmp_path / "m\u00fcde.lab"
+    }

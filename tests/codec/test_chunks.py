@@ -33,7 +33,9 @@ def test_a_batch_changes_nothing(request, long, name, rate):
     waves = [long[:n] for n in (5 * 16_000, 1, 700, 161_000, 163_840, len(long))]
     alone = [codec.encode(wave, rate) for wave in waves]
     assert codec.encode_batch(waves, rate) == alone
-    assert codec.encode_batch(waves[2:4], rate, layers=2) == [codec.encode(wave, rate, layers=2) for wave in waves[2:4]]
+    assert codec.encode_batch(waves[2:4], rate, layers=2) == [
+        codec.encode(wave, rate, layers=2) for wave in waves[2:4]
+    ]
     assert codec.encode_batch([]) == []
 
 
@@ -60,7 +62,9 @@ def test_pieces_are_what_the_network_makes_of_the_whole(request, monkeypatch, lo
     codes = codec.encode(long)
     with torch.inference_mode():
         whole = codec.network.encode(torch.tensor(long)[None, None])
-        vector = from_steps(torch.tensor([unpack(codes.speaker, codec.network.config.speaker.size)]))
+        vector = from_steps(
+            torch.tensor([unpack(codes.speaker, codec.network.config.speaker.size)])
+        )
         wave = codec.network.decode(whole, vector)[0, 0, : len(long)].numpy()
     for row, expected in zip(codes.layers, whole, strict=True):
         assert np.array_equal(row, expected[0])
@@ -84,13 +88,17 @@ def test_a_file_gives_the_same_codes_as_its_samples(tiny, monkeypatch, tmp_path,
 
 
 @pytest.mark.parametrize("rate", [8000, 44100])
-def test_a_file_of_another_rate_gives_nearly_the_same_codes(tiny, monkeypatch, tmp_path, long, rate):
+def test_a_file_of_another_rate_gives_nearly_the_same_codes(
+    tiny, monkeypatch, tmp_path, long, rate
+):
     soundfile.write(tmp_path / "a.wav", long, rate, "FLOAT")
     monkeypatch.setattr(audio, "PIECE", 1)
     found, expected = tiny.encode_file(inspect(tmp_path / "a.wav")), tiny.encode(long, rate)
     assert found.frames == expected.frames
     for one, other in zip(found.layers, expected.layers, strict=True):
-        assert np.mean(one == other) > 0.99  # two ways of resampling differ by 1e-5; a code may sit on the border
+        assert (
+            np.mean(one == other) > 0.99
+        )  # two ways of resampling differ by 1e-5; a code may sit on the border
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 44100])

@@ -22,12 +22,15 @@ from tests.audio.test_files import RATES, noise
 
 def in_a_fresh_interpreter(script):
     home = Path(speechvq.__file__).parents[1]
-    return subprocess.run([sys.executable, "-c", script], cwd=home, capture_output=True, text=True, check=True).stdout.split()
+    return subprocess.run(
+        [sys.executable, "-c", script], cwd=home, capture_output=True, text=True, check=True
+    ).stdout.split()
 
 
 def test_all_lists_the_public_names():
     names = in_a_fresh_interpreter(
-        "import speechvq, types\nfor n, v in vars(speechvq).items():\n type(v) in [types.ModuleType] or print(n)"
+        "import speechvq, types\nfor n, v in vars(speechvq).items():\n type(v) in "
+        "[types.ModuleType] or print(n)"
     )
     public = {name for name in names if not name.startswith("_")} - {"Any", "TYPE_CHECKING"}
     assert set(speechvq.__all__) == public | {"Codec", "load", "__version__"}
@@ -36,7 +39,10 @@ def test_all_lists_the_public_names():
 
 
 def test_lazy_names_are_the_real_ones_and_load_torch_when_asked_for():
-    script = "import sys, speechvq\nprint('torch' in sys.modules)\nspeechvq.load\nprint('torch' in sys.modules)"
+    script = (
+        "import sys, speechvq\nprint('torch' in sys.modules)\nspeechvq.load\nprint('torch' "
+        "in sys.modules)"
+    )
     assert in_a_fresh_interpreter(script) == ["False", "True"]
     from speechvq.codec.codec import Codec
     from speechvq.codec.file import load
@@ -58,9 +64,19 @@ def test_the_version_is_one_and_the_same():
 
 def test_codes_say_what_was_encoded(tiny):
     codes = tiny.encode(noise(30000), 44100)
-    assert (codes.model, codes.sample_rate, codes.source_rate, codes.samples) == (tiny.model, 16000, 44100, 30000)
+    assert (codes.model, codes.sample_rate, codes.source_rate, codes.samples) == (
+        tiny.model,
+        16000,
+        44100,
+        30000,
+    )
     assert codes.table == tiny.table
-    assert [row.shape for row in codes.layers] == [(18,), (18,), (36,), (36,)]  # 0.68 s at 25 and 50 Hz, whole coarse frames
+    assert [row.shape for row in codes.layers] == [
+        (18,),
+        (18,),
+        (36,),
+        (36,),
+    ]  # 0.68 s at 25 and 50 Hz, whole coarse frames
     assert {row.dtype for row in codes.layers} == {np.dtype(np.uint16)}
     assert len(codes.speaker) == 16
 
@@ -76,7 +92,15 @@ def test_codes_say_what_was_encoded(tiny):
         lambda wave: wave.tolist(),
         lambda wave: wave[::-1].copy()[::-1],
     ],
-    ids=["tensor", "tensor with gradient", "float64 tensor", "float64", "every other", "list", "backwards"],
+    ids=[
+        "tensor",
+        "tensor with gradient",
+        "float64 tensor",
+        "float64",
+        "every other",
+        "list",
+        "backwards",
+    ],
 )
 def test_any_kind_of_array(tiny, make):
     wave = noise(5000)
@@ -95,7 +119,15 @@ def test_a_read_only_array_is_neither_warned_of_nor_changed(tiny):
 
 
 @pytest.mark.parametrize(
-    "wave", [noise(8000, 1), noise(8000, 2), noise(2, 8000), noise(0), np.float32(0.5), torch.zeros(1, 8000)]
+    "wave",
+    [
+        noise(8000, 1),
+        noise(8000, 2),
+        noise(2, 8000),
+        noise(0),
+        np.float32(0.5),
+        torch.zeros(1, 8000),
+    ],
 )
 def test_other_shapes_are_refused(tiny, wave):
     with pytest.raises(AudioError, match=r"a waveform has shape \(samples,\), not"):
@@ -119,9 +151,13 @@ def test_what_comes_back_is_as_long_as_what_went_in(tiny, rate, samples):
     assert np.isfinite(back).all()
 
 
-@pytest.mark.parametrize("rate", [0, -16000, 44100.5, float("nan"), float("inf"), 1_000_001, 10**12])
+@pytest.mark.parametrize(
+    "rate", [0, -16000, 44100.5, float("nan"), float("inf"), 1_000_001, 10**12]
+)
 def test_impossible_rates_are_refused(tiny, rate):
-    with pytest.raises(AudioError, match="a sample rate is a whole number of Hz, from 1 to 1000000"):
+    with pytest.raises(
+        AudioError, match="a sample rate is a whole number of Hz, from 1 to 1000000"
+    ):
         tiny.encode(noise(8000), rate)
 
 
@@ -165,11 +201,18 @@ def test_any_prefix_decodes_and_codes_searched_for_fewer_layers_say_more(codec, 
     """The default model searches a level's layers together, for as many as are asked for."""
     whole, topdown = codec.encode(speech), codec.network.topdown
     features = codec.network.features(torch.from_numpy(speech.copy())[None, None])
-    z = topdown.levels[0].latent(features[0], features[0].new_zeros(1, topdown.state, features[0].shape[-1]))
+    z = topdown.levels[0].latent(
+        features[0], features[0].new_zeros(1, topdown.state, features[0].shape[-1])
+    )
 
     def left(codes):
         rows = [torch.from_numpy(row.astype(np.int64))[None] for row in codes.layers[:4]]
-        return (z[..., : rows[0].shape[1]] - topdown.levels[0].quantizers.decode(rows)).square().sum().item()
+        return (
+            (z[..., : rows[0].shape[1]] - topdown.levels[0].quantizers.decode(rows))
+            .square()
+            .sum()
+            .item()
+        )
 
     for count in range(1, len(codec.table)):
         assert len(codec.decode(whole.prefix(count))) == len(speech)
@@ -212,7 +255,9 @@ def test_named_voices(tiny):
     own, bdl, slt = tiny.decode(codes), tiny.decode(codes, "bdl"), tiny.decode(codes, speaker="slt")
     for one, other in ((own, bdl), (own, slt), (bdl, slt)):
         assert np.abs(one - other).max() > 1e-4
-    assert np.array_equal(tiny.convert(wave, "slt"), tiny.decode(codes.prefix(tiny.content_layers), "slt"))
+    assert np.array_equal(
+        tiny.convert(wave, "slt"), tiny.decode(codes.prefix(tiny.content_layers), "slt")
+    )
     assert tiny.convert(wave, "slt", 44100).shape == wave.shape
     for use in (lambda: tiny.decode(codes, "nobody"), lambda: tiny.convert(wave, "nobody")):
         with pytest.raises(SpeakerError, match="no voice 'nobody'"):
@@ -231,7 +276,10 @@ def test_codes_that_do_not_fit_the_model(tiny, codec):
     codes = tiny.encode(noise(8000))
     with pytest.raises(WrongModel, match="made by model tiny@"):
         codec.decode(codes)
-    for wrong in (replace(codes, speaker=b""), replace(codes, sample_rate=8000, source_rate=8000, samples=8000)):
+    for wrong in (
+        replace(codes, speaker=b""),
+        replace(codes, sample_rate=8000, source_rate=8000, samples=8000),
+    ):
         with pytest.raises(CodesError, match="do not fit the model"):
             tiny.decode(wrong)
 

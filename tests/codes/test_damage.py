@@ -60,7 +60,9 @@ def test_version_0_is_damage_and_so_is_a_coding_without_its_coder():
 
 
 def test_codings_to_come_are_newer():
-    with pytest.raises(NewerVersion, match="coding 3, this speechvq reads up to 2: update speechvq"):
+    with pytest.raises(
+        NewerVersion, match="coding 3, this speechvq reads up to 2: update speechvq"
+    ):
         parse(forged(coding=3))
 
 

@@ -46,7 +46,13 @@ def test_round_trip(codes):
 def test_any_reader_of_the_format_finds_the_same(codes):
     table = [(layer.hop, layer.size) for layer in codes.table]
     rows = [row.tolist() for row in codes.layers]
-    facts = (codes.model.digest, codes.model.name, codes.sample_rate, codes.source_rate, codes.samples)
+    facts = (
+        codes.model.digest,
+        codes.model.name,
+        codes.sample_rate,
+        codes.source_rate,
+        codes.samples,
+    )
     assert slow_read(dump(codes)) == (*facts, table, rows, codes.speaker)
 
 
@@ -89,7 +95,15 @@ def ten_seconds(layers):
     """Tokens at 25 Hz with a speaker vector of usual size."""
     noise = np.random.default_rng(0)
     rows = tuple(noise.integers(0, 512, 250).astype(np.uint16) for _ in range(layers))
-    return Codes(ModelId("base0", bytes(8)), 16000, 44100, 441000, (Layer(640, 512),) * layers, rows, bytes(16))
+    return Codes(
+        ModelId("base0", bytes(8)),
+        16000,
+        44100,
+        441000,
+        (Layer(640, 512),) * layers,
+        rows,
+        bytes(16),
+    )
 
 
 def test_ten_seconds_are_far_smaller_than_an_npy_of_the_tokens():
@@ -132,7 +146,8 @@ finally:
     print("loaded:", "numpy" in sys.modules, "torch" in sys.modules, "soundfile" in sys.modules)
 """
     home = Path(speechvq.__file__).parents[1]
-    done = subprocess.run([sys.executable, "-c", f"import sys; sys.path.insert(0, {str(home)!r}){script}"], cwd=tmp_path,
+    done = subprocess.run([sys.executable, "-c", ("import sys; sys.path.insert(0, "
+                                                 f"{str(home)!r}){script}")], cwd=tmp_path,
                           capture_output=True, text=True, check=True)  # fmt: skip
     assert "model: m0@0102030405060708" in done.stdout
     assert "loaded: True False False" in done.stdout

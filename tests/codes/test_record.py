@@ -17,7 +17,12 @@ def test_a_prefix_keeps_the_first_layers(count):
     whole, part = small(), small().prefix(count)
     assert part.table == whole.table[:count]
     assert [row.tolist() for row in part.layers] == [row.tolist() for row in whole.layers[:count]]
-    assert (part.samples, part.source_rate, part.speaker, part.model) == (9, 16000, b"\xab", whole.model)
+    assert (part.samples, part.source_rate, part.speaker, part.model) == (
+        9,
+        16000,
+        b"\xab",
+        whole.model,
+    )
     assert parse(dump(part)) == part
 
 

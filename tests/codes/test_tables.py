@@ -28,7 +28,9 @@ def save(path, seed=0):
     layers = []
     for depth, (kind, layer) in enumerate(zip(KINDS, TABLE, strict=True)):
         rows = {"nothing": 1, "before": layer.size + 1, "above": TABLE[depth - 1].size}[kind]
-        layers.append(LayerTable(kind, random.integers(0, 256, (rows, layer.size)).astype(np.uint8)))
+        layers.append(
+            LayerTable(kind, random.integers(0, 256, (rows, layer.size)).astype(np.uint8))
+        )
     save_tables(path, MODEL, TABLE, LEVELS, layers)
     return path
 
@@ -44,14 +46,24 @@ def drawn(tables, frames, seed=0, depth=4):
     for index, (one, shape) in enumerate(zip(tables.layers, tables.table[:depth], strict=False)):
         layer = np.zeros(frames * 640 // shape.hop, np.uint16)
         for place in range(len(layer)):
-            row = contexts(one.context, index, layer[: place + 1], layers, shape.size)[-1] if one.context == "before" else None
+            row = (
+                contexts(one.context, index, layer[: place + 1], layers, shape.size)[-1]
+                if one.context == "before"
+                else None
+            )
             if row is None:
-                row = 0 if one.context == "nothing" else layers[index - 1][place * len(layers[index - 1]) // len(layer)]
+                row = (
+                    0
+                    if one.context == "nothing"
+                    else layers[index - 1][place * len(layers[index - 1]) // len(layer)]
+                )
             weights = LEVELS[one.places[row]].astype(np.float64)
             layer[place] = random.choice(shape.size, p=weights / weights.sum())
             bits -= np.log2(weights[layer[place]] / weights.sum())
         layers.append(layer)
-    return Codes(MODEL, 16_000, 16_000, frames * 640 - 5, TABLE[:depth], tuple(layers), bytes(16)), bits
+    return Codes(
+        MODEL, 16_000, 16_000, frames * 640 - 5, TABLE[:depth], tuple(layers), bytes(16)
+    ), bits
 
 
 @settings(max_examples=60, deadline=None)
@@ -59,7 +71,10 @@ def drawn(tables, frames, seed=0, depth=4):
 def test_any_codes_come_back_any_prefix(tables, data):
     frames, depth = data.draw(st.integers(1, 40)), data.draw(st.integers(1, 4))
     random = np.random.default_rng(data.draw(st.integers(0, 1000)))
-    rows = tuple(random.integers(0, one.size, frames * 640 // one.hop).astype(np.uint16) for one in TABLE[:depth])
+    rows = tuple(
+        random.integers(0, one.size, frames * 640 // one.hop).astype(np.uint16)
+        for one in TABLE[:depth]
+    )
     codes = Codes(MODEL, 16_000, 16_000, 640 * frames, TABLE[:depth], rows, bytes(3))
     assert parse(dump(codes, [tables]), coders=[tables]) == codes
     back = tables.decode(codes.frames, tables.encode(rows, b""), b"")
@@ -71,12 +86,17 @@ def test_bytes_are_as_few_as_the_tables_promise(tables, depth):
     codes, bits = drawn(tables, 1500, depth=depth)  # more than a piece
     data = dump(codes, [tables])
     assert data[4] == 1
-    assert 8 * (len(data) - len(dump(codes)) + codes_bytes(codes)) == pytest.approx(bits + 8 * 4, rel=0.001, abs=48)
+    assert 8 * (len(data) - len(dump(codes)) + codes_bytes(codes)) == pytest.approx(
+        bits + 8 * 4, rel=0.001, abs=48
+    )
     assert parse(data, coders=[tables]) == codes
 
 
 def codes_bytes(codes):
-    return -(-sum(layer.bits * len(row) for layer, row in zip(codes.table, codes.layers, strict=True)) // 8)
+    return -(
+        -sum(layer.bits * len(row) for layer, row in zip(codes.table, codes.layers, strict=True))
+        // 8
+    )
 
 
 def test_fixed_width_stays_where_it_is_smaller(tables):
@@ -84,15 +104,22 @@ def test_fixed_width_stays_where_it_is_smaller(tables):
     layer = [16]
     for _ in range(50):
         layer.append(unlikely[layer[-1]])
-    codes = Codes(MODEL, 16_000, 16_000, 640 * 50, TABLE[:1], (np.array(layer[1:], np.uint16),), b"")
+    codes = Codes(
+        MODEL, 16_000, 16_000, 640 * 50, TABLE[:1], (np.array(layer[1:], np.uint16),), b""
+    )
     assert dump(codes, [tables]) == dump(codes)
-    other = Codes(ModelId("m", bytes(8)), 16_000, 16_000, 640 * 300, TABLE, drawn(tables, 300)[0].layers, b"")
+    other = Codes(
+        ModelId("m", bytes(8)), 16_000, 16_000, 640 * 300, TABLE, drawn(tables, 300)[0].layers, b""
+    )
     assert dump(other, [tables])[4] == 0  # of another model
 
 
 def test_bytes_are_pinned():
     """Of these tables and codes for ever: a file must decode wherever it goes."""
-    rows = [(np.arange(size * count).reshape(count, size) * 37 % 256).astype(np.uint8) for count, size in ((17, 16), (16, 8))]
+    rows = [
+        (np.arange(size * count).reshape(count, size) * 37 % 256).astype(np.uint8)
+        for count, size in ((17, 16), (16, 8))
+    ]
     layers = [LayerTable(kind, places) for kind, places in zip(KINDS, rows, strict=False)]
     pinned = Tables(MODEL, TABLE[:2], LEVELS, layers, b"1234")
     codes = (np.arange(12, dtype=np.uint16) * 5 % 16, np.arange(12, dtype=np.uint16) * 3 % 8)
@@ -106,7 +133,10 @@ def test_without_its_tables_a_file_is_refused_by_name_and_still_described(tables
     write_codes(tmp_path / "a.codes", codes, [tables])
     other = load_tables(save(tmp_path / "other.tables", seed=1))
     for coders in ([], [other]):
-        with pytest.raises(MissingCoder, match=rf"a.codes was coded with the tables {tables.digest.hex()} of model m@31323334"):
+        with pytest.raises(
+            MissingCoder,
+            match=rf"a.codes was coded with the tables {tables.digest.hex()} of model m@31323334",
+        ):
             read_codes(tmp_path / "a.codes", coders)
     header = read_header(tmp_path / "a.codes")
     assert (header.coding, header.coder, header.frames) == (1, tables.digest, codes.frames)
@@ -115,7 +145,9 @@ def test_without_its_tables_a_file_is_refused_by_name_and_still_described(tables
 
 def coded(tables, *, samples=640 * 32, runs=((1, 640, 16),), payload=bytes(2), speaker=b""):
     facts = {"digest": MODEL.digest, "name": MODEL.name.encode(), "speaker": speaker}
-    body = forged(coding=1, rate=16_000, samples=samples, runs=runs, payload=tables.digest + payload, **facts)
+    body = forged(
+        coding=1, rate=16_000, samples=samples, runs=runs, payload=tables.digest + payload, **facts
+    )
     return parse(body, "x.codes", [tables])
 
 
@@ -127,7 +159,11 @@ def test_forged_payloads_are_refused(tables):
     with pytest.raises(DamagedCodes, match="codes do not come in 2 bytes"):
         coded(tables, samples=2**34)
     with pytest.raises(DamagedCodes, match="its model or layers are not those of its tables"):
-        parse(forged(coding=1, rate=16_000, runs=((1, 640, 16),), payload=tables.digest + b"1"), "x.codes", [tables])
+        parse(
+            forged(coding=1, rate=16_000, runs=((1, 640, 16),), payload=tables.digest + b"1"),
+            "x.codes",
+            [tables],
+        )
     with pytest.raises(DamagedCodes, match="its model or layers are not those of its tables"):
         coded(tables, runs=((1, 640, 32),))
     with pytest.raises(DamagedCodes, match="its model or layers are not those of its tables"):
@@ -164,12 +200,18 @@ def test_files_that_are_no_tables_are_refused(tmp_path):
         ({"contexts": ["above", *KINDS[1:]]}, {}, "layer 0 cannot have the context 'above'"),
         ({"contexts": ["left", *KINDS[1:]]}, {}, "layer 0 cannot have the context 'left'"),
         ({"contexts": KINDS[:2]}, {}, "not a file of tables"),
-        ({}, {"frequency1": good["frequency1"][:3]}, r"the table of layer 1 has shape \(3, 8\), not \(16, 8\)"),
+        (
+            {},
+            {"frequency1": good["frequency1"][:3]},
+            r"the table of layer 1 has shape \(3, 8\), not \(16, 8\)",
+        ),
         ({}, {"levels": np.zeros(256, np.uint32)}, "levels are not 256 whole numbers"),
         ({}, {"levels": LEVELS[:9]}, "levels are not 256 whole numbers"),
     ]
     for change, arrays, message in cases:
-        save_file(good | arrays, tmp_path / "bad.tables", {"speechvq-tables": json.dumps(header | change)})
+        save_file(
+            good | arrays, tmp_path / "bad.tables", {"speechvq-tables": json.dumps(header | change)}
+        )
         with pytest.raises(ModelError, match=message):
             load_tables(tmp_path / "bad.tables")
 
@@ -183,7 +225,10 @@ def test_fitting_finds_the_contexts_that_help(tables, tmp_path):
     """Codes drawn from tables: the contexts are found again, and cost what the source promises."""
     given = [drawn(tables, 800, seed) for seed in range(6)]
     tokens = gathered([codes for codes, _ in given], list("aabbcc"), list("123456"))
-    learned, held = tokens.chosen(np.array([1, 1, 1, 1, 0, 0], bool)), tokens.chosen(np.array([0, 0, 0, 0, 1, 1], bool))
+    learned, held = (
+        tokens.chosen(np.array([1, 1, 1, 1, 0, 0], bool)),
+        tokens.chosen(np.array([0, 0, 0, 0, 1, 1], bool)),
+    )
     layers, bits = fitted(learned, held)
     assert tuple(one.context for one in layers) == KINDS
     found = sum(cost * len(layer) for cost, layer in zip(bits, held.layers, strict=True))

@@ -24,9 +24,14 @@ def test_nothing_is_changed_by_default():
 
 def test_noise_is_mixed_in_at_the_ratio_asked_for():
     one, other = crops(), crops(1) * 7
-    found = Augmentation(noise=1.0, noise_db=(12.0, 12.0))(one, other, RATE, np.random.default_rng(0))
+    found = Augmentation(noise=1.0, noise_db=(12.0, 12.0))(
+        one, other, RATE, np.random.default_rng(0)
+    )
     assert level(one) - level(found - one) == pytest.approx(12, abs=0.01)
-    often = [Augmentation(noise=0.3)(one, other, RATE, np.random.default_rng(seed)) is not one for seed in range(300)]
+    often = [
+        Augmentation(noise=0.3)(one, other, RATE, np.random.default_rng(seed)) is not one
+        for seed in range(300)
+    ]
     assert 0.2 < np.mean(often) < 0.4
 
 
@@ -51,7 +56,9 @@ def test_a_filter_is_smooth_of_the_size_asked_for_and_the_same_for_all_crops_of_
 
 def test_the_same_generator_gives_the_same():
     all_of_it = Augmentation(noise=0.5, filter_db=3.0, band_limit=0.5)
-    once, again, other = (all_of_it(crops(), crops(1), RATE, np.random.default_rng(seed)) for seed in (5, 5, 6))
+    once, again, other = (
+        all_of_it(crops(), crops(1), RATE, np.random.default_rng(seed)) for seed in (5, 5, 6)
+    )
     assert np.array_equal(once, again)
     assert not np.array_equal(once, other)
 

@@ -45,7 +45,16 @@ def forged(
     """A file with a right checksum that says whatever it is told to. As it stands: one code of two bits."""
     table = number(len(runs)) + b"".join(number(value) for run in runs for value in run)
     head = b"SVQ" + bytes([version, coding]) + digest + bytes([len(name)]) + name
-    return sealed(head + number(rate) + number(source) + number(samples) + table + bytes([len(speaker)]) + speaker + payload)
+    return sealed(
+        head
+        + number(rate)
+        + number(source)
+        + number(samples)
+        + table
+        + bytes([len(speaker)])
+        + speaker
+        + payload
+    )
 
 
 def slow_read(data):
@@ -85,12 +94,18 @@ def slow_read(data):
 @st.composite
 def records(draw):
     """Codes of any shape: table, rates, length."""
-    rates = st.sampled_from([8000, 11025, 16000, 24000, 44100, 48000, 192000]) | st.integers(1000, 1_000_000)
+    rates = st.sampled_from([8000, 11025, 16000, 24000, 44100, 48000, 192000]) | st.integers(
+        1000, 1_000_000
+    )
     rate, source = draw(rates), draw(rates)
     finest = draw(st.integers(1, 50))
-    factors = sorted(draw(st.lists(st.sampled_from([1, 2, 3, 4, 8]), min_size=1, max_size=6)), reverse=True)
+    factors = sorted(
+        draw(st.lists(st.sampled_from([1, 2, 3, 4, 8]), min_size=1, max_size=6)), reverse=True
+    )
     steps = [math.prod(factors[index:]) for index in range(len(factors))]
-    sizes = st.sampled_from([2, 3, 5, 256, 500, 512, 1000, 1024, 65535, 65536]) | st.integers(2, 65536)
+    sizes = st.sampled_from([2, 3, 5, 256, 500, 512, 1000, 1024, 65535, 65536]) | st.integers(
+        2, 65536
+    )
     table = tuple(Layer(finest * step, draw(sizes)) for step in steps)
     coarse = draw(st.integers(1, 12))
     longest = coarse * table[0].hop * source // rate
@@ -98,7 +113,10 @@ def records(draw):
     at_rate = math.ceil(Fraction(samples * rate, source))
     coarse = math.ceil(Fraction(at_rate, table[0].hop))
     noise = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    rows = tuple(noise.integers(0, layer.size, coarse * table[0].hop // layer.hop).astype(np.uint16) for layer in table)
+    rows = tuple(
+        noise.integers(0, layer.size, coarse * table[0].hop // layer.hop).astype(np.uint16)
+        for layer in table
+    )
     name = draw(st.text(st.characters(categories=["L", "N", "P"]), max_size=20))
     model = ModelId(name, draw(st.binary(min_size=8, max_size=8)))
     return Codes(model, rate, source, samples, table, rows, draw(st.binary(max_size=32)))

@@ -26,7 +26,9 @@ def tiny_config(**changes) -> CodecConfig:
         "window": 64,
         "hop": 16,
         "state": 8,
-        "speaker": SpeakerConfig(size=6, hop=32, stage=StageConfig(width=8, lookahead=(1,), kernel=3)),
+        "speaker": SpeakerConfig(
+            size=6, hop=32, stage=StageConfig(width=8, lookahead=(1,), kernel=3)
+        ),
     }
     return CodecConfig(**(values | changes))
 

@@ -22,22 +22,34 @@ def spoken(random, frames):
 
 def phones_of(labels):
     edges = [0, *(np.flatnonzero(np.diff(labels)) + 1), len(labels)]
-    return Alignment(tuple(Interval(a / RATE, b / RATE, PHONES[labels[a]]) for a, b in pairwise(edges)))
+    return Alignment(
+        tuple(Interval(a / RATE, b / RATE, PHONES[labels[a]]) for a, b in pairwise(edges))
+    )
 
 
 def corpus(speakers=4, each=4, frames=100, seed=0):
     """Recordings s0-0, s0-1, ... of 4 s, and the number of the phone of each of their frames, by their names."""
     random = np.random.default_rng(seed)
-    names = [(f"s{speaker}", f"s{speaker}-{number}") for speaker in range(speakers) for number in range(each)]
+    names = [
+        (f"s{speaker}", f"s{speaker}-{number}")
+        for speaker in range(speakers)
+        for number in range(each)
+    ]
     labels = {name: spoken(random, frames) for _, name in names}
-    return [Recording(name, who, frames / RATE, phones_of(labels[name])) for who, name in names], labels
+    return [
+        Recording(name, who, frames / RATE, phones_of(labels[name])) for who, name in names
+    ], labels
 
 
 def noisy(labels, errors, seed=0):
     """Units whose code is the phone's number, but in a share of all frames one of the others."""
     random = np.random.default_rng(seed)
     codes = {
-        name: np.where(random.random(len(row)) < errors, (row + random.integers(1, len(PHONES), len(row))) % len(PHONES), row)
+        name: np.where(
+            random.random(len(row)) < errors,
+            (row + random.integers(1, len(PHONES), len(row))) % len(PHONES),
+            row,
+        )
         for name, row in labels.items()
     }
     return Units("noisy", RATE, len(PHONES), codes)

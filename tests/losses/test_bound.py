@@ -24,7 +24,9 @@ def draw(seed=1):
 
 def two_layers(seed) -> ResidualSQ:
     torch.manual_seed(seed)
-    return ResidualSQ([StochasticQuantizer(K, WIDTH, initial_variance=0.6 / (i + 1)) for i in range(2)]).double()
+    return ResidualSQ(
+        [StochasticQuantizer(K, WIDTH, initial_variance=0.6 / (i + 1)) for i in range(2)]
+    ).double()
 
 
 def log_likelihood(x, z):
@@ -58,14 +60,18 @@ def test_t6_t7_the_bound_on_exact_draws_is_bits_back_and_above_the_likelihood(se
     assert log_q.exp().sum().item() == pytest.approx(1.0)
     evidence = -torch.logsumexp(log_px + prior, 0).item()
     bits_back = (log_q.exp() * (-log_px - prior + log_q)).sum().item()
-    quadratic = (log_q.exp() * (z - entries).square().sum((1, 2))).sum() / (2 * sum(layer.variance for layer in one.layers))
+    quadratic = (log_q.exp() * (z - entries).square().sum((1, 2))).sum() / (
+        2 * sum(layer.variance for layer in one.layers)
+    )
     assert evidence <= bits_back <= bits_back + quadratic.item()
     count = 40_000
     result = one(z.expand(count, -1, -1), temperature=0.0, generator=draw())
     bound = Bound(-log_likelihood(x, result.z), result.rates)
     error = bound.nats.std().item() / count**0.5
     assert bound.nats.mean().item() == pytest.approx(bits_back, abs=5 * error)
-    assert bound.bits_per_dimension(4).mean().item() == pytest.approx(bits_back / (4 * math.log(2)), abs=5 * error)
+    assert bound.bits_per_dimension(4).mean().item() == pytest.approx(
+        bits_back / (4 * math.log(2)), abs=5 * error
+    )
 
 
 def test_t6_with_the_exact_posterior_the_bound_is_the_likelihood():
@@ -76,9 +82,13 @@ def test_t6_with_the_exact_posterior_the_bound_is_the_likelihood():
     one.logits.weight.data.zero_()
     one.logits.bias.data = torch.log_softmax(log_px, 0)
     evidence = -(torch.logsumexp(log_px, 0) - math.log(4))
-    result = one(torch.zeros(20_000, WIDTH, 1, dtype=torch.float64), temperature=0.0, generator=draw())
+    result = one(
+        torch.zeros(20_000, WIDTH, 1, dtype=torch.float64), temperature=0.0, generator=draw()
+    )
     bound = Bound(-log_likelihood(x, result.z), result.rates)
-    assert bound.nats.mean().item() == pytest.approx(evidence.item(), abs=5 * bound.nats.std().item() / 20_000**0.5)
+    assert bound.nats.mean().item() == pytest.approx(
+        evidence.item(), abs=5 * bound.nats.std().item() / 20_000**0.5
+    )
 
 
 def test_t7_hard_codes_cost_log_k_each():
@@ -97,18 +107,24 @@ def test_t7_hard_codes_cost_log_k_each():
 def test_t8_the_batchs_variance_is_the_best_and_its_gradient_that_of_the_log():
     likelihood = GaussianLikelihood().double()
     target = torch.randn(4, 5, 3, generator=draw(), dtype=torch.float64)
-    estimate = (target + torch.randn(4, 5, 3, generator=draw(2), dtype=torch.float64)).requires_grad_()
+    estimate = (
+        target + torch.randn(4, 5, 3, generator=draw(2), dtype=torch.float64)
+    ).requires_grad_()
     nats = likelihood(target, estimate).sum()
     errors = (target - estimate).square()
 
     def at(variance):
-        return 0.5 * (errors.numel() * math.log(2 * math.pi * variance) + errors.sum().item() / variance)
+        return 0.5 * (
+            errors.numel() * math.log(2 * math.pi * variance) + errors.sum().item() / variance
+        )
 
     best = errors.mean().item()
     assert nats.item() == pytest.approx(at(best))
     assert all(at(best * factor) > nats.item() for factor in (0.5, 0.9, 1.1, 2.0))
     (found,) = torch.autograd.grad(nats, estimate)
-    (wanted,) = torch.autograd.grad(0.5 * errors.numel() * (target - estimate).square().mean().log(), estimate)
+    (wanted,) = torch.autograd.grad(
+        0.5 * errors.numel() * (target - estimate).square().mean().log(), estimate
+    )
     torch.testing.assert_close(found, wanted)
     likelihood.eval()
     assert likelihood(target, estimate).sum().item() == pytest.approx(nats.item(), rel=1e-6)
@@ -118,21 +134,32 @@ def test_t8_all_devices_share_one_variance():
     target, estimate = torch.zeros(2, 6), torch.tensor([1.0, 3.0])[:, None].expand(2, 6)
     whole = GaussianLikelihood()(target, estimate)
     sums = torch.tensor([6.0 * 1 + 6 * 9, 12.0])  # what both halves add up to
-    parts = [GaussianLikelihood()(target[i : i + 1], estimate[i : i + 1], lambda _: sums) for i in range(2)]
+    parts = [
+        GaussianLikelihood()(target[i : i + 1], estimate[i : i + 1], lambda _: sums)
+        for i in range(2)
+    ]
     torch.testing.assert_close(torch.cat(parts), whole)
 
 
 def test_t8_posterior_and_means_each_lower_the_latent_cost():
     """P minimises E_P |z - b|^2 / 2s^2 - H(P) given all else; b_k = sum P z / sum P never raises it."""
     torch.manual_seed(0)
-    z, codebook, log_variance = torch.randn(30, 2).double(), torch.randn(5, 2).double(), torch.tensor(-0.3).double()
+    z, codebook, log_variance = (
+        torch.randn(30, 2).double(),
+        torch.randn(5, 2).double(),
+        torch.tensor(-0.3).double(),
+    )
 
     def cost(p, entries):
-        return ((p * half_distances(z, entries)).sum() / log_variance.exp() - entropy(p.log()).sum()).item()
+        return (
+            (p * half_distances(z, entries)).sum() / log_variance.exp() - entropy(p.log()).sum()
+        ).item()
 
     p = log_posterior(z, codebook, log_variance).exp()
     for seed in range(10):
-        other = torch.softmax(p.log() + 0.1 * torch.randn(p.shape, generator=draw(seed), dtype=p.dtype), -1)
+        other = torch.softmax(
+            p.log() + 0.1 * torch.randn(p.shape, generator=draw(seed), dtype=p.dtype), -1
+        )
         assert cost(other, codebook) >= cost(p, codebook)
     means = (p.T @ z) / p.sum(0)[:, None]
     assert cost(p, means) <= cost(p, codebook)
@@ -141,12 +168,15 @@ def test_t8_posterior_and_means_each_lower_the_latent_cost():
 class Toy(nn.Module):
     """Forty dimensions through one or two stochastic layers of eight entries and back, both maps linear.
 
-    With few data dimensions for each code, doing without the code is the optimum: four are too few here.
+    With few data dimensions for each code, doing without the code is the optimum: four are too few
+    here.
     """
 
     def __init__(self, layers: int) -> None:
         super().__init__()
-        self.quantizer = ResidualSQ([StochasticQuantizer(8, 2, initial_variance=2.0) for _ in range(layers)])
+        self.quantizer = ResidualSQ(
+            [StochasticQuantizer(8, 2, initial_variance=2.0) for _ in range(layers)]
+        )
         self.encoder, self.decoder = nn.Conv1d(40, 2, 1), nn.Conv1d(2, 40, 1)
         self.likelihood = GaussianLikelihood()
 
@@ -166,12 +196,22 @@ def trained(layers: int, steps: int, *, reconstruct: bool):
         x = picked + 0.02 * torch.randn(picked.shape, generator=generator)
         estimate, result = toy(x, max(0.2, 1 - 1.6 * step / steps), generator)
         distortion = toy.likelihood(x, estimate)
-        loss = (distortion if reconstruct else 0 * distortion) + result.terms["quadratic"] + result.rates.sum(1)
+        loss = (
+            (distortion if reconstruct else 0 * distortion)
+            + result.terms["quadratic"]
+            + result.rates.sum(1)
+        )
         optimizer.zero_grad()
         (loss.mean() / 640).backward()
         optimizer.step()
         entropies = [result.stats[f"{index}/entropy"] for index in range(layers)]
-        history.append((toy.likelihood.variance.item(), toy.quantizer.layers[0].variance.item(), sum(entropies)))
+        history.append(
+            (
+                toy.likelihood.variance.item(),
+                toy.quantizer.layers[0].variance.item(),
+                sum(entropies),
+            )
+        )
     return toy.eval(), history, centres
 
 

@@ -4,14 +4,28 @@ import pytest
 import torch
 
 from speechvq.errors import ConfigError
-from speechvq.losses.discriminators import AdversaryConfig, Discriminators, Period, Spectral, distance, fooled, learned
+from speechvq.losses.discriminators import (
+    AdversaryConfig,
+    Discriminators,
+    Period,
+    Spectral,
+    distance,
+    fooled,
+    learned,
+)
 
 SMALL = AdversaryConfig(windows=(256, 128), periods=(2, 3), channels=4)
 
 
 def test_hinge_losses_by_hand():
-    real = [(torch.tensor([[0.5, 2.0]]), [torch.tensor([[2.0, 2.0]])]), (torch.tensor([[-1.0]]), [])]
-    decoded = [(torch.tensor([[-2.0, 0.0]]), [torch.tensor([[1.0, 2.0]])]), (torch.tensor([[3.0]]), [])]
+    real = [
+        (torch.tensor([[0.5, 2.0]]), [torch.tensor([[2.0, 2.0]])]),
+        (torch.tensor([[-1.0]]), []),
+    ]
+    decoded = [
+        (torch.tensor([[-2.0, 0.0]]), [torch.tensor([[1.0, 2.0]])]),
+        (torch.tensor([[3.0]]), []),
+    ]
     assert learned(real, decoded).item() == pytest.approx(((0.25 + 0.5) + (2 + 4)) / 2)
     assert fooled(decoded).tolist() == pytest.approx([((3 + 1) / 2 + 0) / 2])
     assert distance(real, decoded).tolist() == pytest.approx([0.5 / 2])
@@ -22,7 +36,9 @@ def test_an_example_stands_alone(judge):
     waves = torch.randn(3, 4001, generator=torch.Generator().manual_seed(0))
     together, alone = judge(waves), judge(waves[1:2])
     assert torch.allclose(together[0][1:2], alone[0], atol=1e-5)
-    assert all(torch.allclose(x[1:2], y, atol=1e-5) for x, y in zip(together[1], alone[1], strict=True))
+    assert all(
+        torch.allclose(x[1:2], y, atol=1e-5) for x, y in zip(together[1], alone[1], strict=True)
+    )
 
 
 def test_judges_learn_to_tell_tones_from_noise_and_say_how_to_fool_them():

@@ -11,7 +11,9 @@ from speechvq.losses.perceptual import BINS, DENSITIES, THRESHOLDS, WIDTHS, Enve
 from tests.helpers.paths import CLIPS
 
 CLIP = min(CLIPS.glob("*.flac"))
-BANDS, CORRECTIONS, BARKS, QUIET = (np.array(table.split(), float) for table in (BINS, DENSITIES, WIDTHS, THRESHOLDS))
+BANDS, CORRECTIONS, BARKS, QUIET = (
+    np.array(table.split(), float) for table in (BINS, DENSITIES, WIDTHS, THRESHOLDS)
+)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,13 @@ def density(wave: np.ndarray, target: np.ndarray) -> np.ndarray:
     heard = frames(target, 512, 256, 512)[:, (hertz >= 325) & (hertz <= 3250)].sum(1).mean()
     power = power * 1e7 * 512 * 512 * 3 / 16 / heard
     turn = np.exp(-2j * np.pi * np.arange(257) / 512)
-    power = power * np.abs(2.740826 * (1 - 2 * turn + turn**2) / (1 - 1.9444777 * turn + 0.94597794 * turn**2)) ** 2
+    power = (
+        power
+        * np.abs(
+            2.740826 * (1 - 2 * turn + turn**2) / (1 - 1.9444777 * turn + 0.94597794 * turn**2)
+        )
+        ** 2
+    )
     found, first = [], 0
     for bins, correction in zip(BANDS.astype(int), CORRECTIONS, strict=True):
         inside = [index for index in range(first, first + bins) if index > 0]
@@ -66,7 +74,9 @@ def disturbance(target: np.ndarray, estimate: np.ndarray) -> float:
         for band in range(1, 49):
             pair = (a[band], b[band] * gain)
             loud = [
-                0.1866055 * (2 * quiet[band]) ** powers[band] * ((0.5 + 0.5 * p / quiet[band]) ** powers[band] - 1)
+                0.1866055
+                * (2 * quiet[band]) ** powers[band]
+                * ((0.5 + 0.5 * p / quiet[band]) ** powers[band] - 1)
                 if p > quiet[band]
                 else 0.0
                 for p in pair
@@ -81,7 +91,10 @@ def disturbance(target: np.ndarray, estimate: np.ndarray) -> float:
 
     def pooled(values: list[float]) -> float:
         values = values + [0.0] * (-len(values) % 10)
-        pieces = [np.mean(np.array(values[i : i + 20]) ** 6) ** (1 / 6) for i in range(0, len(values) - 19, 10)]
+        pieces = [
+            np.mean(np.array(values[i : i + 20]) ** 6) ** (1 / 6)
+            for i in range(0, len(values) - 19, 10)
+        ]
         return math.sqrt(np.mean(np.square(pieces)))
 
     return 0.1 * pooled(symmetric) + 0.0309 * pooled(asymmetric)
@@ -90,7 +103,9 @@ def disturbance(target: np.ndarray, estimate: np.ndarray) -> float:
 def test_loudness_is_what_the_recommendation_says(speech):
     for estimate in (noisy(speech, -10), 0.3 * speech.roll(40, 1), speech.abs()):
         found = Loudness()(speech, estimate).item()
-        assert found == pytest.approx(disturbance(speech[0].double().numpy(), estimate[0].double().numpy()), rel=2e-3)
+        assert found == pytest.approx(
+            disturbance(speech[0].double().numpy(), estimate[0].double().numpy()), rel=2e-3
+        )
 
 
 def test_envelopes_are_correlations(speech):
@@ -100,7 +115,12 @@ def test_envelopes_are_correlations(speech):
 
     def envelopes(wave):
         power = frames(wave, 410, 205, 512, offset=51)
-        return np.array([[math.sqrt(row[(hertz >= a) & (hertz < b)].sum() + 1e-8) for a, b in bands] for row in power])
+        return np.array(
+            [
+                [math.sqrt(row[(hertz >= a) & (hertz < b)].sum() + 1e-8) for a, b in bands]
+                for row in power
+            ]
+        )
 
     def normal(segment, axis):
         centred = segment - segment.mean(axis, keepdims=True)
@@ -122,7 +142,9 @@ def test_envelopes_are_correlations(speech):
 def test_a_perfect_copy_costs_nothing_and_noise_costs_more_and_more(kind, speech):
     measure = kind()
     assert measure(speech, speech).item() == pytest.approx(0, abs=1e-4)
-    assert measure(speech, 0.7 * speech).item() < 0.1 * measure(speech, noisy(speech, -30)).item()  # level hardly matters
+    assert (
+        measure(speech, 0.7 * speech).item() < 0.1 * measure(speech, noisy(speech, -30)).item()
+    )  # level hardly matters
     errors = [measure(speech, noisy(speech, level)).item() for level in (-30, -20, -10, 0)]
     assert errors == sorted(errors)
     assert errors[-1] > 2 * errors[0]
@@ -139,7 +161,9 @@ def test_every_sample_counts(kind, place, speech):
 
 def test_what_is_added_is_heard_more_than_what_is_missing(speech):
     """A loud tone where there was none, against taking the tone away again."""
-    tone = 0.3 * speech.std() * torch.sin(2 * math.pi * 5000 * torch.arange(speech.shape[1]) / 16_000)
+    tone = (
+        0.3 * speech.std() * torch.sin(2 * math.pi * 5000 * torch.arange(speech.shape[1]) / 16_000)
+    )
     assert Loudness()(speech, speech + tone) > Loudness()(speech + tone, speech)
 
 

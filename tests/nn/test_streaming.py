@@ -22,7 +22,13 @@ LAYERS = {
     "block": lambda: Block(6, kernel=5, lookahead=1, expansion=2),
     "upsample": lambda: Upsample(6, 4, 3),
     "synthesis": lambda: Synthesis(32, 8, 6),
-    "chain": lambda: Chain([Conv(6, 4, 4, stride=2), *StageConfig(width=4, lookahead=(1, 2)).blocks(), Upsample(4, 3, 2)]),
+    "chain": lambda: Chain(
+        [
+            Conv(6, 4, 4, stride=2),
+            *StageConfig(width=4, lookahead=(1, 2)).blocks(),
+            Upsample(4, 3, 2),
+        ]
+    ),
 }
 
 
@@ -66,7 +72,9 @@ def test_outputs_follow_the_rule(name):
     whole = dict.fromkeys(LAYERS, 1) | {"strided": 3, "chain": 2}  # inputs that go through together
     for length in range(1, 50):
         count = layer(torch.randn(1, 6, length)).shape[-1]
-        assert count == max(0, int((length - layer.lookahead) // whole[name] * whole[name] / layer.stride))
+        assert count == max(
+            0, int((length - layer.lookahead) // whole[name] * whole[name] / layer.stride)
+        )
 
 
 def test_a_conv_is_the_textbook_convolution():
@@ -74,7 +82,11 @@ def test_a_conv_is_the_textbook_convolution():
     x = torch.randn(1, 3, 20)
     padded = torch.nn.functional.pad(x, (3, 1))
     expected = torch.stack(
-        [(padded[0, None, :, j : j + 5] * layer.conv.weight).sum((1, 2)) + layer.conv.bias for j in range(20)], -1
+        [
+            (padded[0, None, :, j : j + 5] * layer.conv.weight).sum((1, 2)) + layer.conv.bias
+            for j in range(20)
+        ],
+        -1,
     )
     torch.testing.assert_close(layer(functional.pad(x, (0, 1)))[0], expected, rtol=1e-5, atol=1e-6)
 
@@ -85,7 +97,9 @@ def test_analysis_then_ideal_synthesis_returns_the_wave():
     window = torch.hann_window(64)
     x = torch.randn(1, 800)
     frames = functional.pad(x, (32, 0)).unfold(-1, 64, 16)
-    synthesis.frames = lambda *_: torch.fft.irfft(torch.fft.rfft(frames * window), 64) * synthesis.window
+    synthesis.frames = lambda *_: (
+        torch.fft.irfft(torch.fft.rfft(frames * window), 64) * synthesis.window
+    )
     y = synthesis(torch.zeros(1, 4, frames.shape[1]))[0, 0]
     torch.testing.assert_close(y[32:], x[0, 32 : len(y)], rtol=1e-4, atol=1e-4)
 
@@ -94,7 +108,12 @@ def test_analysis_then_ideal_synthesis_returns_the_wave():
 def test_a_sine_in_the_middle_of_a_bin_has_the_same_features_in_every_frame(bin_):
     """Low frequencies are emphasised, and the power is 0.3."""
     layer = Analysis(256, 64, 6, phase=True).eval()
-    wave = 0.5 * torch.cos(2 * torch.pi * bin_ / 256 * torch.arange(2560, dtype=torch.float64) + 0.7).float()
+    wave = (
+        0.5
+        * torch.cos(
+            2 * torch.pi * bin_ / 256 * torch.arange(2560, dtype=torch.float64) + 0.7
+        ).float()
+    )
     frames = functional.pad(wave[None], (128, 0)).unfold(-1, 256, 64)
     log, real, imag = layer.features(frames, 0)[0, 4:, bin_::129].T
     gain = 20.0 if bin_ == 3 else 2.0
@@ -118,7 +137,9 @@ def test_a_steady_hidden_state_synthesizes_steady_sines():
     with torch.inference_mode():
         wave = layer(torch.randn(1, 4, 40))[0, 0, 256:-256].double()
     time = torch.arange(256, 256 + len(wave), dtype=torch.float64)
-    sine = torch.cos(2 * torch.pi * 10 / 256 * time + torch.atan2(torch.tensor(0.4), torch.tensor(0.3)))
+    sine = torch.cos(
+        2 * torch.pi * 10 / 256 * time + torch.atan2(torch.tensor(0.4), torch.tensor(0.3))
+    )
     assert (wave @ sine) / (wave.norm() * sine.norm()) > 0.999
 
 
@@ -152,8 +173,12 @@ def test_network_wave_does_not_depend_on_chunks(late):
         wave, state = network.decode_step(part, vector, state, last=first >= 18 and not late)
         found.append(wave)
     if late:
-        found.append(network.decode_step([row[:, :0] for row in codes], vector, state, last=True)[0])
-    torch.testing.assert_close(torch.cat(found, -1)[..., : whole.shape[-1]], whole, rtol=1e-4, atol=1e-6)
+        found.append(
+            network.decode_step([row[:, :0] for row in codes], vector, state, last=True)[0]
+        )
+    torch.testing.assert_close(
+        torch.cat(found, -1)[..., : whole.shape[-1]], whole, rtol=1e-4, atol=1e-6
+    )
 
 
 def test_latency_is_what_the_network_says():

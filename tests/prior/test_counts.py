@@ -64,7 +64,11 @@ def test_a_context_that_says_all_leaves_the_rest():
     train, test = recordings(400), recordings(50, seed=1)
     plain = CountModel(train, 1, SIZE, [nothing])
     told = CountModel(train, 1, SIZE, [nothing, above])
-    assert np.mean([plain.bits(one).mean() for one in test]) == pytest.approx(np.log2(SIZE), abs=0.02)
+    assert np.mean([plain.bits(one).mean() for one in test]) == pytest.approx(
+        np.log2(SIZE), abs=0.02
+    )
     assert np.mean([told.bits(one).mean() for one in test]) == pytest.approx(0.8813, abs=0.03)
     first = CountModel(train, 0, SIZE, [nothing, above])
-    assert np.allclose(first.bits(test[0]), CountModel(train, 0, SIZE, [nothing, nothing]).bits(test[0]))
+    assert np.allclose(
+        first.bits(test[0]), CountModel(train, 0, SIZE, [nothing, nothing]).bits(test[0])
+    )

@@ -51,7 +51,9 @@ def test_scores_and_samples(run, clip, tmp_path):
     speech, noise = (float(line.split("\t")[3]) for line in scored.out.splitlines()[1:])
     assert speech < noise
     for name in ("a", "b"):
-        made = run("sample", tmp_path / f"{name}.wav", "--seconds", 1, "--speaker", "slt", "--seed", 3)
+        made = run(
+            "sample", tmp_path / f"{name}.wav", "--seconds", 1, "--speaker", "slt", "--seed", 3
+        )
         assert made.code == 0, made.err
     assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
     assert soundfile.info(tmp_path / "a.wav").frames == 16_000
@@ -80,13 +82,23 @@ sys.stdout.buffer.write(dump(read_codes(sys.argv[1], known), known))
 @pytest.mark.parametrize(
     "settings",
     [
-        {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_CBWR": "COMPATIBLE", "ONEDNN_MAX_CPU_ISA": "SSE41"},
+        {
+            "OPENBLAS_NUM_THREADS": "1",
+            "OMP_NUM_THREADS": "1",
+            "MKL_CBWR": "COMPATIBLE",
+            "ONEDNN_MAX_CPU_ISA": "SSE41",
+        },
         {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2", "OPENBLAS_CORETYPE": "Prescott"},
     ],
 )
 def test_other_kernels_and_threads_read_and_write_the_same_bytes(settings):
     golden = CLIPS / "golden-prior.codes"
-    done = subprocess.run([sys.executable, "-c", RECODE, golden], env=os.environ | settings, capture_output=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", RECODE, golden],
+        env=os.environ | settings,
+        capture_output=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout == golden.read_bytes()
 
@@ -96,5 +108,8 @@ def test_pure_whole_numbers_write_the_same_bytes():
     prior, codes = load_prior().prior, read_codes(CLIPS / "golden-tables.codes")
     part = [layer[: len(layer) // 4] for layer in codes.layers]
     speaker = np.frombuffer(codes.speaker, np.uint8)
-    once, again = (coder.encode(integer_streams(prior, dtype), part, speaker) for dtype in (np.float64, np.int64))
+    once, again = (
+        coder.encode(integer_streams(prior, dtype), part, speaker)
+        for dtype in (np.float64, np.int64)
+    )
     assert once == again

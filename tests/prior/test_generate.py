@@ -18,7 +18,9 @@ def prior_file(tiny, tmp_path_factory):
     """An untrained prior for the tiny model."""
     torch.manual_seed(0)
     shapes = [(layer.hop, layer.size) for layer in tiny.table]
-    prior = Prior(PriorConfig(width=8, skip=8, layers=3, cycle=3), shapes, tiny.network.config.speaker.size).eval()
+    prior = Prior(
+        PriorConfig(width=8, skip=8, layers=3, cycle=3), shapes, tiny.network.config.speaker.size
+    ).eval()
     path = tmp_path_factory.mktemp("prior") / "prior.safetensors"
     save_prior(path, NamedPrior(prior, "p", tiny.model))
     return path
@@ -44,7 +46,10 @@ def test_a_prompt_is_kept_with_its_voice(tiny, named, speech):
     begun = tiny.encode(speech[:16_000], 16_000)
     codes = generate(tiny, named, seconds=0.5, prompt=begun)
     assert codes.speaker == begun.speaker
-    assert all(np.array_equal(layer[: len(own)], own) for layer, own in zip(codes.layers, begun.layers, strict=True))
+    assert all(
+        np.array_equal(layer[: len(own)], own)
+        for layer, own in zip(codes.layers, begun.layers, strict=True)
+    )
     assert codes.seconds == pytest.approx(1.5, abs=0.04)
 
 
@@ -54,9 +59,15 @@ def test_scores_add_up_to_the_bits_of_all_codes(tiny, named, speech):
     assert found.nominal == codes.bits_per_second
     assert len(found.bits) == 3
     total = sum(bits * len(layer) for bits, layer in zip(found.layers, codes.layers, strict=True))
-    lengths = np.bincount(np.arange(codes.frames[0]) * codes.table[0].hop // 16_000) * codes.table[0].hop / 16_000
+    lengths = (
+        np.bincount(np.arange(codes.frames[0]) * codes.table[0].hop // 16_000)
+        * codes.table[0].hop
+        / 16_000
+    )
     assert total == pytest.approx(float((found.bits * lengths).sum()), rel=1e-3)
-    assert found.mean == pytest.approx(total / lengths.sum())  # a short last second counts for what it is
+    assert found.mean == pytest.approx(
+        total / lengths.sum()
+    )  # a short last second counts for what it is
     likely = generate(tiny, named, seconds=2.0, temperature=0)
     assert score(tiny, named, likely).mean < found.mean
 
@@ -91,7 +102,15 @@ def test_sample_and_score_as_commands(run, clip, model, prior_file, tmp_path):
     assert again.code == 1
     assert "--force" in again.err
     assert run("encode", clip, tmp_path / "clip.codes", "-m", model).code == 0
-    longer = run("sample", tmp_path / "on.wav", *common, "--seconds", 0.4, "--prompt", tmp_path / "clip.codes")
+    longer = run(
+        "sample",
+        tmp_path / "on.wav",
+        *common,
+        "--seconds",
+        0.4,
+        "--prompt",
+        tmp_path / "clip.codes",
+    )
     assert longer.code == 0, longer.err
     assert soundfile.info(tmp_path / "on.wav").duration == pytest.approx(
         read_codes(tmp_path / "clip.codes").seconds + 0.4, abs=0.08

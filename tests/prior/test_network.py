@@ -20,7 +20,10 @@ def tiny(speaker: int = 3) -> Prior:
 
 def codes(frames: int = 9, batch: int = 2, seed: int = 0) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    return [torch.randint(size, (batch, frames * 640 // hop), generator=generator) for hop, size in TABLE]
+    return [
+        torch.randint(size, (batch, frames * 640 // hop), generator=generator)
+        for hop, size in TABLE
+    ]
 
 
 @torch.no_grad()
@@ -94,7 +97,10 @@ def test_long_recordings_pass_in_pieces(monkeypatch):
     prior, given, speaker = tiny(), codes(frames=30), torch.zeros(2, 3)
     whole = prior.nats(given, speaker)
     monkeypatch.setattr(streams, "PIECE", 7)
-    assert all(torch.allclose(*pair, atol=1e-5) for pair in zip(whole, prior.nats(given, speaker), strict=True))
+    assert all(
+        torch.allclose(*pair, atol=1e-5)
+        for pair in zip(whole, prior.nats(given, speaker), strict=True)
+    )
 
 
 def test_a_known_source_is_learned_to_its_entropy():
@@ -115,7 +121,9 @@ def test_a_known_source_is_learned_to_its_entropy():
         loss.backward()
         optimizer.step()
     with torch.no_grad():
-        coarse, fine = (layer[:, 2:].mean() / torch.log(torch.tensor(2.0)) for layer in prior.nats(drawn()))
+        coarse, fine = (
+            layer[:, 2:].mean() / torch.log(torch.tensor(2.0)) for layer in prior.nats(drawn())
+        )
     assert coarse == pytest.approx(1, abs=0.05)
     assert fine < 0.05
 
@@ -126,8 +134,16 @@ def test_what_makes_no_sense_is_refused_by_name(change):
         PriorConfig(**change)
 
 
-def drawn(prior: Prior, frames: tuple[int, ...] = (9, 9, 18, 18), seed: int = 0, **more) -> list[torch.Tensor]:
-    return sample(prior, frames, generator=torch.Generator().manual_seed(seed), speaker=torch.zeros(1, 3), **more)
+def drawn(
+    prior: Prior, frames: tuple[int, ...] = (9, 9, 18, 18), seed: int = 0, **more
+) -> list[torch.Tensor]:
+    return sample(
+        prior,
+        frames,
+        generator=torch.Generator().manual_seed(seed),
+        speaker=torch.zeros(1, 3),
+        **more,
+    )
 
 
 def test_a_draw_is_repeatable_and_of_the_shape_asked_for():
@@ -136,9 +152,14 @@ def test_a_draw_is_repeatable_and_of_the_shape_asked_for():
     assert [layer.shape for layer in once] == [(1, 9), (1, 9), (1, 18), (1, 18)]
     assert all(torch.equal(*pair) for pair in zip(once, again, strict=True))
     assert not all(torch.equal(*pair) for pair in zip(once, other, strict=True))
-    assert all(layer.min() >= 0 and layer.max() < size for layer, (_, size) in zip(once, TABLE, strict=True))
+    assert all(
+        layer.min() >= 0 and layer.max() < size
+        for layer, (_, size) in zip(once, TABLE, strict=True)
+    )
     assert len(drawn(prior, frames=(9, 9))) == 2
-    several = sample(prior, (9, 9), generator=torch.Generator().manual_seed(0), speaker=torch.zeros(3, 3))
+    several = sample(
+        prior, (9, 9), generator=torch.Generator().manual_seed(0), speaker=torch.zeros(3, 3)
+    )
     assert [layer.shape for layer in several] == [(3, 9), (3, 9)]
 
 
@@ -148,16 +169,26 @@ def test_a_prompt_is_kept_and_what_follows_is_what_would_have_followed():
     whole = drawn(prior, temperature=0)
     going_on = drawn(prior, temperature=0, prompt=[layer[:, :4] for layer in whole])
     assert all(torch.equal(*pair) for pair in zip(whole, going_on, strict=True))
-    other = [torch.full((1, 3), 1), torch.full((1, 3), 2), torch.full((1, 6), 3), torch.full((1, 6), 0)]
+    other = [
+        torch.full((1, 3), 1),
+        torch.full((1, 3), 2),
+        torch.full((1, 6), 3),
+        torch.full((1, 6), 0),
+    ]
     found = drawn(prior, prompt=other)
-    assert all(torch.equal(layer[:, : begun.shape[1]], begun) for layer, begun in zip(found, other, strict=True))
+    assert all(
+        torch.equal(layer[:, : begun.shape[1]], begun)
+        for layer, begun in zip(found, other, strict=True)
+    )
 
 
 def test_draws_have_the_probabilities_of_the_logits():
     logits = torch.tensor([[0.0, 1.0, 2.0, -1.0]]).expand(20_000, -1)
     generator = torch.Generator().manual_seed(0)
     for temperature in (1.0, 0.5):
-        shares = torch.bincount(choose(logits, generator, temperature, 1.0), minlength=4) / len(logits)
+        shares = torch.bincount(choose(logits, generator, temperature, 1.0), minlength=4) / len(
+            logits
+        )
         assert torch.allclose(shares, torch.softmax(logits[0] / temperature, 0), atol=0.015)
     kept = torch.bincount(choose(logits, generator, 1.0, 0.7), minlength=4) / len(logits)
     assert kept[0] == kept[3] == 0

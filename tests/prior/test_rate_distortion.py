@@ -25,7 +25,9 @@ def named(tiny):
     """A prior of the tiny model that was not trained, but has strong opinions."""
     torch.manual_seed(0)
     shapes = [(layer.hop, layer.size) for layer in tiny.table]
-    prior = Prior(PriorConfig(width=8, skip=8, layers=3, cycle=3), shapes, tiny.network.config.speaker.size).eval()
+    prior = Prior(
+        PriorConfig(width=8, skip=8, layers=3, cycle=3), shapes, tiny.network.config.speaker.size
+    ).eval()
     with torch.no_grad():
         for value in prior.parameters():
             value.mul_(2)
@@ -36,13 +38,20 @@ def latents(codec, wave):
     """What the first level quantizes, (1, d, f)."""
     level = codec.network.topdown.levels[0]
     features = codec.network.features(torch.from_numpy(wave)[None, None])[0]
-    return level.latent(features, features.new_zeros(1, codec.network.topdown.state, features.shape[-1]))
+    return level.latent(
+        features, features.new_zeros(1, codec.network.topdown.state, features.shape[-1])
+    )
 
 
 def left(codec, wave, codes):
     """Squared error that the codes of the first level leave of its latents."""
     rows = [torch.from_numpy(row.astype(np.int64))[None] for row in codes.layers[:2]]
-    return (latents(codec, wave) - codec.network.topdown.levels[0].quantizers.decode(rows)).square().sum().item()
+    return (
+        (latents(codec, wave) - codec.network.topdown.levels[0].quantizers.decode(rows))
+        .square()
+        .sum()
+        .item()
+    )
 
 
 def test_more_weight_takes_fewer_bits_and_leaves_more(tiny, named, speech):
@@ -57,14 +66,19 @@ def test_more_weight_takes_fewer_bits_and_leaves_more(tiny, named, speech):
     assert bits == sorted(bits, reverse=True)
     assert errors == sorted(errors)
     assert bits[-1] < 0.9 * bits[0]
-    assert errors[0] <= left(tiny, wave, tiny.encode(wave)) + 1e-6  # all candidates to the end: no worse than greedy
+    assert (
+        errors[0] <= left(tiny, wave, tiny.encode(wave)) + 1e-6
+    )  # all candidates to the end: no worse than greedy
 
 
 def test_every_code_makes_error_and_price_least(tiny, named, speech):
     """Against the definition, slowly: one layer, every entry tried in every place, given the codes of the pass before."""
     wave, weight = speech[:16_000].copy(), 2.0
     found = tiny.encode(wave, layers=1, search=RateDistortion(named, weight))
-    stream, book = named.prior.streams[0], tiny.network.topdown.levels[0].quantizers.layers[0].codebook
+    stream, book = (
+        named.prior.streams[0],
+        tiny.network.topdown.levels[0].quantizers.layers[0].codebook,
+    )
     errors = torch.stack([(book - row).square().sum(1) for row in latents(tiny, wave)[0].T])
     price = weight * 2 * errors.amin(1).mean() / 4
     condition = stream.condition([], len(errors), tiny._vector(found.speaker))
@@ -83,7 +97,11 @@ def test_every_code_makes_error_and_price_least(tiny, named, speech):
 @pytest.mark.parametrize("kind", ["vq", "sq"])
 def test_options_are_the_nearest_entries_and_what_is_left_in_the_end(kind):
     torch.manual_seed(0)
-    one = build(LevelConfig(stage=0, layers=3, size=5, width=3, quantizer=kind, candidates=5)).double().eval()
+    one = (
+        build(LevelConfig(stage=0, layers=3, size=5, width=3, quantizer=kind, candidates=5))
+        .double()
+        .eval()
+    )
     z = torch.randn(40, 3, dtype=torch.float64)
     codes, errors = one.options(z, 1, 3, 4)
     books = [layer.codebook for layer in one.layers]
@@ -103,7 +121,9 @@ def test_pieces_change_nothing(tiny, named, speech, tmp_path):
     long = np.tile(speech, 6)[: 16_000 * 21]
     soundfile.write(tmp_path / "long.wav", long, 16_000, subtype="FLOAT")
     search = RateDistortion(named, 1.0)
-    assert tiny.encode_file(audio.inspect(tmp_path / "long.wav"), search=search) == tiny.encode(long, search=search)
+    assert tiny.encode_file(audio.inspect(tmp_path / "long.wav"), search=search) == tiny.encode(
+        long, search=search
+    )
 
 
 def test_what_does_not_fit_is_refused(named, speech, other_model):
@@ -125,7 +145,10 @@ def test_as_a_command(run, clip, tmp_path):
     assert read_header(tmp_path / "2.codes").coding == PRIOR
     assert len(read_codes(tmp_path / "2.codes", [PriorCoder(load_prior())]).layers) == 4
     wavenet = ("--entropy", "wavenet")
-    for more, code, says in ((("--rdo", 1), 1, "--rdo is for --entropy wavenet"), ((*wavenet, "--rdo", -1), 2, "'--rdo'")):
+    for more, code, says in (
+        (("--rdo", 1), 1, "--rdo is for --entropy wavenet"),
+        ((*wavenet, "--rdo", -1), 2, "'--rdo'"),
+    ):
         done = run("encode", clip, tmp_path / "no.codes", *more)
         assert done.code == code
         assert says in done.err

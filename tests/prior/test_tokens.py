@@ -16,8 +16,19 @@ def codes(seed: int, seconds: float = 0.4, table: tuple[Layer, ...] = TABLE) -> 
     random = np.random.default_rng(seed)
     samples = round(seconds * 16_000)
     coarse = -(-samples // table[0].hop)
-    layers = tuple(random.integers(0, layer.size, coarse * table[0].hop // layer.hop).astype(np.uint16) for layer in table)
-    return Codes(ModelId("m", b"12345678"), 16_000, 16_000, samples, table, layers, bytes(random.integers(0, 256, 16).tolist()))
+    layers = tuple(
+        random.integers(0, layer.size, coarse * table[0].hop // layer.hop).astype(np.uint16)
+        for layer in table
+    )
+    return Codes(
+        ModelId("m", b"12345678"),
+        16_000,
+        16_000,
+        samples,
+        table,
+        layers,
+        bytes(random.integers(0, 256, 16).tolist()),
+    )
 
 
 def test_recordings_come_back_as_they_went_in_also_through_a_file(tmp_path):
@@ -25,7 +36,12 @@ def test_recordings_come_back_as_they_went_in_also_through_a_file(tmp_path):
     tokens = gathered(given, ["a", "", "c"], ["1", "2", "3"])
     tokens.save(tmp_path / "tokens.npz")
     for found in (tokens, load(tmp_path / "tokens.npz")):
-        assert (len(found), found.table, found.model, found.voices) == (3, TABLE, given[0].model, ("a", "", "c"))
+        assert (len(found), found.table, found.model, found.voices) == (
+            3,
+            TABLE,
+            given[0].model,
+            ("a", "", "c"),
+        )
         for one, layers in zip(given, found.recordings(), strict=True):
             assert all(map(np.array_equal, one.layers, layers))
         assert [row.tobytes() for row in found.speakers] == [one.speaker for one in given]
@@ -45,7 +61,9 @@ def test_codes_are_gathered_from_files_and_folders(tmp_path):
     assert tokens.voices == ("bdl", "slt", "corpus", "")
     assert np.array_equal(tokens.recording(3)[0], codes(9).layers[0])
     assert from_files([tmp_path / "corpus"]).voices == ("bdl", "slt", "")
-    several = from_files([tmp_path / "corpus" / "bdl", tmp_path / "corpus" / "slt", tmp_path / "corpus"])
+    several = from_files(
+        [tmp_path / "corpus" / "bdl", tmp_path / "corpus" / "slt", tmp_path / "corpus"]
+    )
     assert several.voices == ("bdl", "slt", "corpus")
 
 

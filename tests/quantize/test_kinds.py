@@ -32,7 +32,9 @@ def draw(seed=1):
 def made(kind, *, layers=None, seed=0, **changes):
     torch.manual_seed(seed)
     layers = layers or (3 if kind in RESIDUAL else 1)
-    level = LevelConfig(stage=0, layers=layers, size=11, width=6, lookup=3, continuous=2, quantizer=kind, **changes)
+    level = LevelConfig(
+        stage=0, layers=layers, size=11, width=6, lookup=3, continuous=2, quantizer=kind, **changes
+    )
     return build(level).double()
 
 
@@ -46,7 +48,9 @@ def test_the_record_has_the_shapes_of_the_contract(kind):
     result = one(z, temperature=0.5, generator=draw())
     assert result.z.shape == z.shape
     assert len(result.codes) == len(result.inputs) == len(one.layers)
-    assert all(code.shape == (2, 7) and code.min() >= 0 and code.max() < 11 for code in result.codes)
+    assert all(
+        code.shape == (2, 7) and code.min() >= 0 and code.max() < 11 for code in result.codes
+    )
     assert result.rates.shape[0] == 2
     assert (result.rates >= 0).all()
     assert all(term.shape == (2,) for term in result.terms.values())
@@ -58,7 +62,9 @@ def test_eval_mode_is_deterministic_and_an_example_stands_alone(kind):
     together = one(z).z
     assert torch.equal(together, one(z).z)
     for index in range(2):
-        torch.testing.assert_close(one(z[index : index + 1]).z[0], together[index], rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(
+            one(z[index : index + 1]).z[0], together[index], rtol=1e-12, atol=1e-12
+        )
 
 
 @pytest.mark.parametrize("kind", DECODED)
@@ -116,7 +122,9 @@ def test_a_shared_codebook_learns_from_all_its_layers():
     table[2, 4] = torch.cat([torch.ones(1), torch.full((6,), 5.0)])
     before = one.layers[0].codebook[4].clone()
     books.learn(table)
-    torch.testing.assert_close(one.layers[0].codebook[4], (10 * before + 7.0) / 12)  # PRIOR 20, half forgotten
+    torch.testing.assert_close(
+        one.layers[0].codebook[4], (10 * before + 7.0) / 12
+    )  # PRIOR 20, half forgotten
     assert books.recent[0, 4] == 2
 
 
@@ -146,7 +154,10 @@ def test_more_candidates_leave_less_and_one_is_greedy():
         one, z = made("vq", candidates=candidates).eval(), latents(batch=4, frames=50)
         errors.append((z - one(z).z).square().sum().item())
         alone = one.encode(z[:1, :, 3:4])
-        assert all(torch.equal(row[:1, 3:4], other) for row, other in zip(one.encode(z), alone, strict=True))
+        assert all(
+            torch.equal(row[:1, 3:4], other)
+            for row, other in zip(one.encode(z), alone, strict=True)
+        )
     assert errors[0] > errors[1] > errors[2] > errors[3]
     greedy, left = made("vq"), latents(batch=4, frames=50)
     for layer, row in zip(greedy.layers, greedy.encode(left), strict=True):
@@ -166,9 +177,13 @@ def test_a_search_makes_the_best_of_the_layers_that_are_wanted(kind):
         codes = one.encode(z, depth)
         assert len(codes) == depth
         assert left(codes) < left(every[:depth])
-    two = build(LevelConfig(stage=0, layers=2, size=11, width=6, quantizer=kind, candidates=11)).double()
+    two = build(
+        LevelConfig(stage=0, layers=2, size=11, width=6, quantizer=kind, candidates=11)
+    ).double()
     two.load_state_dict(one.state_dict(), strict=False)
-    assert all(torch.equal(row, other) for row, other in zip(one.encode(z, 2), two.encode(z), strict=True))
+    assert all(
+        torch.equal(row, other) for row, other in zip(one.encode(z, 2), two.encode(z), strict=True)
+    )
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -180,7 +195,10 @@ def test_each_example_gets_the_best_codes_for_the_layers_that_it_keeps(training)
     for index, depth in enumerate(depths):
         alone = one.encode(z[index : index + 1], depth)
         torch.testing.assert_close(found.z[index : index + 1], one.decode(alone))
-        assert all(torch.equal(row[index : index + 1], other) for row, other in zip(found.codes, alone, strict=False))
+        assert all(
+            torch.equal(row[index : index + 1], other)
+            for row, other in zip(found.codes, alone, strict=False)
+        )
     if training:
         total, error = torch.zeros_like(z[2]), 0.0
         for layer, codes in zip(one.layers, one.encode(z[2:], 2), strict=False):
@@ -217,7 +235,9 @@ def test_cosine_goes_by_direction_alone():
     one = CosineQuantizer(11, 6, lookup=3).double()
     z = latents()
     e = one.down(z)
-    similarity = torch.stack([functional.cosine_similarity(e, b[None, :, None].expand_as(e)) for b in one.codebook])
+    similarity = torch.stack(
+        [functional.cosine_similarity(e, b[None, :, None].expand_as(e)) for b in one.codebook]
+    )
     assert torch.equal(one.choose(z), similarity.argmax(0))
     one.down.bias.data.zero_()
     before = one.choose(z)
@@ -256,7 +276,9 @@ def test_t9_autograd_agrees_with_finite_differences():
                 flat[index] = before + step
                 values.append(value().item())
             flat[index] = before
-            assert (values[0] - values[1]) / 2e-5 == pytest.approx(gradient.view(-1)[index].item(), rel=1e-4, abs=1e-6)
+            assert (values[0] - values[1]) / 2e-5 == pytest.approx(
+                gradient.view(-1)[index].item(), rel=1e-4, abs=1e-6
+            )
 
 
 def test_at_temperature_zero_draws_are_entries_and_follow_the_posterior():
@@ -275,7 +297,9 @@ def test_naive_residual_term_is_never_below_the_grouped_one():
     """One quadratic term a layer, each over its own variance, asks for more than RSQ-VAE's."""
     for seed in range(20):
         torch.manual_seed(seed)
-        one = ResidualSQ([StochasticQuantizer(5, 2, initial_variance=1.0 / (i + 1)) for i in range(3)]).double()
+        one = ResidualSQ(
+            [StochasticQuantizer(5, 2, initial_variance=1.0 / (i + 1)) for i in range(3)]
+        ).double()
         z = torch.randn(1, 2, 4, dtype=torch.float64)
         result = one(z, temperature=0.5, generator=draw(seed))
         generator, total, naive = draw(seed), torch.zeros_like(z), 0.0
@@ -351,7 +375,9 @@ def test_the_gaussian_rate_is_the_kl_from_the_unit_gaussian():
     mean, log_variance = one.moments(z).chunk(2, 1)
     q = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
     p = torch.distributions.Normal(torch.zeros_like(mean), torch.ones_like(mean))
-    torch.testing.assert_close(one(z, generator=draw()).rates[:, 0], torch.distributions.kl_divergence(q, p).sum((1, 2)))
+    torch.testing.assert_close(
+        one(z, generator=draw()).rates[:, 0], torch.distributions.kl_divergence(q, p).sum((1, 2))
+    )
     torch.testing.assert_close(one.eval()(z).z, mean)
 
 
@@ -412,10 +438,19 @@ def test_codebooks_start_as_kmeans_of_what_each_layer_sees():
             r"levels\.layers of a 'gumbel' level must be 1, not 2; vq, cosine, sq can have more",
         ),
         ({"learned": "magic"}, r"levels\.learned must be means or loss, not 'magic'"),
-        ({"quantizer": "cosine", "lookup": 99}, r"levels\.lookup must be 1 to the width 16, not 99"),
+        (
+            {"quantizer": "cosine", "lookup": 99},
+            r"levels\.lookup must be 1 to the width 16, not 99",
+        ),
         ({"quantizer": "joint", "continuous": 16}, r"levels\.continuous must be 1 to 15"),
-        ({"candidates": 0}, r"levels\.candidates must be 1, or for vq and sq up to the size 1024, not 0"),
-        ({"candidates": 4, "quantizer": "cosine"}, r"levels\.candidates must be 1, or for vq and sq"),
+        (
+            {"candidates": 0},
+            r"levels\.candidates must be 1, or for vq and sq up to the size 1024, not 0",
+        ),
+        (
+            {"candidates": 4, "quantizer": "cosine"},
+            r"levels\.candidates must be 1, or for vq and sq",
+        ),
         ({"variance": 0.0}, r"levels\.variance must be positive"),
         ({"width": 0}, r"levels\.width must be positive"),
     ],

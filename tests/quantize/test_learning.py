@@ -26,7 +26,10 @@ def test_tally_counts_and_sums_what_each_entry_got_where_the_layer_is_used():
     for layer in range(2):
         for entry in range(4):
             got = [
-                inputs[layer][b, :, f] for b in range(2) for f in range(3) if depth[b] > layer and codes[layer][b, f] == entry
+                inputs[layer][b, :, f]
+                for b in range(2)
+                for f in range(3)
+                if depth[b] > layer and codes[layer][b, f] == entry
             ]
             wanted = torch.stack(got).sum(0) if got else torch.zeros(inputs[layer].shape[1])
             assert table[layer, entry, 0] == len(got)
@@ -61,7 +64,13 @@ def test_entries_find_the_clusters_though_all_but_one_start_far_away():
         picked = centres[torch.randint(8, (64,), generator=random)]
         z = (picked + 0.05 * torch.randn(64, 2, generator=random)).T[None]
         codes = one.choose(z)
-        books.learn(tally(Quantized(z, (codes,), torch.empty(0), {}, {}, (z,)), torch.ones(1, dtype=torch.long), 8))
+        books.learn(
+            tally(
+                Quantized(z, (codes,), torch.empty(0), {}, {}, (z,)),
+                torch.ones(1, dtype=torch.long),
+                8,
+            )
+        )
         if step % 20 == 19 and step < 500:
             books.revive(random)
     distances = (centres[:, None] - one.codebook).norm(dim=-1).min(1).values
@@ -91,7 +100,9 @@ def test_stochastic_quantizers_are_left_alone():
 
 def test_every_process_moves_entries_alike():
     """The same table and generator give the same codebooks, whatever each process saw itself."""
-    table = torch.rand(1, 4, 3, generator=draw()) * torch.tensor([1.0, 0.0, 1.0, 0.0])[None, :, None]
+    table = (
+        torch.rand(1, 4, 3, generator=draw()) * torch.tensor([1.0, 0.0, 1.0, 0.0])[None, :, None]
+    )
     found = []
     for _ in range(2):
         books = Codebooks(quantizers(), keep=0.99)

@@ -23,7 +23,9 @@ def quantizer(size=16, width=3, variance=1.0, seed=0) -> StochasticQuantizer:
 
 def level(layers=3, variance=1.0, width=3, seed=0) -> Level:
     torch.manual_seed(seed)
-    quantizers = [StochasticQuantizer(8, width, initial_variance=variance * 2.0**-i) for i in range(layers)]
+    quantizers = [
+        StochasticQuantizer(8, width, initial_variance=variance * 2.0**-i) for i in range(layers)
+    ]
     return Level(5, 4, ResidualSQ(quantizers)).double()
 
 
@@ -42,7 +44,10 @@ def draw(seed=1):
 
 
 def test_distances_are_squared_differences():
-    z, codebook = torch.randn(7, 3, dtype=torch.float64) + 5, torch.randn(9, 3, dtype=torch.float64) + 5
+    z, codebook = (
+        torch.randn(7, 3, dtype=torch.float64) + 5,
+        torch.randn(9, 3, dtype=torch.float64) + 5,
+    )
     expected = (z[:, None] - codebook).square().sum(-1)
     torch.testing.assert_close(2 * half_distances(z, codebook), expected, rtol=1e-12, atol=1e-12)
 
@@ -52,7 +57,9 @@ def test_posterior_is_bayes_rule_for_blurred_entries():
     z = torch.randn(5, 3, dtype=torch.float64)
     density = torch.exp(-(z[:, None] - one.codebook).square().sum(-1) / (2 * one.variance))
     expected = density / density.sum(1, keepdim=True)
-    torch.testing.assert_close(log_posterior(z, one.codebook, one.log_variance).exp(), expected, rtol=1e-12, atol=1e-15)
+    torch.testing.assert_close(
+        log_posterior(z, one.codebook, one.log_variance).exp(), expected, rtol=1e-12, atol=1e-15
+    )
 
 
 def test_t1_small_variance_is_vector_quantization():
@@ -65,12 +72,17 @@ def test_t1_small_variance_is_vector_quantization():
     assert torch.equal(codes.flatten(), oracle)
     assert torch.equal(one.choose(z).flatten(), oracle)
     torch.testing.assert_close(entropies, torch.zeros(2, dtype=torch.float64), rtol=0, atol=1e-6)
-    torch.testing.assert_close(sample.transpose(1, 2).reshape(-1, 3), one.codebook[oracle], rtol=0, atol=1e-6)
+    torch.testing.assert_close(
+        sample.transpose(1, 2).reshape(-1, 3), one.codebook[oracle], rtol=0, atol=1e-6
+    )
 
 
 def test_t1_residual_layers_are_greedy_residual_quantization():
     stack = level(variance=1e-6)
-    feature, u = torch.randn(2, 5, 6, dtype=torch.float64), torch.randn(2, 4, 6, dtype=torch.float64)
+    feature, u = (
+        torch.randn(2, 5, 6, dtype=torch.float64),
+        torch.randn(2, 4, 6, dtype=torch.float64),
+    )
     residual = stack.latent(feature, u).double().transpose(1, 2).reshape(-1, 3)
     expected, total = [], torch.zeros_like(residual)
     for one in stack.quantizers:
@@ -93,7 +105,9 @@ def test_t2_large_variance_is_uniform():
     z = torch.randn(1, 3, 4, dtype=torch.float64, requires_grad=True)
     log_p = log_posterior(z[0].T, one.codebook, torch.tensor(math.log(1e8), dtype=torch.float64))
     torch.testing.assert_close(log_p.exp(), torch.full_like(log_p, 1 / 16), rtol=1e-6, atol=0)
-    torch.testing.assert_close(entropy(log_p), torch.full((4,), math.log(16), dtype=torch.float64), rtol=1e-9, atol=0)
+    torch.testing.assert_close(
+        entropy(log_p), torch.full((4,), math.log(16), dtype=torch.float64), rtol=1e-9, atol=0
+    )
     soft = gumbel_softmax(log_p, 1e6, draw()) @ one.codebook
     torch.testing.assert_close(soft, one.codebook.mean(0).expand_as(soft), rtol=1e-4, atol=1e-4)
     (gradient,) = torch.autograd.grad(soft.square().sum(), z)
@@ -115,7 +129,10 @@ def test_t3_latent_terms_collapse_to_a_log_sum_exp():
 
 def test_t4_partial_sums_telescope_and_variances_add():
     stack = level(layers=3)
-    feature, u = torch.randn(2, 5, 6, dtype=torch.float64), torch.zeros(2, 4, 6, dtype=torch.float64)
+    feature, u = (
+        torch.randn(2, 5, 6, dtype=torch.float64),
+        torch.zeros(2, 4, 6, dtype=torch.float64),
+    )
     keep = torch.ones(2, 3, dtype=torch.float64)
     result = stack(feature, u, keep, temperature=0.7, generator=draw())
     z = stack.latent(feature, u)
@@ -124,28 +141,44 @@ def test_t4_partial_sums_telescope_and_variances_add():
         total = total + one.sample(z - total, temperature=0.7, generator=generator)[0]
     variance = sum(one.log_variance.exp() for one in stack.quantizers)
     expected = (z - total).square().sum((1, 2)) / (2 * variance)
-    torch.testing.assert_close(result.terms["quadratic"].double(), expected.double(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(
+        result.terms["quadratic"].double(), expected.double(), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_t4_one_layer_level_is_the_single_quantizer():
     stack = level(layers=1)
-    feature, u = torch.randn(2, 5, 6, dtype=torch.float64), torch.zeros(2, 4, 6, dtype=torch.float64)
-    result = stack(feature, u, torch.ones(2, 1, dtype=torch.float64), temperature=0.7, generator=draw())
+    feature, u = (
+        torch.randn(2, 5, 6, dtype=torch.float64),
+        torch.zeros(2, 4, 6, dtype=torch.float64),
+    )
+    result = stack(
+        feature, u, torch.ones(2, 1, dtype=torch.float64), temperature=0.7, generator=draw()
+    )
     one, z = stack.quantizers[0], stack.latent(feature, u)
     sample, entropies, codes = one.sample(z, temperature=0.7, generator=draw())
     quadratic = (z - sample).square().sum((1, 2)) / (2 * one.variance)
-    torch.testing.assert_close(result.terms["quadratic"].double(), quadratic.double(), rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(result.rates[:, 0].double(), 6 * math.log(8) - entropies.double(), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(
+        result.terms["quadratic"].double(), quadratic.double(), rtol=1e-5, atol=1e-6
+    )
+    torch.testing.assert_close(
+        result.rates[:, 0].double(), 6 * math.log(8) - entropies.double(), rtol=1e-5, atol=1e-6
+    )
     assert torch.equal(result.codes[0], codes)
 
 
 def test_t4_dropped_layers_leave_no_trace():
     """With a prefix kept, terms and state are those of a level that has only the prefix."""
     stack = level(layers=3)
-    feature, u = torch.randn(2, 5, 6, dtype=torch.float64), torch.zeros(2, 4, 6, dtype=torch.float64)
+    feature, u = (
+        torch.randn(2, 5, 6, dtype=torch.float64),
+        torch.zeros(2, 4, 6, dtype=torch.float64),
+    )
     shorter = level(layers=3)
     shorter.quantizers = ResidualSQ(list(stack.quantizers)[:2])
-    shorter.load_state_dict({k: v for k, v in stack.state_dict().items() if not k.startswith("quantizers.2")})
+    shorter.load_state_dict(
+        {k: v for k, v in stack.state_dict().items() if not k.startswith("quantizers.2")}
+    )
     keep = torch.tensor([[1.0, 1.0, 0.0]] * 2, dtype=torch.float64)
     kept = stack(feature, u, keep, temperature=0.7, generator=draw())
     alone = shorter(feature, u, keep[:, :2], temperature=0.7, generator=draw())
@@ -153,7 +186,9 @@ def test_t4_dropped_layers_leave_no_trace():
     torch.testing.assert_close(kept.terms["quadratic"], alone.terms["quadratic"])
     torch.testing.assert_close(kept.rates[:, :2], alone.rates)
     assert not kept.rates[:, 2].any()
-    nothing = stack(feature, u, torch.zeros(2, 3, dtype=torch.float64), temperature=0.7, generator=draw())
+    nothing = stack(
+        feature, u, torch.zeros(2, 3, dtype=torch.float64), temperature=0.7, generator=draw()
+    )
     assert nothing.rates.abs().max() == 0
     assert nothing.terms["quadratic"].abs().max() == 0
 
@@ -161,7 +196,9 @@ def test_t4_dropped_layers_leave_no_trace():
 def topdown(seed=0) -> TopDown:
     torch.manual_seed(seed)
     levels = [
-        Level(5, 4, ResidualSQ([StochasticQuantizer(8, 3, initial_variance=1.0) for _ in range(2)])),
+        Level(
+            5, 4, ResidualSQ([StochasticQuantizer(8, 3, initial_variance=1.0) for _ in range(2)])
+        ),
         Level(6, 4, ResidualSQ([StochasticQuantizer(12, 2, initial_variance=1.0)])),
     ]
     return TopDown(levels, [2], 4)
@@ -169,7 +206,10 @@ def topdown(seed=0) -> TopDown:
 
 def features(frames=6, batch=2, seed=3):
     generator = torch.Generator().manual_seed(seed)
-    return [torch.randn(batch, 5, frames, generator=generator), torch.randn(batch, 6, 2 * frames, generator=generator)]
+    return [
+        torch.randn(batch, 5, frames, generator=generator),
+        torch.randn(batch, 6, 2 * frames, generator=generator),
+    ]
 
 
 def test_t5_terms_are_sums_over_positions_and_values_of_examples():
@@ -185,8 +225,12 @@ def test_t5_terms_are_sums_over_positions_and_values_of_examples():
     single = stack([f[:1] for f in short], depth[:1], temperature=0.1, generator=draw())
     torch.testing.assert_close(twice.rates, 2 * once.rates, rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(single.rates, once.rates[:1], rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(twice.terms["quadratic"], 2 * once.terms["quadratic"], rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(single.terms["quadratic"], once.terms["quadratic"][:1], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(
+        twice.terms["quadratic"], 2 * once.terms["quadratic"], rtol=1e-3, atol=1e-3
+    )
+    torch.testing.assert_close(
+        single.terms["quadratic"], once.terms["quadratic"][:1], rtol=1e-3, atol=1e-3
+    )
 
 
 def test_t5_the_uniform_rate_is_zero_and_the_hard_rate_is_log_k():
@@ -245,13 +289,17 @@ def test_t11_everything_learns_at_the_first_step():
     """Soft assignment reaches every entry, every variance and the encoder; with a tiny variance most entries get nothing."""
     stack, inputs = topdown(), [f.requires_grad_() for f in features()]
     result = stack(inputs, torch.tensor([3, 3]), temperature=1.0, generator=draw())
-    (result.z.square().mean() + result.terms["quadratic"].mean() + result.rates.sum(1).mean()).backward()
+    (
+        result.z.square().mean() + result.terms["quadratic"].mean() + result.rates.sum(1).mean()
+    ).backward()
     for one in (q for lev in stack.levels for q in lev.quantizers):
         assert one.codebook.grad.abs().sum(1).gt(0).all()
         assert one.log_variance.grad.abs() > 0
     assert all(f.grad.abs().max() > 0 for f in inputs)
     cold = ResidualSQ([quantizer(size=64, variance=1e-6)])
-    cold(torch.randn(1, 3, 5, dtype=torch.float64), temperature=0.1, generator=draw()).z.square().sum().backward()
+    cold(
+        torch.randn(1, 3, 5, dtype=torch.float64), temperature=0.1, generator=draw()
+    ).z.square().sum().backward()
     assert cold[0].codebook.grad.abs().sum(1).gt(1e-12).sum() <= 5
 
 
@@ -266,7 +314,10 @@ def test_t9_hard_draws_follow_the_posterior():
 def test_t1_vector_layers_decode_to_their_codes():
     """RQ-VAE: what training sees is what inference decodes."""
     stack = vector_level()
-    feature, u = torch.randn(2, 5, 6, dtype=torch.float64), torch.randn(2, 4, 6, dtype=torch.float64)
+    feature, u = (
+        torch.randn(2, 5, 6, dtype=torch.float64),
+        torch.randn(2, 4, 6, dtype=torch.float64),
+    )
     result = stack(feature, u, torch.ones(2, 3, dtype=torch.float64))
     codes, after = stack.encode(feature, u)
     assert all(torch.equal(one, other) for one, other in zip(result.codes, codes, strict=True))
@@ -300,14 +351,23 @@ def test_vector_layers_copy_the_gradient_to_z_once():
 @pytest.mark.parametrize("make", [vector_level, level])
 def test_bypassed_examples_decode_from_z_and_still_teach_the_quantizers(make):
     stack = make(layers=2)
-    feature, u = torch.randn(2, 5, 6, dtype=torch.float64), torch.randn(2, 4, 6, dtype=torch.float64)
+    feature, u = (
+        torch.randn(2, 5, 6, dtype=torch.float64),
+        torch.randn(2, 4, 6, dtype=torch.float64),
+    )
     keep, skip = torch.ones(2, 2, dtype=torch.float64), torch.tensor([True, False])
     plain = stack(feature, u, keep, temperature=0.5, generator=draw())
     result = stack(feature, u, keep, temperature=0.5, generator=draw(), bypass=skip)
     torch.testing.assert_close(result.z[1], plain.z[1])
-    torch.testing.assert_close(result.z[0].double(), (u + stack.add(stack.latent(feature, u).double()))[0])
-    assert all(torch.equal(one, other) for one, other in zip(result.inputs, plain.inputs, strict=True))
-    without = stack(feature, u, torch.tensor([[0.0, 0.0], [1.0, 1.0]]).double(), temperature=0.5, bypass=skip)
+    torch.testing.assert_close(
+        result.z[0].double(), (u + stack.add(stack.latent(feature, u).double()))[0]
+    )
+    assert all(
+        torch.equal(one, other) for one, other in zip(result.inputs, plain.inputs, strict=True)
+    )
+    without = stack(
+        feature, u, torch.tensor([[0.0, 0.0], [1.0, 1.0]]).double(), temperature=0.5, bypass=skip
+    )
     torch.testing.assert_close(without.z[0].double(), u[0] + stack.add.bias[:, None])
 
 
@@ -329,13 +389,21 @@ def paired(depths, variance=1e-6):
     """The same stack with stochastic and with vector quantizers, equal in everything else."""
     torch.manual_seed(0)
     stochastic, vector = [
-        TopDown([Level(5, 4, stack([make() for _ in range(depth)])) for depth in depths], [2] * (len(depths) - 1), 4).double()
+        TopDown(
+            [Level(5, 4, stack([make() for _ in range(depth)])) for depth in depths],
+            [2] * (len(depths) - 1),
+            4,
+        ).double()
         for stack, make in (
             (ResidualSQ, lambda: StochasticQuantizer(8, 3, initial_variance=variance)),
             (ResidualVQ, lambda: VectorQuantizer(8, 3)),
         )
     ]
-    state = {name: value for name, value in stochastic.state_dict().items() if not name.endswith("log_variance")}
+    state = {
+        name: value
+        for name, value in stochastic.state_dict().items()
+        if not name.endswith("log_variance")
+    }
     vector.load_state_dict(state)
     return stochastic, vector
 
@@ -349,14 +417,21 @@ def test_t1_stochastic_models_become_their_deterministic_twins(depths):
     assert all(torch.equal(one, other) for one, other in zip(soft.codes, hard.codes, strict=True))
     torch.testing.assert_close(soft.z, hard.z, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(soft.rates, hard.rates.double(), rtol=1e-6, atol=1e-4)
-    assert all(torch.equal(one, other) for one, other in zip(stochastic.encode(inputs), vector.encode(inputs), strict=True))
+    assert all(
+        torch.equal(one, other)
+        for one, other in zip(stochastic.encode(inputs), vector.encode(inputs), strict=True)
+    )
 
 
 def test_t4_an_injected_layer_that_sees_the_residual_is_a_residual_layer():
     """Two one-layer levels, the second fed z - Z_1 by hand, quantize as one level of two layers."""
     torch.manual_seed(0)
     layers = [StochasticQuantizer(8, 3, initial_variance=0.5 / (i + 1)) for i in range(2)]
-    whole, first, second = ResidualSQ(layers).double(), ResidualSQ(layers[:1]).double(), ResidualSQ(layers[1:]).double()
+    whole, first, second = (
+        ResidualSQ(layers).double(),
+        ResidualSQ(layers[:1]).double(),
+        ResidualSQ(layers[1:]).double(),
+    )
     z, generator = torch.randn(2, 3, 6, dtype=torch.float64), draw()
     one = first(z, temperature=0.7, generator=generator)
     two = second(z - one.z, temperature=0.7, generator=generator)
@@ -364,7 +439,12 @@ def test_t4_an_injected_layer_that_sees_the_residual_is_a_residual_layer():
     torch.testing.assert_close(one.z + two.z, together.z)
     torch.testing.assert_close(torch.cat([one.rates, two.rates], 1), together.rates)
     assert torch.equal(two.codes[0], together.codes[1])
-    expected = two.terms["quadratic"] * 2 * layers[1].variance / (2 * (layers[0].variance + layers[1].variance))
+    expected = (
+        two.terms["quadratic"]
+        * 2
+        * layers[1].variance
+        / (2 * (layers[0].variance + layers[1].variance))
+    )
     torch.testing.assert_close(together.terms["quadratic"], expected)
 
 

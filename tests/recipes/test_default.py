@@ -25,19 +25,36 @@ def test_variants_are_the_base_with_a_few_changes(study, tmp_path):
 
     every = {path.stem: make(path.stem) for path in study.VARIANTS.glob("*.toml")}
     assert every["baseline"].weights["loudness"] == 0
-    assert every["perceptual"].weights == every["baseline"].weights | {"loudness": 8.0, "envelopes": 16.0}
-    assert all(one.weights["loudness"] == 8 for name, one in every.items() if name.startswith("p-") and name != "p-strong")
+    assert every["perceptual"].weights == every["baseline"].weights | {
+        "loudness": 8.0,
+        "envelopes": 16.0,
+    }
+    assert all(
+        one.weights["loudness"] == 8
+        for name, one in every.items()
+        if name.startswith("p-") and name != "p-strong"
+    )
     going_on = [one for name, one in every.items() if name.startswith("d-")]
     shipped = read_experiment(RECIPE / "base5.toml").codec
     assert len(going_on) == 3
     assert all(one.codec == shipped and one.run.start == "default" for one in going_on)
-    assert every["d-plain"].optim.frozen == every["d-adversary"].optim.frozen == ("encoder", "topdown", "reference")
-    assert make("baseline", seed=3, steps=7).run.folder == str(tmp_path / "baseline-3-7")
-    latency = {name: Network(every[name].codec).latency / 16 for name in ("baseline", "p-latency-200", "p-latency-80")}
-    assert latency == {"baseline": 380, "p-latency-200": 190, "p-latency-80": 70}
-    assert len({json.dumps(study._made_with(one), sort_keys=True) for one in map(readable(tmp_path), every.values())}) == len(
-        every
+    assert (
+        every["d-plain"].optim.frozen
+        == every["d-adversary"].optim.frozen
+        == ("encoder", "topdown", "reference")
     )
+    assert make("baseline", seed=3, steps=7).run.folder == str(tmp_path / "baseline-3-7")
+    latency = {
+        name: Network(every[name].codec).latency / 16
+        for name in ("baseline", "p-latency-200", "p-latency-80")
+    }
+    assert latency == {"baseline": 380, "p-latency-200": 190, "p-latency-80": 70}
+    assert len(
+        {
+            json.dumps(study._made_with(one), sort_keys=True)
+            for one in map(readable(tmp_path), every.values())
+        }
+    ) == len(every)
 
 
 def readable(folder):
@@ -72,7 +89,10 @@ def test_the_table_has_means_over_seeds(study, tmp_path):
     made = study._made_with(study.variant("baseline", tmp_path / "m.jsonl", tmp_path))
 
     def result(pesq):
-        prefixes = [{"PESQ-WB": pesq + depth, "STOI": 0.5, "ESTOI": float("nan"), "mel": 0.25} for depth in range(4)]
+        prefixes = [
+            {"PESQ-WB": pesq + depth, "STOI": 0.5, "ESTOI": float("nan"), "mel": 0.25}
+            for depth in range(4)
+        ]
         rates = [225.0, 450.0, 675.0, 900.0]
         return {
             "made_with": made,

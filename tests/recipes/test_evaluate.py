@@ -19,7 +19,9 @@ def test_a_delay_is_found_in_sound_whose_phases_are_gone(delay, late):
     """The magnitudes stay, the waveform does not: the delay is found all the same, and taken out."""
     wave, rate = soundfile.read(ROOT / "tests" / "clips" / "female.flac", stop=40_000)
     assert rate == delay.RATE
-    frames = np.fft.rfft(np.lib.stride_tricks.sliding_window_view(wave, 512)[::128] * np.hanning(512))
+    frames = np.fft.rfft(
+        np.lib.stride_tricks.sliding_window_view(wave, 512)[::128] * np.hanning(512)
+    )
     frames = np.abs(frames) * np.exp(2j * np.pi * np.random.default_rng(0).random(frames.shape))
     sound = np.zeros(len(wave))
     for index, piece in enumerate(np.fft.irfft(frames) * np.hanning(512)):

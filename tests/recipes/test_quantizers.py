@@ -12,7 +12,17 @@ import soundfile
 from tests.helpers.paths import ROOT
 
 RECIPE = ROOT / "recipes" / "quantizers"
-ONE_OF_EACH = ("cosine", "gaussian", "hq", "joint", "kmeans", "none", "rq4-shared", "vimco", "vq-loss")
+ONE_OF_EACH = (
+    "cosine",
+    "gaussian",
+    "hq",
+    "joint",
+    "kmeans",
+    "none",
+    "rq4-shared",
+    "vimco",
+    "vq-loss",
+)
 
 
 def study(*arguments, cwd):
@@ -40,7 +50,9 @@ def test_variants_of_all_families_train_and_make_a_table(manifest, tmp_path):
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert {line.split("|")[1].strip() for line in lines[2:]} == set(ONE_OF_EACH)
-    results = {name: json.loads((tmp_path / f"{name}-0-2.json").read_text()) for name in ONE_OF_EACH}
+    results = {
+        name: json.loads((tmp_path / f"{name}-0-2.json").read_text()) for name in ONE_OF_EACH
+    }
     assert results["rq4-shared"]["nominal"] == pytest.approx(4 * 50 * 9)
     assert results["hq"]["nominal"] == pytest.approx(2 * 25 * 9 + 2 * 50 * 9)
     assert results["hq"]["drawn"]["bits_per_dimension"] > 0
@@ -53,8 +65,13 @@ def test_variants_of_all_families_train_and_make_a_table(manifest, tmp_path):
 
 def test_all_variants_can_exist_and_unknown_ones_are_refused(manifest, tmp_path):
     every = sorted(path.stem for path in (RECIPE / "variants").glob("*.toml"))
-    script = "from recipes.quantizers.config import names, variant\nfor name in names(): variant(name)\nprint(*names())"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    script = (
+        "from recipes.quantizers.config import names, variant\nfor name in names(): "
+        "variant(name)\nprint(*names())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
     assert done.stdout.split() == every
     refused = study(manifest, "--only", "magic", cwd=tmp_path)
     assert refused.returncode == 1

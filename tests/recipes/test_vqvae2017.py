@@ -84,7 +84,9 @@ def test_steps_are_the_full_pass(recipe, monkeypatch):
 def test_what_is_drawn_follows_from_the_seed_and_has_the_probability_it_is_given(recipe):
     module, _ = recipe
     net = small(module)
-    told = net.told(net.encode(torch.zeros(1, 2 * module.HOP)).z, torch.tensor([0])).expand(64, -1, -1)
+    told = net.told(net.encode(torch.zeros(1, 2 * module.HOP)).z, torch.tensor([0])).expand(
+        64, -1, -1
+    )
     waves, again = (net.draw(told, generator=torch.Generator().manual_seed(1)) for _ in range(2))
     assert torch.equal(waves, again)
     assert torch.equal(mu_law_decoding(mu_law_encoding(waves, 256), 256), waves)
@@ -108,7 +110,10 @@ def test_speakers_and_codes_are_heard_where_they_belong(recipe):
     assert not changed[: 3 * module.HOP].any()  # `around` looks two codes back and ahead
     assert changed[3 * module.HOP :].all()
     silent = small(module, "none")
-    assert torch.equal(silent.told(latent, torch.tensor([1]))[..., 0], silent.told(0 * latent, torch.tensor([1]))[..., -1])
+    assert torch.equal(
+        silent.told(latent, torch.tensor([1]))[..., 0],
+        silent.told(0 * latent, torch.tensor([1]))[..., -1],
+    )
 
 
 def test_a_gaussian_latents_bound_counts_its_rate(recipe):
@@ -116,18 +121,25 @@ def test_a_gaussian_latents_bound_counts_its_rate(recipe):
     net, waves = small(module, "gaussian").train(), 0.3 * torch.randn(2, 4 * module.HOP)
     torch.manual_seed(3)
     loss, nats, quantized = module.objective(net, waves, torch.tensor([-1, -1]), 0.25)
-    assert loss.item() == pytest.approx(nats.mean().item() + quantized.rates.sum(1).mean().item() / waves.shape[1])
+    assert loss.item() == pytest.approx(
+        nats.mean().item() + quantized.rates.sum(1).mean().item() / waves.shape[1]
+    )
 
 
 def test_from_speech_to_a_table_and_sound(tmp_path):
-    rows = [{"audio": str(path), "seconds": 3.0, "speaker": path.stem} for path in sorted(CLIPS.glob("*.flac"))]
+    rows = [
+        {"audio": str(path), "seconds": 3.0, "speaker": path.stem}
+        for path in sorted(CLIPS.glob("*.flac"))
+    ]
     (tmp_path / "m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (tmp_path / "plan.toml").write_text(PLAN)
     (tmp_path / "prior.toml").write_text(PRIOR)
 
     def run(script, *words):
         command = [sys.executable, "-m", f"recipes.vqvae2017.{script}", "--folder", "runs", *words]
-        return subprocess.run(list(map(str, command)), cwd=tmp_path, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            list(map(str, command)), cwd=tmp_path, capture_output=True, text=True, check=False
+        )
 
     for latent in ("codes", "gaussian", "none"):
         done = run("train", "m.jsonl", "--config", "plan.toml", "--latent", latent)
@@ -136,7 +148,9 @@ def test_from_speech_to_a_table_and_sound(tmp_path):
     assert (again.returncode, again.stderr) == (0, "")  # nothing is left to do
     half = run("train", "m.jsonl", "--config", "plan.toml", "--bf16", "--folder", "half")
     assert half.returncode == 0, half.stderr
-    whole, rounded = (bits(tmp_path / folder / "codes" / "train.csv") for folder in ("runs", "half"))
+    whole, rounded = (
+        bits(tmp_path / folder / "codes" / "train.csv") for folder in ("runs", "half")
+    )
     assert rounded == pytest.approx(whole, abs=0.005)  # it learns as much, in other digits
     assert rounded != whole
     assert whole < 7.99
@@ -144,14 +158,19 @@ def test_from_speech_to_a_table_and_sound(tmp_path):
     assert fitted.returncode == 0, fitted.stderr
     table = run("evaluate", "m.jsonl", "--count", 2, "--seconds", 0.5)
     assert table.returncode == 0, table.stderr
-    found = {cells[1]: [float(cell) for cell in cells[2:6]] for cells in map(split, table.stdout.splitlines()[2:])}
+    found = {
+        cells[1]: [float(cell) for cell in cells[2:6]]
+        for cells in map(split, table.stdout.splitlines()[2:])
+    }
     assert found["equally likely"][3] == 8
     plain, prior = found["their codes, all equally likely"], found["their codes, by the prior"]
     assert plain[0] == prior[0]
     assert plain[1] == pytest.approx(math.log2(8) / 64, abs=1e-4)
     assert all(row[3] == pytest.approx(row[0] + row[1], abs=2e-3) for row in found.values())
     assert len(found) == 7
-    sound = run("sample", "new.wav", "--seconds", 0.05, "--speaker", "male", "--manifest", "m.jsonl")
+    sound = run(
+        "sample", "new.wav", "--seconds", 0.05, "--speaker", "male", "--manifest", "m.jsonl"
+    )
     assert sound.returncode == 0, sound.stderr
     assert run("sample", "new.wav").returncode == 1
     back = run("sample", "back.wav", "--input", CLIPS / "male.flac", "--seconds", 0.05)

@@ -50,9 +50,12 @@ def test_pooled():
 def test_standardised_by_speaker():
     owners = {"a1": "ann", "a2": "ann", "b1": "bob"}
     features = {
-        name: RANDOM.normal(5 if owner == "ann" else -9, 3, (50, 2)).astype(np.float32) for name, owner in owners.items()
+        name: RANDOM.normal(5 if owner == "ann" else -9, 3, (50, 2)).astype(np.float32)
+        for name, owner in owners.items()
     }
-    features = {name: np.column_stack([rows, np.ones(50, np.float32)]) for name, rows in features.items()}
+    features = {
+        name: np.column_stack([rows, np.ones(50, np.float32)]) for name, rows in features.items()
+    }
     found = standardised(features, owners)
     for rows in (np.concatenate([found["a1"], found["a2"]]), found["b1"]):
         assert np.allclose(rows.mean(0), 0, atol=1e-5)

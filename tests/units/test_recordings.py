@@ -62,7 +62,9 @@ def test_a_full_disk(tmp_path, monkeypatch):
     """What safetensors then raises is no OSError."""
 
     def refused(*_):
-        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+        raise SafetensorError(
+            "Error while serializing: I/O error: No space left on device (os error 28)"
+        )
 
     monkeypatch.setattr(recordings, "save_file", refused)
     with pytest.raises(OutputError, match="No space left on device"):

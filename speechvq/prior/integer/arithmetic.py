@@ -1,8 +1,9 @@
 """Arithmetic on whole numbers that every machine does alike, carried in float64 so that ordinary matrix products do it fast.
 
-Activations are multiples of 2^-12, weights of 2^-14. Sums of products of whole numbers are exact in float64 below 2^53,
-whatever the order of summation, the number of threads or the use of fused operations; `Linear` refuses weights with which they
-could reach it. The same code runs on int64 arrays, as a reference.
+Activations are multiples of 2^-12, weights of 2^-14. Sums of products of whole numbers are exact in
+float64 below 2^53, whatever the order of summation, the number of threads or the use of fused
+operations; `Linear` refuses weights with which they could reach it. The same code runs on int64
+arrays, as a reference.
 """
 
 from functools import cache
@@ -32,7 +33,10 @@ def whole(values: NDArray, bits: int, dtype: type) -> Whole:
     Raises ModelError for what is no number in half precision.
     """
     if not (np.abs(values) <= np.finfo(np.float16).max).all():  # nor NaN
-        raise ModelError("the prior holds weights that are no numbers in half precision: fit it again with a lower optim.rate")
+        raise ModelError(
+            "the prior holds weights that are no numbers in half precision: fit it again with a "
+            "lower optim.rate"
+        )
     return np.rint(values.astype(np.float16).astype(np.float64) * 2.0**bits).astype(dtype)
 
 
@@ -58,9 +62,14 @@ class Linear:
         matrix = whole(weight, WEIGHT, dtype)
         offset = np.zeros(len(weight)) if bias is None else bias
         self.bias = whole(offset, ACTIVATION + WEIGHT, dtype)
-        largest = float(np.abs(matrix.astype(np.float64)).sum(1).max()) * LIMIT + float(np.abs(self.bias).max())
+        largest = float(np.abs(matrix.astype(np.float64)).sum(1).max()) * LIMIT + float(
+            np.abs(self.bias).max()
+        )
         if largest >= 2.0**50:  # eight such sums may be added
-            raise ModelError("the prior's weights are too large for exact arithmetic: fit it with a lower optim.rate")
+            raise ModelError(
+                "the prior's weights are too large for exact arithmetic: fit it with a lower "
+                "optim.rate"
+            )
         self.matrix = np.ascontiguousarray(matrix.T)
 
     def __call__(self, x: Whole) -> Whole:
@@ -92,7 +101,10 @@ def decay(step_bits: int, count: int) -> tuple[int, ...]:
 def sigmoids(dtype: type) -> Whole:
     """sigmoid(i 2^-12) for i from -LIMIT / 2 to LIMIT / 2, as activations; further out it is the same to the last bit."""
     unit = 1 << _PRECISION
-    positive = [(2 * unit * ONE + unit + small) // (2 * (unit + small)) for small in decay(ACTIVATION, LIMIT // 2 + 1)]
+    positive = [
+        (2 * unit * ONE + unit + small) // (2 * (unit + small))
+        for small in decay(ACTIVATION, LIMIT // 2 + 1)
+    ]
     return np.array([ONE - one for one in positive[:0:-1]] + positive, dtype)
 
 
@@ -110,7 +122,9 @@ def tanh(x: Whole) -> Whole:
 @cache
 def exponentials() -> NDArray[np.int64]:
     """exp(-i 2^-12) as multiples of 2^-30, until it is nothing."""
-    values = np.array([value >> (_PRECISION - 30) for value in decay(ACTIVATION, 22 << ACTIVATION)], np.int64)
+    values = np.array(
+        [value >> (_PRECISION - 30) for value in decay(ACTIVATION, 22 << ACTIVATION)], np.int64
+    )
     return np.append(values[values > 0], 0)
 
 

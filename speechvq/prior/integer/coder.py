@@ -35,7 +35,10 @@ class PriorCoder:
 
     def __init__(self, named: NamedPrior, report: Report | None = None) -> None:
         if len(named.digest) != CODER:
-            raise ModelError(f"the prior {named.name} was not read from a file, so no code file can name it: save it first")
+            raise ModelError(
+                f"the prior {named.name} was not read from a file, so no code file can name it: "
+                "save it first"
+            )
         self.model, self.digest, self._speaker = named.model, named.digest, named.prior.speaker
         self.table = tuple(Shape(hop, size) for hop, size in named.prior.table)
         self._prior, self._report = named.prior, report
@@ -59,7 +62,12 @@ class PriorCoder:
         return np.frombuffer(speaker, np.uint8)
 
 
-def encode(streams: Streams, layers: Sequence[Layer], speaker: NDArray[np.uint8] | None, report: Report | None = None) -> bytes:
+def encode(
+    streams: Streams,
+    layers: Sequence[Layer],
+    speaker: NDArray[np.uint8] | None,
+    report: Report | None = None,
+) -> bytes:
     """Codes of some first layers, coarse first, to bytes. speaker: the packed speaker vector, for a prior that knows voices.
 
     Raises ValueError for more layers than the prior has.
@@ -67,7 +75,10 @@ def encode(streams: Streams, layers: Sequence[Layer], speaker: NDArray[np.uint8]
     _enough(streams, len(layers))
     coder = RangeEncoder()
     for depth, (stream, layer) in enumerate(zip(streams, layers, strict=False)):
-        before, state = np.concatenate([[stream.size], layer[:-1]]).astype(np.int64), stream.initial_state()
+        before, state = (
+            np.concatenate([[stream.size], layer[:-1]]).astype(np.int64),
+            stream.initial_state(),
+        )
         for part in _parts(len(layer)):
             told = stream.told(layers[:depth], part, len(layer), speaker)
             found, state = stream.step(before[part.start : part.stop], told, state)
@@ -86,13 +97,18 @@ def decode(
 ) -> tuple[Layer, ...]:
     """The inverse; counts: how many codes each layer has.
 
-    Raises ValueError for bytes that cannot have come from `encode`. Others may give wrong codes: a file's checksum tells.
+    Raises ValueError for bytes that cannot have come from `encode`. Others may give wrong codes: a
+    file's checksum tells.
     """
     counts = list(counts)
     _enough(streams, len(counts))
     coder, layers = RangeDecoder(data), list[Layer]()
     for stream, count in zip(streams, counts, strict=False):
-        layer, before, state = np.empty(count, np.uint16), np.array([stream.size]), stream.initial_state()
+        layer, before, state = (
+            np.empty(count, np.uint16),
+            np.array([stream.size]),
+            stream.initial_state(),
+        )
         for part in _parts(count):
             told = stream.told(layers, part, count, speaker)
             for row, place in enumerate(part):

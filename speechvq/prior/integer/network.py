@@ -1,6 +1,7 @@
 """The prior in whole numbers: the same frequencies of codes on every machine, so that a range coder can rely on them.
 
-The arithmetic is that of `fixed`; the structure is that of `streams` and `wavenet`, whose float results it approximates.
+The arithmetic is that of `fixed`; the structure is that of `streams` and `wavenet`, whose float
+results it approximates.
 """
 
 from collections.abc import Sequence
@@ -49,9 +50,13 @@ class IntegerGate:
         """Rows (n, width) and the state (past, width) to the residual output, the skip output and the state after."""
         seen = np.concatenate([state, x])
         n, gap = len(x), self.past // max(1, len(self.taps) - 1)
-        inside = told + sum(tap.open(seen[i * gap : i * gap + n]) for i, tap in enumerate(self.taps))
+        inside = told + sum(
+            tap.open(seen[i * gap : i * gap + n]) for i, tap in enumerate(self.taps)
+        )
         inside = limited(shifted(inside, WEIGHT))
-        found = self.out(shifted(tanh(inside[:, : self.width]) * sigmoid(inside[:, self.width :]), ACTIVATION))
+        found = self.out(
+            shifted(tanh(inside[:, : self.width]) * sigmoid(inside[:, self.width :]), ACTIVATION)
+        )
         return limited(x + found[:, : self.width]), found[:, self.width :], seen[n:]
 
 
@@ -70,13 +75,22 @@ class IntegerStream:
             [Linear(weight[..., i], None, dtype) for i in range(weight.shape[-1])]
             for weight, _ in map(_numbers, stream.around.layers)
         ]
-        self.around_bias = [whole(_numbers(one)[1], ACTIVATION + WEIGHT, dtype) for one in stream.around.layers]
-        self.speaker = Linear(*_numbers(stream.speaker), dtype) if stream.speaker is not None else None
+        self.around_bias = [
+            whole(_numbers(one)[1], ACTIVATION + WEIGHT, dtype) for one in stream.around.layers
+        ]
+        self.speaker = (
+            Linear(*_numbers(stream.speaker), dtype) if stream.speaker is not None else None
+        )
         self.gates = [IntegerGate(gate, dtype) for gate in stream.wavenet.gates]
         first, second = (_numbers(one) for one in stream.wavenet.head if isinstance(one, nn.Conv1d))
-        self.head = [Linear(first[0][..., 0], first[1], dtype), Linear(second[0][..., 0], second[1], dtype)]
+        self.head = [
+            Linear(first[0][..., 0], first[1], dtype),
+            Linear(second[0][..., 0], second[1], dtype),
+        ]
 
-    def told(self, codes: Sequence[Codes], frames: range, count: int, speaker: NDArray[np.uint8] | None) -> list[Whole]:
+    def told(
+        self, codes: Sequence[Codes], frames: range, count: int, speaker: NDArray[np.uint8] | None
+    ) -> list[Whole]:
         """What every gate is told of some of `count` frames: coarser layers' codes (n_l,), and the packed speaker vector."""
         reach = sum(len(taps) // 2 for taps in self.around)
         first, last = max(0, frames.start - reach), min(count, frames.stop + reach)
@@ -87,7 +101,9 @@ class IntegerStream:
         x = limited(x)
         for taps, bias in zip(self.around, self.around_bias, strict=True):
             side = len(taps) // 2
-            padded = np.pad(x, ((side, side), (0, 0)))  # right at the ends; where it is not the end, those frames are dropped
+            padded = np.pad(
+                x, ((side, side), (0, 0))
+            )  # right at the ends; where it is not the end, those frames are dropped
             inside = bias + sum(tap.open(padded[i : i + len(x)]) for i, tap in enumerate(taps))
             x = limited(x + np.maximum(limited(shifted(inside, WEIGHT)), 0))
         x = x[frames.start - first : len(x) - (last - frames.stop)]
@@ -99,7 +115,9 @@ class IntegerStream:
         """The state before the first frame."""
         return [np.zeros((gate.past, gate.width), self.dtype) for gate in self.gates]
 
-    def step(self, before: Codes, told: Sequence[Whole], state: list[Whole]) -> tuple[NDArray[np.int64], list[Whole]]:
+    def step(
+        self, before: Codes, told: Sequence[Whole], state: list[Whole]
+    ) -> tuple[NDArray[np.int64], list[Whole]]:
         """Frequencies (n, size) of codes from the ones before them (n,); `size` stands for none. told: of these n frames."""
         x, after = self.before[before], []
         total = np.zeros((len(x), self.head[0].matrix.shape[0]), self.dtype)

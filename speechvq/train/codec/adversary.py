@@ -7,7 +7,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from speechvq.losses.discriminators import AdversaryConfig, Discriminators, distance, fooled, learned
+from speechvq.losses.discriminators import (
+    AdversaryConfig,
+    Discriminators,
+    distance,
+    fooled,
+    learned,
+)
 from speechvq.train.optimizer import flat, restore
 
 JUDGES, OPTIMIZER = "judges.safetensors", "judges-optimizer.safetensors"
@@ -18,7 +24,9 @@ class Adversary:
 
     def __init__(self, config: AdversaryConfig, fabric: lightning_fabric.Fabric) -> None:
         self.judges = Discriminators(config)
-        optimizer = torch.optim.AdamW(self.judges.parameters(), lr=config.rate, betas=(0.8, 0.99), fused=True)
+        optimizer = torch.optim.AdamW(
+            self.judges.parameters(), lr=config.rate, betas=(0.8, 0.99), fused=True
+        )
         self._fabric = fabric
         self._model, wrapped = fabric.setup(self.judges, optimizer)
         self._wrapped, self.optimizer = wrapped, wrapped.optimizer

@@ -21,7 +21,8 @@ class DataConfig:
     """What is trained on.
 
     manifest: path of the manifest, relative to the working directory
-    validation_speakers: so many named speakers, at most a third, chosen by a hash of their names, are kept out of training
+    validation_speakers: so many named speakers, at most a third, chosen by a hash of their names,
+      are kept out of training
     validation_seconds: at most so much of each validation file is used
     crop: seconds of a training example
     references: further crops of the same voice that the reference encoder sees
@@ -54,15 +55,20 @@ class OptimConfig:
     """AdamW and its schedule.
 
     batch: examples a step, over all devices
-    warmup, decay: the learning rate rises over the first `warmup` steps and falls to zero over the last `decay` share
+    warmup, decay: the learning rate rises over the first `warmup` steps and falls to zero over the
+      last `decay` share
     clip: largest gradient norm
-    temperature: of stochastic quantizers, at first and at the end of `anneal`, a share of the steps, falling exponentially
+    temperature: of stochastic quantizers, at first and at the end of `anneal`, a share of the
+      steps, falling exponentially
     codebook_rate: learning rate of codebooks that learn by gradient, as a multiple of `rate`
     variance_rate: that of the log variances
     bypass: the share of the steps in which fewer and fewer examples skip the quantizers
-    codebook_keep: entries of vector quantizers are running means of what they got, keeping so much of their past at each step
-    codebook_start: entries of vector quantizers are at first "random", or the "kmeans" centres of a few batches
-    average: validated and exported is a running mean of the weights, keeping so much of its past at each step; 0: no mean
+    codebook_keep: entries of vector quantizers are running means of what they got, keeping so much
+      of their past at each step
+    codebook_start: entries of vector quantizers are at first "random", or the "kmeans" centres of a
+      few batches
+    average: validated and exported is a running mean of the weights, keeping so much of its past at
+      each step; 0: no mean
     revive_every: those not chosen for so many steps are moved beside busy ones
     frozen: parts of the network that keep their weights, of encoder, topdown, decoder and reference
     full_depth: probability that an example uses all layers; else every shorter prefix is as likely
@@ -89,12 +95,28 @@ class OptimConfig:
     full_depth: float = 0.4
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "rate", "clip", "codebook_rate", "variance_rate", "revive_every"):
-            require(getattr(self, name) > 0, f"optim.{name} must be positive, not {getattr(self, name)}")
+        for name in (
+            "steps",
+            "batch",
+            "rate",
+            "clip",
+            "codebook_rate",
+            "variance_rate",
+            "revive_every",
+        ):
+            require(
+                getattr(self, name) > 0, f"optim.{name} must be positive, not {getattr(self, name)}"
+            )
         for name in ("decay", "anneal", "bypass", "full_depth"):
-            require(0 <= getattr(self, name) <= 1, f"optim.{name} must be between 0 and 1, not {getattr(self, name)}")
+            require(
+                0 <= getattr(self, name) <= 1,
+                f"optim.{name} must be between 0 and 1, not {getattr(self, name)}",
+            )
         for name in ("warmup", "weight_decay"):
-            require(getattr(self, name) >= 0, f"optim.{name} must not be negative, but is {getattr(self, name)}")
+            require(
+                getattr(self, name) >= 0,
+                f"optim.{name} must not be negative, but is {getattr(self, name)}",
+            )
         require(len(self.betas) == 2, f"optim.betas must be two numbers, not {list(self.betas)}")
         require(
             len(self.temperature) == 2 and min(self.temperature) > 0,
@@ -106,16 +128,22 @@ class OptimConfig:
         )
         for part in self.frozen:
             require(part in PARTS, f"optim.frozen lists parts of {', '.join(PARTS)}, not {part!r}")
-        require(0 <= self.average < 1, f"optim.average must be at least 0 and less than 1, not {self.average}")
-        require(0 < self.codebook_keep < 1, f"optim.codebook_keep must be between 0 and 1, not {self.codebook_keep}")
+        require(
+            0 <= self.average < 1,
+            f"optim.average must be at least 0 and less than 1, not {self.average}",
+        )
+        require(
+            0 < self.codebook_keep < 1,
+            f"optim.codebook_keep must be between 0 and 1, not {self.codebook_keep}",
+        )
 
 
 @dataclass(frozen=True)
 class RunConfig:
     """How often things happen, in steps, and where results go.
 
-    start: a model file whose weights a new run begins with, or "default" for the one in the package; it may have fewer layers
-        in levels and fewer blocks in stages than [codec]
+    start: a model file whose weights a new run begins with, or "default" for the one in the
+        package; it may have fewer layers in levels and fewer blocks in stages than [codec]
     """
 
     folder: str = "runs/default"
@@ -161,19 +189,31 @@ class Experiment:
     run: RunConfig = field(default_factory=RunConfig)
 
     def __post_init__(self) -> None:
-        require(0 < len(self.name.encode()) <= 16, f"name must have 1 to 16 letters, not {self.name!r}")
-        names = {"distortion", "phase", "loudness", "envelopes", "adversarial", "features", "rate"}.union(
-            *(terms(level) for level in self.codec.levels)
+        require(
+            0 < len(self.name.encode()) <= 16, f"name must have 1 to 16 letters, not {self.name!r}"
         )
+        names = {
+            "distortion",
+            "phase",
+            "loudness",
+            "envelopes",
+            "adversarial",
+            "features",
+            "rate",
+        }.union(*(terms(level) for level in self.codec.levels))
         for name in self.weights:
-            require(name in names, f"weights.{name} is of no term here; the terms are {', '.join(sorted(names))}")
+            require(
+                name in names,
+                f"weights.{name} is of no term here; the terms are {', '.join(sorted(names))}",
+            )
         weights = {name: self.weights.get(name, WEIGHTS[name]) for name in sorted(names)}
         for name, measure in (("loudness", Loudness), ("envelopes", Envelopes)):
             rate, shortest = self.codec.sample_rate, measure.shortest / RATE
             fits = rate == RATE and self.data.crop >= shortest
             require(
                 not weights[name] or fits,
-                f"weights.{name} needs a sample rate of {RATE} Hz and data.crop of {shortest:g} s or more; set it to 0",
+                f"weights.{name} needs a sample rate of {RATE} Hz and data.crop of {shortest:g} s "
+                "or more; set it to 0",
             )
         object.__setattr__(self, "weights", weights)
 

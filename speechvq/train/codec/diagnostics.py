@@ -1,7 +1,8 @@
 """Whether every layer earns its bits: counted over a whole validation set, and said in words.
 
-Perplexity in a batch depends on the batch, and soft perplexity looks best where a layer is dead: a posterior that is uniform at
-every position has perplexity K and tells nothing. So here are hard codes over the whole set, and the mutual information
+Perplexity in a batch depends on the batch, and soft perplexity looks best where a layer is dead: a
+posterior that is uniform at every position has perplexity K and tells nothing. So here are hard
+codes over the whole set, and the mutual information
 
     I(x; Z) = H(mean P) - mean H(P)
 """
@@ -38,7 +39,9 @@ class Usage:
     @torch.no_grad()
     def add(self, quantized: Quantized) -> None:
         """Count what was quantized, in eval mode."""
-        for index, (layer, codes, z) in enumerate(zip(self.layers, quantized.codes, quantized.inputs, strict=True)):
+        for index, (layer, codes, z) in enumerate(
+            zip(self.layers, quantized.codes, quantized.inputs, strict=True)
+        ):
             posterior = layer.posterior(z).double()
             self.counts[index] += torch.bincount(codes.flatten().cpu(), minlength=layer.size)
             self.means[index] += posterior.sum((0, 1)).cpu()
@@ -75,22 +78,32 @@ def diagnose(numbers: Mapping[str, float], sizes: Sequence[int]) -> list[str]:
     """
     found = []
     for index, size in enumerate(sizes):
-        of = {name: numbers[f"layer{index}/{name}"] for name in ("used", "perplexity", "information", "doubt")}
+        of = {
+            name: numbers[f"layer{index}/{name}"]
+            for name in ("used", "perplexity", "information", "doubt")
+        }
         if of["doubt"] > DEAD * math.log(size):
             found.append(
-                f"layer {index} is dead: its choice is nearly uniform everywhere (mutual information {of['information']:.2f} of"
-                f" {math.log(size):.2f} nats), so the decoder has learned to do without; start with a smaller levels.variance,"
-                " let more examples use it (optim.full_depth), count more data (mel.windows, mel.bands), or take fewer layers"
+                f"layer {index} is dead: its choice is nearly uniform everywhere (mutual "
+                f"information {of['information']:.2f} of"
+                f" {math.log(size):.2f} nats), so the decoder has learned to do without; start "
+                "with a smaller levels.variance,"
+                " let more examples use it (optim.full_depth), count more data (mel.windows, "
+                "mel.bands), or take fewer layers"
             )
         elif of["perplexity"] < COLLAPSED * size:
             soft = "start with a larger levels.variance"
             hard = 'try optim.codebook_start = "kmeans", a smaller optim.revive_every'
             found.append(
-                f"layer {index} has collapsed: perplexity {of['perplexity']:.1f} of {size}, {of['used']:.0%} of its entries in"
+                f"layer {index} has collapsed: perplexity {of['perplexity']:.1f} of {size}, "
+                f"{of['used']:.0%} of its entries in"
                 f" use; {soft if of['doubt'] else hard}, or a smaller levels.size"
             )
-        elif numbers.get(f"prefix{index + 1}/mel", 0.0) > numbers.get(f"prefix{index}/mel", float("inf")):
+        elif numbers.get(f"prefix{index + 1}/mel", 0.0) > numbers.get(
+            f"prefix{index}/mel", float("inf")
+        ):
             found.append(
-                f"layer {index} adds nothing: the error with it is larger than without; train on, or take fewer layers"
+                f"layer {index} adds nothing: the error with it is larger than without; train on, "
+                "or take fewer layers"
             )
     return found

@@ -27,7 +27,10 @@ def export_run(run: Path, target: Path, seconds: float) -> Codec:
     """Write the model file of a run and load it again. Raises TrainingError when the run has no checkpoint."""
     checkpoints = sorted(run.glob("step-*"))
     if not checkpoints or not (run / "experiment.toml").exists():
-        raise TrainingError(f"{run} is not the folder of a training run: it has no checkpoint; run `speechvq train` first")
+        raise TrainingError(
+            f"{run} is not the folder of a training run: it has no checkpoint; run `speechvq "
+            "train` first"
+        )
     experiment = read_experiment(run / "experiment.toml")
     network = Network(experiment.codec)
     network.load_state_dict(best_weights(checkpoints[-1]))
@@ -39,7 +42,9 @@ def export_run(run: Path, target: Path, seconds: float) -> Codec:
 
 
 @torch.inference_mode()
-def voices_of(network: Network, corpus: Corpus, rows: Sequence[Utterance], seconds: float) -> list[Voice]:
+def voices_of(
+    network: Network, corpus: Corpus, rows: Sequence[Utterance], seconds: float
+) -> list[Voice]:
     """The named voices heard for at least `seconds`, the longest heard first; each the mean of its files' vectors."""
     voices = []
     for index, name in enumerate(corpus.names):
@@ -50,7 +55,9 @@ def voices_of(network: Network, corpus: Corpus, rows: Sequence[Utterance], secon
         some = files[np.unique(np.linspace(0, len(files) - 1, FILES).round().astype(int))]
         vectors = [network.reference(torch.from_numpy(corpus.wave(i))[None, None]) for i in some]
         mean = torch.cat(vectors).mean(0)
-        facts = {key: rows[int(files[0])].facts[key] for key in FACTS if key in rows[int(files[0])].facts}
+        facts = {
+            key: rows[int(files[0])].facts[key] for key in FACTS if key in rows[int(files[0])].facts
+        }
         packed = speaker.pack(speaker.to_steps(mean).tolist())
         voices.append(Voice(name, packed, facts | {"seconds": round(float(heard))}))
     return sorted(voices, key=lambda voice: -voice.facts["seconds"])

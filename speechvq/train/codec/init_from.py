@@ -18,28 +18,40 @@ DECODER = "decoder.layers."
 def begin_with(network: Network, start: str) -> list[Codebook]:
     """Give a new network the weights of a model file; the codebooks of layers that it has and the model lacks.
 
-    Blocks that the model lacks, at the ends of stages, pass everything on unchanged at first (Chen et al. 2016, "Net2Net").
-    Raises ModelError, or ConfigError when the model differs in more than having fewer layers in levels or blocks in stages.
+    Blocks that the model lacks, at the ends of stages, pass everything on unchanged at first (Chen
+    et al. 2016, "Net2Net"). Raises ModelError, or ConfigError when the model differs in more than
+    having fewer layers in levels or blocks in stages.
     """
     model = load(None if start == "default" else start).network
     if not _fits(model.config, network.config):
-        raise ConfigError(f"run.start: {start} has another network than [codec] describes; copy its tables")
+        raise ConfigError(
+            f"run.start: {start} has another network than [codec] describes; copy its tables"
+        )
     weights = _moved(model.state_dict(), model.config.decoder, network.config.decoder)
     missing = set(network.load_state_dict(weights, strict=False).missing_keys)
     for name, one in network.named_modules():
         if isinstance(one, Block) and f"{name}.contract.weight" in missing:
             nn.init.zeros_(one.contract.weight)
-    return [one for name, one in network.named_modules() if isinstance(one, Codebook) and f"{name}.codebook" in missing]
+    return [
+        one
+        for name, one in network.named_modules()
+        if isinstance(one, Codebook) and f"{name}.codebook" in missing
+    ]
 
 
 def _fits(have: CodecConfig, want: CodecConfig) -> bool:
     """Whether `want` is `have` but for further layers, further blocks and the search."""
-    if any(len(getattr(have, name)) != len(getattr(want, name)) for name in ("levels", "encoder", "decoder")):
+    if any(
+        len(getattr(have, name)) != len(getattr(want, name))
+        for name in ("levels", "encoder", "decoder")
+    ):
         return False
     levels = list(zip(have.levels, want.levels, strict=True))
     grown = replace(
         have,
-        levels=tuple(replace(one, layers=more.layers, candidates=more.candidates) for one, more in levels),
+        levels=tuple(
+            replace(one, layers=more.layers, candidates=more.candidates) for one, more in levels
+        ),
         encoder=_grown(have.encoder, want.encoder),
         decoder=_grown(have.decoder, want.decoder),
         content_layers=want.content_layers,
@@ -56,7 +68,9 @@ def _grown(have: Sequence[StageConfig], want: Sequence[StageConfig]) -> tuple[St
     return tuple(found)
 
 
-def _moved(weights: dict[str, Tensor], have: Sequence[StageConfig], want: Sequence[StageConfig]) -> dict[str, Tensor]:
+def _moved(
+    weights: dict[str, Tensor], have: Sequence[StageConfig], want: Sequence[StageConfig]
+) -> dict[str, Tensor]:
     """Weights under the names that a decoder with more blocks has for them: its layers are numbered through all stages."""
     place, further = [], 0
     for one, more in zip(have, want, strict=True):

@@ -22,7 +22,13 @@ from speechvq.quantize.codebook import Codebook
 from speechvq.quantize.learning import Codebooks
 from speechvq.train.checkpoint import TrainState
 from speechvq.train.codec.adversary import Adversary
-from speechvq.train.codec.config import DataConfig, Experiment, OptimConfig, judged, write_experiment
+from speechvq.train.codec.config import (
+    DataConfig,
+    Experiment,
+    OptimConfig,
+    judged,
+    write_experiment,
+)
 from speechvq.train.codec.init_from import begin_with
 from speechvq.train.codec.objective import Objective, validate
 from speechvq.train.ema import Average
@@ -48,17 +54,25 @@ def train(
     """Train, or go on training, in `experiment.run.folder`; the path of the last checkpoint.
 
     stop_at: stop early at this step, as if interrupted
-    change: given the objective before anything is learnt, to train it otherwise than an experiment can say
-    Raises TrainingError when the loss is no longer a number, ManifestError or ConfigError when the run cannot start.
+    change: given the objective before anything is learnt, to train it otherwise than an experiment
+    can say Raises TrainingError when the loss is no longer a number, ManifestError or ConfigError
+    when the run cannot start.
     """
     folder = Path(experiment.run.folder)
     if experiment.optim.batch % fabric.world_size:
-        raise ConfigError(f"optim.batch {experiment.optim.batch} does not divide by {fabric.world_size} devices")
+        raise ConfigError(
+            f"optim.batch {experiment.optim.batch} does not divide by {fabric.world_size} devices"
+        )
     torch.manual_seed(experiment.run.seed)
-    objective = Objective(experiment).to(fabric.device)  # before the optimizer and the mean of the weights are made
+    objective = Objective(experiment).to(
+        fabric.device
+    )  # before the optimizer and the mean of the weights are made
     if change is not None:
         change(objective)
-    crop = round(experiment.data.crop * experiment.codec.sample_rate / objective.network.hop) * objective.network.hop
+    crop = (
+        round(experiment.data.crop * experiment.codec.sample_rate / objective.network.hop)
+        * objective.network.hop
+    )
     if fabric.global_rank == 0:
         folder.mkdir(parents=True, exist_ok=True)
         write_experiment(folder / "experiment.toml", experiment)
@@ -78,7 +92,10 @@ def train(
     plan, start = experiment.optim, experiment.run.start
     freeze(objective.network, plan.frozen)
     groups = parameter_groups(
-        objective, weight_decay=plan.weight_decay, codebook_rate=plan.codebook_rate, variance_rate=plan.variance_rate
+        objective,
+        weight_decay=plan.weight_decay,
+        codebook_rate=plan.codebook_rate,
+        variance_rate=plan.variance_rate,
     )
     optimizer = torch.optim.AdamW(groups, lr=plan.rate, betas=_betas(plan), fused=True)
     codebooks = Codebooks(objective.network.topdown.layers, keep=plan.codebook_keep)
@@ -89,8 +106,13 @@ def train(
     fresh = begin_with(objective.network, start) if new and start is not None else None
     model, optimizer = fabric.setup(objective, optimizer)
     state.optimizer = optimizer.optimizer
-    with Log(folder / f"log-{fabric.global_rank}" if fabric.global_rank else folder, experiment.codec.sample_rate) as log:
-        run = Run(experiment, fabric, objective, model, state, codebooks, sampler, waves, log, report)
+    with Log(
+        folder / f"log-{fabric.global_rank}" if fabric.global_rank else folder,
+        experiment.codec.sample_rate,
+    ) as log:
+        run = Run(
+            experiment, fabric, objective, model, state, codebooks, sampler, waves, log, report
+        )
         if fresh or (plan.codebook_start == "kmeans" and new and start is None):
             run.start_codebooks(fresh)
         return run.fit(min(stop_at or plan.steps, plan.steps))
@@ -127,7 +149,9 @@ class Run:
                 self.state.average.update(self.objective.network, now)
             if now % plan.log_every == 0 or now == stop:
                 examples = self.experiment.optim.batch * (now - since)
-                numbers["seconds_of_audio_per_second"] = examples * self.experiment.data.crop / (time.perf_counter() - begun)
+                numbers["seconds_of_audio_per_second"] = (
+                    examples * self.experiment.data.crop / (time.perf_counter() - begun)
+                )
                 begun, since = time.perf_counter(), now
                 self._tell("train", numbers)
             if now % plan.validate_every == 0 or now == stop:
@@ -143,7 +167,9 @@ class Run:
 
         @torch.no_grad()
         def inputs() -> list[Tensor]:
-            waves = [torch.from_numpy(batch).to(self.fabric.device).unsqueeze(1) for batch in batches]
+            waves = [
+                torch.from_numpy(batch).to(self.fabric.device).unsqueeze(1) for batch in batches
+            ]
             found = [network.topdown(network.features(wave)).inputs for wave in waves]
             return [torch.cat(layer) for layer in zip(*found, strict=True)]
 
@@ -171,10 +197,13 @@ class Run:
         references = torch.from_numpy(batch.references).to(fabric.device)
         judge = self._judge()
         terms = None if judge is None else judge.terms
-        loss, numbers = self.model(waves, references, depth, skip, heat, generator, self._add, terms)
+        loss, numbers = self.model(
+            waves, references, depth, skip, heat, generator, self._add, terms
+        )
         if not math.isfinite(numbers["loss"]):
             raise TrainingError(
-                f"the loss is {numbers['loss']} at step {step}; the last checkpoint in {self.folder} is whole:"
+                f"the loss is {numbers['loss']} at step {step}; the last checkpoint in "
+                f"{self.folder} is whole:"
                 " lower optim.rate or optim.clip, then run the same command again"
             )
         fabric.backward(loss)
@@ -183,9 +212,15 @@ class Run:
             optimizer.step()
         optimizer.zero_grad()
         if self.state.adversary is not None:
-            numbers["judges"] = math.nan if judge is None else judge.learn(waves, self.objective.estimate)
+            numbers["judges"] = (
+                math.nan if judge is None else judge.learn(waves, self.objective.estimate)
+            )
         numbers["revived"] = self._learn_codebooks()
-        return numbers | {"gradient_norm": norm.item(), "rate": learning_rate(step, plan), "temperature": heat}
+        return numbers | {
+            "gradient_norm": norm.item(),
+            "rate": learning_rate(step, plan),
+            "temperature": heat,
+        }
 
     def _judge(self) -> Adversary | None:
         """The discriminators, once it is their time."""
@@ -200,7 +235,9 @@ class Run:
         codebooks.learn(self.objective.table)
         if (step + 1) % plan.revive_every:
             return 0
-        return codebooks.revive(torch.Generator().manual_seed(self.experiment.run.seed * 1_000_003 + step))
+        return codebooks.revive(
+            torch.Generator().manual_seed(self.experiment.run.seed * 1_000_003 + step)
+        )
 
     def _add(self, sums: Tensor) -> Tensor:
         return self.fabric.all_reduce(sums, reduce_op="sum") if self.fabric.world_size > 1 else sums  # type: ignore[return-value]
@@ -218,7 +255,9 @@ class Run:
             with average.applied(network) if average is not None else nullcontext():
                 numbers = validate(self.objective, waves)
                 with torch.inference_mode():
-                    decoded = network.decode(network.encode(waves[0]), rounded(network.reference(waves[0])))
+                    decoded = network.decode(
+                        network.encode(waves[0]), rounded(network.reference(waves[0]))
+                    )
             self._tell("validation", numbers)
             self.log.audio("validation/original", self.state.step, waves[0][0, 0])
             self.log.audio("validation/decoded", self.state.step, decoded[0, 0])
@@ -242,15 +281,24 @@ def load_corpus(data: DataConfig, sample_rate: int) -> tuple[Corpus, Corpus]:
 def held_out(rows: list[Utterance], count: int) -> set[str]:
     """The validation speakers: `count` names with the lowest hashes, at most a third of all; the same on any machine."""
     names = {row.speaker for row in rows if row.speaker is not None}
-    return set(sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())[: min(count, len(names) // 3)])
+    return set(
+        sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())[
+            : min(count, len(names) // 3)
+        ]
+    )
 
 
 def validation_waves(corpus: Corpus, data: DataConfig, sample_rate: int) -> list[Tensor]:
     """The beginnings of validation files spread evenly over the corpus, (1, 1, t) each."""
-    chosen = np.unique(np.linspace(0, len(corpus.lengths) - 1, data.validation_files).round().astype(int))
+    chosen = np.unique(
+        np.linspace(0, len(corpus.lengths) - 1, data.validation_files).round().astype(int)
+    )
     longest = round(data.validation_seconds * sample_rate)
     lengths = [min(longest, int(corpus.lengths[i])) for i in chosen] if len(corpus.lengths) else []
-    return [torch.from_numpy(corpus.wave(i, 0, n))[None, None] for i, n in zip(chosen, lengths, strict=False)]
+    return [
+        torch.from_numpy(corpus.wave(i, 0, n))[None, None]
+        for i, n in zip(chosen, lengths, strict=False)
+    ]
 
 
 def _betas(plan: OptimConfig) -> tuple[float, float]:

@@ -18,8 +18,9 @@ from speechvq.train.codec.diagnostics import Usage
 class Objective(nn.Module):
     """The network and its likelihood; `forward` gives the bound J of HQ-VAE for a random prefix of the layers of each example.
 
-    Decoding a random prefix makes every prefix a codec of its own (progressive coding). With the probability of each prefix
-    fixed, the result is still a bound: of the model that draws a depth first.
+    Decoding a random prefix makes every prefix a codec of its own (progressive coding). With the
+    probability of each prefix fixed, the result is still a bound: of the model that draws a depth
+    first.
 
     table: what each entry got in the last pass, as from `tally`, over all devices
     estimate: what the last pass decoded, (b, t), without its graph
@@ -50,7 +51,11 @@ class Objective(nn.Module):
     def vector(self, references: Tensor) -> Tensor:
         """The speaker vector (b, n) of further crops (b, r, t), each crop's vector averaged."""
         b, r, _ = references.shape
-        return self.network.reference(references.flatten(0, 1).unsqueeze(1)).unflatten(0, (b, r)).mean(1)
+        return (
+            self.network.reference(references.flatten(0, 1).unsqueeze(1))
+            .unflatten(0, (b, r))
+            .mean(1)
+        )
 
     def forward(
         self,
@@ -68,31 +73,62 @@ class Objective(nn.Module):
         judge: what discriminators say of waves and estimate, "adversarial" and "features"
         """
         estimate, quantized = self.network(
-            waves.unsqueeze(1), self.vector(references), depth, temperature=temperature, generator=generator, bypass=bypass
+            waves.unsqueeze(1),
+            self.vector(references),
+            depth,
+            temperature=temperature,
+            generator=generator,
+            bypass=bypass,
         )
-        groups = torch.where(bypass, 0, depth) * (not self.likelihood.shared)  # alike in how much reaches the decoder
+        groups = torch.where(bypass, 0, depth) * (
+            not self.likelihood.shared
+        )  # alike in how much reaches the decoder
         nats, stats = self.likelihood(waves, estimate[:, 0], groups, self.layers + 1, add)
         phase, coherence = self.phase(waves, estimate[:, 0])
         phase = phase * (depth > self.network.config.content_layers)  # words have no phase
         heard = self.heard(waves, estimate[:, 0], groups, add, stats)
         bound = Bound(nats, quantized.rates)
-        for name, chosen in (("coherence", (depth == self.layers) & ~bypass), ("coherence_bypassed", bypass)):
+        for name, chosen in (
+            ("coherence", (depth == self.layers) & ~bypass),
+            ("coherence_bypassed", bypass),
+        ):
             stats[name] = coherence[chosen].mean().item()
         seconds = waves.shape[-1] / self.network.config.sample_rate
         values = seconds * self.likelihood.values_per_second
         self.estimate = estimate[:, 0].detach()
         none = waves.new_zeros(len(waves))
-        said = {"adversarial": none, "features": none} if judge is None else judge(waves, estimate[:, 0])
-        terms = quantized.terms | {"distortion": bound.distortion, "rate": bound.rate, "phase": phase} | heard
-        terms |= {name: values * value for name, value in said.items()}  # weights are beside a mean error of 1
+        said = (
+            {"adversarial": none, "features": none}
+            if judge is None
+            else judge(waves, estimate[:, 0])
+        )
+        terms = (
+            quantized.terms
+            | {"distortion": bound.distortion, "rate": bound.rate, "phase": phase}
+            | heard
+        )
+        terms |= {
+            name: values * value for name, value in said.items()
+        }  # weights are beside a mean error of 1
         terms = {name: value.mean() for name, value in terms.items()}
         self.table = add(tally(quantized, depth, self.size))
         loss = total(terms, self.weights) / values
-        others = {f"{name}/nats_per_second": value.item() / seconds for name, value in terms.items() if name != "rate"}
-        return loss, {"loss": loss.item()} | others | bound.per_second(seconds) | stats | quantized.stats
+        others = {
+            f"{name}/nats_per_second": value.item() / seconds
+            for name, value in terms.items()
+            if name != "rate"
+        }
+        return loss, {"loss": loss.item()} | others | bound.per_second(
+            seconds
+        ) | stats | quantized.stats
 
     def heard(
-        self, waves: Tensor, estimate: Tensor, groups: Tensor, add: Callable[[Tensor], Tensor], stats: dict[str, float]
+        self,
+        waves: Tensor,
+        estimate: Tensor,
+        groups: Tensor,
+        add: Callable[[Tensor], Tensor],
+        stats: dict[str, float],
     ) -> dict[str, Tensor]:
         """Nats (b,) of the perceptual terms that have a weight, their errors added to stats."""
         found = {}
@@ -101,7 +137,9 @@ class Objective(nn.Module):
                 with torch.autocast(waves.device.type, enabled=False):
                     errors = measure(waves.float(), estimate.float())
                 stats[name] = errors.detach().mean().item()
-                values = measure.values_per_second * waves.shape[-1] / self.network.config.sample_rate
+                values = (
+                    measure.values_per_second * waves.shape[-1] / self.network.config.sample_rate
+                )
                 found[name] = values * log_scale(errors, groups, self.layers + 1, add)
             else:
                 found[name] = waves.new_zeros(len(waves))

@@ -18,7 +18,13 @@ EARLY = 0.25
 """Up to this share of the steps layers may still be waking up: no warnings."""
 
 
-def run(experiment: Experiment, *, accelerator: str = "auto", devices: int = 1, precision: str = "32-true") -> Path | None:
+def run(
+    experiment: Experiment,
+    *,
+    accelerator: str = "auto",
+    devices: int = 1,
+    precision: str = "32-true",
+) -> Path | None:
     """Train on these devices with a progress bar; the last checkpoint, or None in all processes but the first.
 
     Raises ConfigError for devices that are not there.
@@ -35,7 +41,9 @@ def run(experiment: Experiment, *, accelerator: str = "auto", devices: int = 1, 
         task = bar.add_task("starting", total=experiment.optim.steps)
 
         def report(step: int, numbers: dict[str, float]) -> None:
-            bar.update(task, completed=step, description=_line(numbers) if "loss" in numbers else None)
+            bar.update(
+                task, completed=step, description=_line(numbers) if "loss" in numbers else None
+            )
             if "loss" not in numbers or not bar.console.is_terminal:
                 bar.console.print(f"step {step}  {_line(numbers)}", highlight=False, soft_wrap=True)
             if "loss" not in numbers and step >= EARLY * experiment.optim.steps:
@@ -46,12 +54,16 @@ def run(experiment: Experiment, *, accelerator: str = "auto", devices: int = 1, 
     return last if fabric.global_rank == 0 else None
 
 
-def launched(accelerator: str, devices: int, precision: str, *, unused: bool = False) -> lightning_fabric.Fabric:
+def launched(
+    accelerator: str, devices: int, precision: str, *, unused: bool = False
+) -> lightning_fabric.Fabric:
     """Fabric on these devices, its processes started. unused: steps may leave out some of the parameters.
 
     Raises ConfigError for devices that are not there.
     """
-    if accelerator == "cpu" and devices > 1:  # one thread a process: two that spin on the same cores slow each other tenfold
+    if (
+        accelerator == "cpu" and devices > 1
+    ):  # one thread a process: two that spin on the same cores slow each other tenfold
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         torch.set_num_threads(1)
     warnings.filterwarnings("ignore", module="lightning_fabric")
@@ -60,10 +72,16 @@ def launched(accelerator: str, devices: int, precision: str, *, unused: bool = F
             accelerator=accelerator,
             devices=devices,
             precision=precision,  # type: ignore[arg-type]
-            strategy="auto" if devices == 1 else "ddp_find_unused_parameters_true" if unused else "ddp",
+            strategy="auto"
+            if devices == 1
+            else "ddp_find_unused_parameters_true"
+            if unused
+            else "ddp",
         )
     except (RuntimeError, ValueError) as error:
-        raise ConfigError(f"cannot train on {devices} x {accelerator} in {precision}: {error}") from error
+        raise ConfigError(
+            f"cannot train on {devices} x {accelerator} in {precision}: {error}"
+        ) from error
     fabric.launch()
     return fabric
 

@@ -1,7 +1,8 @@
 """Where a prior's weights begin: with what the codec already knows of its codes.
 
-Entries of a codebook that lie close together mean nearly the same, and a residual layer's entry is added to those above it. A
-prior whose embeddings begin as those vectors need not find this out from the codes alone.
+Entries of a codebook that lie close together mean nearly the same, and a residual layer's entry is
+added to those above it. A prior whose embeddings begin as those vectors need not find this out from
+the codes alone.
 """
 
 from collections.abc import Sequence
@@ -21,17 +22,19 @@ GAIN = 2.0
 def start(prior: Prior, codebooks: Sequence[Tensor], tokens: Tokens) -> None:
     """Put the codec's entries (size, width), one table a layer, into an untrained prior, and how often each code comes.
 
-    Of every embedding the first channels become the entry on the scale of its rate's first layer, so that the layers of one
-    rate add up as in the codec, the next ones the entry on a scale of its own. The logits of a code begin with a product with
-    its entry, as those of a Gaussian around a predicted vector, and with the logarithm of its frequency. Other channels stay
-    random.
+    Of every embedding the first channels become the entry on the scale of its rate's first layer,
+    so that the layers of one rate add up as in the codec, the next ones the entry on a scale of its
+    own. The logits of a code begin with a product with its entry, as those of a Gaussian around a
+    predicted vector, and with the logarithm of its frequency. Other channels stay random.
     """
     width = prior.config.width
     first = {hop: depth for depth, (hop, _) in reversed(list(enumerate(prior.table)))}
     turns = [_turn(codebook.shape[1], width // 2, seed) for seed, codebook in enumerate(codebooks)]
     own = [_standard(codebook) @ turn for codebook, turn in zip(codebooks, turns, strict=True)]
     shared = [
-        codebook / _spread(codebooks[first[hop]]) @ _turn(codebook.shape[1], width // 2, len(codebooks) + first[hop])
+        codebook
+        / _spread(codebooks[first[hop]])
+        @ _turn(codebook.shape[1], width // 2, len(codebooks) + first[hop])
         for codebook, (hop, _) in zip(codebooks, prior.table, strict=True)
     ]
     for depth, stream in enumerate(prior.streams):

@@ -33,7 +33,8 @@ Report = Callable[[int, dict[str, float]], None]
 class PriorData:
     """What a prior is fitted to.
 
-    held_out: share of all codes, of voices chosen by a hash of their names, that is kept out and measured on
+    held_out: share of all codes, of voices chosen by a hash of their names, that is kept out and
+      measured on
     longest: longer recordings are cut into pieces of so many codes of the coarsest layer
     measured: at most so many held-out pieces are measured while training
     silent: share of the examples that are not told the speaker vector
@@ -45,10 +46,14 @@ class PriorData:
     silent: float = 0.2
 
     def __post_init__(self) -> None:
-        require(0 < self.held_out < 1, f"data.held_out must be between 0 and 1, not {self.held_out}")
+        require(
+            0 < self.held_out < 1, f"data.held_out must be between 0 and 1, not {self.held_out}"
+        )
         require(0 <= self.silent <= 1, f"data.silent must be between 0 and 1, not {self.silent}")
         for name in ("longest", "measured"):
-            require(getattr(self, name) > 0, f"data.{name} must be positive, not {getattr(self, name)}")
+            require(
+                getattr(self, name) > 0, f"data.{name} must be positive, not {getattr(self, name)}"
+            )
 
 
 @dataclass(frozen=True)
@@ -66,9 +71,14 @@ class PriorOptim:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "rate", "clip"):
-            require(getattr(self, name) > 0, f"optim.{name} must be positive, not {getattr(self, name)}")
+            require(
+                getattr(self, name) > 0, f"optim.{name} must be positive, not {getattr(self, name)}"
+            )
         for name in ("warmup", "weight_decay"):
-            require(getattr(self, name) >= 0, f"optim.{name} must not be negative, but is {getattr(self, name)}")
+            require(
+                getattr(self, name) >= 0,
+                f"optim.{name} must not be negative, but is {getattr(self, name)}",
+            )
         require(0 <= self.decay <= 1, f"optim.decay must be between 0 and 1, not {self.decay}")
         require(0 < self.average < 1, f"optim.average must be between 0 and 1, not {self.average}")
 
@@ -85,7 +95,9 @@ class PriorRun:
 
     def __post_init__(self) -> None:
         for name in ("log_every", "validate_every", "save_every"):
-            require(getattr(self, name) > 0, f"run.{name} must be positive, not {getattr(self, name)}")
+            require(
+                getattr(self, name) > 0, f"run.{name} must be positive, not {getattr(self, name)}"
+            )
         require(self.seed >= 0, f"run.seed must not be negative, but is {self.seed}")
 
 
@@ -101,7 +113,9 @@ class PriorExperiment:
     run: PriorRun = field(default_factory=PriorRun)
 
     def __post_init__(self) -> None:
-        require(0 < len(self.name.encode()) <= 16, f"name must have 1 to 16 letters, not {self.name!r}")
+        require(
+            0 < len(self.name.encode()) <= 16, f"name must have 1 to 16 letters, not {self.name!r}"
+        )
 
 
 def read_prior_experiment(path: str | Path) -> PriorExperiment:
@@ -121,19 +135,24 @@ def fit(
 ) -> Path:
     """Fit a prior, or go on, in `experiment.run.folder`; the path of the last checkpoint.
 
-    codebooks: the codec's entries (size, width), a table a layer, which the prior begins with; none: it begins at random
+    codebooks: the codec's entries (size, width), a table a layer, which the prior begins with;
+      none: it begins at random
     begin: a prior whose weights a new run begins with instead
-    Raises TrainingError when the loss is no longer a number, CodesError when there is too little to learn from, ConfigError
-    when `begin` has another shape.
+    Raises TrainingError when the loss is no longer a number, CodesError when there is too little to
+    learn from, ConfigError when `begin` has another shape.
     """
     folder, plan, often = Path(experiment.run.folder), experiment.optim, experiment.run
     if plan.batch % fabric.world_size:
-        raise ConfigError(f"optim.batch {plan.batch} does not divide by {fabric.world_size} devices")
+        raise ConfigError(
+            f"optim.batch {plan.batch} does not divide by {fabric.world_size} devices"
+        )
     torch.manual_seed(often.seed)
     parts = parted(tokens, experiment.data.held_out)
     learned, measured = (Pieces(part, experiment.data.longest) for part in parts)
     prior = new_prior(experiment, parts[0], codebooks, begin).to(fabric.device)
-    optimizer = torch.optim.AdamW(prior.parameters(), lr=plan.rate, weight_decay=plan.weight_decay, fused=True)
+    optimizer = torch.optim.AdamW(
+        prior.parameters(), lr=plan.rate, weight_decay=plan.weight_decay, fused=True
+    )
     state = TrainState(prior, optimizer, average=Average(prior, plan.average))
     claim(folder, tokens)
     state.load(folder)
@@ -153,10 +172,18 @@ def fit(
                 for every in (often.log_every, often.validate_every, often.save_every)
             ]
             if fabric.global_rank == 0:
-                numbers = [("train", {"bits": bits, "seconds": time.perf_counter() - begun})] if due[0] else []
+                numbers = (
+                    [("train", {"bits": bits, "seconds": time.perf_counter() - begun})]
+                    if due[0]
+                    else []
+                )
                 if due[1]:
-                    with state.average.applied(prior) if state.average is not None else nullcontext():
-                        numbers.append(("validation", measure(prior, measured, experiment.data.measured)))
+                    with (
+                        state.average.applied(prior) if state.average is not None else nullcontext()
+                    ):
+                        numbers.append(
+                            ("validation", measure(prior, measured, experiment.data.measured))
+                        )
                 for kind, values in numbers:
                     log.numbers(kind, state.step, values)
                     if report is not None:
@@ -172,7 +199,10 @@ def claim(folder: Path, tokens: Tokens) -> None:
     """Note in a run's folder whose codes it is fitted to. Raises TrainingError when it is some other run's."""
     note, own = folder / "tokens.txt", f"{tokens.model} {tokens.digest}"
     if note.exists() and note.read_text(encoding="utf-8") != own:
-        raise TrainingError(f"{folder} holds a prior fitted to other codes or to codes of another model: use another --folder")
+        raise TrainingError(
+            f"{folder} holds a prior fitted to other codes or to codes of another model: use "
+            "another --folder"
+        )
     if not note.exists() and any(folder.glob("step-*")):
         raise TrainingError(f"{folder} holds a run that is not a prior's: use another --folder")
     folder.mkdir(parents=True, exist_ok=True)
@@ -193,7 +223,11 @@ class Loss(nn.Module):
 
 
 def _step(
-    experiment: PriorExperiment, fabric: lightning_fabric.Fabric, model: nn.Module, state: TrainState, pieces: Pieces
+    experiment: PriorExperiment,
+    fabric: lightning_fabric.Fabric,
+    model: nn.Module,
+    state: TrainState,
+    pieces: Pieces,
 ) -> float:
     """One step on neighbours that belong to the current step; bits a code."""
     plan, seed = experiment.optim, experiment.run.seed
@@ -202,17 +236,25 @@ def _step(
     own = fabric.global_rank * count
     first = int(random.integers(max(1, len(pieces) - plan.batch + 1))) + own
     codes, speaker = pieces.batch(min(first, len(pieces) - 1), count)
-    told = torch.from_numpy((random.random(plan.batch) >= experiment.data.silent)[own : own + len(speaker), None])
+    told = torch.from_numpy(
+        (random.random(plan.batch) >= experiment.data.silent)[own : own + len(speaker), None]
+    )
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate(state.step, plan)
     torch.manual_seed((seed * 1_000_003 + state.step) * 64 + fabric.global_rank)
     model.train()
     loss = model(
-        [layer.to(fabric.device) for layer in codes], (speaker * told).to(fabric.device) if experiment.speaker else None
+        [layer.to(fabric.device) for layer in codes],
+        (speaker * told).to(fabric.device) if experiment.speaker else None,
     )
-    mean = torch.as_tensor(fabric.all_reduce(loss.detach())).item()  # the same on every rank, so that all stop or none
+    mean = torch.as_tensor(
+        fabric.all_reduce(loss.detach())
+    ).item()  # the same on every rank, so that all stop or none
     if not math.isfinite(mean):
-        raise TrainingError(f"the loss is {mean} at step {state.step}: lower optim.rate, then run the same command again")
+        raise TrainingError(
+            f"the loss is {mean} at step {state.step}: lower optim.rate, then run the same "
+            "command again"
+        )
     fabric.backward(loss)
     if math.isfinite(nn.utils.clip_grad_norm_(model.parameters(), plan.clip)):
         state.optimizer.step()
@@ -229,20 +271,30 @@ def measure(prior: Prior, pieces: Pieces, count: int) -> dict[str, float]:
     sums, counts = np.zeros(len(pieces.ratios)), np.zeros(len(pieces.ratios))
     for index in chosen:
         codes, speaker = pieces.batch(int(index), 1)
-        nats = prior.nats([layer.to(device) for layer in codes], speaker.to(device) if prior.speaker else None)
+        nats = prior.nats(
+            [layer.to(device) for layer in codes], speaker.to(device) if prior.speaker else None
+        )
         sums += [layer.sum().item() / math.log(2) for layer in nats]
         counts += [layer.shape[1] for layer in codes]
     prior.train()
-    found = {f"layer{depth}/bits": float(one / n) for depth, (one, n) in enumerate(zip(sums, counts, strict=True))}
+    found = {
+        f"layer{depth}/bits": float(one / n)
+        for depth, (one, n) in enumerate(zip(sums, counts, strict=True))
+    }
     return found | {"bits": float(sums.sum() / counts.sum())}
 
 
 def new_prior(
-    experiment: PriorExperiment, tokens: Tokens, codebooks: Sequence[Tensor] = (), begin: NamedPrior | None = None
+    experiment: PriorExperiment,
+    tokens: Tokens,
+    codebooks: Sequence[Tensor] = (),
+    begin: NamedPrior | None = None,
 ) -> Prior:
     """A prior for such codes, not trained on them: with the weights of another one, or the codec's entries, or at random."""
     shapes = [(layer.hop, layer.size) for layer in tokens.table]
-    prior = Prior(experiment.prior, shapes, 2 * tokens.speakers.shape[1] if experiment.speaker else 0)
+    prior = Prior(
+        experiment.prior, shapes, 2 * tokens.speakers.shape[1] if experiment.speaker else 0
+    )
     if begin is not None:
         begin_with(prior, begin)
     elif codebooks:
@@ -252,10 +304,15 @@ def new_prior(
 
 def begin_with(prior: Prior, begin: NamedPrior) -> None:
     """Give a new prior the weights of another one. Raises ConfigError when that has another shape."""
-    same = (begin.prior.config, begin.prior.table, begin.prior.speaker) == (prior.config, prior.table, prior.speaker)
+    same = (begin.prior.config, begin.prior.table, begin.prior.speaker) == (
+        prior.config,
+        prior.table,
+        prior.speaker,
+    )
     if not same:
         raise ConfigError(
-            f"the prior {begin.name} has other layers than these codes, or another shape than [prior] says: begin without it"
+            f"the prior {begin.name} has other layers than these codes, or another shape than "
+            "[prior] says: begin without it"
         )
     prior.load_state_dict(begin.prior.state_dict())
 
@@ -264,7 +321,9 @@ def best_prior(folder: Path, tokens: Tokens) -> tuple[PriorExperiment, Prior]:
     """What a run has come to. Raises TrainingError when it has no checkpoint."""
     checkpoints = sorted(folder.glob("step-*"))
     if not checkpoints:
-        raise TrainingError(f"{folder} is not the folder of a prior's training: it has no checkpoint")
+        raise TrainingError(
+            f"{folder} is not the folder of a prior's training: it has no checkpoint"
+        )
     experiment = read_prior_experiment(folder / "experiment.toml")
     prior = new_prior(experiment, tokens)
     prior.load_state_dict(best_weights(checkpoints[-1]))

@@ -68,12 +68,16 @@ def run(
         task = bar.add_task("starting", total=experiment.optim.steps)
 
         def report(step: int, numbers: dict[str, float]) -> None:
-            line = " ".join(f"{value:.3f}" for name, value in numbers.items() if name.endswith("bits"))
+            line = " ".join(
+                f"{value:.3f}" for name, value in numbers.items() if name.endswith("bits")
+            )
             held = "seconds" not in numbers
             bar.update(task, completed=step, description=None if held else f"{line} bits a code")
             if held or not bar.console.is_terminal:
                 bar.console.print(
-                    f"step {step}  {'held out: ' if held else ''}{line} bits a code", highlight=False, soft_wrap=True
+                    f"step {step}  {'held out: ' if held else ''}{line} bits a code",
+                    highlight=False,
+                    soft_wrap=True,
                 )
 
         codebooks = [layer.codebook for layer in codec.network.topdown.layers[: len(tokens.table)]]
@@ -93,7 +97,10 @@ def export_prior(folder: Path, tokens: Tokens, target: Path, rate: int) -> list[
     bits = taken(prior, held)
     save_prior(target, NamedPrior(prior, experiment.name, tokens.model, usual(bits, held, rate)))
     what = "voices" if all(tokens.voices) else "recordings"
-    sizes = f"{learned.seconds(rate) / 3600:.2f} h learned from, {held.seconds(rate) / 3600:.2f} h of other {what} measured"
+    sizes = (
+        f"{learned.seconds(rate) / 3600:.2f} h learned from, {held.seconds(rate) / 3600:.2f} "
+        f"h of other {what} measured"
+    )
     megabytes = target.stat().st_size / 1e6
     return [
         f"{target}: {experiment.name} for {tokens.model}, {megabytes:.1f} MB; {sizes}",
@@ -115,14 +122,19 @@ def make_tables(
     """Write the static tables of a model's codes; lines that say what held-out codes cost. Raises as `run`, and OutputError."""
     check_writable(target, force=force)
     if target.suffix != SUFFIX:
-        raise OutputError(f"{target} should end in {SUFFIX}, and be named like the model that it lies beside")
+        raise OutputError(
+            f"{target} should end in {SUFFIX}, and be named like the model that it lies beside"
+        )
     codec, tokens = gathered_for(model, sources, folder, prior, console)
     learned, held = parted(tokens, held_out)
     layers, bits = fitted(learned, held)
     if target.is_file():  # files coded with the old ones can still be read
         target.rename(target.with_suffix(f".{load_tables(target).digest.hex()}{SUFFIX}"))
     save_tables(target, tokens.model, tokens.table, LEVELS, layers)
-    return [f"{target}: tables of {tokens.model}", *static_table(held, bits, layers, codec.sample_rate)]
+    return [
+        f"{target}: tables of {tokens.model}",
+        *static_table(held, bits, layers, codec.sample_rate),
+    ]
 
 
 def gathered_for(
@@ -139,22 +151,34 @@ def gathered_for(
     else:
         tokens = from_files(sources, [*tables_beside(file), PriorCoder(load_prior(prior))])
     if tokens.model != codec.model:
-        raise CodesError(f"the codes were made by {tokens.model}, not by {codec.model}: name the model that made them")
+        raise CodesError(
+            f"the codes were made by {tokens.model}, not by {codec.model}: name the model that "
+            "made them"
+        )
     return codec, tokens
 
 
 def encoded(codec: Codec, manifest: Path, place: Path, console: Console) -> Tokens:
     """All layers' codes of a manifest's recordings."""
     rows = read_manifest(manifest)
-    listing = [str(codec.model), *((str(row.audio), row.start, row.seconds, row.speaker) for row in rows)]
+    listing = [
+        str(codec.model),
+        *((str(row.audio), row.start, row.seconds, row.speaker) for row in rows),
+    ]
     path = place / f"tokens-{hashlib.sha256(json.dumps(listing).encode()).hexdigest()[:16]}.npz"
     if path.exists():
         return load_tokens(path)
     rate, found = codec.sample_rate, []
-    for row in track(rows, "encoding", console=console, transient=True, disable=not console.is_terminal):
+    for row in track(
+        rows, "encoding", console=console, transient=True, disable=not console.is_terminal
+    ):
         first = round(row.start * rate)
         try:
-            found.append(codec.encode(read_mono(row.audio, rate)[first : first + round(row.seconds * rate)], rate))
+            found.append(
+                codec.encode(
+                    read_mono(row.audio, rate)[first : first + round(row.seconds * rate)], rate
+                )
+            )
         except AudioError as error:
             raise AudioError(f"{row.audio}, from {row.start:g} s on: {error}") from error
     tokens = gathered(found, [row.speaker or "" for row in rows], [str(row.audio) for row in rows])

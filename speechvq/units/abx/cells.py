@@ -1,8 +1,9 @@
 """Cells of an ABX task: sets of items A, B and X that differ in nothing but what is asked.
 
-A and X are of one phone, B is of another; A and B are of one speaker; all three are in one context. Within a speaker X is of
-that speaker too, and then A and X are the same items, of which no triple takes one twice. Across speakers X is of another.
-(Schatz et al. 2013; as in ZeroSpeech 2021 and fastabx.)
+A and X are of one phone, B is of another; A and B are of one speaker; all three are in one context.
+Within a speaker X is of that speaker too, and then A and X are the same items, of which no triple
+takes one twice. Across speakers X is of another. (Schatz et al. 2013; as in ZeroSpeech 2021 and
+fastabx.)
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,7 +28,8 @@ Groups = dict[Around, dict[str, dict[str, Indices]]]
 class Subsample:
     """How much of a task is looked at; None: all of it.
 
-    max_size_group: items of one phone, context and speaker that are drawn, 2 at least (ZeroSpeech 2021 takes 10)
+    max_size_group: items of one phone, context and speaker that are drawn, 2 at least (ZeroSpeech
+      2021 takes 10)
     max_x_across: speakers of X that are drawn for each set A (ZeroSpeech 2021 takes 5)
     seed: of the draw. Every group is drawn from once, and what is drawn is used in all its cells
     """
@@ -38,9 +40,14 @@ class Subsample:
 
     def __post_init__(self) -> None:
         if self.max_size_group is not None and self.max_size_group < 2:
-            raise ValueError(f"max_size_group is {self.max_size_group}: at least 2, as A and X are taken from one group")
+            raise ValueError(
+                f"max_size_group is {self.max_size_group}: at least 2, as A and X are taken from "
+                "one group"
+            )
         if self.max_x_across is not None and self.max_x_across < 1:
-            raise ValueError(f"max_x_across is {self.max_x_across}: at least 1 speaker must be left")
+            raise ValueError(
+                f"max_x_across is {self.max_x_across}: at least 1 speaker must be left"
+            )
 
 
 @dataclass(frozen=True)
@@ -72,30 +79,45 @@ class Cell:
         return len(self.a) * len(self.b) * (len(self.x) - self.symmetric)
 
 
-def cells(items: Sequence[Item], speaker: Speaker, context: Context, subsample: Subsample) -> Iterator[Cell]:
+def cells(
+    items: Sequence[Item], speaker: Speaker, context: Context, subsample: Subsample
+) -> Iterator[Cell]:
     """All cells of a task; those that differ only in B follow each other."""
     random = np.random.default_rng(subsample.seed)
     for around, speakers in _groups(items, context, subsample.max_size_group, random).items():
         for name, phones in speakers.items():
             for phone, a in phones.items():
                 others = [other for other in speakers if other != name and phone in speakers[other]]
-                for x_name in _drawn(others, subsample.max_x_across, random) if speaker == "across" else [name]:
+                for x_name in (
+                    _drawn(others, subsample.max_x_across, random)
+                    if speaker == "across"
+                    else [name]
+                ):
                     if x_name == name and len(a) < 2:
                         continue
                     for other, b in phones.items():
                         if other != phone:
-                            yield Cell(phone, other, around, name, x_name, a, b, speakers[x_name][phone])
+                            yield Cell(
+                                phone, other, around, name, x_name, a, b, speakers[x_name][phone]
+                            )
 
 
-def _groups(items: Sequence[Item], context: Context, most: int | None, random: np.random.Generator) -> Groups:
+def _groups(
+    items: Sequence[Item], context: Context, most: int | None, random: np.random.Generator
+) -> Groups:
     """Items that stand in for each other, at most so many of each group."""
     found: dict[Around, dict[str, dict[str, list[int]]]] = {}
     for place, item in enumerate(items):
         around = (item.previous, item.next) if context == "triphone" else None
-        found.setdefault(around, {}).setdefault(item.speaker, {}).setdefault(item.phone, []).append(place)
+        found.setdefault(around, {}).setdefault(item.speaker, {}).setdefault(item.phone, []).append(
+            place
+        )
     return {
         around: {
-            name: {phone: np.array(_drawn(places, most, random), np.intp) for phone, places in phones.items()}
+            name: {
+                phone: np.array(_drawn(places, most, random), np.intp)
+                for phone, places in phones.items()
+            }
             for name, phones in speakers.items()
         }
         for around, speakers in found.items()
@@ -106,4 +128,6 @@ def _drawn(values: list[T], most: int | None, random: np.random.Generator) -> li
     """At most so many of them, in the same order."""
     if most is None or len(values) <= most:
         return values
-    return [values[place] for place in sorted(random.choice(len(values), most, replace=False).tolist())]
+    return [
+        values[place] for place in sorted(random.choice(len(values), most, replace=False).tolist())
+    ]

@@ -1,8 +1,10 @@
 """ABX discrimination: how often an item is nearer to one of another phone than to one of its own.
 
-Of a triple A, B, X, where A and X are of one phone and B is of another, it is an error that d(A, X) > d(B, X), and half an
-error that they are equal (Schatz et al. 2013). By chance it is 50 %. Definitions are those of ZeroSpeech 2021 as fastabx has
-them: exact slices with the last frame (which Libri-Light's own code drops), dynamic time warping, and means in a fixed order.
+Of a triple A, B, X, where A and X are of one phone and B is of another, it is an error that d(A, X)
+> d(B, X), and half an error that they are equal (Schatz et al. 2013). By chance it is 50 %.
+Definitions are those of ZeroSpeech 2021 as fastabx has
+them: exact slices with the last frame (which Libri-Light's own code drops), dynamic time warping,
+  and means in a fixed order.
 """
 
 import math
@@ -62,13 +64,14 @@ def abx(
     features: of each file that items name, its frames (n, d), or codes (n,) for "identical"
     rate: frames a second
     items: of triphones for `triphone` context, of triphones or phones for `any`
-    distance: of frames: "angular" (ZeroSpeech's cosine), "euclidean", "kl_symmetric", or "identical"
+    distance: of frames: "angular" (ZeroSpeech's cosine), "euclidean", "kl_symmetric", or
+      "identical"
     speaker: whether X is of the speaker of A and B, or of another
     context: whether A, B and X must have the same phones around them
     subsample: what to draw; without it every triple counts
 
-    Raises UnitsError when files lack, when frames are not what the distance compares, when items begin behind the end of their
-    file, or when there is not a single triple.
+    Raises UnitsError when files lack, when frames are not what the distance compares, when items
+    begin behind the end of their file, or when there is not a single triple.
     """
     sequences, kept, cut = _slices(features, rate, items, distance)
     errors: list[tuple[Cell, float]] = []
@@ -76,38 +79,52 @@ def abx(
         errors += zip(block, _cell_errors(block, sequences, distance), strict=True)
     if not errors:
         raise UnitsError(
-            f"{len(kept)} items make no triple {speaker} speakers in {context} context: there must be two phones "
-            f"{'between the same neighbours ' if context == 'triphone' else ''}from one speaker, and one of them "
+            f"{len(kept)} items make no triple {speaker} speakers in {context} context: there "
+            "must be two phones "
+            f"{'between the same neighbours ' if context == 'triphone' else ''}from one speaker, "
+            "and one of them "
             f"{'twice' if speaker == 'within' else 'from another speaker too'}"
         )
     pairs = _collapsed(errors, context)
     triples = sum(cell.triples for cell, _ in errors)
-    return AbxResult(_mean(pairs.values()), pairs, triples, len(errors), len(kept), len(items) - len(kept), cut)
+    return AbxResult(
+        _mean(pairs.values()), pairs, triples, len(errors), len(kept), len(items) - len(kept), cut
+    )
 
 
 def frame_range(onset: float, offset: float, rate: float | Fraction) -> tuple[int, int]:
     """The first and the last frame between two times in seconds, both included; with none, the last is before the first.
 
-    Frame i stands for the time (i + 1/2) / rate. Times and rate are taken for the decimals that they print as: 0.29 s at 50 Hz
-    is frame 14 exactly, which floats would miss.
+    Frame i stands for the time (i + 1/2) / rate. Times and rate are taken for the decimals that
+    they print as: 0.29 s at 50 Hz is frame 14 exactly, which floats would miss.
     """
-    begin, end = (Fraction(str(time)) * Fraction(str(rate)) - Fraction(1, 2) for time in (onset, offset))
+    begin, end = (
+        Fraction(str(time)) * Fraction(str(rate)) - Fraction(1, 2) for time in (onset, offset)
+    )
     return max(0, math.ceil(begin)), math.floor(end)
 
 
 def _slices(
-    features: Mapping[str, NDArray[Any]], rate: float | Fraction, items: Sequence[Item], distance: Distance
+    features: Mapping[str, NDArray[Any]],
+    rate: float | Fraction,
+    items: Sequence[Item],
+    distance: Distance,
 ) -> tuple[Sequences, list[Item], int]:
     """The frames of items, the items that have any, and how many were cut. Raises UnitsError."""
     if not 0 < rate < math.inf:
         raise UnitsError(f"{rate} frames a second cannot be: give the rate of the features in Hz")
     files = list(dict.fromkeys(item.file for item in items))
     if lacking := [file for file in files if file not in features]:
-        raise UnitsError(f"{len(lacking)} of {len(files)} files that items name have no features, the first is {lacking[0]}")
+        raise UnitsError(
+            f"{len(lacking)} of {len(files)} files that items name have no features, the first is "
+            f"{lacking[0]}"
+        )
     frames = {file: prepared(features[file], distance, file) for file in files}
     if len({array.shape[1] for array in frames.values()}) > 1:
         widths = sorted({features[file].shape[1] for file in files})
-        raise UnitsError(f"features of different files have different widths: {', '.join(map(str, widths))}")
+        raise UnitsError(
+            f"features of different files have different widths: {', '.join(map(str, widths))}"
+        )
     ends = np.cumsum([0, *map(len, frames.values())])
     begins = dict(zip(frames, ends.tolist(), strict=False))
     kept, starts, lengths, cut = list[Item](), list[int](), list[int](), 0
@@ -116,8 +133,10 @@ def _slices(
         first, last = frame_range(item.onset, item.offset, rate)
         if item.onset * float(rate) >= count:
             raise UnitsError(
-                f"{item.phone!r} of {item.file} begins at {item.onset} s, behind its end: {count} frames are "
-                f"{count / float(rate):.2f} s at {float(rate):g} a second. Do rate and items belong to these features?"
+                f"{item.phone!r} of {item.file} begins at {item.onset} s, behind its end: {count} "
+                "frames are "
+                f"{count / float(rate):.2f} s at {float(rate):g} a second. Do rate and items "
+                "belong to these features?"
             )
         if (length := min(last, count - 1) - first + 1) > 0:
             cut += last >= count
@@ -149,14 +168,18 @@ def _cell_errors(block: Sequence[Cell], sequences: Sequences, distance: Distance
     found = pair_distances(sequences, unique // count, unique % count, comparison(distance))[places]
     parts = iter(np.split(found, np.cumsum([key.size for key in keys])[:-1]))
     shaped = (part.reshape(key.shape) for part, key in zip(parts, keys, strict=True))
-    return [_errors(next(shaped), next(shaped), symmetric=cell.symmetric) / cell.triples for cell in block]
+    return [
+        _errors(next(shaped), next(shaped), symmetric=cell.symmetric) / cell.triples
+        for cell in block
+    ]
 
 
 def _keys(cell: Cell, count: int) -> tuple[Indices, Indices]:
     """Numbers of the pairs X, A (x, a) and X, B (x, b).
 
-    X gives the rows that are warped, which matters where paths of equal cost differ in length. So fastabx has it. In the code
-    of Libri-Light the earlier of two items that are both A and X gives the rows, and so the order of items shows in the score.
+    X gives the rows that are warped, which matters where paths of equal cost differ in length. So
+    fastabx has it. In the code of Libri-Light the earlier of two items that are both A and X gives
+    the rows, and so the order of items shows in the score.
     """
     x = cell.x[:, None]
     return x * count + cell.a, x * count + cell.b
@@ -173,14 +196,20 @@ def _errors(to_a: NDArray[np.float32], to_b: NDArray[np.float32], *, symmetric: 
     return total
 
 
-def _collapsed(errors: Iterable[tuple[Cell, float]], context: Context) -> dict[tuple[str, str], float]:
+def _collapsed(
+    errors: Iterable[tuple[Cell, float]], context: Context
+) -> dict[tuple[str, str], float]:
     """Of each phone and other phone: the mean over speakers of the mean over contexts, each cell and each mean counting alike.
 
-    The speaker of X is no level of its own: its cells count like those of contexts, as in fastabx. In any context there is one
-    mean over all cells.
+    The speaker of X is no level of its own: its cells count like those of contexts, as in fastabx.
+    In any context there is one mean over all cells.
     """
     flat = (
-        ((cell.phone, cell.other), cell.speaker if context == "triphone" else (cell.speaker, cell.x_speaker), error)
+        (
+            (cell.phone, cell.other),
+            cell.speaker if context == "triphone" else (cell.speaker, cell.x_speaker),
+            error,
+        )
         for cell, error in errors
     )
     by_speaker = _means(((pair, speaker), error) for pair, speaker, error in flat)

@@ -1,8 +1,9 @@
 """How far two sequences of frames are apart under dynamic time warping, for many pairs at once.
 
-As in Libri-Light (`eval/ABX_src/dtw.pyx`), and so in ZeroSpeech 2021 and fastabx: steps (1, 0), (0, 1) and (1, 1) of equal
-weight, the cost of the cheapest path in float32, divided by the number of its frames. Where several paths are equally cheap,
-that number hangs on which is taken: traced back from the end, the diagonal goes before left (j - 1), left before up (i - 1).
+As in Libri-Light (`eval/ABX_src/dtw.pyx`), and so in ZeroSpeech 2021 and fastabx: steps (1, 0), (0,
+1) and (1, 1) of equal weight, the cost of the cheapest path in float32, divided by the number of
+its frames. Where several paths are equally cheap, that number hangs on which is taken: traced back
+from the end, the diagonal goes before left (j - 1), left before up (i - 1).
 """
 
 from collections.abc import Callable, Iterator
@@ -45,12 +46,14 @@ def dtw(distances: NDArray[np.float32], rows: Indices, columns: Indices) -> NDAr
     distances: (p, n, m), of which matrix i counts up to rows[i] and columns[i]
     rows, columns: (p,), from 1 to n and m
 
-    Costs go forward along anti-diagonals, for all pairs together, and the length of the path beside them: which step back is
-    taken from a place hangs on the costs of its three neighbours alone, so it is known as soon as they are.
+    Costs go forward along anti-diagonals, for all pairs together, and the length of the path beside
+    them: which step back is taken from a place hangs on the costs of its three neighbours alone, so
+      it is known as soon as they are.
     """
     pairs, height, width = distances.shape
     steps = np.ascontiguousarray(distances.transpose(1, 2, 0))
-    # Row i + 1 of these is row i of the matrix, on the anti-diagonal before and on the one before that; row 0 is outside.
+    # Row i + 1 of these is row i of the matrix, on the anti-diagonal before and on the one before
+    # that; row 0 is outside.
     before, earlier = np.full((2, height + 1, pairs), np.inf, np.float32)
     lengths, lengths_earlier = np.zeros((2, height + 1, pairs), np.int32)
     earlier[0] = 0  # the path begins outside, diagonally before its first frame
@@ -71,7 +74,9 @@ def dtw(distances: NDArray[np.float32], rows: Indices, columns: Indices) -> NDAr
     return result
 
 
-def pair_distances(sequences: Sequences, first: Indices, second: Indices, compare: Compare) -> NDArray[np.float32]:
+def pair_distances(
+    sequences: Sequences, first: Indices, second: Indices, compare: Compare
+) -> NDArray[np.float32]:
     """The distance of every pair of sequences, (p,): rows of the matrix are the frames of the first, columns of the second.
 
     first, second: places in `sequences`, (p,)
@@ -95,5 +100,7 @@ def _batches(sequences: Sequences, first: Indices, second: Indices) -> Iterator[
     for alike in np.split(order, ends):
         if len(alike):
             height, width = int(heights[alike[0]]), int(widths[alike[0]])
-            count = max(1, ROOM // max(height * width, (height + width) * sequences.frames.shape[1]))
+            count = max(
+                1, ROOM // max(height * width, (height + width) * sequences.frames.shape[1])
+            )
             yield from (alike[start : start + count] for start in range(0, len(alike), count))

@@ -13,12 +13,14 @@ from speechvq.units.alignments.alignment import SIL
 from speechvq.units.recordings import Recording, Units
 
 
-def abx_scores(units: Units, recordings: Sequence[Recording], subsample: Subsample) -> dict[str, float]:
+def abx_scores(
+    units: Units, recordings: Sequence[Recording], subsample: Subsample
+) -> dict[str, float]:
     """Errors by their keys, as shares: triphones of the recordings that have phones, within and across speakers.
 
-    Features and code vectors are compared by their angle, codes by whether they are the same. What is not known has no key, and
-    where no triple can be made there is none at all; `abx_items`, `abx_group` and `abx_x_speakers` say what was compared.
-    Raises UnitsError.
+    Features and code vectors are compared by their angle, codes by whether they are the same. What
+    is not known has no key, and where no triple can be made there is none at all; `abx_items`,
+    `abx_group` and `abx_x_speakers` say what was compared. Raises UnitsError.
     """
     items = _items(units, recordings)
     found: dict[str, float] = {"abx_items": len(items)}
@@ -27,10 +29,14 @@ def abx_scores(units: Units, recordings: Sequence[Recording], subsample: Subsamp
     if subsample.max_x_across is not None:
         found["abx_x_speakers"] = subsample.max_x_across
     speakers: tuple[Speaker, ...] = ("within", "across")
-    possible: list[Speaker] = [one for one in speakers if next(cells(items, one, "triphone", subsample), None) is not None]
+    possible: list[Speaker] = [
+        one for one in speakers if next(cells(items, one, "triphone", subsample), None) is not None
+    ]
     for name, (frames, distance) in _representations(units, recordings).items():
         for speaker in possible:
-            error = abx(frames, units.rate, items, distance=distance, speaker=speaker, subsample=subsample).error
+            error = abx(
+                frames, units.rate, items, distance=distance, speaker=speaker, subsample=subsample
+            ).error
             found[f"abx_{name}_{speaker}"] = error
     return found if possible else {}
 
@@ -38,7 +44,11 @@ def abx_scores(units: Units, recordings: Sequence[Recording], subsample: Subsamp
 def _items(units: Units, recordings: Sequence[Recording]) -> list[Item]:
     """Triphones that hold the centre of a code."""
     spoken = {one.name: (one.speaker, one.phones.intervals) for one in recordings if one.phones}
-    return [item for item in triphone_items(spoken, {SIL}) if _holds_frames(item, len(units.codes[item.file]), units.rate)]
+    return [
+        item
+        for item in triphone_items(spoken, {SIL})
+        if _holds_frames(item, len(units.codes[item.file]), units.rate)
+    ]
 
 
 def _holds_frames(item: Item, count: int, rate: float) -> bool:

@@ -1,7 +1,8 @@
 """How far two frames are apart: by the angle of vectors, by the vectors themselves, as probabilities, or as codes.
 
-The distances of ABX as in Libri-Light and fastabx, in float32. `prepared` checks the frames of a recording and makes them ready
-once; `comparison` gives the function that takes such frames, batched.
+The distances of ABX as in Libri-Light and fastabx, in float32. `prepared` checks the frames of a
+recording and makes them ready once; `comparison` gives the function that takes such frames,
+batched.
 """
 
 from typing import Any, Literal, assert_never
@@ -30,22 +31,32 @@ def prepared(features: NDArray[Any], distance: Distance, name: str) -> NDArray[A
         codes = features[:, None] if features.ndim == 1 else features
         if codes.ndim != 2 or codes.shape[1] != 1 or not np.issubdtype(codes.dtype, np.integer):
             raise UnitsError(
-                f"{name} has {features.dtype} of shape {features.shape}: 'identical' compares codes, whole numbers (n,)"
+                f"{name} has {features.dtype} of shape {features.shape}: 'identical' compares "
+                "codes, whole numbers (n,)"
             )
         return codes
     if features.ndim != 2 or not features.shape[1] or not np.issubdtype(features.dtype, np.number):
-        raise UnitsError(f"{name} has {features.dtype} of shape {features.shape}: {distance!r} compares vectors (n, d)")
+        raise UnitsError(
+            f"{name} has {features.dtype} of shape {features.shape}: {distance!r} compares "
+            "vectors (n, d)"
+        )
     if not np.isfinite(features).all():
-        raise UnitsError(f"{name} has frames that are not finite: leave it out, or find out what went wrong there")
+        raise UnitsError(
+            f"{name} has frames that are not finite: leave it out, or find out what went wrong "
+            "there"
+        )
     match distance:
         case "angular":
             return _directions(features.astype(np.float64))
         case "euclidean":
             return features.astype(np.float32)
         case "kl_symmetric":
-            if (features < 0).any() or (abs(features.sum(1, dtype=np.float64) - 1) > ROUNDING).any():
+            if (features < 0).any() or (
+                abs(features.sum(1, dtype=np.float64) - 1) > ROUNDING
+            ).any():
                 raise UnitsError(
-                    f"the rows of {name} are no probabilities: 'kl_symmetric' compares rows without negatives of sum 1"
+                    f"the rows of {name} are no probabilities: 'kl_symmetric' compares rows "
+                    "without negatives of sum 1"
                 )
             chances = features.astype(np.float32)
             return np.concatenate([chances, np.log(chances + np.float32(SMALLEST))], 1)
@@ -79,7 +90,8 @@ def comparison(distance: Distance) -> Compare:
 def angular(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float32]:
     """arccos(cos) / pi, from 0 to 1.
 
-    The cosine is summed in float64 and then rounded to float32: that of equal frames is 1 itself, so that ties remain ties.
+    The cosine is summed in float64 and then rounded to float32: that of equal frames is 1 itself,
+    so that ties remain ties.
     """
     cosines = np.clip(one @ other.transpose(0, 2, 1), -1, 1).astype(np.float32)
     return np.divide(np.arccos(cosines), np.pi, dtype=np.float32)

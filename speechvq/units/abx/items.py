@@ -1,11 +1,13 @@
 """Items of an ABX task: stretches of speech with a phone, the phones around it and a speaker; `.item` files of them.
 
-An `.item` file (ZeroSpeech, Libri-Light) is a text table, columns separated by spaces, times in seconds:
+An `.item` file (ZeroSpeech, Libri-Light) is a text table, columns separated by spaces, times in
+seconds:
 
     #file onset offset #phone prev-phone next-phone speaker
     6295-244435-0009 0.2925 0.4725 IH L NG 6295
 
-The item of a triphone task begins with the phone before and ends with the phone after; that of a phone task is the phone alone.
+The item of a triphone task begins with the phone before and ends with the phone after; that of a
+phone task is the phone alone.
 """
 
 import math
@@ -62,24 +64,36 @@ def read_items(path: str | Path) -> list[Item]:
         raise UnitsError(f"cannot read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise UnitsError(f"{path} is not an .item file: it is not a text in UTF-8") from error
-    lines = [(number, line.split()) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    lines = [
+        (number, line.split()) for number, line in enumerate(text.split("\n"), 1) if line.strip()
+    ]
     if not lines:
-        raise UnitsError(f"{path} is empty: an .item file begins with the line '{' '.join(COLUMNS)}'")
+        raise UnitsError(
+            f"{path} is empty: an .item file begins with the line '{' '.join(COLUMNS)}'"
+        )
     (number, header), *rows = lines
     if lacking := [column for column in COLUMNS if column not in header]:
-        raise UnitsError(f"{path} line {number} has no column {', '.join(lacking)}: it must read '{' '.join(COLUMNS)}'")
+        raise UnitsError(
+            f"{path} line {number} has no column {', '.join(lacking)}: it must read "
+            f"'{' '.join(COLUMNS)}'"
+        )
     return [_item(fields, header, f"{path} line {number}") for number, fields in rows]
 
 
 def _item(fields: Sequence[str], header: Sequence[str], where: str) -> Item:
     """Of one line. Raises UnitsError."""
     if len(fields) != len(header):
-        raise UnitsError(f"{where} has {len(fields)} fields, not {len(header)}: they are separated by spaces and hold none")
+        raise UnitsError(
+            f"{where} has {len(fields)} fields, not {len(header)}: they are separated by spaces "
+            "and hold none"
+        )
     file, start, end, *labels = (fields[header.index(column)] for column in COLUMNS)
     try:
         onset, offset = float(start), float(end)
     except ValueError as error:
-        raise UnitsError(f"{where}: onset {start!r} and offset {end!r} must be numbers, in seconds") from error
+        raise UnitsError(
+            f"{where}: onset {start!r} and offset {end!r} must be numbers, in seconds"
+        ) from error
     _check_times(onset, offset, where)
     return Item(file, onset, offset, *labels)
 
@@ -87,7 +101,10 @@ def _item(fields: Sequence[str], header: Sequence[str], where: str) -> Item:
 def _check_times(start: float, end: float, where: str) -> None:
     """Raises UnitsError for what is no stretch of time."""
     if not 0 <= start < end < math.inf:
-        raise UnitsError(f"{where} goes from {start} to {end} s: it must begin at 0 or later and end after it begins")
+        raise UnitsError(
+            f"{where} goes from {start} to {end} s: it must begin at 0 or later and end after it "
+            "begins"
+        )
 
 
 def write_items(path: str | Path, items: Iterable[Item], *, force: bool = False) -> None:
@@ -106,23 +123,34 @@ def _line(item: Item) -> str:
     file, onset, offset, *labels = astuple(item)
     for name in (file, *labels):
         if name.split() != [name]:
-            raise UnitsError(f"{name!r} of {file!r} at {onset} s cannot stand in an .item file: names must be free of spaces")
-    return " ".join([file, *(np.format_float_positional(time, trim="0") for time in (onset, offset)), *labels])
+            raise UnitsError(
+                f"{name!r} of {file!r} at {onset} s cannot stand in an .item file: names must be "
+                "free of spaces"
+            )
+    return " ".join(
+        [file, *(np.format_float_positional(time, trim="0") for time in (onset, offset)), *labels]
+    )
 
 
-def triphone_items(alignments: Alignments, silence: Collection[str] = (), *, silent_context: bool = False) -> list[Item]:
+def triphone_items(
+    alignments: Alignments, silence: Collection[str] = (), *, silent_context: bool = False
+) -> list[Item]:
     """Every phone between two others, from the start of the one before to the end of the one after.
 
     silence: labels that are no phones (pauses, noise); they are never the phone of an item
-    silent_context: whether they may be the phone before or after; by default they may not, as with abkhazia's items
-    A phone beside a gap, or at the end of a file, has no context and makes no item. Raises UnitsError for intervals that
-    overlap, are out of order or have no length.
+    silent_context: whether they may be the phone before or after; by default they may not, as with
+    abkhazia's items A phone beside a gap, or at the end of a file, has no context and makes no
+    item. Raises UnitsError for intervals that overlap, are out of order or have no length.
     """
     barred = () if silent_context else silence
     return [
         Item(file, before[0], after[1], phone[2], before[2], after[2], speaker)
         for file, speaker, before, phone, after in _neighbours(alignments)
-        if before and after and phone[2] not in silence and before[2] not in barred and after[2] not in barred
+        if before
+        and after
+        and phone[2] not in silence
+        and before[2] not in barred
+        and after[2] not in barred
     ]
 
 
@@ -132,13 +160,23 @@ def phone_items(alignments: Alignments, silence: Collection[str] = ()) -> list[I
     See `triphone_items`; where there is no phone before or after, `#` stands for it.
     """
     return [
-        Item(file, phone[0], phone[1], phone[2], before[2] if before else EDGE, after[2] if after else EDGE, speaker)
+        Item(
+            file,
+            phone[0],
+            phone[1],
+            phone[2],
+            before[2] if before else EDGE,
+            after[2] if after else EDGE,
+            speaker,
+        )
         for file, speaker, before, phone, after in _neighbours(alignments)
         if phone[2] not in silence
     ]
 
 
-def _neighbours(alignments: Alignments) -> Iterator[tuple[str, str, Interval | None, Interval, Interval | None]]:
+def _neighbours(
+    alignments: Alignments,
+) -> Iterator[tuple[str, str, Interval | None, Interval, Interval | None]]:
     """File, speaker, and each interval between those that touch it. Raises UnitsError."""
     for file, (speaker, intervals) in alignments.items():
         for start, end, label in intervals:
@@ -146,11 +184,18 @@ def _neighbours(alignments: Alignments) -> Iterator[tuple[str, str, Interval | N
         for (start, end, label), (later, _, other) in pairwise(intervals):
             if later < end - TOUCH:
                 raise UnitsError(
-                    f"{label!r} ({start} to {end} s) and {other!r} (from {later} s) overlap in the alignment of {file}: "
+                    f"{label!r} ({start} to {end} s) and {other!r} (from {later} s) overlap in "
+                    f"the alignment of {file}: "
                     "give one tier, in the order of time"
                 )
         touching = [second[0] - first[1] <= TOUCH for first, second in pairwise(intervals)]
-        befores = [None, *(one if near else None for one, near in zip(intervals, touching, strict=False))]
-        afters = [*(one if near else None for one, near in zip(intervals[1:], touching, strict=True)), None]
+        befores = [
+            None,
+            *(one if near else None for one, near in zip(intervals, touching, strict=False)),
+        ]
+        afters = [
+            *(one if near else None for one, near in zip(intervals[1:], touching, strict=True)),
+            None,
+        ]
         for before, interval, after in zip(befores, intervals, afters, strict=False):
             yield file, speaker, before, interval, after

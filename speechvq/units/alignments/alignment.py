@@ -19,7 +19,23 @@ SIL = "SIL"
 """The label of all that is no phone, after `labelled`."""
 
 SILENCES = frozenset(
-    {"", "sil", "silence", "ssil", "sp", "spn", "nsn", "+spn+", "+nsn+", "h#", "#h", "pau", "epi", "#", "_"}
+    {
+        "",
+        "sil",
+        "silence",
+        "ssil",
+        "sp",
+        "spn",
+        "nsn",
+        "+spn+",
+        "+nsn+",
+        "h#",
+        "#h",
+        "pau",
+        "epi",
+        "#",
+        "_",
+    }
     | {"noise", "vocnoise", "laugh", "iver", "unknown"}
 )
 """Labels of silence, pause and noise in TIMIT, Kaldi, MFA, Sphinx, Festival and Buckeye, in small letters."""
@@ -49,13 +65,17 @@ class Alignment:
 def checked(intervals: Iterable[Interval], tier: str, source: str | Path) -> Alignment:
     """An alignment of intervals in the order of a file, `source` in messages.
 
-    Intervals without length are left out; where two overlap by at most `TOLERANCE`, the second begins where the first ends.
-    Raises AlignmentError with the file and the interval for a time that is no number or below zero, for an interval that ends
-    before it begins or overlaps the one before it, and when there is none.
+    Intervals without length are left out; where two overlap by at most `TOLERANCE`, the second
+    begins where the first ends. Raises AlignmentError with the file and the interval for a time
+    that is no number or below zero, for an interval that ends before it begins or overlaps the one
+    before it, and when there is none.
     """
     kept: list[Interval] = []
     for number, one in enumerate(intervals, 1):
-        where = f"{source}, tier {tier!r}, interval {number} ({one.label!r}, {one.start:.6g} to {one.end:.6g} s)"
+        where = (
+            f"{source}, tier {tier!r}, interval {number} ({one.label!r}, {one.start:.6g} to "
+            f"{one.end:.6g} s)"
+        )
         if not (math.isfinite(one.start) and math.isfinite(one.end)):
             raise AlignmentError(f"{where} has a time that is no number; mend it there")
         if one.start < -TOLERANCE:
@@ -64,20 +84,27 @@ def checked(intervals: Iterable[Interval], tier: str, source: str | Path) -> Ali
             raise AlignmentError(f"{where} ends before it begins; mend it there")
         reached = kept[-1].end if kept else 0.0
         if one.start < reached - TOLERANCE:
-            raise AlignmentError(f"{where} overlaps {kept[-1].label!r} before it, which ends at {reached:.6g} s; mend it there")
+            raise AlignmentError(
+                f"{where} overlaps {kept[-1].label!r} before it, which ends at {reached:.6g} s; "
+                "mend it there"
+            )
         if one.end > max(one.start, reached):
             kept.append(one._replace(start=max(one.start, reached)))
     if not kept:
-        raise AlignmentError(f"{source}, tier {tier!r}: there are no intervals; leave the file out or align it again")
+        raise AlignmentError(
+            f"{source}, tier {tier!r}: there are no intervals; leave the file out or align it again"
+        )
     return Alignment(tuple(kept), tier)
 
 
-def labelled(alignment: Alignment, *, stress: bool = True, fold: Callable[[str], str | None] | None = None) -> Alignment:
+def labelled(
+    alignment: Alignment, *, stress: bool = True, fold: Callable[[str], str | None] | None = None
+) -> Alignment:
     """The same intervals with clean labels: spaces around them gone, all silences called `SIL` and joined where they touch.
 
     stress: keep the 0, 1 or 2 behind ARPAbet vowels
-    fold: a map to a smaller inventory, taken before silences are told (`timit.to39`, say); None for what is to be a gap
-    Raises AlignmentError when nothing is left, and whatever `fold` raises.
+    fold: a map to a smaller inventory, taken before silences are told (`timit.to39`, say); None for
+    what is to be a gap Raises AlignmentError when nothing is left, and whatever `fold` raises.
     """
     kept: list[Interval] = []
     for one in alignment.intervals:
@@ -93,7 +120,9 @@ def labelled(alignment: Alignment, *, stress: bool = True, fold: Callable[[str],
         else:
             kept.append(one._replace(label=SIL))
     if not kept:
-        raise AlignmentError(f"tier {alignment.tier!r}: no interval is left when its labels are folded")
+        raise AlignmentError(
+            f"tier {alignment.tier!r}: no interval is left when its labels are folded"
+        )
     return Alignment(tuple(kept), alignment.tier)
 
 
@@ -111,4 +140,9 @@ def from_codes(codes: NDArray[np.integer], seconds: float, tier: str) -> Alignme
         raise ValueError(f"codes have shape {codes.shape}: they must be some, in one row")
     edges = np.concatenate([[0], np.flatnonzero(np.diff(codes)) + 1, [len(codes)]])
     pairs = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
-    return Alignment(tuple(Interval(first * seconds, last * seconds, str(codes[first])) for first, last in pairs), tier)
+    return Alignment(
+        tuple(
+            Interval(first * seconds, last * seconds, str(codes[first])) for first, last in pairs
+        ),
+        tier,
+    )

@@ -26,9 +26,9 @@ def read_alignment(path: str | Path, tier: str | None = None) -> Alignment:
     """The alignment in a file of any of `SUFFIXES`, small or capital.
 
     tier: of a TextGrid, see `read_textgrid`
-    Files that end in neither .phn, .wrd nor .ctm are told by what is in them: a TextGrid by its first line, Buckeye's by
-    the `#` that ends the header, the others are lines of "start end label".
-    Raises AlignmentError that names the file and the place in it.
+    Files that end in neither .phn, .wrd nor .ctm are told by what is in them: a TextGrid by its
+    first line, Buckeye's by the `#` that ends the header, the others are lines of "start end
+    label". Raises AlignmentError that names the file and the place in it.
     """
     path = Path(path)
     match path.suffix.lower():
@@ -42,9 +42,15 @@ def read_alignment(path: str | Path, tier: str | None = None) -> Alignment:
             text = text_of(path)
             if "ooTextFile" in text.partition("\n")[0]:
                 return read_textgrid(path, tier)
-            return read_buckeye(path) if re.search(r"^[ \t]*#\s*$", text, re.MULTILINE) else read_lab(path)
+            return (
+                read_buckeye(path)
+                if re.search(r"^[ \t]*#\s*$", text, re.MULTILINE)
+                else read_lab(path)
+            )
         case other:
-            raise AlignmentError(f"{path}: no alignments are known that end in {other!r}; give one of {SUFFIXES}")
+            raise AlignmentError(
+                f"{path}: no alignments are known that end in {other!r}; give one of {SUFFIXES}"
+            )
 
 
 def read_timit(path: str | Path) -> Alignment:
@@ -53,7 +59,10 @@ def read_timit(path: str | Path) -> Alignment:
     intervals: list[Interval] = []
     for where, (first, last, label) in _rows(path, "first sample, last sample, label"):
         if not (WHOLE.fullmatch(first) and WHOLE.fullmatch(last)):
-            raise AlignmentError(f"{where}: {first} and {last} are not numbers of samples; if seconds are meant, name it .lab")
+            raise AlignmentError(
+                f"{where}: {first} and {last} are not numbers of samples; if seconds are meant, "
+                "name it .lab"
+            )
         intervals.append(Interval(int(first) / TIMIT_RATE, int(last) / TIMIT_RATE, label))
     return checked(intervals, "words" if path.suffix.lower() == ".wrd" else "phones", path)
 
@@ -66,51 +75,78 @@ def read_ctm(path: str | Path) -> dict[str, Alignment]:
     path = Path(path)
     found: dict[str, list[Interval]] = {}
     channels: dict[str, str] = {}
-    for where, (name, channel, start, duration, label) in _rows(path, "utterance, channel, start, duration, label", ";;"):
+    for where, (name, channel, start, duration, label) in _rows(
+        path, "utterance, channel, start, duration, label", ";;"
+    ):
         if channels.setdefault(name, channel) != channel:
             raise AlignmentError(f"{where}: {name} has more than one channel; give a file for each")
         first = _number(start, where)
         found.setdefault(name, []).append(Interval(first, first + _number(duration, where), label))
     if not found:
-        raise AlignmentError(f"{path}: there are no intervals; leave the file out or align it again")
-    return {name: checked(intervals, "phones", f"{path}, utterance {name}") for name, intervals in found.items()}
+        raise AlignmentError(
+            f"{path}: there are no intervals; leave the file out or align it again"
+        )
+    return {
+        name: checked(intervals, "phones", f"{path}, utterance {name}")
+        for name, intervals in found.items()
+    }
 
 
 def read_buckeye(path: str | Path) -> Alignment:
     """Buckeye's .phones and .words, and other labels of ESPS: after a header up to a line `#`, lines of "end colour label".
 
-    Each begins where the one before it ends, the first at 0. What follows a `;` is left out. Raises AlignmentError.
+    Each begins where the one before it ends, the first at 0. What follows a `;` is left out. Raises
+    AlignmentError.
     """
     path = Path(path)
     lines = list(_lines(path))
     header = next((number for number, line in lines if line.strip() == "#"), None)
     if header is None:
-        raise AlignmentError(f"{path} has no line '#', which ends the header of Buckeye's labels; is it something else?")
+        raise AlignmentError(
+            f"{path} has no line '#', which ends the header of Buckeye's labels; is it something "
+            "else?"
+        )
     intervals: list[Interval] = []
     for number, line in lines[header:]:
         parts = line.partition(";")[0].split(None, 2)
         if len(parts) < 2:
-            raise AlignmentError(f"{path}, line {number}: needs end, colour, label, not {line.strip()!r}; mend it there")
+            raise AlignmentError(
+                f"{path}, line {number}: needs end, colour, label, not {line.strip()!r}; mend it "
+                "there"
+            )
         end = _number(parts[0], f"{path}, line {number}")
-        intervals.append(Interval(intervals[-1].end if intervals else 0.0, end, parts[2].strip() if len(parts) == 3 else ""))
+        intervals.append(
+            Interval(
+                intervals[-1].end if intervals else 0.0,
+                end,
+                parts[2].strip() if len(parts) == 3 else "",
+            )
+        )
     return checked(intervals, "words" if path.suffix.lower() == ".words" else "phones", path)
 
 
 def read_lab(path: str | Path) -> Alignment:
     """Lines of "start end label": in units of 100 ns, HTK's, when all times are whole numbers, and else in seconds.
 
-    Between tabs, as Audacity writes them, labels may hold spaces or nothing, and lines that begin with a backslash are passed
-    over; between spaces the label is one word, and what HTK writes behind it is left out.
-    Raises AlignmentError, also when whole numbers cannot be 100 ns because the recording would last less than 10 ms.
+    Between tabs, as Audacity writes them, labels may hold spaces or nothing, and lines that begin
+    with a backslash are passed over; between spaces the label is one word, and what HTK writes
+    behind it is left out. Raises AlignmentError, also when whole numbers cannot be 100 ns because
+    the recording would last less than 10 ms.
     """
     path = Path(path)
     rows = list(_rows(path, "start, end, label", "\\"))
     whole = all(WHOLE.fullmatch(time) for _, (start, end, _) in rows for time in (start, end))
     units = HTK_UNITS if whole else 1
-    intervals = [Interval(_number(start, at) / units, _number(end, at) / units, label) for at, (start, end, label) in rows]
+    intervals = [
+        Interval(_number(start, at) / units, _number(end, at) / units, label)
+        for at, (start, end, label) in rows
+    ]
     found = checked(intervals, "phones", path)
     if whole and found.end < 0.01:
-        raise AlignmentError(f"{path}: its whole numbers are too small for HTK's 100 ns; write seconds with a decimal point")
+        raise AlignmentError(
+            f"{path}: its whole numbers are too small for HTK's 100 ns; write seconds with a "
+            "decimal point"
+        )
     return found
 
 
@@ -119,7 +155,10 @@ def read_km(path: str | Path) -> list[NDArray[np.int64]]:
     found: list[NDArray[np.int64]] = []
     for number, line in _lines(Path(path), blank=True):
         if not re.fullmatch(r"(\d{1,18}( |$))*", line, re.ASCII):
-            raise AlignmentError(f"{path}, line {number}: needs whole numbers between spaces, not {line[:40]!r}; mend it there")
+            raise AlignmentError(
+                f"{path}, line {number}: needs whole numbers between spaces, not {line[:40]!r}; "
+                "mend it there"
+            )
         found.append(np.array([int(code) for code in line.split()], np.int64))
     return found
 
@@ -128,7 +167,8 @@ def _only(found: dict[str, Alignment], path: Path) -> Alignment:
     """The alignment of a file that has but one. Raises AlignmentError."""
     if len(found) > 1:
         raise AlignmentError(
-            f"{path} aligns {len(found)} utterances, and one was asked for; split it, or read it with `read_ctm`"
+            f"{path} aligns {len(found)} utterances, and one was asked for; split it, or read it "
+            "with `read_ctm`"
         )
     return next(iter(found.values()))
 
@@ -137,7 +177,9 @@ def _lines(path: Path, *, blank: bool = False) -> Iterator[tuple[int, str]]:
     """The lines of a file with their numbers from 1, without blank ones if not asked for. Raises AlignmentError."""
     text = text_of(path)
     lines = text.removesuffix("\n").split("\n") if text else []
-    return ((number, line.rstrip("\r")) for number, line in enumerate(lines, 1) if blank or line.strip())
+    return (
+        (number, line.rstrip("\r")) for number, line in enumerate(lines, 1) if blank or line.strip()
+    )
 
 
 def _rows(path: Path, needs: str, comment: str | None = None) -> Iterator[tuple[str, list[str]]]:
@@ -152,7 +194,9 @@ def _rows(path: Path, needs: str, comment: str | None = None) -> Iterator[tuple[
         tabs, spaces = line.split("\t"), line.split()
         fields = tabs if len(tabs) >= count else spaces
         if len(fields) < count:
-            raise AlignmentError(f"{path}, line {number}: needs {needs}, not {line.strip()!r}; mend it there")
+            raise AlignmentError(
+                f"{path}, line {number}: needs {needs}, not {line.strip()!r}; mend it there"
+            )
         yield f"{path}, line {number}", fields[:count]
 
 

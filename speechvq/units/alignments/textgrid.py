@@ -1,12 +1,14 @@
 """Praat's TextGrids, long and short.
 
-Read as Praat reads them: of the whole file only the free-standing texts in quotes and numbers count, so the long form is the
-short one with words between. How many intervals a tier has is seen from what stands there, not from `intervals: size`, and the
-times are those of the intervals, not `xmax`: programs get both wrong.
+Read as Praat reads them: of the whole file only the free-standing texts in quotes and numbers
+count, so the long form is the short one with words between. How many intervals a tier has is seen
+from what stands there, not from `intervals: size`, and the times are those of the intervals, not
+`xmax`: programs get both wrong.
 
-praatio (6.2.2) reads wrong sizes and both encodings, but refuses intervals that overlap by a rounding error or have no length,
-tiers that share a name and times like 5e-1, loses its way in labels that look like keys, finds no tiers and says nothing in
-`xmin=0`, and gives an IndexError for other files. So it is not used here.
+praatio (6.2.2) reads wrong sizes and both encodings, but refuses intervals that overlap by a
+rounding error or have no length, tiers that share a name and times like 5e-1, loses its way in
+labels that look like keys, finds no tiers and says nothing in `xmin=0`, and gives an IndexError for
+other files. So it is not used here.
 """
 
 import re
@@ -36,15 +38,18 @@ def text_of(path: Path) -> str:
     except OSError as error:
         raise AlignmentError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise AlignmentError(f"{path} is neither UTF-8 nor marked UTF-16; save it as UTF-8") from error
+        raise AlignmentError(
+            f"{path} is neither UTF-8 nor marked UTF-16; save it as UTF-8"
+        ) from error
 
 
 def read_textgrid(path: str | Path, tier: str | None = None) -> Alignment:
     """An interval tier of a TextGrid.
 
-    tier: its name, or a regular expression that only its name contains; None: the one with "phone" or "phones" in its name, or
-        else the only one
-    Raises AlignmentError for what is no TextGrid, for tiers that do not have one such, and as `checked`.
+    tier: its name, or a regular expression that only its name contains; None: the one with "phone"
+        or "phones" in its name, or else the only one
+    Raises AlignmentError for what is no TextGrid, for tiers that do not have one such, and as
+    `checked`.
     """
     path = Path(path)
     tiers = _Tokens(path).tiers()
@@ -56,16 +61,23 @@ def _chosen(tiers: list[Tier], wanted: str | None, path: Path) -> Tier:
     """The tier that is meant. Raises AlignmentError with the names of all."""
     exact = [one for one in tiers if one[0] == wanted]
     try:
-        found = exact or [one for one in tiers if re.search(wanted or PHONES, one[0], re.IGNORECASE)]
+        found = exact or [
+            one for one in tiers if re.search(wanted or PHONES, one[0], re.IGNORECASE)
+        ]
     except re.error as error:
-        raise AlignmentError(f"{wanted!r} is no name of a tier of {path}, nor a regular expression: {error}") from error
+        raise AlignmentError(
+            f"{wanted!r} is no name of a tier of {path}, nor a regular expression: {error}"
+        ) from error
     if not found and wanted is None and len(tiers) == 1:
         found = tiers
     if len(found) == 1:
         return found[0]
     names = ", ".join(repr(name) for name, _ in tiers) or "none"
     which = "more than one tier" if len(found) > 1 else "no tier"
-    raise AlignmentError(f"{path} has {which} that could be {wanted or 'phones'!r}; its interval tiers: {names}; name one")
+    raise AlignmentError(
+        f"{path} has {which} that could be {wanted or 'phones'!r}; its interval tiers: {names}; "
+        "name one"
+    )
 
 
 @dataclass(frozen=True)
@@ -85,10 +97,13 @@ class _Tokens:
         for match in TOKEN.finditer(self.content):
             if match["text"] is not None and not match["close"]:
                 raise AlignmentError(
-                    f"{path} breaks off in the text that begins on line {self._line(match.start())}; get it whole"
+                    f"{path} breaks off in the text that begins on line "
+                    f"{self._line(match.start())}; get it whole"
                 )
             text = None if match["text"] is None else match["text"].replace('""', '"')
-            self.tokens.append(_Token(float(match["number"]) if text is None else text, match.start()))
+            self.tokens.append(
+                _Token(float(match["number"]) if text is None else text, match.start())
+            )
 
     def tiers(self) -> list[Tier]:
         """All interval tiers, unchecked; point tiers are passed over."""
@@ -101,9 +116,14 @@ class _Tokens:
         found = []
         while self.at < len(self.tokens):
             line = self._line(self.tokens[self.at].offset)
-            kind, name = self._next(str, "the class of a tier"), self._next(str, "the name of a tier")
+            kind, name = (
+                self._next(str, "the class of a tier"),
+                self._next(str, "the name of a tier"),
+            )
             if kind not in {"IntervalTier", "TextTier"}:
-                raise AlignmentError(f"{self.path}, line {line}: {kind!r} is no class of tiers; mend it there")
+                raise AlignmentError(
+                    f"{self.path}, line {line}: {kind!r} is no class of tiers; mend it there"
+                )
             for what in ("xmin of a tier", "xmax of a tier", "the size of a tier"):
                 self._next(float, what)
             if kind == "IntervalTier":
@@ -116,7 +136,10 @@ class _Tokens:
         """As many as there are."""
         found = []
         while self._more(float):
-            start, end = self._next(float, "the beginning of an interval"), self._next(float, "the end of an interval")
+            start, end = (
+                self._next(float, "the beginning of an interval"),
+                self._next(float, "the end of an interval"),
+            )
             found.append(Interval(start, end, self._next(str, "the text of an interval")))
         return found
 
@@ -136,7 +159,10 @@ class _Tokens:
             raise AlignmentError(f"{self.path} breaks off where {what} should stand; get it whole")
         token = self.tokens[self.at]
         if not isinstance(token.value, kind):
-            raise AlignmentError(f"{self.path}, line {self._line(token.offset)}: {token.value!r} is not {what}; mend it there")
+            raise AlignmentError(
+                f"{self.path}, line {self._line(token.offset)}: {token.value!r} is not {what}; "
+                "mend it there"
+            )
         self.at += 1
         return token.value
 

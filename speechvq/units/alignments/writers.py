@@ -14,7 +14,9 @@ from speechvq.output import check_writable, new_file
 from speechvq.units.alignments.alignment import Alignment, Interval
 
 
-def write_textgrid(path: Path, tiers: Sequence[Alignment], *, seconds: float = 0.0, force: bool = False) -> None:
+def write_textgrid(
+    path: Path, tiers: Sequence[Alignment], *, seconds: float = 0.0, force: bool = False
+) -> None:
     """A TextGrid in the long form, one interval tier for each alignment; gaps become intervals without a label.
 
     seconds: how long the recording is; it ends with the last interval if that ends later
@@ -22,46 +24,80 @@ def write_textgrid(path: Path, tiers: Sequence[Alignment], *, seconds: float = 0
     """
     names = [tier.tier for tier in tiers]
     if not names or len(set(names)) < len(names):
-        raise AlignmentError(f"{path} cannot have the tiers {names}: give some, each with its own name")
+        raise AlignmentError(
+            f"{path} cannot have the tiers {names}: give some, each with its own name"
+        )
     end = _micro(max(seconds, *(tier.end for tier in tiers)))
-    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0 ", f"xmax = {_digits(end)} "]
+    lines = [
+        'File type = "ooTextFile"',
+        'Object class = "TextGrid"',
+        "",
+        "xmin = 0 ",
+        f"xmax = {_digits(end)} ",
+    ]
     lines += ["tiers? <exists> ", f"size = {len(tiers)} ", "item []: "]
     for number, tier in enumerate(tiers, 1):
         rows = _tiled(tier.intervals, end)
-        lines += [f"    item [{number}]:", '        class = "IntervalTier" ', f"        name = {_quoted(tier.tier)} "]
-        lines += ["        xmin = 0 ", f"        xmax = {_digits(end)} ", f"        intervals: size = {len(rows)} "]
+        lines += [
+            f"    item [{number}]:",
+            '        class = "IntervalTier" ',
+            f"        name = {_quoted(tier.tier)} ",
+        ]
+        lines += [
+            "        xmin = 0 ",
+            f"        xmax = {_digits(end)} ",
+            f"        intervals: size = {len(rows)} ",
+        ]
         for place, (first, last, label) in enumerate(rows, 1):
             lines += [f"        intervals [{place}]:", f"            xmin = {_digits(first)} "]
-            lines += [f"            xmax = {_digits(last)} ", f"            text = {_quoted(label)} "]
+            lines += [
+                f"            xmax = {_digits(last)} ",
+                f"            text = {_quoted(label)} ",
+            ]
     _write(path, lines, force=force)
 
 
-def write_ctm(path: Path, alignments: Mapping[str, Alignment], *, channel: str = "1", force: bool = False) -> None:
+def write_ctm(
+    path: Path, alignments: Mapping[str, Alignment], *, channel: str = "1", force: bool = False
+) -> None:
     """A CTM of many utterances, by name; intervals without a label are left out, as CTM has no empty fields.
 
-    Raises AlignmentError for names and labels with spaces, which it cannot hold, and when nothing has a label; OutputError.
+    Raises AlignmentError for names and labels with spaces, which it cannot hold, and when nothing
+    has a label; OutputError.
     """
     lines: list[str] = []
     for name, alignment in alignments.items():
         for one in alignment.intervals:
             if one.label:
                 first, last = _micro(one.start), _micro(one.end)
-                words = (_word(name, path), _word(channel, path), _digits(first), _digits(last - first), _word(one.label, path))
+                words = (
+                    _word(name, path),
+                    _word(channel, path),
+                    _digits(first),
+                    _digits(last - first),
+                    _word(one.label, path),
+                )
                 lines.append(" ".join(words))
     if not lines:
-        raise AlignmentError(f"{path}: nothing in these alignments has a label, so there is nothing to write")
+        raise AlignmentError(
+            f"{path}: nothing in these alignments has a label, so there is nothing to write"
+        )
     _write(path, lines, force=force)
 
 
 def write_audacity(path: Path, alignment: Alignment, *, force: bool = False) -> None:
     """Labels for Audacity: start, end and label between tabs.
 
-    Raises AlignmentError for labels with tabs or more than one line, which it cannot hold; OutputError.
+    Raises AlignmentError for labels with tabs or more than one line, which it cannot hold;
+    OutputError.
     """
     lines: list[str] = []
     for one in alignment.intervals:
         if set(one.label) & set("\t\r\n"):
-            raise AlignmentError(f"{path}: the label {one.label!r} has a tab or lines, which Audacity's labels cannot hold")
+            raise AlignmentError(
+                f"{path}: the label {one.label!r} has a tab or lines, which Audacity's labels "
+                "cannot hold"
+            )
         lines.append(f"{one.start:.6f}\t{one.end:.6f}\t{one.label}")
     _write(path, lines, force=force)
 
@@ -111,7 +147,9 @@ def _quoted(text: str) -> str:
 def _word(text: str, path: Path) -> str:
     """The same. Raises AlignmentError when it is not one word, or begins a comment."""
     if text.split() != [text] or text.startswith(";;"):
-        raise AlignmentError(f"{path}: {text!r} is not one word, and CTM can hold nothing else; rename it")
+        raise AlignmentError(
+            f"{path}: {text!r} is not one word, and CTM can hold nothing else; rename it"
+        )
     return text
 
 

@@ -1,7 +1,7 @@
 """Boundaries that nothing was learnt for: a fixed grid, the best of grids, and peaks of the change of a mel spectrogram.
 
-What a model finds is worth something where its R-value is above all three. The settings of the peaks were chosen before
-anything was scored; `best_mel_peaks` finds the best of a corpus.
+What a model finds is worth something where its R-value is above all three. The settings of the
+peaks were chosen before anything was scored; `best_mel_peaks` finds the best of a corpus.
 """
 
 from collections.abc import Sequence
@@ -49,22 +49,33 @@ def best_grid(
     if not spacings:
         raise UnitsError("there are no spacings to choose from: give one at least")
     scores = [
-        score(references, [grid(span, spacing) for span in edges], edges=edges, rule=rule, tolerance=tolerance)
+        score(
+            references,
+            [grid(span, spacing) for span in edges],
+            edges=edges,
+            rule=rule,
+            tolerance=tolerance,
+        )
         for spacing in spacings
     ]
     best = max(range(len(scores)), key=lambda index: scores[index].r_value)
     return spacings[best], scores[best]
 
 
-def mel_change(log_mel: NDArray[np.floating], rate: float, *, reach: float = 0.03) -> NDArray[np.float64]:
+def mel_change(
+    log_mel: NDArray[np.floating], rate: float, *, reach: float = 0.03
+) -> NDArray[np.float64]:
     """How much the spectrum changes between the frames before and after each edge between frames, (n - 1,).
 
     log_mel: (n, bands), natural logarithms, `rate` frames a second
-    reach: over how many s before and after an edge frames are averaged, rounded to frames and fewer at the ends
-    Value i is the Euclidean distance, over the root of the bands, of the two means around the edge between frames i and i + 1.
+    reach: over how many s before and after an edge frames are averaged, rounded to frames and fewer
+    at the ends Value i is the Euclidean distance, over the root of the bands, of the two means
+    around the edge between frames i and i + 1.
     """
     count, frames = len(log_mel), max(1, round(reach * rate))
-    sums = np.concatenate([np.zeros((1, log_mel.shape[1])), np.cumsum(log_mel, axis=0, dtype=np.float64)])
+    sums = np.concatenate(
+        [np.zeros((1, log_mel.shape[1])), np.cumsum(log_mel, axis=0, dtype=np.float64)]
+    )
     middle = np.arange(1, count)
     first, last = np.maximum(middle - frames, 0), np.minimum(middle + frames, count)
     before = (sums[middle] - sums[first]) / (middle - first)[:, None]
@@ -72,24 +83,31 @@ def mel_change(log_mel: NDArray[np.floating], rate: float, *, reach: float = 0.0
     return np.sqrt(((after - before) ** 2).mean(1))
 
 
-def audible_change(log_mel: NDArray[np.floating], rate: float, *, reach: float = 0.03) -> NDArray[np.float64]:
+def audible_change(
+    log_mel: NDArray[np.floating], rate: float, *, reach: float = 0.03
+) -> NDArray[np.float64]:
     """`mel_change`, squared, of a spectrogram with a floor at `FLOOR` of its mean power, (n - 1,).
 
-    The logarithm makes much of what is nearly silent: of the peaks of `mel_change` in pauses nine in ten are wrong. The square
-    makes a peak's prominence a matter of its height, too.
+    The logarithm makes much of what is nearly silent: of the peaks of `mel_change` in pauses nine
+    in ten are wrong. The square makes a peak's prominence a matter of its height, too.
     """
     power = np.exp(log_mel, dtype=np.float64)
     return mel_change(np.log(power + FLOOR * power.mean()), rate, reach=reach) ** 2
 
 
-def mel_peaks(log_mel: NDArray[np.floating], rate: float, *, reach: float = 0.03, prominence: float = 0.3) -> Times:
+def mel_peaks(
+    log_mel: NDArray[np.floating], rate: float, *, reach: float = 0.03, prominence: float = 0.3
+) -> Times:
     """Boundaries at the peaks of `mel_change`, s, of frames that are centred at (i + 0.5) / rate.
 
-    prominence: how far a peak must stand out, in standard deviations of the utterance's change, see `boundary_curves`
-    Raises UnitsError when the spectrogram is not (n, bands) of finite numbers.
+    prominence: how far a peak must stand out, in standard deviations of the utterance's change, see
+    `boundary_curves` Raises UnitsError when the spectrogram is not (n, bands) of finite numbers.
     """
     if log_mel.ndim != 2 or not np.isfinite(log_mel).all():
-        raise UnitsError(f"a spectrogram of shape {log_mel.shape} cannot be used: give finite numbers, (frames, bands)")
+        raise UnitsError(
+            f"a spectrogram of shape {log_mel.shape} cannot be used: give finite numbers, "
+            "(frames, bands)"
+        )
     if len(log_mel) < 3:
         return np.zeros(0)
     return peaks(mel_change(log_mel, rate, reach=reach), rate, prominence)

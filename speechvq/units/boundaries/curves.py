@@ -1,8 +1,9 @@
 """Boundaries at the peaks of a curve that says how much changes at each place, and which peaks are enough.
 
-Value i of a curve is of the edge between frames i and i + 1. A peak counts by its prominence: the lowest value between it and
-the next higher value, or the end, is taken on both sides; prominence is how far the peak is above the higher of the two. It is
-told in standard deviations of the curve, so that neither its unit nor the loudness of a recording matters.
+Value i of a curve is of the edge between frames i and i + 1. A peak counts by its prominence: the
+lowest value between it and the next higher value, or the end, is taken on both sides; prominence is
+how far the peak is above the higher of the two. It is told in standard deviations of the curve, so
+that neither its unit nor the loudness of a recording matters.
 """
 
 from collections.abc import Sequence
@@ -34,7 +35,8 @@ def peaks(curve: Curve, rate: float, prominence: float) -> Times:
 def common_prominence(curves: Sequence[Curve], rate: float, target: float) -> float:
     """The prominence that leaves `target` peaks a second of several curves together; 0 where there are no more than that.
 
-    No boundary of a reference need be known, only how many there are about. Raises UnitsError without curves.
+    No boundary of a reference need be known, only how many there are about. Raises UnitsError
+    without curves.
     """
     if not any(map(len, curves)) or not target > 0:
         raise UnitsError(f"{len(curves)} curves and {target:g} peaks a second: give some of each")

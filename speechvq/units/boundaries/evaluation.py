@@ -4,11 +4,11 @@ Reference boundaries are the edges of phones and silences inside a recording. Th
 
     all       every edge
     phones    only edges between two phones. Edges that touch silence, or time without a label, are left out, and with them all
-              found boundaries that lie within the tolerance of one and no nearer to an edge between phones; what is found
-              in the midst of a silence counts as wrong in both scores
+              found boundaries that lie within the tolerance of one and no nearer to an edge between
+              phones; what is found in the midst of a silence counts as wrong in both scores
 
-Methods that know the reference say "best": the fixed grid and the peaks of the mel spectrogram are given their best spacing and
-prominence by the R-value over all edges.
+Methods that know the reference say "best": the fixed grid and the peaks of the mel spectrogram are
+given their best spacing and prominence by the R-value over all edges.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -49,12 +49,14 @@ def boundary_rows(
     """Scores of all methods on the scored recordings that have phones; no rows where none has.
 
     finer: units of another rate to cut into segments, too: features at their own rate, say
-    log_mels: of each scored recording, log mel power (f, bands) at 100 frames a second, for the peak picker
-    target: segments a second; by default as many as the recordings to fit on have phones and silences
+    log_mels: of each scored recording, log mel power (f, bands) at 100 frames a second, for the
+      peak picker
+    target: segments a second; by default as many as the recordings to fit on have phones and
+      silences
     baselines: whether to have those that need no units, too
-    A row has the name of `units`, "" for baselines, `method`, `boundaries` ("all" or "phones"), `found` a second, and in
-    percent the `MEASURES` by the strict rule and, with `lenient_` before their names, by the lenient one.
-    Raises UnitsError.
+    A row has the name of `units`, "" for baselines, `method`, `boundaries` ("all" or "phones"),
+    `found` a second, and in percent the `MEASURES` by the strict rule and, with `lenient_` before
+    their names, by the lenient one. Raises UnitsError.
     """
     by_name = {one.name: one for one in recordings}
     scored, fit = ([by_name[name] for name in names] for names in (split.score, split.fit))
@@ -71,7 +73,9 @@ def boundary_rows(
     return [row for method, times in found.items() for row in _rows(method, edges, times, spans)]
 
 
-def found_rows(found: Mapping[str, Mapping[str, Times]], recordings: Sequence[Recording], split: Split) -> list[BoundaryRow]:
+def found_rows(
+    found: Mapping[str, Mapping[str, Times]], recordings: Sequence[Recording], split: Split
+) -> list[BoundaryRow]:
     """The same rows for boundaries that were found without units; no rows where no scored recording has phones.
 
     found: by method the times, s, in each of the scored recordings that have phones
@@ -93,7 +97,12 @@ def _some(references: Sequence[Times], spans: Sequence[Span]) -> bool:
 
 
 def _unit_boundaries(
-    units: Units, finer: Units | None, scored: Sequence[Recording], fit: Sequence[Recording], target: float, seed: int
+    units: Units,
+    finer: Units | None,
+    scored: Sequence[Recording],
+    fit: Sequence[Recording],
+    target: float,
+    seed: int,
 ) -> dict[Method, list[Times]]:
     """What units find in each of the scored recordings, by method. Raises UnitsError."""
     names, fit_names = ([one.name for one in some] for some in (scored, fit))
@@ -104,7 +113,9 @@ def _unit_boundaries(
         check_lengths(some, [*fit, *scored])
         cut = unit_segments(some, names, fit_names, target, seed=seed)
         if some is units:
-            found[some.name, "changes of codes"] = [changes(some.codes[name], some.rate) for name in names]
+            found[some.name, "changes of codes"] = [
+                changes(some.codes[name], some.rate) for name in names
+            ]
         ends = [cut[name].boundaries(some.rate) if name in cut else np.zeros(0) for name in names]
         found[some.name, f"segments at {some.rate:g} Hz"] = ends
     return found
@@ -123,26 +134,43 @@ def _baselines(
     if mels is not None:
         prominence, _ = best_mel_peaks(references, mels, RATE, spans)
         found["", "peaks of mel change"] = [mel_peaks(mel, RATE) for mel in mels]
-        found["", f"peaks of mel change, best: {prominence:g}"] = [mel_peaks(mel, RATE, prominence=prominence) for mel in mels]
+        found["", f"peaks of mel change, best: {prominence:g}"] = [
+            mel_peaks(mel, RATE, prominence=prominence) for mel in mels
+        ]
     random = np.random.default_rng(seed)
-    found["", "random"] = [random.uniform(0, end, max(0, round(target * end) - 1)) for _, end in spans]
+    found["", "random"] = [
+        random.uniform(0, end, max(0, round(target * end) - 1)) for _, end in spans
+    ]
     return found
 
 
 def _rows(
-    method: Method, edges: Sequence[tuple[Times, Times]], found: Sequence[Times], spans: Sequence[Span]
+    method: Method,
+    edges: Sequence[tuple[Times, Times]],
+    found: Sequence[Times],
+    spans: Sequence[Span],
 ) -> list[BoundaryRow]:
     """The rows of one method: over all edges, and over those between phones, of which there may be none. Raises UnitsError."""
     rows, rate = list[BoundaryRow](), sum(map(len, found)) / sum(end for _, end in spans)
     for scope, choose in SCOPES.items():
-        pairs = [choose(every, silent, times) for (every, silent), times in zip(edges, found, strict=True)]
+        pairs = [
+            choose(every, silent, times)
+            for (every, silent), times in zip(edges, found, strict=True)
+        ]
         references, guesses = [one for one, _ in pairs], [one for _, one in pairs]
         if not _some(references, spans):
             continue
         strict, lenient = (score(references, guesses, edges=spans, rule=rule) for rule in RULES)
-        row: BoundaryRow = {"units": method[0], "method": method[1], "boundaries": scope, "found": rate}
+        row: BoundaryRow = {
+            "units": method[0],
+            "method": method[1],
+            "boundaries": scope,
+            "found": rate,
+        }
         row |= {name: 100 * float(getattr(strict, name)) for name in MEASURES}
-        rows.append(row | {f"lenient_{name}": 100 * float(getattr(lenient, name)) for name in MEASURES})
+        rows.append(
+            row | {f"lenient_{name}": 100 * float(getattr(lenient, name)) for name in MEASURES}
+        )
     return rows
 
 
@@ -170,7 +198,10 @@ def _between_phones(every: Times, silent: Times, found: Times) -> tuple[Times, T
     return between, found[(to_silence > NEAR + SLACK) | (to_phones < to_silence)]
 
 
-SCOPES: dict[str, Callable[[Times, Times, Times], tuple[Times, Times]]] = {"all": _all, "phones": _between_phones}
+SCOPES: dict[str, Callable[[Times, Times, Times], tuple[Times, Times]]] = {
+    "all": _all,
+    "phones": _between_phones,
+}
 
 
 def _distances(times: Times, others: Times) -> Times:
@@ -178,4 +209,7 @@ def _distances(times: Times, others: Times) -> Times:
     if not len(others):
         return np.full(len(times), np.inf)
     place = np.searchsorted(others, times)
-    return np.minimum(abs(times - others[np.maximum(place - 1, 0)]), abs(times - others[np.minimum(place, len(others) - 1)]))
+    return np.minimum(
+        abs(times - others[np.maximum(place - 1, 0)]),
+        abs(times - others[np.minimum(place, len(others) - 1)]),
+    )

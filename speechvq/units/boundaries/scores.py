@@ -1,23 +1,25 @@
 """Boundaries found against boundaries of a reference: precision, recall, F1, over-segmentation and R-value.
 
-A boundary counts as found when one of the other side lies within the tolerance, 20 ms by default. Two rules are in use, and
-papers do not always say which is theirs:
+A boundary counts as found when one of the other side lies within the tolerance, 20 ms by default.
+Two rules are in use, and papers do not always say which is theirs:
 
     strict    each boundary counts once: pairs are made in time order, which for one tolerance makes as many as there can be
               (Kamper and van Niekerk 2021)
     lenient   any boundary near counts, also where several share it (Kreuk et al. 2020); this flatters those who find too many
 
-Counts are summed over utterances. With P and R precision and recall (Räsänen et al. 2009, "An improved speech segmentation
-quality measure: the R-value", here as shares instead of percents):
+Counts are summed over utterances. With P and R precision and recall (Räsänen et al. 2009, "An
+improved speech segmentation quality measure: the R-value", here as shares instead of percents):
 
-    OS = R / P - 1,  r1 = sqrt((1 - R)^2 + OS^2),  r2 = (-OS + R - 1) / sqrt(2),  R-value = 1 - (|r1| + |r2|) / 2
+    OS = R / P - 1,  r1 = sqrt((1 - R)^2 + OS^2),  r2 = (-OS + R - 1) / sqrt(2),  R-value = 1 -
+    (|r1| + |r2|) / 2
 
-F1 alone says little: a grid of 50 ms gets 0.7. Print the scores of `boundary_baselines` beside it. Times of both sides in whole
-frames of 10 ms hit more often than finer ones, for two frames either side are a window of 50 ms.
+F1 alone says little: a grid of 50 ms gets 0.7. Print the scores of `boundary_baselines` beside it.
+Times of both sides in whole frames of 10 ms hit more often than finer ones, for two frames either
+side are a window of 50 ms.
 
-Where nothing is hit, R / P is taken as found / reference boundaries, which it always is under the strict rule; phone-metrics
-0.1.0 takes 0 there and gives an R-value of 0.293 whatever was found. Elsewhere the two agree but for the 1e-9 that it adds to
-divisors.
+Where nothing is hit, R / P is taken as found / reference boundaries, which it always is under the
+strict rule; phone-metrics 0.1.0 takes 0 there and gives an R-value of 0.293 whatever was found.
+Elsewhere the two agree but for the 1e-9 that it adds to divisors.
 """
 
 from collections.abc import Sequence
@@ -83,7 +85,9 @@ class Score:
     @property
     def over_segmentation(self) -> float:
         """OS: 0 for as many boundaries as there are, 1 for twice as many, -1 for none."""
-        return self.recall / self.precision - 1 if self.found_hit else self.found / self.references - 1
+        return (
+            self.recall / self.precision - 1 if self.found_hit else self.found / self.references - 1
+        )
 
     @property
     def r_value(self) -> float:
@@ -102,25 +106,34 @@ def score(
 ) -> Score:
     """Compare boundaries of utterances.
 
-    references, found: of each utterance, times in s, in any order; equal ones count as often as they are there
-    edges: where each utterance starts and ends, s. Boundaries of either side beyond these or within the tolerance of them are
-        left out, for everybody finds them. None counts all that are given.
-    Raises UnitsError when there are not equally many utterances, times are not finite, or the reference has no boundaries.
+    references, found: of each utterance, times in s, in any order; equal ones count as often as
+      they are there
+    edges: where each utterance starts and ends, s. Boundaries of either side beyond these or within
+        the tolerance of them are left out, for everybody finds them. None counts all that are
+        given.
+    Raises UnitsError when there are not equally many utterances, times are not finite, or the
+    reference has no boundaries.
     """
     spans = [(-np.inf, np.inf)] * len(references) if edges is None else edges
     if not len(references) == len(found) == len(spans):
         raise UnitsError(
-            f"boundaries of {len(references)} utterances, found ones of {len(found)} and edges of {len(spans)}: "
+            f"boundaries of {len(references)} utterances, found ones of {len(found)} and edges of "
+            f"{len(spans)}: "
             "give all for the same utterances"
         )
     counts = np.zeros(4, np.int64)
     for index, (own, others, span) in enumerate(zip(references, found, spans, strict=True)):
         if not (np.isfinite(own).all() and np.isfinite(others).all()):
-            raise UnitsError(f"a boundary of utterance {index} is not a finite number of seconds: mend the alignment")
+            raise UnitsError(
+                f"a boundary of utterance {index} is not a finite number of seconds: mend the "
+                "alignment"
+            )
         real, guess = inside(own, span, tolerance), inside(others, span, tolerance)
         counts += [len(real), len(guess), *_hits(real, guess, rule, tolerance + SLACK)]
     if not counts[0]:
-        raise UnitsError("the reference has no boundaries: check that its intervals are of these recordings")
+        raise UnitsError(
+            "the reference has no boundaries: check that its intervals are of these recordings"
+        )
     return Score(*counts.tolist())
 
 

@@ -34,21 +34,29 @@ def phone_rate(recordings: Sequence[Recording]) -> float:
     """Phones and silences a second in those of the recordings that have phones; `PHONES` where there are none."""
     known = [one for one in recordings if one.phones]
     seconds = sum(one.seconds for one in known)
-    return sum(len(one.phones.intervals) for one in known if one.phones) / seconds if seconds else PHONES
+    return (
+        sum(len(one.phones.intervals) for one in known if one.phones) / seconds
+        if seconds
+        else PHONES
+    )
 
 
 def information(units: Units, names: Sequence[str]) -> Floats:
     """-log2 of how often each code comes in some recordings, (size,), each counted once more than it does."""
-    counts = 1 + sum((np.bincount(units.codes[name], minlength=units.size) for name in names), np.zeros(units.size, np.int64))
+    counts = 1 + sum(
+        (np.bincount(units.codes[name], minlength=units.size) for name in names),
+        np.zeros(units.size, np.int64),
+    )
     return -np.log2(counts / counts.sum())
 
 
 def unit_costs(units: Units, name: str, bits: Floats) -> Costs:
     """What segments of a recording cost: by features and code vectors, or where these are not known, by codes.
 
-    bits: of each code (size,), what a frame with that code costs in a segment of another; where features are known they are not
-        needed. With `information`, segments say as much of the codes as they can; with a cost that is the same for all, numbers
-        of segments would have large steps.
+    bits: of each code (size,), what a frame with that code costs in a segment of another; where
+        features are known they are not needed. With `information`, segments say as much of the
+        codes as they can; with a cost that is the same for all, numbers of segments would have
+        large steps.
     Raises UnitsError for a recording without codes.
     """
     longest = max(LONGEST, round(LONGEST_SECONDS * units.rate))
@@ -56,17 +64,25 @@ def unit_costs(units: Units, name: str, bits: Floats) -> Costs:
         return segment_costs(squared_distances(units.features[name], units.codebook), longest)
     codes = units.codes[name]
     used, numbers = np.unique(codes, return_inverse=True)
-    found = segment_costs((numbers[:, None] != np.arange(len(used))) * bits[codes][:, None], longest)
+    found = segment_costs(
+        (numbers[:, None] != np.arange(len(used))) * bits[codes][:, None], longest
+    )
     return Costs(found.costs, used.astype(np.int32)[found.codes])
 
 
 def unit_segments(
-    units: Units, names: Sequence[str], fit_names: Sequence[str], target: float = PHONES, *, seed: int = 0
+    units: Units,
+    names: Sequence[str],
+    fit_names: Sequence[str],
+    target: float = PHONES,
+    *,
+    seed: int = 0,
 ) -> dict[str, Segments]:
     """The segments of recordings that have codes, by name.
 
-    fit_names: the recordings, or some of them, on which the weight is found that gives `target` segments a second. Where none
-        gives so many, the weight is 0; where none gives so few, segments are as long as they may be.
+    fit_names: the recordings, or some of them, on which the weight is found that gives `target`
+        segments a second. Where none gives so many, the weight is 0; where none gives so few,
+        segments are as long as they may be.
     Raises UnitsError.
     """
     some = [name for name in fit_names if len(units.codes[name])]
@@ -74,16 +90,25 @@ def unit_segments(
     if len(some) > SAMPLE:
         some = np.random.default_rng(seed).permutation(np.array(some))[:SAMPLE].tolist()
     weight = _weight([unit_costs(units, name, bits) for name in some], units.rate, target)
-    return {name: segment(unit_costs(units, name, bits), weight) for name in names if len(units.codes[name])}
+    return {
+        name: segment(unit_costs(units, name, bits), weight)
+        for name in names
+        if len(units.codes[name])
+    }
 
 
-def segmented(units: Units, fit_names: Sequence[str], target: float = PHONES, *, seed: int = 0) -> Units:
+def segmented(
+    units: Units, fit_names: Sequence[str], target: float = PHONES, *, seed: int = 0
+) -> Units:
     """Units whose codes are those of segments (see `unit_segments`): each frame has the code that suits its whole segment.
 
-    Kamper and van Niekerk 2021 found such codes purer than those of single frames. Raises UnitsError.
+    Kamper and van Niekerk 2021 found such codes purer than those of single frames. Raises
+    UnitsError.
     """
     cut = unit_segments(units, list(units.codes), fit_names, target, seed=seed)
-    codes = {name: cut[name].frames() if name in cut else codes for name, codes in units.codes.items()}
+    codes = {
+        name: cut[name].frames() if name in cut else codes for name, codes in units.codes.items()
+    }
     return replace(units, name=f"{units.name}, segments", codes=codes)
 
 

@@ -1,6 +1,7 @@
 """How codes go with phones, frame by frame: the accuracy of a map made from other recordings, purities, and their floors.
 
-Labels are those of the phone at the centre of each code's time, silence being one of them. Shares are from 0 to 1.
+Labels are those of the phone at the centre of each code's time, silence being one of them. Shares
+are from 0 to 1.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,17 +36,26 @@ class Labelled:
 
 def phone_numbers(recordings: Sequence[Recording]) -> dict[str, int]:
     """A number for each label, from 0 on, in the order of the alphabet."""
-    found = {one.label for recording in recordings if recording.phones for one in recording.phones.intervals}
+    found = {
+        one.label
+        for recording in recordings
+        if recording.phones
+        for one in recording.phones.intervals
+    }
     return {label: number for number, label in enumerate(sorted(found))}
 
 
 def labels_of(recording: Recording, frames: int, rate: float, numbers: Mapping[str, int]) -> Ints:
     """The number of the phone at the centre of each frame (frames,); NO_LABEL where there is none. Raises UnitsError."""
     intervals = recording.phones.intervals if recording.phones else ()
-    return frame_labels([(start, end, numbers[label]) for start, end, label in intervals], frames, rate)
+    return frame_labels(
+        [(start, end, numbers[label]) for start, end, label in intervals], frames, rate
+    )
 
 
-def labelled_frames(units: Units, recordings: Sequence[Recording], numbers: Mapping[str, int]) -> Labelled:
+def labelled_frames(
+    units: Units, recordings: Sequence[Recording], numbers: Mapping[str, int]
+) -> Labelled:
     """Codes and labels of the recordings' frames that have a label. Raises UnitsError."""
     codes = [np.zeros(0, np.int64), *(units.codes[one.name] for one in recordings)]
     labels = [
@@ -55,11 +65,13 @@ def labelled_frames(units: Units, recordings: Sequence[Recording], numbers: Mapp
     return Labelled(np.concatenate(codes), np.concatenate(labels)).without(None)
 
 
-def frame_scores(units: Units, fit: Sequence[Recording], score: Sequence[Recording], *, seed: int = 0) -> dict[str, float]:
+def frame_scores(
+    units: Units, fit: Sequence[Recording], score: Sequence[Recording], *, seed: int = 0
+) -> dict[str, float]:
     """All scores of frames, by their keys; empty where the scored recordings have no phones.
 
-    fit, score: recordings the map is made from, and scored on; where the former have no phones there is no accuracy
-    Raises UnitsError for alignments whose intervals overlap.
+    fit, score: recordings the map is made from, and scored on; where the former have no phones
+    there is no accuracy Raises UnitsError for alignments whose intervals overlap.
     """
     numbers = phone_numbers([*fit, *score])
     train, test = (labelled_frames(units, some, numbers) for some in (fit, score))
@@ -72,7 +84,9 @@ def frame_scores(units: Units, fit: Sequence[Recording], score: Sequence[Recordi
     if len(train.labels):
         found |= {
             "accuracy": _accuracy(train, test, units.size),
-            "accuracy_floor": floor(train.codes, train.labels, test.codes, test.labels, units.size, seed=seed),
+            "accuracy_floor": floor(
+                train.codes, train.labels, test.codes, test.labels, units.size, seed=seed
+            ),
             "accuracy_prior": prior(train.labels, test.labels),
         }
     train, test = train.without(numbers.get(SIL)), test.without(numbers.get(SIL))
@@ -90,8 +104,8 @@ def _accuracy(train: Labelled, test: Labelled, size: int) -> float:
 def ceiling(recordings: Sequence[Recording], rate: float) -> float:
     """The share of time whose phone is that at the centre of its code: what naming all codes' phones rightly can get.
 
-    Time is counted in steps of 10 ms; steps that are in no phone, or whose code's centre is in none, are left out. 0 where
-    there are none. Raises UnitsError for intervals that overlap.
+    Time is counted in steps of 10 ms; steps that are in no phone, or whose code's centre is in
+    none, are left out. 0 where there are none. Raises UnitsError for intervals that overlap.
     """
     numbers, right, counted = phone_numbers(recordings), 0, 0
     for one in recordings:

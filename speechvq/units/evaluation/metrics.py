@@ -12,7 +12,8 @@ class Metric:
     title: its name for people
     unit: "%" for numbers from 0 to 100, "bit/s", "ms", or "" for a count or a plain number
     better: which way it gets better; None where it is a fact
-    beside: keys of what it must be read beside, floors and priors, which tables put in brackets behind it
+    beside: keys of what it must be read beside, floors and priors, which tables put in brackets
+      behind it
     """
 
     key: str
@@ -23,10 +24,18 @@ class Metric:
 
 
 METRICS: tuple[Metric, ...] = (
-    Metric("accuracy", "held-out frame accuracy", "%", "higher", ("accuracy_floor", "accuracy_prior")),
+    Metric(
+        "accuracy", "held-out frame accuracy", "%", "higher", ("accuracy_floor", "accuracy_prior")
+    ),
     Metric("accuracy_floor", "frame accuracy of shuffled codes"),
     Metric("accuracy_prior", "frame accuracy of the most frequent phone"),
-    Metric("accuracy_speech", "held-out frame accuracy without silence", "%", "higher", ("accuracy_speech_prior",)),
+    Metric(
+        "accuracy_speech",
+        "held-out frame accuracy without silence",
+        "%",
+        "higher",
+        ("accuracy_speech_prior",),
+    ),
     Metric("accuracy_speech_prior", "frame accuracy of the most frequent phone, without silence"),
     Metric("ceiling", "share of time that a perfect labeller gets right"),
     Metric("phone_purity", "phone purity", "%", "higher", ("phone_purity_floor",)),
@@ -54,14 +63,34 @@ METRICS: tuple[Metric, ...] = (
     Metric("top", "share of the most frequent code"),
     Metric("run_ms", "mean length of runs", "ms", None, ("phone_ms",)),
     Metric("phone_ms", "mean length of phones", "ms"),
-    Metric("speaker_codes", "speakers named from codes", "%", "lower", ("speaker_prior", "speaker_chance")),
-    Metric("speaker_features", "speakers named from mean features", "%", "lower", ("speaker_prior", "speaker_chance")),
+    Metric(
+        "speaker_codes",
+        "speakers named from codes",
+        "%",
+        "lower",
+        ("speaker_prior", "speaker_chance"),
+    ),
+    Metric(
+        "speaker_features",
+        "speakers named from mean features",
+        "%",
+        "lower",
+        ("speaker_prior", "speaker_chance"),
+    ),
     Metric("speaker_prior", "the most frequent speaker"),
     Metric("speaker_chance", "one of all speakers"),
     Metric("leakage", "I(code; speaker) / H(speaker)", "%", "lower", ("leakage_floor",)),
     Metric("leakage_floor", "the same with speakers shuffled over recordings"),
-    Metric("phone_leakage", "I(code; speaker | phone) / H(speaker)", "%", "lower", ("phone_leakage_floor",)),
-    Metric("phone_leakage_floor", "the same, given the phone, with speakers shuffled over recordings"),
+    Metric(
+        "phone_leakage",
+        "I(code; speaker | phone) / H(speaker)",
+        "%",
+        "lower",
+        ("phone_leakage_floor",),
+    ),
+    Metric(
+        "phone_leakage_floor", "the same, given the phone, with speakers shuffled over recordings"
+    ),
 )
 """All of them. Those that others stand beside are floors, priors or facts."""
 

@@ -1,13 +1,17 @@
 """Bit rates and ABX errors that other systems were published with, to set ours beside.
 
-From the leaderboard of the ZeroSpeech Challenge 2019 ("TTS without T", Dunbar et al. 2019 and 2020), English, test set, across
-speakers, as kept in github.com/zerospeech/leaderboard-archive, commit 26189a4 of 2023-05-26. Each team chose its distance; all
-here were scored by DTW with cosine distance. Left out is Hou20a (42.5 % at 245 bit/s), for its Levenshtein distance.
+From the leaderboard of the ZeroSpeech Challenge 2019 ("TTS without T", Dunbar et al. 2019 and
+2020), English, test set, across speakers, as kept in github.com/zerospeech/leaderboard-archive,
+commit 26189a4 of 2023-05-26. Each team chose its distance; all here were scored by DTW with cosine
+distance. Left out is Hou20a (42.5 % at 245 bit/s), for its Levenshtein distance.
 """
 
 from typing import NamedTuple
 
-SOURCE = "ZeroSpeech 2019 leaderboard, English test set, across speakers (zerospeech/leaderboard-archive, commit 26189a4)"
+SOURCE = (
+    "ZeroSpeech 2019 leaderboard, English test set, across speakers "
+    "(zerospeech/leaderboard-archive, commit 26189a4)"
+)
 
 
 class Published(NamedTuple):
@@ -23,7 +27,9 @@ ZEROSPEECH_2019 = (
     Published("Liu20", "VQ-VAE with deep convolutions (DoConv)", 408, 0.1335),
     Published("Nie20a", "VQ-CPC, 512 codes at 50 Hz", 421, 0.1344),
     Published("Nie20b", "VQ-VAE with WaveRNN, 512 codes at 50 Hz", 412, 0.1404),
-    Published("Che20a", "WaveNet autoencoder at 25 Hz, instance norm, speaker encoder", 386, 0.2019),
+    Published(
+        "Che20a", "WaveNet autoencoder at 25 Hz, instance norm, speaker encoder", 386, 0.2019
+    ),
     Published("Cho19b", "VQ-VAE with WaveNet", 158, 0.2025),
     Published("Tja20b", "VQ-VAE, residual convolutions and Transformer", 167, 0.2071),
     Published("Tja19b", "VQ-VAE, 256 codes, MFCC, a code for 4 frames", 184, 0.2417),

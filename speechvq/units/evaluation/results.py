@@ -31,7 +31,9 @@ class Results:
 
     def text(self) -> str:
         """Both as markdown."""
-        return sheet(self.scores) + ("\n" + boundary_sheet(self.boundaries) if self.boundaries else "")
+        return sheet(self.scores) + (
+            "\n" + boundary_sheet(self.boundaries) if self.boundaries else ""
+        )
 
 
 def scored(
@@ -50,7 +52,9 @@ def scored(
         report(units)
         facts = {"name": units.name, "rate": units.rate, "size": units.size}
         scores.append(facts | evaluate(units, recordings, split, abx=abx, seed=seed))
-        boundaries += boundary_rows(units, recordings, split, baselines=units is systems[-1], seed=seed)
+        boundaries += boundary_rows(
+            units, recordings, split, baselines=units is systems[-1], seed=seed
+        )
     return Results(split, tuple(scores), tuple(boundaries))
 
 
@@ -69,7 +73,12 @@ def check_folder(folder: Path, recordings: Sequence[Recording], *, force: bool) 
 
 
 def write_results(
-    folder: Path, results: Results, systems: Sequence[Units], recordings: Sequence[Recording], *, force: bool = False
+    folder: Path,
+    results: Results,
+    systems: Sequence[Units],
+    recordings: Sequence[Recording],
+    *,
+    force: bool = False,
 ) -> None:
     """Write the results as markdown, CSV and JSON, and of each recording a TextGrid with phones, codes and segments.
 
@@ -79,9 +88,20 @@ def write_results(
     try:
         (folder / TEXTGRIDS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot make the folder {folder / TEXTGRIDS}: {error.strerror or error}") from error
-    facts = {"split": asdict(results.split), "scores": results.scores, "boundaries": results.boundaries}
-    texts = (results.text(), csv_text(results.scores), json_text(facts), csv_text(results.boundaries))
+        raise OutputError(
+            f"cannot make the folder {folder / TEXTGRIDS}: {error.strerror or error}"
+        ) from error
+    facts = {
+        "split": asdict(results.split),
+        "scores": results.scores,
+        "boundaries": results.boundaries,
+    }
+    texts = (
+        results.text(),
+        csv_text(results.scores),
+        json_text(facts),
+        csv_text(results.boundaries),
+    )
     for name, text in zip(FILES, texts, strict=True):
         with new_file(folder / name) as partial:
             partial.write_text(text, encoding="utf-8", newline="\n")
@@ -94,10 +114,15 @@ def write_results(
 
 def _textgrids(folder: Path, recordings: Sequence[Recording]) -> dict[str, Path]:
     """The file of each recording's tiers."""
-    return {one.name: folder / TEXTGRIDS / f"{one.name.replace('/', '-')}.TextGrid" for one in recordings}
+    return {
+        one.name: folder / TEXTGRIDS / f"{one.name.replace('/', '-')}.TextGrid"
+        for one in recordings
+    }
 
 
-def unit_tiers(systems: Sequence[Units], recordings: Sequence[Recording], split: Split) -> Mapping[str, list[Alignment]]:
+def unit_tiers(
+    systems: Sequence[Units], recordings: Sequence[Recording], split: Split
+) -> Mapping[str, list[Alignment]]:
     """Of each recording, by its name, a tier of codes and one of segments for each system. Raises UnitsError."""
     found: dict[str, list[Alignment]] = {one.name: [] for one in recordings}
     target = phone_rate([one for one in recordings if one.name in set(split.fit)])

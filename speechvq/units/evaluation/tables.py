@@ -1,7 +1,8 @@
 """Results as text: markdown for people, CSV and JSON for programs.
 
-A result is a mapping with `name`, `rate` (codes a second) and `size` (how many codes there could be) of units and the scores
-that `evaluate` gives, by the keys of `METRICS`; other keys appear in CSV and JSON only.
+A result is a mapping with `name`, `rate` (codes a second) and `size` (how many codes there could
+be) of units and the scores that `evaluate` gives, by the keys of `METRICS`; other keys appear in
+CSV and JSON only.
 """
 
 import csv
@@ -17,7 +18,15 @@ Result = Mapping[str, Any]
 
 FACTS = ("name", "rate", "size")
 
-CHOSEN = ("accuracy", "pnmi", "abx_vectors_across", "abx_codes_across", "bits_frames", "speaker_codes", "leakage")
+CHOSEN = (
+    "accuracy",
+    "pnmi",
+    "abx_vectors_across",
+    "abx_codes_across",
+    "bits_frames",
+    "speaker_codes",
+    "leakage",
+)
 """What tells most of units, for tables of many."""
 
 
@@ -38,7 +47,9 @@ def comparison(results: Sequence[Result], keys: Sequence[str] = CHOSEN) -> str:
     return markdown(list(rows[0]), [list(row.values()) for row in rows])
 
 
-def comparison_rows(results: Sequence[Result], keys: Sequence[str] = CHOSEN) -> list[dict[str, str]]:
+def comparison_rows(
+    results: Sequence[Result], keys: Sequence[str] = CHOSEN
+) -> list[dict[str, str]]:
     """The same as rows, column to text."""
     chosen = [by_key()[key] for key in keys if any(key in one for one in results)]
     return [
@@ -57,9 +68,16 @@ def boundary_sheet(rows: Sequence[Mapping[str, Any]]) -> str:
 def boundary_cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     """The same as rows, column to text."""
     columns = [*MEASURES, "lenient_f1", "lenient_r_value"]
-    names = {column: column.replace("_", " ").replace("r value", "R-value").replace("f1", "F1") for column in columns}
+    names = {
+        column: column.replace("_", " ").replace("r value", "R-value").replace("f1", "F1")
+        for column in columns
+    }
     return [
-        {"units": str(row["units"] or "none"), "method": str(row["method"]), "boundaries": str(row["boundaries"])}
+        {
+            "units": str(row["units"] or "none"),
+            "method": str(row["method"]),
+            "boundaries": str(row["boundaries"]),
+        }
         | {"a second": f"{row['found']:.1f}"}
         | {name: f"{row[key]:.1f}" for key, name in names.items()}
         for row in rows
@@ -83,11 +101,16 @@ def json_text(results: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table whose columns line up: the first to the left, the others to the right."""
-    clean = [[cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in (header, *rows)]
+    clean = [
+        [cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in (header, *rows)
+    ]
     widths = [max(3, *map(len, column)) for column in zip(*clean, strict=True)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     aligned = [
-        [cell.rjust(width) if place else cell.ljust(width) for place, (cell, width) in enumerate(zip(row, widths, strict=True))]
+        [
+            cell.rjust(width) if place else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
         for row in (clean[0], rule, *clean[1:])
     ]
     return "".join(f"| {' | '.join(row)} |\n" for row in aligned)
@@ -101,14 +124,20 @@ def _beside() -> set[str]:
 def _title(metric: Metric) -> str:
     """What a number is, its unit, and in brackets what stands in brackets."""
     behind = ", ".join(BRACKETS[key] for key in metric.beside)
-    return metric.title + (f", {metric.unit}" if metric.unit else "") + (f" ({behind})" if behind else "")
+    return (
+        metric.title
+        + (f", {metric.unit}" if metric.unit else "")
+        + (f" ({behind})" if behind else "")
+    )
 
 
 def _cell(result: Result, metric: Metric) -> str:
     """A number and what stands in brackets behind it; a dash where it is not known."""
     if metric.key not in result:
         return "-"
-    behind = ", ".join(_number(result[key], by_key()[key]) for key in metric.beside if key in result)
+    behind = ", ".join(
+        _number(result[key], by_key()[key]) for key in metric.beside if key in result
+    )
     return _number(result[metric.key], metric) + (f" ({behind})" if behind else "")
 
 

@@ -1,8 +1,9 @@
 """All that is to be said of units in numbers: how they go with phones, what they cost, and what they tell of speakers.
 
-Where phones are known, a map from codes to phones is fitted on some recordings and scored on others, whose purities, ABX errors
-and rates are measured too; what speakers can be told by is measured on both together (see `speaker_evaluation`). Boundaries
-have tables of their own, in `boundary_evaluation`.
+Where phones are known, a map from codes to phones is fitted on some recordings and scored on
+others, whose purities, ABX errors and rates are measured too; what speakers can be told by is
+measured on both together (see `speaker_evaluation`). Boundaries have tables of their own, in
+`boundary_evaluation`.
 """
 
 from collections.abc import Sequence
@@ -20,34 +21,58 @@ from speechvq.units.speakers.evaluation import speaker_scores
 from speechvq.units.split import Split, split_speakers
 from speechvq.units.usage.rates import bit_rates, run_lengths, usage
 
-__all__ = ["ABX", "METRICS", "Metric", "Split", "check_lengths", "evaluate", "length_slack", "split_speakers"]
+__all__ = [
+    "ABX",
+    "METRICS",
+    "Metric",
+    "Split",
+    "check_lengths",
+    "evaluate",
+    "length_slack",
+    "split_speakers",
+]
 
 ABX = Subsample(max_size_group=10, max_x_across=5)
 """How much of the ABX task is looked at if nothing else is asked for: as much as in ZeroSpeech 2021."""
 
 
 def evaluate(
-    units: Units, recordings: Sequence[Recording], split: Split, *, abx: Subsample | None = ABX, seed: int = 0
+    units: Units,
+    recordings: Sequence[Recording],
+    split: Split,
+    *,
+    abx: Subsample | None = ABX,
+    seed: int = 0,
 ) -> dict[str, float]:
     """The numbers of `METRICS` by their keys, in that order; those that cannot be had are not there.
 
     recordings: all that the split names, and maybe others; their phones may be unknown
     abx: what to draw for the ABX task, which takes longest; None leaves it out
     seed: of what is shuffled and drawn
-    Raises UnitsError when a recording has no codes or their length is not its own, or nothing is to be scored; MissingExtra.
+    Raises UnitsError when a recording has no codes or their length is not its own, or nothing is to
+    be scored; MissingExtra.
     """
     by_name = {one.name: one for one in recordings}
     if lacking := [name for name in (*split.fit, *split.score) if name not in by_name]:
-        raise UnitsError(f"there is no recording {lacking[0]}, which the split names: split these recordings")
+        raise UnitsError(
+            f"there is no recording {lacking[0]}, which the split names: split these recordings"
+        )
     fit, score = ([by_name[name] for name in names] for names in (split.fit, split.score))
     check_lengths(units, [*fit, *score])
     fit, score = ([one for one in some if len(units.codes[one.name])] for some in (fit, score))
     if not score:
-        raise UnitsError(f"{units.name}: no recording that is to be scored has codes; are they all shorter than one code?")
+        raise UnitsError(
+            f"{units.name}: no recording that is to be scored has codes; are they all shorter "
+            "than one code?"
+        )
     found = frame_scores(units, fit, score, seed=seed) | cost_scores(units, score)
     found |= speaker_scores(units, [*fit, *score], seed=seed)
     found |= abx_scores(units, score, abx) if abx else {}
-    return {one.key: found[one.key] * (100 if one.unit == "%" else 1) for one in METRICS if one.key in found}
+    return {
+        one.key: found[one.key] * (100 if one.unit == "%" else 1)
+        for one in METRICS
+        if one.key in found
+    }
 
 
 def cost_scores(units: Units, recordings: Sequence[Recording]) -> dict[str, float]:
@@ -63,7 +88,9 @@ def cost_scores(units: Units, recordings: Sequence[Recording]) -> dict[str, floa
         "top": used.top,
         "run_ms": run_lengths(codes, units.rate).mean,
     }
-    intervals = [one for recording in recordings if recording.phones for one in recording.phones.intervals]
+    intervals = [
+        one for recording in recordings if recording.phones for one in recording.phones.intervals
+    ]
     lengths = [1000 * (one.end - one.start) for one in intervals if one.label != SIL]
     return found | ({"phone_ms": float(np.mean(lengths))} if lengths else {})
 
@@ -77,10 +104,13 @@ def check_lengths(units: Units, recordings: Sequence[Recording]) -> None:
     """Raises UnitsError for the first recording that has no codes, or whose codes last longer or shorter than it does."""
     for one in recordings:
         if one.name not in units.codes:
-            raise UnitsError(f"{units.name} has no codes of {one.name}; make them, or leave that recording out")
+            raise UnitsError(
+                f"{units.name} has no codes of {one.name}; make them, or leave that recording out"
+            )
         seconds = len(units.codes[one.name]) / units.rate
         if abs(seconds - one.seconds) > length_slack(units.rate) + 1e-6:
             raise UnitsError(
-                f"{units.name}: the codes of {one.name} last {seconds:.2f} s at {units.rate:g} a second, and the recording "
+                f"{units.name}: the codes of {one.name} last {seconds:.2f} s at {units.rate:g} a "
+                "second, and the recording "
                 f"{one.seconds:.2f} s; check the rate, and that both are of the same recording"
             )

@@ -8,11 +8,12 @@ With p(y, z) the share of frames whose phone is y and whose code is z:
     completeness    I(y; z) / H(z)
     V-measure       their harmonic mean          Rosenberg and Hirschberg 2007, with beta 1
 
-Purity and PNMI rise with the number of codes and with few frames whatever codes mean: 512 random ones get PNMI 0.51 on a minute
-at 50 Hz. Print those of `shuffled` beside them, and the held-out map of `mapping`.
+Purity and PNMI rise with the number of codes and with few frames whatever codes mean: 512 random
+ones get PNMI 0.51 on a minute at 50 Hz. Print those of `shuffled` beside them, and the held-out map
+of `mapping`.
 
-Code i covers i / rate to (i + 1) / rate s, and its label is that of the phone at its centre; frames in no phone have the label
-`NO_LABEL` and count nowhere.
+Code i covers i / rate to (i + 1) / rate s, and its label is that of the phone at its centre; frames
+in no phone have the label `NO_LABEL` and count nowhere.
 """
 
 from collections.abc import Sequence
@@ -37,18 +38,25 @@ SLACK = 1e-6
 def frame_labels(intervals: Sequence[Interval], frames: int, rate: float) -> Counts:
     """The label of the phone at the centre of each frame, (frames,); NO_LABEL where there is none.
 
-    rate: frames a second; frame i is at (i + 0.5) / rate s, and in an interval from its start on to just before its end
-    Raises UnitsError for intervals that end before they start or overlap, and for negative labels.
+    rate: frames a second; frame i is at (i + 0.5) / rate s, and in an interval from its start on to
+    just before its end Raises UnitsError for intervals that end before they start or overlap, and
+    for negative labels.
     """
     if rate <= 0:
         raise UnitsError(f"{rate:g} frames a second are not a frame rate: give one above 0")
     ordered = sorted(intervals, key=lambda interval: interval[:2])
     for start, end, label in ordered:
         if not start <= end or label < 0:
-            raise UnitsError(f"the interval from {start:g} to {end:g} s with the label {label} cannot be: mend the alignment")
+            raise UnitsError(
+                f"the interval from {start:g} to {end:g} s with the label {label} cannot be: mend "
+                "the alignment"
+            )
     for (_, end, _), (start, _, _) in pairwise(ordered):
         if start < end - SLACK:
-            raise UnitsError(f"the interval that starts at {start:g} s overlaps one that ends at {end:g} s: mend the alignment")
+            raise UnitsError(
+                f"the interval that starts at {start:g} s overlaps one that ends at {end:g} s: "
+                "mend the alignment"
+            )
     found = np.full(frames, NO_LABEL, np.int64)
     centres = (np.arange(frames) + 0.5) / rate + SLACK
     for start, end, label in ordered:
@@ -56,15 +64,21 @@ def frame_labels(intervals: Sequence[Interval], frames: int, rate: float) -> Cou
     return found
 
 
-def paired(codes: Sequence[Ints], labels: Sequence[Ints], *, slack: int = 1) -> tuple[Counts, Counts]:
+def paired(
+    codes: Sequence[Ints], labels: Sequence[Ints], *, slack: int = 1
+) -> tuple[Counts, Counts]:
     """Codes and labels of all labelled frames of all utterances, (n,) each: what `mapping` takes.
 
-    codes, labels: of each utterance, (f,); where the two differ by up to `slack` frames, both are cut to the shorter
-    (fairseq's measure_teacher_quality.py, which this follows, cuts whatever the difference)
-    Raises UnitsError when they differ by more, when there are not equally many utterances, or no labelled frames at all.
+    codes, labels: of each utterance, (f,); where the two differ by up to `slack` frames, both are
+    cut to the shorter (fairseq's measure_teacher_quality.py, which this follows, cuts whatever the
+    difference) Raises UnitsError when they differ by more, when there are not equally many
+    utterances, or no labelled frames at all.
     """
     if len(codes) != len(labels):
-        raise UnitsError(f"codes of {len(codes)} utterances and labels of {len(labels)}: give both for the same utterances")
+        raise UnitsError(
+            f"codes of {len(codes)} utterances and labels of {len(labels)}: give both for the "
+            "same utterances"
+        )
     kept: list[tuple[Ints, Ints]] = []
     for index, (own, wanted) in enumerate(zip(codes, labels, strict=True)):
         if abs(len(own) - len(wanted)) > slack:
@@ -146,9 +160,14 @@ def joint(codes: Ints, labels: Ints) -> Joint:
     Raises UnitsError when they are not equally many, none, or below 0.
     """
     if len(codes) != len(labels) or not len(codes):
-        raise UnitsError(f"{len(codes)} codes and {len(labels)} labels: they must be equally many, and some")
+        raise UnitsError(
+            f"{len(codes)} codes and {len(labels)} labels: they must be equally many, and some"
+        )
     if min(codes.min(), labels.min()) < 0:
-        raise UnitsError("codes and labels cannot be negative: leave frames without a label out, as `paired` does")
+        raise UnitsError(
+            "codes and labels cannot be negative: leave frames without a label out, as `paired` "
+            "does"
+        )
     counts = np.zeros((int(codes.max()) + 1, int(labels.max()) + 1), np.int64)
     np.add.at(counts, (codes, labels), 1)
     return Joint(counts)

@@ -1,8 +1,9 @@
 """Phones by manner of articulation, for tables and pictures: ARPAbet as TIMIT and CMU write it, and common letters of the IPA.
 
-Labels are looked up in ARPAbet first, small or capital and without stress; so `y` is the glide, not the front vowel of the IPA.
-Then as IPA, without tones, stress, length and secondary articulation, and also in capitals, as some orthographies are noted
-(Á is a vowel). What is in neither is `OTHER`. Nothing is measured by manner: it only says what stands next to what.
+Labels are looked up in ARPAbet first, small or capital and without stress; so `y` is the glide, not
+the front vowel of the IPA. Then as IPA, without tones, stress, length and secondary articulation,
+and also in capitals, as some orthographies are noted (Á is a vowel). What is in neither is `OTHER`.
+Nothing is measured by manner: it only says what stands next to what.
 """
 
 # ruff: noqa: RUF001 - letters of the IPA that look like others are what this is about
@@ -57,7 +58,11 @@ def ordered(frequencies: Mapping[str, int]) -> list[str]:
 
     def place(label: str) -> tuple[int, int, str]:
         kind, phone = _found(label)
-        return MANNERS.index(kind), -frequencies[label] if kind == OTHER else _PLACES.get(phone, 0), label
+        return (
+            MANNERS.index(kind),
+            -frequencies[label] if kind == OTHER else _PLACES.get(phone, 0),
+            label,
+        )
 
     return sorted(frequencies, key=place)
 
@@ -71,7 +76,9 @@ def _found(label: str) -> tuple[str, str]:
         return _ARPABET[arpabet], arpabet
     letters = unicodedata.normalize("NFD", label.casefold())
     letters = letters.replace("c\u0327", "ç")  # the only letter of the IPA that comes apart
-    bare = "".join(letter for letter in letters if unicodedata.category(letter) in {"Ll", "Lo", "Nd"})
+    bare = "".join(
+        letter for letter in letters if unicodedata.category(letter) in {"Ll", "Lo", "Nd"}
+    )
     if bare in _IPA:
         return _IPA[bare], bare
     if len(bare) > 1 and all(_IPA.get(letter) == "vowels" for letter in bare):

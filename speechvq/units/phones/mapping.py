@@ -1,9 +1,9 @@
 """Codes to phones by majority: the probe of the VQ-VAE paper, on held-out data.
 
-van den Oord et al. 2017 (section 4.3) map every code to the phone it most often goes with and count correct frames. On the data
-the map was made from, that count rises with the number of codes whatever they mean; so here the map is fitted on one set and
-scored on another; `floor` gives what codes without meaning would get, and `prior` what no codes would
-(7.2 % in the paper).
+van den Oord et al. 2017 (section 4.3) map every code to the phone it most often goes with and count
+correct frames. On the data the map was made from, that count rises with the number of codes
+whatever they mean; so here the map is fitted on one set and scored on another; `floor` gives what
+codes without meaning would get, and `prior` what no codes would (7.2 % in the paper).
 """
 
 import numpy as np
@@ -15,11 +15,13 @@ Codes = NDArray[np.integer]
 def majority_map(codes: Codes, labels: Codes, size: int) -> NDArray[np.int64]:
     """The label that goes most often with each code, (size,); the smallest of equals.
 
-    codes, labels: of every frame, (n,), n at least 1. Codes that never occur get the most frequent label of all.
-    Raises ValueError when the two are not equally long, or a label is negative.
+    codes, labels: of every frame, (n,), n at least 1. Codes that never occur get the most frequent
+    label of all. Raises ValueError when the two are not equally long, or a label is negative.
     """
     if len(codes) != len(labels) or not len(codes):
-        raise ValueError(f"{len(codes)} codes and {len(labels)} labels: they must be equally many, and some")
+        raise ValueError(
+            f"{len(codes)} codes and {len(labels)} labels: they must be equally many, and some"
+        )
     if labels.min() < 0:
         raise ValueError(f"a label is {labels.min()}: leave frames without a label out")
     table = np.zeros((size, int(labels.max()) + 1), np.int64)
@@ -42,7 +44,9 @@ def prior(labels: Codes, wanted: Codes) -> float:
     return float((wanted == np.bincount(labels).argmax()).mean())
 
 
-def floor(train: Codes, labels: Codes, codes: Codes, wanted: Codes, size: int, *, seed: int = 0) -> float:
+def floor(
+    train: Codes, labels: Codes, codes: Codes, wanted: Codes, size: int, *, seed: int = 0
+) -> float:
     """What the held-out score would be if codes meant nothing: the codes of both sets shuffled over their frames."""
     random = np.random.default_rng(seed)
     mapping = majority_map(random.permutation(train), labels, size)

@@ -46,21 +46,35 @@ class PhoneTable:
         return [self.labels[row.argmax()] if row.any() else None for row in self.counts]
 
 
-def phone_table(units: Units, recordings: Sequence[Recording], most: int = MOST) -> PhoneTable | None:
+def phone_table(
+    units: Units, recordings: Sequence[Recording], most: int = MOST
+) -> PhoneTable | None:
     """The table of all recordings whose phones are known; None where no frame has a phone. Raises UnitsError like `joint`."""
     known = [one for one in recordings if one.phones is not None and one.name in units.codes]
-    labels = sorted({interval.label for one in known if one.phones for interval in one.phones.intervals})
+    labels = sorted(
+        {interval.label for one in known if one.phones for interval in one.phones.intervals}
+    )
     places = {label: place for place, label in enumerate(labels)}
     counts = np.zeros((units.size, len(labels)), np.int64)
     for one in known:
         codes = units.codes[one.name]
-        intervals = [(start, end, places[label]) for start, end, label in one.phones.intervals] if one.phones else []
+        intervals = (
+            [(start, end, places[label]) for start, end, label in one.phones.intervals]
+            if one.phones
+            else []
+        )
         found = frame_labels(intervals, len(codes), units.rate)
         np.add.at(counts, (codes[found != NO_LABEL], found[found != NO_LABEL]), 1)
-    frames = Counter({label: int(count) for label, count in zip(labels, counts.sum(0), strict=True) if count})
+    frames = Counter(
+        {label: int(count) for label, count in zip(labels, counts.sum(0), strict=True) if count}
+    )
     if not frames:
         return None
-    kept = dict(sorted(frames.items(), key=lambda item: (-item[1], item[0]))[: most if len(frames) <= most else most - 1])
+    kept = dict(
+        sorted(frames.items(), key=lambda item: (-item[1], item[0]))[
+            : most if len(frames) <= most else most - 1
+        ]
+    )
     shown = ordered(kept)
     table = counts[:, [places[label] for label in shown]]
     if rest := frames.total() - sum(kept.values()):
@@ -108,8 +122,8 @@ class PhoneRecall:
 def phone_recalls(table: PhoneTable, fitted: PhoneTable, top: int = 3) -> list[PhoneRecall]:
     """Of every phone of `table`, in its order.
 
-    fitted: the table that the map from codes to phones is made from, of other recordings or the same. Codes that it lacks are
-        taken for its most frequent phone, as in `mapping`.
+    fitted: the table that the map from codes to phones is made from, of other recordings or the
+        same. Codes that it lacks are taken for its most frequent phone, as in `mapping`.
     """
     sums = fitted.counts.sum(0)
     mapped = np.where(fitted.counts.any(1), fitted.counts.argmax(1), sums.argmax())

@@ -1,15 +1,52 @@
 """TIMIT's 61 labels folded to the 48 and the 39 phones that results are given on.
 
-Lee and Hon 1989, "Speaker-independent phone recognition using hidden Markov models" (IEEE Trans. ASSP 37(11), table I): models
-are of 48 phones; confusions within {sil, cl, vcl, epi}, {el, l}, {en, n}, {sh, zh}, {ao, aa}, {ih, ix} and {ah, ax} are not
-counted, which leaves 39. The glottal stop q is taken out.
+Lee and Hon 1989, "Speaker-independent phone recognition using hidden Markov models" (IEEE Trans.
+ASSP 37(11), table I): models are of 48 phones; confusions within {sil, cl, vcl, epi}, {el, l}, {en,
+n}, {sh, zh}, {ao, aa}, {ih, ix} and {ah, ax} are not counted, which leaves 39. The glottal stop q
+is taken out.
 """
 
 from speechvq.errors import AlignmentError
 
-VOWELS = ("iy", "ih", "eh", "ae", "ix", "ax", "ah", "uw", "uh", "ao", "aa", "ey", "ay", "oy", "aw", "ow", "er")
+VOWELS = (
+    "iy",
+    "ih",
+    "eh",
+    "ae",
+    "ix",
+    "ax",
+    "ah",
+    "uw",
+    "uh",
+    "ao",
+    "aa",
+    "ey",
+    "ay",
+    "oy",
+    "aw",
+    "ow",
+    "er",
+)
 SONORANTS = ("l", "el", "r", "y", "w", "m", "n", "en", "ng", "dx")
-OBSTRUENTS = ("ch", "jh", "dh", "b", "d", "g", "p", "t", "k", "z", "zh", "v", "f", "th", "s", "sh", "hh")
+OBSTRUENTS = (
+    "ch",
+    "jh",
+    "dh",
+    "b",
+    "d",
+    "g",
+    "p",
+    "t",
+    "k",
+    "z",
+    "zh",
+    "v",
+    "f",
+    "th",
+    "s",
+    "sh",
+    "hh",
+)
 SILENT = ("cl", "vcl", "epi", "sil")
 
 KEPT = frozenset(VOWELS + SONORANTS + OBSTRUENTS + SILENT)
@@ -23,7 +60,17 @@ TO_48 = (
 )
 """The others of the 61 but q; qcl and #h stand in some versions of the corpus."""
 
-TO_39 = {"cl": "sil", "vcl": "sil", "epi": "sil", "el": "l", "en": "n", "zh": "sh", "ao": "aa", "ix": "ih", "ax": "ah"}
+TO_39 = {
+    "cl": "sil",
+    "vcl": "sil",
+    "epi": "sil",
+    "el": "l",
+    "en": "n",
+    "zh": "sh",
+    "ao": "aa",
+    "ix": "ih",
+    "ax": "ah",
+}
 """What of the 48 is not of the 39."""
 
 
@@ -33,7 +80,9 @@ def to48(label: str) -> str | None:
         return None
     found = TO_48.get(label, label)
     if found not in KEPT:
-        raise AlignmentError(f"{label!r} is not one of TIMIT's 61 phones; fold only what is labelled with them")
+        raise AlignmentError(
+            f"{label!r} is not one of TIMIT's 61 phones; fold only what is labelled with them"
+        )
     return found
 
 

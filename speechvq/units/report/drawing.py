@@ -1,7 +1,8 @@
 """How pictures of a report are drawn: one style, colours that everybody can tell apart, PNG in memory.
 
-matplotlib is used through its objects only, and its settings hold within `drawn`: nothing of the program around is changed, and
-no settings of the user change a picture. Labels come from the users' files, so none is taken for a formula.
+matplotlib is used through its objects only, and its settings hold within `drawn`: nothing of the
+program around is changed, and no settings of the user change a picture. Labels come from the users'
+files, so none is taken for a formula.
 """
 
 import warnings
@@ -50,8 +51,14 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6
 
 SHAPES = ("o", "^", "s", "D", "v", "P", "X", "*")
 
-MANNER_COLOURS: Mapping[str, str] = dict(zip(MANNERS, COLOURS, strict=False)) | {OTHER: "#555555", SILENCE: "#b0b0b0"}
-MANNER_SHAPES: Mapping[str, str] = dict(zip(MANNERS, SHAPES, strict=False)) | {OTHER: "h", SILENCE: "x"}
+MANNER_COLOURS: Mapping[str, str] = dict(zip(MANNERS, COLOURS, strict=False)) | {
+    OTHER: "#555555",
+    SILENCE: "#b0b0b0",
+}
+MANNER_SHAPES: Mapping[str, str] = dict(zip(MANNERS, SHAPES, strict=False)) | {
+    OTHER: "h",
+    SILENCE: "x",
+}
 
 SHADING = "Blues"
 """The colour map of shares: from white to dark in one hue, which needs no sense of colour, and prints."""
@@ -76,7 +83,9 @@ def check_drawing() -> None:
         raise MissingExtra(f"a report needs {error.name}: pip install 'speechvq[plots]'") from error
 
 
-def drawn(width: float, height: float, alt: str, draw: Callable[["Figure"], None], *, wide: bool = False) -> Picture:
+def drawn(
+    width: float, height: float, alt: str, draw: Callable[["Figure"], None], *, wide: bool = False
+) -> Picture:
     """A picture of so many inches, from a function that draws on an empty figure."""
     from matplotlib import style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -84,7 +93,9 @@ def drawn(width: float, height: float, alt: str, draw: Callable[["Figure"], None
     from PIL import Image
 
     with warnings.catch_warnings(), style.context(["default", STYLE]):
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # a script that the font lacks shows as boxes
+        warnings.filterwarnings(
+            "ignore", "Glyph .* missing"
+        )  # a script that the font lacks shows as boxes
         figure = Figure(figsize=(width, height), dpi=DOTS, layout="constrained")
         canvas = FigureCanvasAgg(figure)
         draw(figure)
@@ -100,7 +111,13 @@ def short(label: str, letters: int = 12) -> str:
     return label if len(label) <= letters else f"{label[: letters - 1]}…"
 
 
-def name_points(axes: "Axes", points: Sequence[Point], names: Sequence[str], colours: Sequence[str], size: float = 7.5) -> None:
+def name_points(
+    axes: "Axes",
+    points: Sequence[Point],
+    names: Sequence[str],
+    colours: Sequence[str],
+    size: float = 7.5,
+) -> None:
     """Write names beside the first points (x, y), each where it covers least of all points and of the names before it.
 
     The limits of the axes must have been set, and the figure have its final size.
@@ -134,7 +151,8 @@ def name_points(axes: "Axes", points: Sequence[Point], names: Sequence[str], col
 def _sides(reach: int, width: float, height: float) -> list[tuple[int, float, float]]:
     """Where the lower left corner of a name may be, seen from its point, in 1/72 inch, the best first.
 
-    With what each costs: as much as some square pixels that are covered, for a name far from its point is taken for another's.
+    With what each costs: as much as some square pixels that are covered, for a name far from its
+    point is taken for another's.
     """
     far, half = 5.5 + 6 * (reach - 1), height / 2
     offsets = [

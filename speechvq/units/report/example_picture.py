@@ -35,13 +35,23 @@ def examples(recordings: Sequence[Recording], count: int = 3) -> list[Recording]
     Those with audio come before others, and those with phones; of equal ones the first by name.
     """
     middle = sum(BEST) / 2
-    ordered = sorted(recordings, key=lambda one: (one.audio is None, one.phones is None, abs(one.seconds - middle), one.name))
+    ordered = sorted(
+        recordings,
+        key=lambda one: (
+            one.audio is None,
+            one.phones is None,
+            abs(one.seconds - middle),
+            one.name,
+        ),
+    )
     firsts = {one.speaker: one for one in reversed(ordered)}
     different = [one for one in ordered if firsts[one.speaker] is one]
     return (different + [one for one in ordered if one not in different])[:count]
 
 
-def example_picture(recording: Recording, units: Units, segments: Segments | None, wave: Wave | None) -> Picture:
+def example_picture(
+    recording: Recording, units: Units, segments: Segments | None, wave: Wave | None
+) -> Picture:
     """Strips of phones, codes and segments, and above them the spectrogram of the samples at 16 kHz where they are given."""
     seconds = min(recording.seconds, BEST[1])
     codes = units.codes[recording.name]
@@ -57,23 +67,34 @@ def example_picture(recording: Recording, units: Units, segments: Segments | Non
     def draw(figure: "Figure") -> None:
         tall = [] if mel is None else [3.0]
         heights = [0.32 if name == "phones" else 0.62 for name in strips]
-        grid = figure.subplots(len(tall) + len(strips), 1, sharex=True, squeeze=False, height_ratios=[*tall, *heights])[:, 0]
+        grid = figure.subplots(
+            len(tall) + len(strips), 1, sharex=True, squeeze=False, height_ratios=[*tall, *heights]
+        )[:, 0]
         if mel is not None:
             _spectrogram(grid[0], mel, recording)
-        for axes, (name, strip), colour in zip(grid[len(tall) :], strips.items(), COLOURS, strict=False):
+        for axes, (name, strip), colour in zip(
+            grid[len(tall) :], strips.items(), COLOURS, strict=False
+        ):
             _strip(axes, name, [one for one in strip if one[0] < seconds], seconds, colour)
         grid[-1].set(xlabel="s", xlim=(0, seconds))
 
     shown = ", ".join([*(["spectrogram"] if mel is not None else []), *strips])
     return drawn(
-        WIDTH, (3.0 if mel is not None else 0.0) + 0.7 + 0.6 * len(strips), f"{recording.name}: {shown}.", draw, wide=True
+        WIDTH,
+        (3.0 if mel is not None else 0.0) + 0.7 + 0.6 * len(strips),
+        f"{recording.name}: {shown}.",
+        draw,
+        wide=True,
     )
 
 
 def _segment_strip(segments: Segments, rate: float) -> Strip:
     """Segments as intervals with the numbers of their codes."""
     edges = np.concatenate([[0], segments.ends]) / rate
-    return [(a, b, str(code)) for a, b, code in zip(edges[:-1].tolist(), edges[1:].tolist(), segments.codes, strict=True)]
+    return [
+        (a, b, str(code))
+        for a, b, code in zip(edges[:-1].tolist(), edges[1:].tolist(), segments.codes, strict=True)
+    ]
 
 
 def _spectrogram(axes: "Axes", mel: NDArray[np.float32], recording: Recording) -> None:
@@ -82,12 +103,26 @@ def _spectrogram(axes: "Axes", mel: NDArray[np.float32], recording: Recording) -
 
     loudest = float(mel.max())
     extent = (0, len(mel) / RATE, 0, mel.shape[1])
-    axes.imshow(mel.T, cmap="Greys", vmin=loudest - 12, vmax=loudest, origin="lower", aspect="auto", extent=extent)
+    axes.imshow(
+        mel.T,
+        cmap="Greys",
+        vmin=loudest - 12,
+        vmax=loudest,
+        origin="lower",
+        aspect="auto",
+        extent=extent,
+    )
     if recording.phones is not None:
-        edges = sorted({time for start, end, _ in recording.phones.intervals for time in (start, end)})
+        edges = sorted(
+            {time for start, end, _ in recording.phones.intervals for time in (start, end)}
+        )
         axes.vlines(edges, 0, mel.shape[1], color=COLOURS[0], linewidth=0.7)
     axes.set_yticks(
-        np.interp(HERTZ, mel_frequencies(mel.shape[1] + 2, fmax=SAMPLE_RATE / 2)[1:-1], np.arange(mel.shape[1]) + 0.5)
+        np.interp(
+            HERTZ,
+            mel_frequencies(mel.shape[1] + 2, fmax=SAMPLE_RATE / 2)[1:-1],
+            np.arange(mel.shape[1]) + 0.5,
+        )
     )
     axes.set_yticklabels([str(hertz) for hertz in HERTZ])
     axes.set(ylabel="Hz")

@@ -1,6 +1,7 @@
 """A web page in one file: no scripts, nothing from the network, to be read on a desk, on a phone and on paper.
 
-All text is escaped here, so that names and labels from the users' files stay text whatever is in them.
+All text is escaped here, so that names and labels from the users' files stay text whatever is in
+them.
 """
 
 import re
@@ -88,13 +89,18 @@ def figure(picture: Picture) -> Html:
     """A picture, which scrolls sideways where it is too wide for the screen."""
     source = f"data:image/png;base64,{b64encode(picture.png).decode()}"
     kind = ' class="wide"' if picture.wide else ""
-    return Html(f'<figure{kind}><div class="scroll"><img alt="{escape(picture.alt)}" src="{source}"></div></figure>')
+    return Html(
+        f'<figure{kind}><div class="scroll"><img alt="{escape(picture.alt)}" '
+        f'src="{source}"></div></figure>'
+    )
 
 
 def player(wav: bytes, name: str) -> Html:
     """Controls to hear a WAV file; `name` says to those who cannot see what it is."""
     source = f"data:audio/wav;base64,{b64encode(wav).decode()}"
-    return Html(f'<audio controls preload="none" aria-label="{escape(name)}" src="{source}"></audio>')
+    return Html(
+        f'<audio controls preload="none" aria-label="{escape(name)}" src="{source}"></audio>'
+    )
 
 
 def meter(share: float) -> Html:
@@ -111,13 +117,20 @@ def table(rows: Sequence[Mapping[str, Cell | Html]]) -> Html:
     right = {column for column in columns if all(_numeric(row.get(column)) for row in rows)}
     kind = {column: ' class="right"' if column in right else "" for column in columns}
     head = "".join(f'<th scope="col"{kind[column]}>{escape(column)}</th>' for column in columns)
-    body = "\n".join("<tr>" + "".join(f"<td{kind[c]}>{_cell(row.get(c))}</td>" for c in columns) + "</tr>" for row in rows)
-    return Html(f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>')
+    body = "\n".join(
+        "<tr>" + "".join(f"<td{kind[c]}>{_cell(row.get(c))}</td>" for c in columns) + "</tr>"
+        for row in rows
+    )
+    return Html(
+        f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+    )
 
 
 def _numeric(value: Cell | Html) -> bool:
     """Whether a cell holds a number, or nothing."""
-    return not isinstance(value, Html) and (not isinstance(value, str) or NUMBER.fullmatch(value.strip()) is not None)
+    return not isinstance(value, Html) and (
+        not isinstance(value, str) or NUMBER.fullmatch(value.strip()) is not None
+    )
 
 
 def _cell(value: Cell | Html) -> str:
@@ -144,7 +157,12 @@ def page(title: str, lead: Sequence[Html], sections: Sequence[Section]) -> str:
     contents, bodies = list[Html](), list[Html]()
     for place, one in enumerate(sections, 1):
         contents.append(Html(f'<li><a href="#s{place}">{escape(one.heading)}</a></li>'))
-        bodies.append(Html(f'<section>\n<h2 id="s{place}">{escape(one.heading)}</h2>\n{_lines(one.parts)}\n</section>'))
+        bodies.append(
+            Html(
+                "<section>\n<h2 "
+                f'id="s{place}">{escape(one.heading)}</h2>\n{_lines(one.parts)}\n</section>'
+            )
+        )
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>

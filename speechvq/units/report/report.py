@@ -28,14 +28,17 @@ def write_report(
 ) -> None:
     """Write a report as an HTML file that needs no other; without the tables it stays below 8 MB whatever it is about.
 
-    recordings: of which those named by `scored` are shown; the map from codes to phones is made from the others, if there are
-        others with phones
-    tables: headings and rows to begin with, as `page.table` takes them: column to text or number, `**text**` for the best
+    recordings: of which those named by `scored` are shown; the map from codes to phones is made
+        from the others, if there are others with phones
+    tables: headings and rows to begin with, as `page.table` takes them: column to text or number,
+      `**text**` for the best
     notes: sentences to end with, on data, alignments, versions
     segments: found in scored recordings, by name
-    points: systems of ours for a plot beside published ones: name, bits a second, rate of ABX errors across speakers, 0 to 1
+    points: systems of ours for a plot beside published ones: name, bits a second, rate of ABX
+      errors across speakers, 0 to 1
     players: how many codes can be heard, where recordings have audio
-    Raises UnitsError for names that are not there or no codes at all, AudioError, OutputError, and MissingExtra.
+    Raises UnitsError for names that are not there or no codes at all, AudioError, OutputError, and
+    MissingExtra.
     """
     check_writable(path, force=force)
     check_drawing()
@@ -63,6 +66,7 @@ def _lead(about: Scene) -> str:
     speakers = len({one.speaker for one in about.recordings})
     by = "one speaker" if speakers == 1 else f"{speakers} speakers"
     return (
-        f"{about.units.name}: up to {about.units.size} different codes, {about.units.rate:g} a second. Shown are the "
+        f"{about.units.name}: up to {about.units.size} different codes, {about.units.rate:g} a "
+        "second. Shown are the "
         f"{len(about.recordings)} recordings that are scored, {minutes:.1f} minutes by {by}."
     )

@@ -50,7 +50,9 @@ class Scene:
     def order(self) -> NDArray[np.int64]:
         """The codes of the pictures: the most frequent ones, ordered by phone, or by frequency where no phones are known."""
         counts = self.phones.counts.sum(1) if self.phones else self.usage.counts
-        frequent = np.argsort(-counts, kind="stable")[: min(MOST_CODES, int((counts > 0).sum()))].astype(np.int64)
+        frequent = np.argsort(-counts, kind="stable")[
+            : min(MOST_CODES, int((counts > 0).sum()))
+        ].astype(np.int64)
         if not self.phones:
             return frequent
         by_phone = code_order(self.phones.counts)
@@ -62,20 +64,35 @@ class Scene:
         return silent(self.phones) if self.phones else np.zeros(self.units.size, np.bool_)
 
 
-def scene(units: Units, recordings: Sequence[Recording], scored: Sequence[str], segments: Mapping[str, Segments]) -> Scene:
+def scene(
+    units: Units,
+    recordings: Sequence[Recording],
+    scored: Sequence[str],
+    segments: Mapping[str, Segments],
+) -> Scene:
     """Those that are scored, and those that are not. Raises UnitsError."""
     by_name = {one.name: one for one in recordings}
     wanted = set(scored)
     if lacking := [name for name in scored if name not in by_name or name not in units.codes]:
-        raise UnitsError(f"{len(lacking)} of {len(scored)} scored recordings lack, or lack codes; the first is {lacking[0]}")
+        raise UnitsError(
+            f"{len(lacking)} of {len(scored)} scored recordings lack, or lack codes; the first is "
+            f"{lacking[0]}"
+        )
     found = Scene(
         units,
         [by_name[name] for name in dict.fromkeys(scored)],
         [one for one in recordings if one.name not in wanted and one.name in units.codes],
         {name: segments[name] for name in segments if name in wanted},
     )
-    if beyond := [name for name, one in found.segments.items() if one.codes.max(initial=0) >= units.size]:
-        raise UnitsError(f"{units.name}: segments of {beyond[0]} have codes beyond {units.size - 1}; give those of these units")
+    if beyond := [
+        name for name, one in found.segments.items() if one.codes.max(initial=0) >= units.size
+    ]:
+        raise UnitsError(
+            f"{units.name}: segments of {beyond[0]} have codes beyond {units.size - 1}; give "
+            "those of these units"
+        )
     if not any(map(len, found.codes)):
-        raise UnitsError(f"{units.name}: the scored recordings have no codes; there is nothing to report on")
+        raise UnitsError(
+            f"{units.name}: the scored recordings have no codes; there is nothing to report on"
+        )
     return found

@@ -6,7 +6,17 @@ import numpy as np
 
 from speechvq.units.evaluation.published import SOURCE, ZEROSPEECH_2019
 from speechvq.units.phones.phone_table import PhoneTable, phone_recalls, phone_table
-from speechvq.units.report.page import Cell, Html, Row, Section, figure, heading, meter, paragraph, table
+from speechvq.units.report.page import (
+    Cell,
+    Html,
+    Row,
+    Section,
+    figure,
+    heading,
+    meter,
+    paragraph,
+    table,
+)
 from speechvq.units.report.pictures import (
     codebook_plane,
     heat_map,
@@ -23,7 +33,10 @@ def summary(tables: Sequence[tuple[str, Sequence[Row]]]) -> Section | None:
     """The tables of the caller."""
     if not tables:
         return None
-    words = paragraph("A row for each system, a column for each measure; the best of a column is bold where one is marked.")
+    words = paragraph(
+        "A row for each system, a column for each measure; the best of a column is bold where one "
+        "is marked."
+    )
     parts = [part for name, rows in tables for part in (heading(name), table(rows))]
     return Section("Scores", (words, *parts))
 
@@ -33,28 +46,44 @@ def phones(scene: Scene) -> Iterator[Section]:
     if not scene.phones:
         return
     words = (
-        "A column is a code, a row a phone; the darker, the larger the phone's share of the frames with that code. "
-        "A code that is one phone is one dark field on the staircase; a column that is dark twice mixes two phones up. "
+        "A column is a code, a row a phone; the darker, the larger the phone's share of the "
+        "frames with that code. "
+        "A code that is one phone is one dark field on the staircase; a column that is dark twice "
+        "mixes two phones up. "
         "Codes with few frames look clearer than they are."
     )
     left_out = scene.usage.used - len(scene.order)
     more = [paragraph(f"{left_out} rare or unlabelled codes are left out.")] if left_out else []
-    yield Section("Phones of each code", (paragraph(words), *more, figure(heat_map(scene.phones, scene.order))))
+    yield Section(
+        "Phones of each code",
+        (paragraph(words), *more, figure(heat_map(scene.phones, scene.order))),
+    )
     fitted = phone_table(scene.units, scene.others)
     yield Section("How well each phone is found", tuple(_recalls(scene.phones, fitted)))
 
 
 def _recalls(phones: PhoneTable, fitted: PhoneTable | None) -> Iterator[Html]:
     """Recall and most frequent codes of each phone."""
-    made_from = "from recordings that are not scored" if fitted else "from the scored recordings themselves, which flatters"
+    made_from = (
+        "from recordings that are not scored"
+        if fitted
+        else "from the scored recordings themselves, which flatters"
+    )
     yield paragraph(
-        "Each code is taken for the phone that it most often goes with; recall is the share of a phone's frames that this gets "
+        "Each code is taken for the phone that it most often goes with; recall is the share of a "
+        "phone's frames that this gets "
         f"right. The map is made {made_from}."
     )
     rows: list[dict[str, Cell | Html]] = []
     for one, kind in zip(phone_recalls(phones, fitted or phones), phones.manners, strict=True):
         codes = ", ".join(f"{code} ({share:.0%})" for code, share in one.codes)
-        row = {"phone": one.label, "manner": kind, "frames": one.frames, "recall": f"{one.recall:.2f}", "": meter(one.recall)}
+        row = {
+            "phone": one.label,
+            "manner": kind,
+            "frames": one.frames,
+            "recall": f"{one.recall:.2f}",
+            "": meter(one.recall),
+        }
         rows.append(row | {"most frequent codes": codes})
     yield table(rows)
 
@@ -63,10 +92,13 @@ def usage(scene: Scene) -> Section:
     """How often codes are used."""
     found = scene.usage
     words = (
-        f"{found.used} of {scene.units.size} codes occur. Their perplexity is {found.perplexity:.1f}: so many codes, all used "
+        f"{found.used} of {scene.units.size} codes occur. Their perplexity is "
+        f"{found.perplexity:.1f}: so many codes, all used "
         f"equally often, would tell as much. The most frequent one has {found.top:.1%} of frames."
     )
-    return Section("How often codes are used", (paragraph(words), figure(usage_curve(found.counts))))
+    return Section(
+        "How often codes are used", (paragraph(words), figure(usage_curve(found.counts)))
+    )
 
 
 def order(scene: Scene) -> Section | None:
@@ -76,11 +108,15 @@ def order(scene: Scene) -> Section | None:
         return None
     by = "as in the heat map of phones" if scene.phones else "by how often they are used"
     words = (
-        f"A row is a code, a column the code of the run that follows; both are ordered {by}. Dark fields are sequences "
+        f"A row is a code, a column the code of the run that follows; both are ordered {by}. Dark "
+        "fields are sequences "
         "that are frequent; the diagonal is empty, for a run ends where another code begins."
     )
     best = scene.phones.best if scene.phones else None
-    return Section("Which code follows which", (paragraph(words), figure(transition_map(counts, scene.order, best))))
+    return Section(
+        "Which code follows which",
+        (paragraph(words), figure(transition_map(counts, scene.order, best))),
+    )
 
 
 def lengths(scene: Scene) -> Section | None:
@@ -89,26 +125,44 @@ def lengths(scene: Scene) -> Section | None:
     found = {"runs of a code": run_seconds(scene.codes, scene.units.rate, silences)}
     if scene.segments:
         cuts = [(one.codes, np.diff(one.ends, prepend=0)) for one in scene.segments.values()]
-        found["segments"] = np.concatenate([lengths[~silences[codes]] / scene.units.rate for codes, lengths in cuts])
+        found["segments"] = np.concatenate(
+            [lengths[~silences[codes]] / scene.units.rate for codes, lengths in cuts]
+        )
     if scene.phones:
         found["phones"] = phone_seconds(scene.recordings)
-    longest = max([5, *(int(np.quantile(each, 0.99) / frame) + 1 for each in found.values() if len(each))])
-    middles = ", ".join(f"{name} {1000 * each.mean():.0f} ms" for name, each in found.items() if len(each))
+    longest = max(
+        [5, *(int(np.quantile(each, 0.99) / frame) + 1 for each in found.values() if len(each))]
+    )
+    middles = ", ".join(
+        f"{name} {1000 * each.mean():.0f} ms" for name, each in found.items() if len(each)
+    )
     words = (
         f"Units as long as phones would lie on their curve. On average last: {middles}. "
         f"{'Silence is left out. ' if scene.phones else ''}The last bin holds all that is longer."
     )
-    curves = {name: length_shares(each, frame, longest) for name, each in found.items() if len(each)}
-    return Section("How long units last", (paragraph(words), figure(length_histogram(curves, frame)))) if curves else None
+    curves = {
+        name: length_shares(each, frame, longest) for name, each in found.items() if len(each)
+    }
+    return (
+        Section("How long units last", (paragraph(words), figure(length_histogram(curves, frame))))
+        if curves
+        else None
+    )
 
 
 def codebook(scene: Scene) -> Section | None:
     """The codebook in the plane."""
     if scene.units.codebook is None or scene.usage.used < 2:
         return None
-    words = "The vectors of the codes that occur, on the two axes along which they differ most; large marks are frequent codes."
+    words = (
+        "The vectors of the codes that occur, on the two axes along which they differ most; "
+        "large marks are frequent codes."
+    )
     if scene.phones:
-        words += " Colour and shape are the manner of the most likely phone; named is the most frequent code of each phone."
+        words += (
+            " Colour and shape are the manner of the most likely phone; named is the most "
+            "frequent code of each phone."
+        )
     picture = codebook_plane(scene.units.codebook, scene.phones, scene.usage.counts)
     return Section("Codes in their space", (paragraph(words), figure(picture)))
 
@@ -117,13 +171,25 @@ def published(points: Sequence[tuple[str, float, float]]) -> Section | None:
     """Ours beside published systems."""
     if not points:
         return None
-    words = "The nearer to the lower left corner, the more a unit tells phones apart for the bits it costs."
+    words = (
+        "The nearer to the lower left corner, the more a unit tells phones apart for the bits "
+        "it costs."
+    )
     source = (
-        f"Grey points: {SOURCE}. They were scored on other speech with another set of items, so where points lie to each other "
+        f"Grey points: {SOURCE}. They were scored on other speech with another set of items, so "
+        "where points lie to each other "
         "is for orientation only."
     )
     rows: list[Row] = [
-        {"key": one.key, "system": one.system, "bit/s": one.bitrate, "ABX error, %": f"{100 * one.abx:.2f}"}
+        {
+            "key": one.key,
+            "system": one.system,
+            "bit/s": one.bitrate,
+            "ABX error, %": f"{100 * one.abx:.2f}",
+        }
         for one in ZEROSPEECH_2019
     ]
-    return Section("Bit rate and ABX error", (paragraph(words), figure(rates_and_abx(points)), paragraph(source), table(rows)))
+    return Section(
+        "Bit rate and ABX error",
+        (paragraph(words), figure(rates_and_abx(points)), paragraph(source), table(rows)),
+    )

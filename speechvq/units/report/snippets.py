@@ -1,7 +1,8 @@
 """Where a code is heard: some of its runs by different speakers, cut out of recordings one after the other.
 
-A run of one or two frames is too short to hear as speech, so what lies around it is taken with it until there is a tenth of a
-second. Of each speaker the longest runs come first: in them the sound of a code stands still.
+A run of one or two frames is too short to hear as speech, so what lies around it is taken with it
+until there is a tenth of a second. Of each speaker the longest runs come first: in them the sound
+of a code stands still.
 """
 
 from collections.abc import Mapping, Sequence
@@ -55,10 +56,13 @@ class _Run(NamedTuple):
     recording: Recording
 
 
-def code_snippets(units: Units, recordings: Sequence[Recording], wanted: Sequence[int], count: int) -> dict[int, list[Snippet]]:
+def code_snippets(
+    units: Units, recordings: Sequence[Recording], wanted: Sequence[int], count: int
+) -> dict[int, list[Snippet]]:
     """Up to `count` snippets of each wanted code, from recordings that have audio.
 
-    Speakers take turns in the order of their names, each with its longest run that is left; of equal ones the first.
+    Speakers take turns in the order of their names, each with its longest run that is left; of
+    equal ones the first.
     """
     found: dict[int, dict[str, list[_Run]]] = {code: {} for code in wanted}
     for one in recordings:
@@ -66,10 +70,15 @@ def code_snippets(units: Units, recordings: Sequence[Recording], wanted: Sequenc
             continue
         codes, lengths = runs(units.codes[one.name])
         starts = np.cumsum(lengths) - lengths
-        for code, length, start in zip(codes.tolist(), lengths.tolist(), starts.tolist(), strict=True):
+        for code, length, start in zip(
+            codes.tolist(), lengths.tolist(), starts.tolist(), strict=True
+        ):
             if code in found:
                 found[code].setdefault(one.speaker, []).append(_Run(-length, one.name, start, one))
-    return {code: [_snippet(run, units.rate) for run in _turns(speakers)[:count]] for code, speakers in found.items()}
+    return {
+        code: [_snippet(run, units.rate) for run in _turns(speakers)[:count]]
+        for code, speakers in found.items()
+    }
 
 
 def _turns(speakers: Mapping[str, list[_Run]]) -> list[_Run]:
@@ -80,7 +89,10 @@ def _turns(speakers: Mapping[str, list[_Run]]) -> list[_Run]:
 
 def _snippet(run: _Run, rate: float) -> Snippet:
     """Around the middle of a run, no shorter and no longer than can be heard, and within the recording."""
-    middle, seconds = (run.start - run.length / 2) / rate, min(max(-run.length / rate, SHORTEST), LONGEST)
+    middle, seconds = (
+        (run.start - run.length / 2) / rate,
+        min(max(-run.length / rate, SHORTEST), LONGEST),
+    )
     first = max(0.0, min(middle - seconds / 2, run.recording.seconds - seconds))
     return Snippet(run.recording, first, first + seconds)
 
@@ -102,7 +114,10 @@ def cut(snippets: Sequence[Snippet]) -> list[Wave]:
 
 def stretch(wave: Wave, snippet: Snippet) -> Wave:
     """The samples of a snippet from those of the whole file at 16 kHz."""
-    start, end = (round((snippet.recording.start + time) * SAMPLE_RATE) for time in (snippet.start, snippet.end))
+    start, end = (
+        round((snippet.recording.start + time) * SAMPLE_RATE)
+        for time in (snippet.start, snippet.end)
+    )
     return wave[start:end]
 
 
@@ -119,14 +134,19 @@ def _faded(wave: Wave) -> Wave:
 def joined(waves: Sequence[Wave]) -> Wave:
     """Waves one after the other with gaps between."""
     gap = np.zeros(round(GAP * SAMPLE_RATE), np.float32)
-    return np.concatenate([part for wave in waves for part in (gap, wave)][1:]) if waves else np.zeros(0, np.float32)
+    return (
+        np.concatenate([part for wave in waves for part in (gap, wave)][1:])
+        if waves
+        else np.zeros(0, np.float32)
+    )
 
 
 def wav(wave: Wave) -> bytes:
     """A WAV file of 16 bit at 16 kHz.
 
-    Of all formats the one that every browser plays, and the only one whose bytes do not depend on the version of an encoder.
-    FLAC would save a third of some 2 MB, and Vorbis, which not every Safari plays, most of it.
+    Of all formats the one that every browser plays, and the only one whose bytes do not depend on
+    the version of an encoder. FLAC would save a third of some 2 MB, and Vorbis, which not every
+    Safari plays, most of it.
     """
     buffer = BytesIO()
     soundfile.write(buffer, wave.clip(-1, 1), SAMPLE_RATE, format="WAV", subtype="PCM_16")

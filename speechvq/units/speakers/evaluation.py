@@ -12,12 +12,14 @@ from speechvq.units.recordings import Recording, Units
 from speechvq.units.speakers.probe import leakage, phone_leakage, speaker_probe, vector_probe
 
 
-def speaker_scores(units: Units, recordings: Sequence[Recording], *, seed: int = 0) -> dict[str, float]:
+def speaker_scores(
+    units: Units, recordings: Sequence[Recording], *, seed: int = 0
+) -> dict[str, float]:
     """All scores that need speakers, as shares by their keys; empty unless two speakers have two recordings each.
 
-    Speakers with a single recording are left out. Probes learn some recordings of each speaker and name the speakers of others,
-    so the recordings that a map is fitted on and those that are scored are taken together.
-    Raises UnitsError, and MissingExtra without scikit-learn.
+    Speakers with a single recording are left out. Probes learn some recordings of each speaker and
+    name the speakers of others, so the recordings that a map is fitted on and those that are scored
+    are taken together. Raises UnitsError, and MissingExtra without scikit-learn.
     """
     counts = Counter(one.speaker for one in recordings)
     some = [one for one in recordings if counts[one.speaker] > 1]
@@ -27,19 +29,32 @@ def speaker_scores(units: Units, recordings: Sequence[Recording], *, seed: int =
     try:
         probe = speaker_probe(codes, speakers, seed=seed)
     except ModuleNotFoundError as error:
-        raise MissingExtra(f"naming speakers from codes needs {error.name}: pip install 'speechvq[train]'") from error
-    found = {"speaker_codes": probe.accuracy, "speaker_prior": probe.prior, "speaker_chance": probe.chance}
+        raise MissingExtra(
+            f"naming speakers from codes needs {error.name}: pip install 'speechvq[train]'"
+        ) from error
+    found = {
+        "speaker_codes": probe.accuracy,
+        "speaker_prior": probe.prior,
+        "speaker_chance": probe.chance,
+    }
     if all(one.name in units.features for one in some):
         means = np.stack([units.features[one.name].mean(0, dtype=np.float64) for one in some])
         found["speaker_features"] = vector_probe(means, speakers, seed=seed).accuracy
     leak = leakage(codes, speakers, seed=seed)
-    return found | {"leakage": leak.share, "leakage_floor": leak.floor} | _given_phones(units, some, seed)
+    return (
+        found
+        | {"leakage": leak.share, "leakage_floor": leak.floor}
+        | _given_phones(units, some, seed)
+    )
 
 
 def _given_phones(units: Units, recordings: Sequence[Recording], seed: int) -> dict[str, float]:
     """The leakage beside what the phone tells, of recordings with phones. Raises UnitsError."""
     numbers = phone_numbers(recordings)
-    labels = {one.name: labels_of(one, len(units.codes[one.name]), units.rate, numbers) for one in recordings}
+    labels = {
+        one.name: labels_of(one, len(units.codes[one.name]), units.rate, numbers)
+        for one in recordings
+    }
     some = [one for one in recordings if (labels[one.name] != NO_LABEL).any()]
     counts = Counter(one.speaker for one in some)
     some = [one for one in some if counts[one.speaker] > 1]

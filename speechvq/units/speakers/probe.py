@@ -1,8 +1,9 @@
 """What codes tell of the speaker: a probe that names who speaks in an utterance, and the information codes share with speakers.
 
-A probe learns from some utterances of each speaker and names the speakers of the others: what a listener who knows the voices
-could tell. Quantization alone takes little of the voice away (Yeh and Tang 2024), so read the score of codes beside that of the
-vectors before quantization and of mean spectra, from `vector_probe`.
+A probe learns from some utterances of each speaker and names the speakers of the others: what a
+listener who knows the voices could tell. Quantization alone takes little of the voice away (Yeh and
+Tang 2024), so read the score of codes beside that of the vectors before quantization and of mean
+spectra, from `vector_probe`.
 """
 
 from collections.abc import Sequence
@@ -38,7 +39,8 @@ def held_out(speakers: Sequence[str], share: float = 0.25, *, seed: int = 0) -> 
     """Which utterances to hold out (u,): `share` of each speaker's, rounded, but one at least, and not all.
 
     speakers: who speaks in each utterance
-    Raises UnitsError when there are fewer than two speakers, one has a single utterance, or the share is not between 0 and 1.
+    Raises UnitsError when there are fewer than two speakers, one has a single utterance, or the
+    share is not between 0 and 1.
     """
     names, numbers, counts = _numbered(speakers)
     if not 0 < share < 1:
@@ -50,19 +52,25 @@ def held_out(speakers: Sequence[str], share: float = 0.25, *, seed: int = 0) -> 
     return chosen
 
 
-def speaker_probe(codes: Sequence[Ints], speakers: Sequence[str], *, share: float = 0.25, seed: int = 0) -> Probe:
+def speaker_probe(
+    codes: Sequence[Ints], speakers: Sequence[str], *, share: float = 0.25, seed: int = 0
+) -> Probe:
     """Logistic regression on how often each code and each pair of successive codes comes in an utterance.
 
     codes: (f,) of each utterance; speakers: who speaks in each
-    Frequencies are shares of the utterance's codes and pairs together; their square roots are used, so that rows have length 1
-    and rare codes count too. Codes and pairs that training utterances do not have are left out.
-    Raises UnitsError like `held_out`, when there are not equally many, or an utterance has no codes. Needs scikit-learn.
+    Frequencies are shares of the utterance's codes and pairs together; their square roots are used,
+    so that rows have length 1 and rare codes count too. Codes and pairs that training utterances do
+    not have are left out. Raises UnitsError like `held_out`, when there are not equally many, or an
+    utterance has no codes. Needs scikit-learn.
     """
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.preprocessing import normalize
 
     if len(codes) != len(speakers) or not all(len(one) for one in codes):
-        raise UnitsError(f"{len(codes)} utterances and {len(speakers)} speakers: give some codes and a speaker for each")
+        raise UnitsError(
+            f"{len(codes)} utterances and {len(speakers)} speakers: give some codes and a speaker "
+            "for each"
+        )
     test = held_out(speakers, share, seed=seed)
     texts = np.array([" ".join(map(str, one.tolist())) for one in codes])
     counter = CountVectorizer(token_pattern=r"\S+", ngram_range=(1, 2))  # noqa: S106 - no password
@@ -70,13 +78,18 @@ def speaker_probe(codes: Sequence[Ints], speakers: Sequence[str], *, share: floa
     return _probe(np.sqrt(histograms), speakers, test)
 
 
-def vector_probe(vectors: NDArray[np.floating], speakers: Sequence[str], *, share: float = 0.25, seed: int = 0) -> Probe:
+def vector_probe(
+    vectors: NDArray[np.floating], speakers: Sequence[str], *, share: float = 0.25, seed: int = 0
+) -> Probe:
     """The same probe of one vector an utterance (u, d), say its mean spectrum, standardised as the training utterances are.
 
     Raises UnitsError like `speaker_probe`. Needs scikit-learn.
     """
     if vectors.ndim != 2 or len(vectors) != len(speakers) or not np.isfinite(vectors).all():
-        raise UnitsError(f"vectors {vectors.shape} of {len(speakers)} speakers: give a finite one for each utterance, (u, d)")
+        raise UnitsError(
+            f"vectors {vectors.shape} of {len(speakers)} speakers: give a finite one for each "
+            "utterance, (u, d)"
+        )
     test = held_out(speakers, share, seed=seed)
     mean, deviation = vectors[~test].mean(0), vectors[~test].std(0)
     return _probe((vectors - mean) / np.where(deviation > 0, deviation, 1), speakers, test)
@@ -101,16 +114,21 @@ class Leakage:
     floor: float
 
 
-def leakage(codes: Sequence[Ints], speakers: Sequence[str], *, shuffles: int = 20, seed: int = 0) -> Leakage:
+def leakage(
+    codes: Sequence[Ints], speakers: Sequence[str], *, shuffles: int = 20, seed: int = 0
+) -> Leakage:
     """I(code; speaker) / H(speaker): how much of who speaks a single code tells.
 
     codes: (f,) of each utterance; speakers: who speaks in each
-    The floor keeps utterances whole, for what is said in an utterance tells it from others without any leak of the voice;
-    shuffled frames would give a floor that is too low.
+    The floor keeps utterances whole, for what is said in an utterance tells it from others without
+    any leak of the voice; shuffled frames would give a floor that is too low.
     Raises UnitsError like `speaker_probe`, but does not need scikit-learn.
     """
     if len(codes) != len(speakers) or not codes or not all(len(one) for one in codes):
-        raise UnitsError(f"{len(codes)} utterances and {len(speakers)} speakers: give some codes and a speaker for each")
+        raise UnitsError(
+            f"{len(codes)} utterances and {len(speakers)} speakers: give some codes and a speaker "
+            "for each"
+        )
     _, numbers, _ = _numbered(speakers)
     lengths, flat = [len(one) for one in codes], np.concatenate(codes)
     each = np.repeat(np.arange(len(codes)), lengths)
@@ -121,17 +139,24 @@ def leakage(codes: Sequence[Ints], speakers: Sequence[str], *, shuffles: int = 2
 
 
 def phone_leakage(
-    codes: Sequence[Ints], labels: Sequence[Ints], speakers: Sequence[str], *, shuffles: int = 20, seed: int = 0
+    codes: Sequence[Ints],
+    labels: Sequence[Ints],
+    speakers: Sequence[str],
+    *,
+    shuffles: int = 20,
+    seed: int = 0,
 ) -> Leakage:
     """I(code; speaker | phone) / H(speaker): how much of who speaks a code tells beside what the phone tells.
 
-    codes, labels: (f,) of each utterance, NO_LABEL where there is no phone; such frames are left out
-    With I(code; speaker | phone) = I(code and phone; speaker) - I(phone; speaker); the floor is as in `leakage`.
-    Raises UnitsError like `leakage`, and when codes and labels are not equally many or an utterance has no phone.
+    codes, labels: (f,) of each utterance, NO_LABEL where there is no phone; such frames are left
+    out With I(code; speaker | phone) = I(code and phone; speaker) - I(phone; speaker); the floor is
+    as in `leakage`. Raises UnitsError like `leakage`, and when codes and labels are not equally
+    many or an utterance has no phone.
     """
     if not len(codes) == len(labels) == len(speakers) or any(map(_unlike, codes, labels)):
         raise UnitsError(
-            f"{len(codes)} utterances and {len(speakers)} speakers: give codes, as many labels and a speaker for each"
+            f"{len(codes)} utterances and {len(speakers)} speakers: give codes, as many labels "
+            "and a speaker for each"
         )
     _, numbers, _ = _numbered(speakers)
     each = np.repeat(np.arange(len(codes)), [len(one) for one in codes])
@@ -158,13 +183,20 @@ def _share(by_utterance: NDArray[np.int64], numbers: Ints) -> float:
     return Joint(counts).pnmi
 
 
-def _numbered(speakers: Sequence[str]) -> tuple[NDArray[np.str_], NDArray[np.intp], NDArray[np.intp]]:
+def _numbered(
+    speakers: Sequence[str],
+) -> tuple[NDArray[np.str_], NDArray[np.intp], NDArray[np.intp]]:
     """Names in order, the number of each utterance's, and how many utterances each has. Raises UnitsError."""
-    names, numbers, counts = np.unique(np.array(speakers, np.str_), return_inverse=True, return_counts=True)
+    names, numbers, counts = np.unique(
+        np.array(speakers, np.str_), return_inverse=True, return_counts=True
+    )
     if len(names) < 2:
-        raise UnitsError(f"{len(names)} speakers cannot be told apart: give utterances of two at least")
+        raise UnitsError(
+            f"{len(names)} speakers cannot be told apart: give utterances of two at least"
+        )
     if counts.min() < 2:
         raise UnitsError(
-            f"the speaker {names[counts.argmin()]} has a single utterance: give two at least, or leave that one out"
+            f"the speaker {names[counts.argmin()]} has a single utterance: give two at least, or "
+            "leave that one out"
         )
     return names, numbers, counts

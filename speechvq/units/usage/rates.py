@@ -1,13 +1,13 @@
 """How much codes cost, how long they last, and how many are in use.
 
-The bit rate is that of the ZeroSpeech Challenge 2019 (Dunbar et al. 2019): with N symbols in D seconds and s one
-symbol,
+The bit rate is that of the ZeroSpeech Challenge 2019 (Dunbar et al. 2019): with N symbols in D
+seconds and s one symbol,
 
     B = (N / D) H(s),   H(s) = - sum_s p(s) log2 p(s)
 
-over the whole set. N counts whatever is sent: all frames, or one symbol for each run of equal frames. The second, deduplicated
-rate leaves out how long runs last, which a decoder needs all the same; the rate with durations counts the pairs of code and
-length as symbols.
+over the whole set. N counts whatever is sent: all frames, or one symbol for each run of equal
+frames. The second, deduplicated rate leaves out how long runs last, which a decoder needs all the
+same; the rate with durations counts the pairs of code and length as symbols.
 """
 
 from collections.abc import Iterable, Sequence
@@ -37,14 +37,17 @@ def runs(codes: Ints) -> tuple[Ints, NDArray[np.int64]]:
 def bit_rate(utterances: Iterable[Ints], seconds: float) -> float:
     """B of symbols that last `seconds` together, bits a second.
 
-    utterances: the symbols of each, (n,), or (n, l) where a symbol is a tuple, say of the layers of a hierarchy: their joint
-    entropy; adding up the rates of layers instead gives at least as much
+    utterances: the symbols of each, (n,), or (n, l) where a symbol is a tuple, say of the layers of
+    a hierarchy: their joint entropy; adding up the rates of layers instead gives at least as much
     Raises UnitsError when there are no symbols or no seconds.
     """
     rows = [one.reshape(len(one), -1) for one in utterances if len(one)]
     symbols = np.concatenate(rows) if rows else np.zeros((0, 1))
     if not len(symbols) or not seconds > 0:
-        raise UnitsError(f"{len(symbols)} symbols in {seconds:g} s have no bit rate: give some codes and how long they last")
+        raise UnitsError(
+            f"{len(symbols)} symbols in {seconds:g} s have no bit rate: give some codes and how "
+            "long they last"
+        )
     shares = np.unique(symbols, axis=0, return_counts=True)[1] / len(symbols)
     return len(symbols) / seconds * max(0.0, float(-(shares * np.log2(shares)).sum()))
 
@@ -61,8 +64,16 @@ class BitRates:
 def bit_rates(utterances: Sequence[Ints], seconds: float) -> BitRates:
     """All three of codes (f,), or (f, l), of each utterance. Raises UnitsError like `bit_rate`."""
     every = [runs(codes) for codes in utterances]
-    timed = [np.column_stack([codes.reshape(len(codes), -1), lengths]) for codes, lengths in every if len(codes)]
-    return BitRates(bit_rate(utterances, seconds), bit_rate((codes for codes, _ in every), seconds), bit_rate(timed, seconds))
+    timed = [
+        np.column_stack([codes.reshape(len(codes), -1), lengths])
+        for codes, lengths in every
+        if len(codes)
+    ]
+    return BitRates(
+        bit_rate(utterances, seconds),
+        bit_rate((codes for codes, _ in every), seconds),
+        bit_rate(timed, seconds),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +88,11 @@ class RunLengths:
     @property
     def histogram(self) -> list[tuple[float, int]]:
         """Every length that occurs, ms, and how often."""
-        return [((index + 1) * self.frame, int(count)) for index, count in enumerate(self.counts) if count]
+        return [
+            ((index + 1) * self.frame, int(count))
+            for index, count in enumerate(self.counts)
+            if count
+        ]
 
 
 def run_lengths(utterances: Iterable[Ints], rate: float) -> RunLengths:
@@ -87,9 +102,17 @@ def run_lengths(utterances: Iterable[Ints], rate: float) -> RunLengths:
     """
     lengths = np.concatenate([np.zeros(0, np.int64), *(runs(codes)[1] for codes in utterances)])
     if not len(lengths) or not rate > 0:
-        raise UnitsError(f"{len(lengths)} runs at {rate:g} frames a second have no lengths: give some codes and their rate")
+        raise UnitsError(
+            f"{len(lengths)} runs at {rate:g} frames a second have no lengths: give some codes "
+            "and their rate"
+        )
     frame = 1000 / rate
-    return RunLengths(float(lengths.mean()) * frame, float(np.median(lengths)) * frame, frame, np.bincount(lengths)[1:])
+    return RunLengths(
+        float(lengths.mean()) * frame,
+        float(np.median(lengths)) * frame,
+        frame,
+        np.bincount(lengths)[1:],
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,5 +144,8 @@ def usage(utterances: Iterable[Ints], size: int) -> Usage:
     if not len(codes):
         raise UnitsError("there are no codes to count: give those of at least one utterance")
     if codes.min() < 0 or codes.max() >= size:
-        raise UnitsError(f"codes from {codes.min()} to {codes.max()} are not of a codebook of {size}: give its size")
+        raise UnitsError(
+            f"codes from {codes.min()} to {codes.max()} are not of a codebook of {size}: give its "
+            "size"
+        )
     return Usage(np.bincount(codes, minlength=size))

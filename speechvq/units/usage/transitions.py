@@ -16,8 +16,9 @@ Floats = NDArray[np.float64]
 def transitions(utterances: Iterable[Ints], order: Ints) -> NDArray[np.int64]:
     """How often a run of one code is followed by a run of another, (n, n), of n different codes in the given order.
 
-    utterances: the codes (f,) of each; nothing follows the last run. Runs of codes that are not in `order` are passed over with
-        both of their transitions. The diagonal is 0, for a run of the same code is the same run.
+    utterances: the codes (f,) of each; nothing follows the last run. Runs of codes that are not in
+        `order` are passed over with both of their transitions. The diagonal is 0, for a run of the
+        same code is the same run.
     """
     places = {code: place for place, code in enumerate(np.asarray(order).tolist())}
     counts = np.zeros((len(places), len(places)), np.int64)
@@ -29,25 +30,37 @@ def transitions(utterances: Iterable[Ints], order: Ints) -> NDArray[np.int64]:
     return counts
 
 
-def run_seconds(utterances: Iterable[Ints], rate: float, leave_out: NDArray[np.bool_] | None = None) -> Floats:
+def run_seconds(
+    utterances: Iterable[Ints], rate: float, leave_out: NDArray[np.bool_] | None = None
+) -> Floats:
     """How long each run of equal codes lasts, s, without those of codes that `leave_out` (k,) marks."""
     found = [np.zeros(0)]
     for codes in utterances:
         values, lengths = runs(codes)
-        found.append(lengths[~leave_out[values]] / rate if leave_out is not None and len(values) else lengths / rate)
+        found.append(
+            lengths[~leave_out[values]] / rate
+            if leave_out is not None and len(values)
+            else lengths / rate
+        )
     return np.concatenate(found)
 
 
 def phone_seconds(recordings: Sequence[Recording]) -> Floats:
     """How long each phone lasts, s, without silences."""
-    intervals = [interval for one in recordings if one.phones is not None for interval in one.phones.intervals]
+    intervals = [
+        interval
+        for one in recordings
+        if one.phones is not None
+        for interval in one.phones.intervals
+    ]
     return np.array([end - start for start, end, label in intervals if label != SIL], np.float64)
 
 
 def length_shares(seconds: Floats, frame: float, longest: int) -> Floats:
     """The shares of lengths that round to 1, 2, ... `longest` frames of `frame` s, (longest,).
 
-    Shorter and longer ones count with the first and the last; halves are rounded up. All zeros where there are no lengths.
+    Shorter and longer ones count with the first and the last; halves are rounded up. All zeros
+    where there are no lengths.
     """
     frames = np.clip(np.floor(seconds / frame + 0.5 + 1e-9), 1, longest).astype(np.int64)
     return np.bincount(frames, minlength=longest + 1)[1:] / max(1, len(seconds))

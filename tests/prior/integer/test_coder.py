@@ -31,16 +31,22 @@ def test_as_many_bits_as_the_prior_promises(prior):  # noqa: F811
     given = [layer[0].numpy().astype(np.uint16) for layer in drawn]
     data = coder.encode(integer_streams(prior), given, SPEAKER)
     tensors = [torch.from_numpy(layer.astype(np.int64))[None] for layer in given]
-    bits = sum(layer.sum().item() for layer in prior.nats(tensors, vectors(SPEAKER[None]))) / np.log(2)
+    bits = sum(
+        layer.sum().item() for layer in prior.nats(tensors, vectors(SPEAKER[None]))
+    ) / np.log(2)
     assert 8 * len(data) == pytest.approx(bits, rel=0.002, abs=48)
     assert bits != pytest.approx(
-        sum(len(layer) * np.log2(size) for layer, (_, size) in zip(given, TABLE, strict=True)), rel=0.01
+        sum(len(layer) * np.log2(size) for layer, (_, size) in zip(given, TABLE, strict=True)),
+        rel=0.01,
     )
 
 
 def test_the_reference_arithmetic_writes_the_same_bytes(prior):  # noqa: F811
     given = codes(60, seed=3)
-    once, again = (coder.encode(integer_streams(prior, dtype), given, SPEAKER) for dtype in (np.float64, np.int64))
+    once, again = (
+        coder.encode(integer_streams(prior, dtype), given, SPEAKER)
+        for dtype in (np.float64, np.int64)
+    )
     assert once == again
 
 
@@ -59,7 +65,10 @@ def test_what_cannot_have_been_coded_is_refused(prior):  # noqa: F811
         coder.decode(streams, [3], b"12345", SPEAKER)
     with pytest.raises(ValueError, match="damaged or of another prior"):
         coder.decode(streams, [400], b"\xff" * 16, SPEAKER)
-    for wrong in (lambda: coder.encode(streams, codes() * 2, SPEAKER), lambda: coder.decode(streams, [1] * 6, b"", SPEAKER)):
+    for wrong in (
+        lambda: coder.encode(streams, codes() * 2, SPEAKER),
+        lambda: coder.decode(streams, [1] * 6, b"", SPEAKER),
+    ):
         with pytest.raises(ValueError, match="the prior has 3 layers, the codes have 6"):
             wrong()
 
@@ -71,6 +80,12 @@ def test_a_coder_needs_a_prior_with_a_name_and_speaker_vectors_that_fit(prior, t
     save_prior(tmp_path / "p.safetensors", named)
     ready, given = coder.PriorCoder(load_prior(tmp_path / "p.safetensors")), codes(9)
     data = ready.encode(given, SPEAKER.tobytes())
-    assert all(map(np.array_equal, given, ready.decode([len(layer) for layer in given], data, SPEAKER.tobytes())))
+    assert all(
+        map(
+            np.array_equal,
+            given,
+            ready.decode([len(layer) for layer in given], data, SPEAKER.tobytes()),
+        )
+    )
     with pytest.raises(ValueError, match="a speaker vector of 1 bytes does not fit the prior"):
         ready.encode(given, b"1")

@@ -21,7 +21,9 @@ SPEAKER = np.array([0x0F, 0x37, 0xA8], np.uint8)
 def prior() -> Prior:
     """An untrained prior with weights as large as those of a trained one."""
     torch.manual_seed(0)
-    found = Prior(PriorConfig(width=24, skip=32, layers=5, cycle=3, around=2), TABLE, speaker=6).eval()
+    found = Prior(
+        PriorConfig(width=24, skip=32, layers=5, cycle=3, around=2), TABLE, speaker=6
+    ).eval()
     with torch.no_grad():
         for one in found.parameters():
             one.copy_((2 * one).half().float())
@@ -34,12 +36,20 @@ def codes(frames: int = 40, seed: int = 0) -> list[np.ndarray]:
 
 
 def all_frequencies(
-    prior: Prior, given: list[np.ndarray], dtype: type, pieces: int = 10_000, speaker: np.ndarray | None = SPEAKER
+    prior: Prior,
+    given: list[np.ndarray],
+    dtype: type,
+    pieces: int = 10_000,
+    speaker: np.ndarray | None = SPEAKER,
 ) -> list[np.ndarray]:
     """Of every layer (n, size), `pieces` codes at a time."""
     found = []
     for depth, (stream, layer) in enumerate(zip(integer_streams(prior, dtype), given, strict=True)):
-        before, state, rows = np.concatenate([[stream.size], layer[:-1]]).astype(np.int64), stream.initial_state(), []
+        before, state, rows = (
+            np.concatenate([[stream.size], layer[:-1]]).astype(np.int64),
+            stream.initial_state(),
+            [],
+        )
         for first in range(0, len(layer), pieces):
             part = range(first, min(first + pieces, len(layer)))
             told = stream.told(given[:depth], part, len(layer), speaker)
@@ -51,7 +61,11 @@ def all_frequencies(
 
 def test_float64_and_int64_give_the_same_numbers(prior):
     given = codes()
-    for one, other in zip(all_frequencies(prior, given, np.float64), all_frequencies(prior, given, np.int64), strict=True):
+    for one, other in zip(
+        all_frequencies(prior, given, np.float64),
+        all_frequencies(prior, given, np.int64),
+        strict=True,
+    ):
         assert one.dtype == other.dtype == np.int64
         assert np.array_equal(one, other)
 
@@ -59,7 +73,10 @@ def test_float64_and_int64_give_the_same_numbers(prior):
 @pytest.mark.parametrize("pieces", [1, 7])
 def test_code_by_code_is_the_full_pass(prior, pieces):
     given = codes()
-    whole, stepped = all_frequencies(prior, given, np.float64), all_frequencies(prior, given, np.float64, pieces)
+    whole, stepped = (
+        all_frequencies(prior, given, np.float64),
+        all_frequencies(prior, given, np.float64, pieces),
+    )
     assert all(map(np.array_equal, whole, stepped))
 
 
@@ -79,7 +96,9 @@ def test_frequencies_are_those_of_the_float_prior_to_a_thousandth_of_a_bit(prior
     speaker = vectors(SPEAKER[None]) if known else None
     found = all_frequencies(prior, given, np.float64, speaker=SPEAKER if known else None)
     for depth, (stream, rows) in enumerate(zip(prior.streams, found, strict=True)):
-        logits = stream(tensors[depth], stream.condition(tensors[:depth], len(given[depth]), speaker))[0].T
+        logits = stream(
+            tensors[depth], stream.condition(tensors[:depth], len(given[depth]), speaker)
+        )[0].T
         wanted = torch.softmax(logits.double(), 1).numpy()
         shares = rows / rows.sum(1, keepdims=True)
         assert (wanted * np.log2(wanted / shares)).sum(1).mean() < 1e-3
@@ -97,7 +116,10 @@ def test_tables_are_the_functions_to_the_last_bit():
     assert np.array_equal(fixed.sigmoid(x.astype(np.int64)), fixed.sigmoid(x).astype(np.int64))
     assert fixed.sigmoid(np.array([-1e5, 1e5])).tolist() == [0, fixed.ONE]
     steps = np.arange(0, 50_000, 97)
-    assert np.abs(fixed.exponentials()[steps] - np.floor(2**30 * np.exp(-steps / fixed.ONE))).max() <= 1
+    assert (
+        np.abs(fixed.exponentials()[steps] - np.floor(2**30 * np.exp(-steps / fixed.ONE))).max()
+        <= 1
+    )
 
 
 def test_rounding_is_to_the_nearest_halves_up():
@@ -114,7 +136,12 @@ def test_weights_beyond_exact_arithmetic_are_refused_and_those_just_below_are_ex
         with pytest.raises(ModelError, match="no numbers in half precision"):
             fixed.Linear(np.full((2, 2), wrong), None, np.float64)
     random = np.random.default_rng(0)
-    weight, x = 2000 * random.choice([-1.0, 1.0], (40, 256)), random.integers(-fixed.LIMIT, fixed.LIMIT + 1, (50, 256))
+    weight, x = (
+        2000 * random.choice([-1.0, 1.0], (40, 256)),
+        random.integers(-fixed.LIMIT, fixed.LIMIT + 1, (50, 256)),
+    )
     assert 2.0**49 < 2000 * 2**fixed.WEIGHT * 256 * fixed.LIMIT < 2.0**50
-    one, other = (fixed.Linear(weight, None, dtype).open(x.astype(dtype)) for dtype in (np.float64, np.int64))
+    one, other = (
+        fixed.Linear(weight, None, dtype).open(x.astype(dtype)) for dtype in (np.float64, np.int64)
+    )
     assert np.array_equal(one.astype(np.int64), other)

@@ -14,7 +14,10 @@ from speechvq.errors import AlignmentError, ManifestError
 from speechvq.units.alignments.readers import read_alignment
 from tests.helpers.paths import ROOT
 
-TEXT, SECONDS = "I COULD DO SO MUCH FOR ALL AT HOME HOW I SHOULD ENJOY THAT", 4.05  # of tests/clips/female.flac
+TEXT, SECONDS = (
+    "I COULD DO SO MUCH FOR ALL AT HOME HOW I SHOULD ENJOY THAT",
+    4.05,
+)  # of tests/clips/female.flac
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +27,11 @@ def align():
     return align
 
 
-SPOKEN = [("<sil>", [("SIL", 0)]), ("the(2)", [("DH", 20), ("IY", 25)]), ("end", [("EH", 30), ("N", 40), ("D", 45)])]
+SPOKEN = [
+    ("<sil>", [("SIL", 0)]),
+    ("the(2)", [("DH", 20), ("IY", 25)]),
+    ("end", [("EH", 30), ("N", 40), ("D", 45)]),
+]
 
 
 def test_tiers_cover_the_recording(align):
@@ -37,7 +44,10 @@ def test_tiers_cover_the_recording(align):
     assert [one.start for one in phones.intervals] == pytest.approx(
         [0, *(x / 100 + align.CENTRE for x in (20, 25, 30, 40, 45))]
     )
-    assert [one.end for one in phones.intervals] == [*(one.start for one in phones.intervals[1:]), 0.5]
+    assert [one.end for one in phones.intervals] == [
+        *(one.start for one in phones.intervals[1:]),
+        0.5,
+    ]
 
 
 def test_a_phone_of_a_second_is_no_phone(align):
@@ -59,17 +69,30 @@ def test_words_keep_what_cannot_be_looked_up(align):
     assert align.words(" ' -- ") == []
 
 
-@pytest.mark.parametrize(("last", "sounds"), [("S", "IH Z"), ("JH", "IH Z"), ("T", "S"), ("TH", "S"), ("D", "Z"), ("ER", "Z")])
+@pytest.mark.parametrize(
+    ("last", "sounds"),
+    [("S", "IH Z"), ("JH", "IH Z"), ("T", "S"), ("TH", "S"), ("D", "Z"), ("ER", "Z")],
+)
 def test_genitives(align, last, sounds):
     assert align.genitive(last) == sounds
 
 
 def test_targets_are_named_after_files_and_speakers(align, tmp_path):
-    some = [Utterance(Path("x/a.wav"), 1, "ann"), Utterance(Path("y/a.wav"), 1, "../bob"), Utterance(Path("z/b.c.flac"), 1)]
-    assert align.targets(some, tmp_path) == [tmp_path / name for name in ("ann/a.TextGrid", "bob/a.TextGrid", "b.c.TextGrid")]
+    some = [
+        Utterance(Path("x/a.wav"), 1, "ann"),
+        Utterance(Path("y/a.wav"), 1, "../bob"),
+        Utterance(Path("z/b.c.flac"), 1),
+    ]
+    assert align.targets(some, tmp_path) == [
+        tmp_path / name for name in ("ann/a.TextGrid", "bob/a.TextGrid", "b.c.TextGrid")
+    ]
     parts = [Utterance(Path("x/a.wav"), 1, "ann", start) for start in (0, 1, 12.34)]
-    assert align.targets(parts, tmp_path) == [tmp_path / "ann" / f"{name}.TextGrid" for name in ("a", "a_1.000", "a_12.340")]
-    with pytest.raises(ManifestError, match=r"x/a\.wav and w/a\.flac would both be aligned in .*ann/a\.TextGrid"):
+    assert align.targets(parts, tmp_path) == [
+        tmp_path / "ann" / f"{name}.TextGrid" for name in ("a", "a_1.000", "a_12.340")
+    ]
+    with pytest.raises(
+        ManifestError, match=r"x/a\.wav and w/a\.flac would both be aligned in .*ann/a\.TextGrid"
+    ):
         align.targets([some[0], Utterance(Path("w/a.flac"), 1, "ann")], tmp_path)
 
 
@@ -88,7 +111,9 @@ def test_the_summary_is_one_line(align):
     assert align.summary(Counter(aligned=3)) == "aligned 3 of 3 recordings"
     counts = Counter({"aligned": 1, "done": 2, "without text": 1, "that cannot be read": 2})
     assert (
-        align.summary(counts) == "aligned 3 of 6 recordings (2 of them before); left out: 2 that cannot be read, 1 without text"
+        align.summary(counts)
+        == "aligned 3 of 6 recordings (2 of them before); left out: 2 that cannot be read, 1 "
+        "without text"
     )
 
 
@@ -114,7 +139,8 @@ def test_what_is_left_out_has_a_reason(align, tmp_path, capsys):
         "good.flac": TEXT,
     }
     lines = [
-        json.dumps({"audio": name, "seconds": 1 if name != "good.flac" else SECONDS, "text": t}) for name, t in texts.items()
+        json.dumps({"audio": name, "seconds": 1 if name != "good.flac" else SECONDS, "text": t})
+        for name, t in texts.items()
     ]
     (tmp_path / "all.jsonl").write_text("\n".join(lines))
     align.main(tmp_path / "all.jsonl", tmp_path / "out", tmp_path / "more.dict")
@@ -129,7 +155,9 @@ def test_what_is_left_out_has_a_reason(align, tmp_path, capsys):
         assert words in said.err
     made = tmp_path / "out" / "good.TextGrid"
     assert read_alignment(made).end == pytest.approx(SECONDS, abs=1e-6)
-    assert [one.label for one in read_alignment(made, "words").intervals if one.label] == TEXT.lower().split()
+    assert [
+        one.label for one in read_alignment(made, "words").intervals if one.label
+    ] == TEXT.lower().split()
     before = made.stat().st_mtime_ns
     align.main(tmp_path / "all.jsonl", tmp_path / "out", tmp_path / "more.dict")
     assert "aligned 1 of 5 recordings (1 of them before)" in capsys.readouterr().out

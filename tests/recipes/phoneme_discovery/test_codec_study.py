@@ -49,7 +49,9 @@ def test_jitter_moves_frames_of_the_coarsest_level_in_training(study, objective)
     same = torch.isclose(found, straight, atol=1e-5).all(1)
     assert same.float().mean() == pytest.approx(0.5, abs=0.06)
     moved = torch.isclose(found[..., 1:], straight[..., :-1], atol=1e-5).all(1)
-    assert moved.float().mean() == pytest.approx(0.25, abs=0.06)  # half of the others are the frame before
+    assert moved.float().mean() == pytest.approx(
+        0.25, abs=0.06
+    )  # half of the others are the frame before
     with torch.no_grad():
         assert torch.equal(quantizers.eval()(z).z, quantizers.decode(quantizers.encode(z)))
 
@@ -61,8 +63,12 @@ def test_the_filter_is_heard_in_training_alone(study, objective):
         study.perturbed(objective)
         assert all(torch.equal(one, other) for one, other in zip(clean, encoder(wave), strict=True))
         first, second = encoder.train()(wave), encoder(wave)
-    assert not any(torch.allclose(one, other, atol=1e-3) for one, other in zip(clean, first, strict=True))
-    assert not any(torch.allclose(one, other, atol=1e-3) for one, other in zip(first, second, strict=True))  # never the same
+    assert not any(
+        torch.allclose(one, other, atol=1e-3) for one, other in zip(clean, first, strict=True)
+    )
+    assert not any(
+        torch.allclose(one, other, atol=1e-3) for one, other in zip(first, second, strict=True)
+    )  # never the same
 
 
 def test_half_of_the_examples_have_the_first_layer_alone(study, objective):
@@ -84,11 +90,27 @@ def work(tmp_path):
         loud = np.repeat(0.02 + 0.05 * labels[one.name], RATE // 25)
         soundfile.write(path, loud * random.normal(size=len(loud)), RATE)
         (tmp_path / "align" / one.speaker).mkdir(parents=True, exist_ok=True)
-        write_textgrid(tmp_path / "align" / one.speaker / f"{one.name}.TextGrid", [one.phones], seconds=one.seconds)
+        write_textgrid(
+            tmp_path / "align" / one.speaker / f"{one.name}.TextGrid",
+            [one.phones],
+            seconds=one.seconds,
+        )
         soundfile.write(tmp_path / f"more-{one.name}.wav", 0.1 * random.normal(size=2 * RATE), RATE)
-        rows.append({"audio": str(tmp_path / f"more-{one.name}.wav"), "seconds": 2.0, "speaker": f"other {one.speaker}"})
+        rows.append(
+            {
+                "audio": str(tmp_path / f"more-{one.name}.wav"),
+                "seconds": 2.0,
+                "speaker": f"other {one.speaker}",
+            }
+        )
     (tmp_path / "more.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    command = [sys.executable, "-m", "recipes.phoneme_discovery.prepare", tmp_path / "audio", tmp_path / "work"]
+    command = [
+        sys.executable,
+        "-m",
+        "recipes.phoneme_discovery.prepare",
+        tmp_path / "audio",
+        tmp_path / "work",
+    ]
     command += ["--align", tmp_path / "align", "--held-out", "s3"]
     subprocess.run(command, check=True, capture_output=True)
     return tmp_path
@@ -111,7 +133,12 @@ def test_the_command(work):
     first = run("--only", "jitter 0.5")
     assert first.returncode == 0, first.stderr
     names = [line.split("|")[1].strip() for line in first.stdout.splitlines()[2:]]
-    assert names == ["as it is", "as it is, k-means by speaker", "jitter 0.5", "jitter 0.5, k-means by speaker"]
+    assert names == [
+        "as it is",
+        "as it is, k-means by speaker",
+        "jitter 0.5",
+        "jitter 0.5, k-means by speaker",
+    ]
     assert (work / "work" / "codec-study.md").read_text() == first.stdout
     again = run("--only", "jitter 0.5")
     assert again.stdout == first.stdout

@@ -24,9 +24,19 @@ def sound(path, seconds=SECONDS):
 
 def sphere(path, seconds=SECONDS):
     """NIST's header as TIMIT has it, and samples of 16 bits."""
-    samples = (np.random.default_rng(0).normal(0, 0.1, round(seconds * 16_000)) * 32767).astype("<i2")
-    fields = {"sample_count": len(samples), "sample_n_bytes": 2, "channel_count": 1, "sample_rate": 16_000}
-    lines = [f"{key} -i {value}" for key, value in fields.items()] + ["sample_byte_format -s2 01", "sample_coding -s3 pcm"]
+    samples = (np.random.default_rng(0).normal(0, 0.1, round(seconds * 16_000)) * 32767).astype(
+        "<i2"
+    )
+    fields = {
+        "sample_count": len(samples),
+        "sample_n_bytes": 2,
+        "channel_count": 1,
+        "sample_rate": 16_000,
+    }
+    lines = [f"{key} -i {value}" for key, value in fields.items()] + [
+        "sample_byte_format -s2 01",
+        "sample_coding -s3 pcm",
+    ]
     head = "\n".join(["NIST_1A", "   1024", *lines, "end_head", ""]).encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(head.ljust(1024) + samples.tobytes())
@@ -39,14 +49,19 @@ def write(path, text):
 
 def rows_of(corpora, path, corpus=None, **options):
     """What it is, and (path below it, speaker, facts) of each row; all files can be read."""
-    what, rows = corpora.utterances(path, corpus, left_out=lambda *_: pytest.fail("a file cannot be read"), **options)
+    what, rows = corpora.utterances(
+        path, corpus, left_out=lambda *_: pytest.fail("a file cannot be read"), **options
+    )
     assert all(one.seconds == pytest.approx(SECONDS) and one.start == 0 for one in rows)
     return what, [(one.audio.relative_to(path).as_posix(), one.speaker, one.facts) for one in rows]
 
 
 @pytest.mark.parametrize(
     ("version", "files"),
-    [("wav48", ("p225_001.wav", "p315_001.wav")), ("wav48_silence_trimmed", ("p225_001_mic1.flac", "p315_001_mic1.flac"))],
+    [
+        ("wav48", ("p225_001.wav", "p315_001.wav")),
+        ("wav48_silence_trimmed", ("p225_001_mic1.flac", "p315_001_mic1.flac")),
+    ],
 )
 def test_vctk(corpora, tmp_path, version, files):
     root = tmp_path / "VCTK-Corpus"
@@ -73,7 +88,10 @@ def test_librispeech_whole_and_in_part(corpora, tmp_path):
         speaker, chapter, _ = name.split("-")
         folder = tmp_path / "LibriSpeech" / subset / speaker / chapter
         sound(folder / f"{name}.flac")
-        write(folder / f"{speaker}-{chapter}.trans.txt", f"{name} GO ON\n{speaker}-{chapter}-0009 NOT THERE\n")
+        write(
+            folder / f"{speaker}-{chapter}.trans.txt",
+            f"{name} GO ON\n{speaker}-{chapter}-0009 NOT THERE\n",
+        )
     write(tmp_path / "LibriSpeech" / "SPEAKERS.TXT", "; who they are")
     what, rows = rows_of(corpora, tmp_path)
     assert what == "librispeech"
@@ -98,7 +116,10 @@ def test_timit(corpora, tmp_path, case):
     def path(name):
         return tmp_path / "timit" / case(name)
 
-    for part, speaker, sentence in (("TRAIN/DR1", "FCJF0", "SI1027"), ("TEST/DR8", "MSLB0", "SX23")):
+    for part, speaker, sentence in (
+        ("TRAIN/DR1", "FCJF0", "SI1027"),
+        ("TEST/DR8", "MSLB0", "SX23"),
+    ):
         base = f"{part}/{speaker}/{sentence}"
         sphere(path(f"{base}.WAV"))
         write(path(f"{base}.PHN"), "0 2000 h#\n2000 4000 q\n")
@@ -126,23 +147,36 @@ def test_timit_takes_the_converted_copy(corpora, tmp_path):
     sound(folder / "SX1.WAV.wav")
     write(folder / "SX1.PHN", "0 2000 h#\n")
     _, rows = rows_of(corpora, tmp_path)
-    assert [(file, facts["name"]) for file, _, facts in rows] == [("data/TRAIN/DR2/MABC0/SX1.WAV.wav", "SX1")]
+    assert [(file, facts["name"]) for file, _, facts in rows] == [
+        ("data/TRAIN/DR2/MABC0/SX1.WAV.wav", "SX1")
+    ]
 
 
 def test_zerospeech2019(corpora, tmp_path):
-    names = ("english/train/unit/S015_0361841101.wav", "english/train/voice/V001_0000000047.wav", "english/test/S002_0379.wav")
+    names = (
+        "english/train/unit/S015_0361841101.wav",
+        "english/train/voice/V001_0000000047.wav",
+        "english/test/S002_0379.wav",
+    )
     for name in names:
         sound(tmp_path / name)
     what, rows = rows_of(corpora, tmp_path)
     assert what == "zerospeech2019"
     assert rows == [
-        (name, name.rpartition("/")[2][:4], {"corpus": "zerospeech2019-english", "split": name.split("/")[-2]})
+        (
+            name,
+            name.rpartition("/")[2][:4],
+            {"corpus": "zerospeech2019-english", "split": name.split("/")[-2]},
+        )
         for name in names
     ]
 
 
 def test_mboshi(corpora, tmp_path):
-    root, name = tmp_path / "mboshi-french-parallel-corpus", "abiayi_2015-09-08-11-33-57_samsung-SM-T530_mdw_elicit_Dico18_10"
+    root, name = (
+        tmp_path / "mboshi-french-parallel-corpus",
+        "abiayi_2015-09-08-11-33-57_samsung-SM-T530_mdw_elicit_Dico18_10",
+    )
     sound(root / "full_corpus_newsplit" / "train" / f"{name}.wav")
     sound(root / "full_corpus_newsplit" / "all" / f"{name}.wav")
     sound(root / "full_corpus_newsplit" / "dev" / "martial_1.wav")
@@ -164,7 +198,9 @@ def test_mboshi(corpora, tmp_path):
     ]
     for line in ("SIL 0 x", "SIL 0", "0 0.116 1.2.3"):
         write(aligned, f"SIL 0.0 0.116\n{line}\n")
-        with pytest.raises(AlignmentError, match=r"Dico18_10\.txt, line 2: needs label, start, end"):
+        with pytest.raises(
+            AlignmentError, match=r"Dico18_10\.txt, line 2: needs label, start, end"
+        ):
             rows_of(corpora, tmp_path)
 
 
@@ -178,16 +214,23 @@ def test_a_folder_says_who_speaks_and_what(corpora, tmp_path):
     what, rows = rows_of(corpora, tmp_path)
     assert what == "folder"
     assert rows == [
-        ("ann/one/a.wav", "ann", {"text": "Good morning", "align": str(tmp_path / "ann" / "one" / "a.lab")}),
+        (
+            "ann/one/a.wav",
+            "ann",
+            {"text": "Good morning", "align": str(tmp_path / "ann" / "one" / "a.lab")},
+        ),
         ("bob/b.c.flac", "bob", {"text": "1 o'clock"}),
         ("bob/d.wav", "bob", {"align": str(tmp_path / "bob" / "d.TextGrid")}),
         ("e.wav", None, {}),
     ]
-    assert [speaker for _, speaker, _ in rows_of(corpora, tmp_path, pattern=r"([^/]+)\.wav$")[1]] == ["a", None, "d", "e"]
+    assert [
+        speaker for _, speaker, _ in rows_of(corpora, tmp_path, pattern=r"([^/]+)\.wav$")[1]
+    ] == ["a", None, "d", "e"]
 
 
 @pytest.mark.parametrize(
-    ("pattern", "words"), [("(", "no regular expression"), ("a", "has 0 groups"), ("(a)(b)", "has 2 groups")]
+    ("pattern", "words"),
+    [("(", "no regular expression"), ("a", "has 0 groups"), ("(a)(b)", "has 2 groups")],
 )
 def test_patterns_that_name_nobody(corpora, tmp_path, pattern, words):
     sound(tmp_path / "a.wav")
@@ -196,7 +239,11 @@ def test_patterns_that_name_nobody(corpora, tmp_path, pattern, words):
 
 
 def test_a_manifest_is_taken_as_it_is(corpora, tmp_path):
-    given = [Utterance(tmp_path / "x" / "a.wav", 1.5, "ann", 0.25, {"text": "so", "align": "phones/a.ctm"})]
+    given = [
+        Utterance(
+            tmp_path / "x" / "a.wav", 1.5, "ann", 0.25, {"text": "so", "align": "phones/a.ctm"}
+        )
+    ]
     write_manifest(tmp_path / "some.jsonl", given)
     what, rows = corpora.utterances(tmp_path / "some.jsonl", left_out=lambda *_: None)
     expected = read_manifest(tmp_path / "some.jsonl")[0]
@@ -217,7 +264,9 @@ def test_a_corpus_that_is_not_what_it_is_called(corpora, tmp_path):
     ):
         with pytest.raises(ManifestError, match=f"is not laid out as {name}: it has no .*{words}"):
             rows_of(corpora, tmp_path, name)
-    with pytest.raises(ManifestError, match=r"there is no corpus 'wsj'; give one of vctk, .*folder"):
+    with pytest.raises(
+        ManifestError, match=r"there is no corpus 'wsj'; give one of vctk, .*folder"
+    ):
         rows_of(corpora, tmp_path, "wsj")
     with pytest.raises(ManifestError, match="does not exist"):
         rows_of(corpora, tmp_path / "none")
@@ -238,7 +287,9 @@ def test_files_that_cannot_be_read_are_told(corpora, tmp_path):
     sound(tmp_path / "ann" / "a.wav")
     write(tmp_path / "ann" / "b.wav", "RIFF")
     told = []
-    _, rows = corpora.utterances(tmp_path, left_out=lambda path, error: told.append((path.name, str(error))))
+    _, rows = corpora.utterances(
+        tmp_path, left_out=lambda path, error: told.append((path.name, str(error)))
+    )
     assert [one.audio.name for one in rows] == ["a.wav"]
     assert [name for name, _ in told] == ["b.wav"]
     assert "is not audio" in told[0][1]

@@ -25,12 +25,19 @@ def prepare():
 
 def sound(path, seconds=SECONDS, level=0.1):
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, np.random.default_rng(0).normal(0, level, round(seconds * RATE)).clip(-1, 1), RATE)
+    soundfile.write(
+        path, np.random.default_rng(0).normal(0, level, round(seconds * RATE)).clip(-1, 1), RATE
+    )
 
 
 def textgrid(path, *intervals):
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_textgrid(path, [Alignment(tuple(Interval(*one) for one in intervals))], seconds=intervals[-1][1], force=True)
+    write_textgrid(
+        path,
+        [Alignment(tuple(Interval(*one) for one in intervals))],
+        seconds=intervals[-1][1],
+        force=True,
+    )
 
 
 def said(prepare, *given, **options):
@@ -45,7 +52,9 @@ def corpus(tmp_path):
     for speaker in ("ann", "bob", "cyd"):
         for name in ("x", f"{speaker}2"):
             sound(tmp_path / "corpus" / speaker / f"{name}.wav")
-            textgrid(tmp_path / "align" / speaker / f"{name}.TextGrid", (0, 0.5, "AH1"), (0.5, 1.0, "sp"))
+            textgrid(
+                tmp_path / "align" / speaker / f"{name}.TextGrid", (0, 0.5, "AH1"), (0.5, 1.0, "sp")
+            )
     (tmp_path / "align" / "cyd" / "cyd2.TextGrid").unlink()
     return tmp_path / "corpus"
 
@@ -55,11 +64,16 @@ def test_what_is_prepared(prepare, corpus, tmp_path):
     found, lines = said(prepare, corpus, tmp_path / "work", align=tmp_path / "align")
     assert [one.name for one in found] == ["ann2", "ann-x", "bob2", "bob-x", "cyd2", "cyd-x"]
     assert [one.speaker for one in found] == ["ann", "ann", "bob", "bob", "cyd", "cyd"]
-    assert all(one.seconds == SECONDS and one.audio.samefile(corpus / one.speaker / one.audio.name) for one in found)
+    assert all(
+        one.seconds == SECONDS and one.audio.samefile(corpus / one.speaker / one.audio.name)
+        for one in found
+    )
     phones = Alignment((Interval(0, 0.5, "AH"), Interval(0.5, 1.0, "SIL")))
     assert [one.phones for one in found] == [phones] * 4 + [None, phones]
     assert lines == [f"without an alignment, for training only: 1 ({corpus / 'cyd' / 'cyd2.wav'})"]
-    rows = [json.loads(line) for line in (tmp_path / "work" / "manifest.jsonl").read_text().splitlines()]
+    rows = [
+        json.loads(line) for line in (tmp_path / "work" / "manifest.jsonl").read_text().splitlines()
+    ]
     assert rows[3]["text"] == "oh"
     assert rows[3]["align"] == str(tmp_path / "align" / "bob" / "x.TextGrid")
     assert prepare.held_out_of(tmp_path / "work") == {"bob2", "bob-x"}
@@ -75,7 +89,10 @@ def test_the_same_again_is_kept_and_other_inputs_refused(prepare, corpus, tmp_pa
     again, lines = said(prepare, corpus, tmp_path / "work", **options)
     assert (again, lines) == (first, [])
     assert (tmp_path / "work" / "manifest.jsonl").stat().st_mtime_ns == made
-    with pytest.raises(OutputError, match=r"was prepared with other share; use another folder, or prepare\.py --force"):
+    with pytest.raises(
+        OutputError,
+        match=r"was prepared with other share; use another folder, or prepare\.py --force",
+    ):
         prepare.prepare(corpus, tmp_path / "work", share=0.5, **options)
     sound(corpus / "ann" / "new.wav")
     (tmp_path / "align" / "ann" / "x.TextGrid").unlink()
@@ -97,7 +114,9 @@ def test_nothing_is_made_of_what_is_refused(prepare, corpus, tmp_path):
         prepare.prepare(corpus, tmp_path / "work", align=tmp_path / "empty")
     with pytest.raises(UnitsError, match="cannot be folded to 40"):
         prepare.prepare(corpus, tmp_path / "work", inventory=40)
-    with pytest.raises(UnitsError, match="there is no speaker 'zoe' to hold out; there are ann, bob, cyd"):
+    with pytest.raises(
+        UnitsError, match="there is no speaker 'zoe' to hold out; there are ann, bob, cyd"
+    ):
         prepare.prepare(corpus, tmp_path / "work", held_out=["zoe"])
     with pytest.raises(ManifestError, match="lies inside"):
         prepare.prepare(corpus, corpus / "work")
@@ -159,7 +178,10 @@ def test_alignments_that_do_not_fit(prepare, corpus, tmp_path):
 def test_alignments_of_something_else_stop_it(prepare, corpus, tmp_path):
     for path in sorted((tmp_path / "align").rglob("*.TextGrid"))[:3]:
         textgrid(path, (0, 2, "AH"))
-    with pytest.raises(AlignmentError, match=r"3 of 5 alignments cannot be used; the first: .*ann2\.TextGrid goes to 2\.000 s"):
+    with pytest.raises(
+        AlignmentError,
+        match=r"3 of 5 alignments cannot be used; the first: .*ann2\.TextGrid goes to 2\.000 s",
+    ):
         prepare.prepare(corpus, tmp_path / "work", align=tmp_path / "align")
     assert not (tmp_path / "work" / "manifest.jsonl").exists()
 
@@ -168,7 +190,9 @@ def test_a_ctm_holds_all(prepare, corpus, tmp_path):
     lines = [f"{one.parent.name}-{one.stem} 1 0.2 0.3 AH0" for one in sorted(corpus.rglob("*.wav"))]
     (tmp_path / "all.ctm").write_text("\n".join(lines[:-1]))
     found, remarks = said(prepare, corpus, tmp_path / "work", align=tmp_path / "all.ctm")
-    assert [one.phones and one.phones.intervals for one in found] == [((0.2, 0.5, "AH"),)] * 5 + [None]
+    assert [one.phones and one.phones.intervals for one in found] == [((0.2, 0.5, "AH"),)] * 5 + [
+        None
+    ]
     assert len(remarks) == 1
 
 
@@ -184,11 +208,16 @@ def test_stretches_of_one_file(prepare, tmp_path):
     from recipes.phoneme_discovery import alignments, naming
 
     sound(tmp_path / "corpus" / "ann.wav", 3)
-    lines = [{"audio": "corpus/ann.wav", "seconds": 1, "start": start, "speaker": "ann"} for start in (0, 1, 2)]
+    lines = [
+        {"audio": "corpus/ann.wav", "seconds": 1, "start": start, "speaker": "ann"}
+        for start in (0, 1, 2)
+    ]
     (tmp_path / "all.jsonl").write_text("\n".join(map(json.dumps, lines)))
     textgrid(tmp_path / "align" / "ann.TextGrid", (0, 0.5, "A"), (0.5, 1.5, "B"), (1.5, 3.0, "C"))
     textgrid(tmp_path / "align" / "ann" / "ann_2.000.TextGrid", (0, 0.25, "D"), (0.25, 1, "E"))
-    found, remarks = said(prepare, tmp_path / "all.jsonl", tmp_path / "work", align=tmp_path / "align")
+    found, remarks = said(
+        prepare, tmp_path / "all.jsonl", tmp_path / "work", align=tmp_path / "align"
+    )
     assert [one.name for one in found] == ["ann", "ann_1.000", "ann_2.000"]
     assert [one.start for one in found] == [0, 1, 2]
     assert [one.phones.intervals for one in found] == [
@@ -208,7 +237,12 @@ def test_stretches_of_one_file(prepare, tmp_path):
 
 def test_phones_in_a_manifest(prepare, tmp_path):
     rows = []
-    for name, phones in (("a", [[0, 0.5, "A2"], [0.5, 1, "h#"]]), ("b", [[0, 1, "B"]]), ("c", None), ("d", [[0, "x"]])):
+    for name, phones in (
+        ("a", [[0, 0.5, "A2"], [0.5, 1, "h#"]]),
+        ("b", [[0, 1, "B"]]),
+        ("c", None),
+        ("d", [[0, "x"]]),
+    ):
         sound(tmp_path / f"{name}.wav")
         row = {"audio": f"{name}.wav", "seconds": 1, "speaker": name, "phones": phones}
         rows.append(json.dumps({key: value for key, value in row.items() if value is not None}))
@@ -228,14 +262,18 @@ def test_phones_in_a_manifest(prepare, tmp_path):
 def test_timit_is_folded(prepare, tmp_path):
     for speaker, part in (("FABC0", "TRAIN/DR1"), ("MABC0", "TRAIN/DR2"), ("FXYZ0", "TEST/DR1")):
         sound(tmp_path / "timit" / part / speaker / "SX1.WAV.wav")
-        (tmp_path / "timit" / part / speaker / "SX1.PHN").write_text("0 4000 h#\n4000 8000 ix\n8000 12000 q\n12000 16000 bcl\n")
+        (tmp_path / "timit" / part / speaker / "SX1.PHN").write_text(
+            "0 4000 h#\n4000 8000 ix\n8000 12000 q\n12000 16000 bcl\n"
+        )
     labels = {39: ["SIL", "ih", "SIL"], 48: ["SIL", "ix", "vcl"], 61: ["SIL", "ix", "q", "bcl"]}
     for inventory, expected in labels.items():
         found, _ = said(prepare, tmp_path / "timit", tmp_path / str(inventory), inventory=inventory)
         assert [one.name for one in found] == ["FXYZ0-SX1", "FABC0-SX1", "MABC0-SX1"]
         assert [[one.label for one in each.phones.intervals] for each in found] == [expected] * 3
     assert prepare.held_out_of(tmp_path / "39") == {"FXYZ0-SX1"}
-    assert prepare.summary(found, prepare.held_out_of(tmp_path / "39")).endswith("held out: 1, of FXYZ0")
+    assert prepare.summary(found, prepare.held_out_of(tmp_path / "39")).endswith(
+        "held out: 1, of FXYZ0"
+    )
 
 
 def test_a_corpus_without_alignments_says_so(prepare, corpus, tmp_path):
@@ -257,7 +295,8 @@ def rows_of(*speakers, labelled=(), splits=()):
             Path(f"{place}.wav"),
             1,
             speaker,
-            facts=({"phones": []} if place in labelled else {}) | ({"split": splits[place]} if splits else {}),
+            facts=({"phones": []} if place in labelled else {})
+            | ({"split": splits[place]} if splits else {}),
         )
         for place, speaker in enumerate(speakers)
     ]
@@ -265,7 +304,9 @@ def rows_of(*speakers, labelled=(), splits=()):
 
 def held(prepare, rows, wanted=(), share=0.33):
     remarks = prepare.Remarks()
-    return [place for place, out in enumerate(prepare.chosen(rows, wanted, share, remarks)) if out], remarks.notes
+    return [
+        place for place, out in enumerate(prepare.chosen(rows, wanted, share, remarks)) if out
+    ], remarks.notes
 
 
 def test_who_is_held_out(prepare):
@@ -274,20 +315,28 @@ def test_who_is_held_out(prepare):
     assert held(prepare, rows_of("a", "b", "c", "d"), share=0.5)[0] == [1, 3]
     assert held(prepare, rows_of("a", "b"), share=0.99)[0] == [1]
     assert held(prepare, rows_of("a", "b", "c", "c", labelled=(0, 2)))[0] == [2, 3]
-    assert held(prepare, rows_of("a", "b", "c"))[1] == {"speakers with one recording": ["a", "b", "c"]}
+    assert held(prepare, rows_of("a", "b", "c"))[1] == {
+        "speakers with one recording": ["a", "b", "c"]
+    }
 
 
 def test_a_split_of_the_corpus_is_kept_if_its_speakers_are_apart(prepare):
     assert held(prepare, rows_of("a", "b", "c", splits=("test", "train", "train")))[0] == [0]
     assert held(prepare, rows_of("a", "b", "c", splits=("dev", "train", "train")))[0] == [0]
-    assert held(prepare, rows_of("a", "b", "c", "a", splits=("test", "train", "train", "train")))[0] == [1]
-    assert held(prepare, rows_of("a", "b", "c", labelled=(1, 2), splits=("test", "train", "train")))[0] == [2]
+    assert held(prepare, rows_of("a", "b", "c", "a", splits=("test", "train", "train", "train")))[
+        0
+    ] == [1]
+    assert held(
+        prepare, rows_of("a", "b", "c", labelled=(1, 2), splits=("test", "train", "train"))
+    )[0] == [2]
 
 
 def test_one_speaker_is_held_out_by_recordings(prepare):
     kept, notes = held(prepare, rows_of("a", "a", "a", "b", labelled=(0, 1, 2)))
     assert kept == [1]
-    assert notes["held out by recordings, as only one speaker could be scored; --speaker-pattern tells more"] == ["a"]
+    assert notes[
+        "held out by recordings, as only one speaker could be scored; --speaker-pattern tells more"
+    ] == ["a"]
     with pytest.raises(UnitsError, match="the only recording that could be scored"):
         held(prepare, rows_of("a", "b", labelled=(0,)))
 
@@ -316,7 +365,15 @@ def test_names_are_unlike_each_other_and_plain(prepare):
         Utterance(Path("w/d_mic1.wav"), 1, "bob", facts={"name": "d"}),
         Utterance(Path("w/d.wav"), 1, "bob", start=0.5),
     ]
-    assert prepare.unique_names(some) == ["a_b", "ann-c", "bob_k-c", "ann-c-2", "ann-c-3", "d", "d_0.500"]
+    assert prepare.unique_names(some) == [
+        "a_b",
+        "ann-c",
+        "bob_k-c",
+        "ann-c-2",
+        "ann-c-3",
+        "d",
+        "d_0.500",
+    ]
 
 
 def test_remarks_name_the_first_three(prepare):
@@ -338,7 +395,9 @@ def test_names_that_are_not_utf8_are_left_out(prepare, corpus, tmp_path):
     (corpus / "bob" / "x.wav").rename(corpus / "bob" / os.fsdecode(b"M\xfcller.wav"))
     found, lines = said(prepare, corpus, tmp_path / "work")
     assert len(found) == 5
-    assert any("cannot be used: 1 (" in line and "a name that is not UTF-8" in line for line in lines)
+    assert any(
+        "cannot be used: 1 (" in line and "a name that is not UTF-8" in line for line in lines
+    )
 
 
 def test_audio_that_breaks_off_is_left_out(prepare, corpus, tmp_path):
@@ -372,7 +431,9 @@ def test_two_alignments_of_one_speaker_are_not_guessed_at(prepare, corpus, tmp_p
 def test_letters_with_their_dots_apart(prepare, corpus, tmp_path):
     """As macOS writes names: they look the same."""
     (corpus / "bob" / "bob2.wav").rename(corpus / "bob" / "mu\u0308de.wav")
-    (tmp_path / "align" / "bob" / "bob2.TextGrid").rename(tmp_path / "align" / "bob" / "m\u00fcde.TextGrid")
+    (tmp_path / "align" / "bob" / "bob2.TextGrid").rename(
+        tmp_path / "align" / "bob" / "m\u00fcde.TextGrid"
+    )
     found, _ = said(prepare, corpus, tmp_path / "work", align=tmp_path / "align")
     assert [one.audio.stem for one in found if one.phones is None] == ["cyd2"]
 
@@ -380,7 +441,11 @@ def test_letters_with_their_dots_apart(prepare, corpus, tmp_path):
 def test_an_interrupted_preparation_can_be_done_again(prepare, corpus, tmp_path, monkeypatch):
     """Whatever could not be written, a full disk's record or manifest."""
     whole = prepare.write_manifest
-    monkeypatch.setattr(prepare, "write_manifest", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        prepare,
+        "write_manifest",
+        lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")),
+    )
     with pytest.raises(OutputError, match="No space left"):
         prepare.prepare(corpus, tmp_path / "work")
     monkeypatch.setattr(prepare, "write_manifest", whole)

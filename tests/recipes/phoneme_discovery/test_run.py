@@ -52,7 +52,17 @@ seconds = 0.32
 @pytest.fixture(scope="module")
 def recipe():
     """Its modules, by name."""
-    names = ("autoencoder", "contrast", "encoding", "inputs", "learning", "predictor", "run", "speech", "topline")
+    names = (
+        "autoencoder",
+        "contrast",
+        "encoding",
+        "inputs",
+        "learning",
+        "predictor",
+        "run",
+        "speech",
+        "topline",
+    )
     return {name: importlib.import_module(f"recipes.phoneme_discovery.{name}") for name in names}
 
 
@@ -63,8 +73,12 @@ def wave_of(recording, labels, pitch):
     sounds = {"a": np.sin(2 * np.pi * 900 * times), "u": np.sin(2 * np.pi * 350 * times)}
     sounds |= {"k": 0 * times, "s": random.normal(0, 0.5, len(times))}
     hum = 0.2 * np.sin(2 * np.pi * pitch * times)
-    pieces = [sounds[PHONES[label]] + hum if label else 0 * times for label in labels[recording.name]]
-    return (0.2 * np.concatenate(pieces) + random.normal(0, 1e-3, len(pieces) * len(times))).astype(np.float32)
+    pieces = [
+        sounds[PHONES[label]] + hum if label else 0 * times for label in labels[recording.name]
+    ]
+    return (0.2 * np.concatenate(pieces) + random.normal(0, 1e-3, len(pieces) * len(times))).astype(
+        np.float32
+    )
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +92,17 @@ def heard():
 @pytest.fixture(scope="module")
 def speech(recipe, heard, tmp_path_factory):
     recordings, waves = heard
-    return recipe["speech"].speech_of(recordings, lambda one: waves[one.name], tmp_path_factory.mktemp("spectra"))
+    return recipe["speech"].speech_of(
+        recordings, lambda one: waves[one.name], tmp_path_factory.mktemp("spectra")
+    )
 
 
 def test_speech_is_standardised_by_speaker(speech, heard):
     recordings, waves = heard
     for voice in range(4):
-        rows = np.concatenate([speech.of(index) for index in np.flatnonzero(speech.voices == voice)])
+        rows = np.concatenate(
+            [speech.of(index) for index in np.flatnonzero(speech.voices == voice)]
+        )
         assert np.allclose(rows.mean(0), 0, atol=0.01)
         assert np.allclose(rows.std(0), 1, atol=0.01)
     for index in (0, 5):
@@ -94,7 +112,9 @@ def test_speech_is_standardised_by_speaker(speech, heard):
 def test_speech_is_kept(recipe, heard, tmp_path):
     recordings, waves = heard
     first = recipe["speech"].speech_of(recordings[:3], lambda one: waves[one.name], tmp_path)
-    again = recipe["speech"].speech_of(recordings[:3], lambda one: pytest.fail(f"{one.name} was read again"), tmp_path)
+    again = recipe["speech"].speech_of(
+        recordings[:3], lambda one: pytest.fail(f"{one.name} was read again"), tmp_path
+    )
     assert np.array_equal(first.frames, again.frames)
     assert np.array_equal(first.log_mel(2), again.log_mel(2))
 
@@ -102,7 +122,9 @@ def test_speech_is_kept(recipe, heard, tmp_path):
 def test_short_recordings(recipe, tmp_path):
     """A recording of 30 ms is left out; one that is shorter than it was said to be ends with its last frame."""
     given = [Recording("a", "ann", 0.03), Recording("b", "ann", 0.2)]
-    found = recipe["speech"].speech_of(given, lambda one: np.ones(480 if one.name == "a" else 2000, np.float32), tmp_path)
+    found = recipe["speech"].speech_of(
+        given, lambda one: np.ones(480 if one.name == "a" else 2000, np.float32), tmp_path
+    )
     assert found.names == ("b",)
     assert len(found.of(0)) == 20
 
@@ -113,7 +135,9 @@ def test_crops(recipe, speech):
     assert np.array_equal(at, crops.draw(7, 200)[0])
     assert not np.array_equal(at, crops.draw(8, 200)[0])
     assert (at % 4 == 0).all()
-    assert (at >= speech.starts[chosen]).mean() > 0.9  # but for those that the end of everything moves
+    assert (
+        at >= speech.starts[chosen]
+    ).mean() > 0.9  # but for those that the end of everything moves
     assert at.max() + 64 <= len(speech.frames)
 
 
@@ -153,12 +177,16 @@ def test_prediction_loss(recipe):
     """The mean of -log p over hidden frames, added up over two sets of clusters."""
     logits = [torch.randn(2, 6, 4), torch.randn(2, 6, 3)]
     wanted = [torch.randint(4, (2, 6)), torch.randint(3, (2, 6))]
-    hide = torch.tensor([[True, False, True, False, False, False], [False, True, False, False, False, False]])
+    hide = torch.tensor(
+        [[True, False, True, False, False, False], [False, True, False, False, False, False]]
+    )
     expected = sum(
         -sum(some[i, j].log_softmax(0)[want[i, j]] for i, j in ((0, 0), (0, 2), (1, 1))) / 3
         for some, want in zip(logits, wanted, strict=True)
     )
-    assert recipe["predictor"].prediction_loss(logits, wanted, hide) == pytest.approx(float(expected), rel=1e-5)
+    assert recipe["predictor"].prediction_loss(logits, wanted, hide) == pytest.approx(
+        float(expected), rel=1e-5
+    )
 
 
 def test_contrast_loss_by_hand(recipe):
@@ -168,7 +196,10 @@ def test_contrast_loss_by_hand(recipe):
     found = module.contrast_loss(torch.stack([angles.cos(), angles.sin()], -1), torch.Generator())
     expected = 0.0
     for frame in range(3):
-        near, far = (np.cos(float(angles[0, frame] - angles[0, (frame + distance) % 4])) for distance in (1, 2))
+        near, far = (
+            np.cos(float(angles[0, frame] - angles[0, (frame + distance) % 4]))
+            for distance in (1, 2)
+        )
         expected += np.log(1 + module.NEGATIVES * np.exp(far - near)) / 3
     assert float(found) == pytest.approx(expected, rel=1e-5)
 
@@ -177,7 +208,10 @@ def test_dissimilarity(recipe, monkeypatch):
     """1 - cosine of means of three frames either side, by loops; pieces change nothing."""
     module = recipe["contrast"]
     torch.manual_seed(0)
-    network, mel = module.Contrast(module.ContrastConfig(16, 4)).eval(), np.random.default_rng(0).normal(size=(30, 40))
+    network, mel = (
+        module.Contrast(module.ContrastConfig(16, 4)).eval(),
+        np.random.default_rng(0).normal(size=(30, 40)),
+    )
     mel = mel.astype(np.float32)
     with torch.no_grad():
         rows = network(torch.from_numpy(mel)[None])[0].numpy()
@@ -185,7 +219,9 @@ def test_dissimilarity(recipe, monkeypatch):
     found = module.dissimilarity(network, mel)
     for edge in range(29):
         before, after = rows[max(0, edge - 2) : edge + 1].mean(0), rows[edge + 1 : edge + 4].mean(0)
-        assert found[edge] == pytest.approx(1 - before @ after / np.linalg.norm(before) / np.linalg.norm(after), abs=1e-5)
+        assert found[edge] == pytest.approx(
+            1 - before @ after / np.linalg.norm(before) / np.linalg.norm(after), abs=1e-5
+        )
     monkeypatch.setattr(module, "PIECE", 7)
     assert np.allclose(module.dissimilarity(network, mel), found, atol=1e-5)
 
@@ -194,16 +230,21 @@ def test_contrast_learns_where_sounds_change(recipe, speech, heard, tmp_path):
     """Where phones meet, what was learnt differs more than elsewhere, and much more than before; it is kept."""
     learning, module = recipe["learning"], recipe["contrast"]
     optim = learning.Optim(steps=40, batch=4, seconds=0.32, warmup=0)
-    network = learning.learn_contrast(speech, module.ContrastConfig(32, 8), optim, tmp_path / "contrast", seed=0)
+    network = learning.learn_contrast(
+        speech, module.ContrastConfig(32, 8), optim, tmp_path / "contrast", seed=0
+    )
     torch.manual_seed(0)
     curve, before = (
-        module.dissimilarity(some, speech.of(0)) for some in (network, module.Contrast(module.ContrastConfig(32, 8)).eval())
+        module.dissimilarity(some, speech.of(0))
+        for some in (network, module.Contrast(module.ContrastConfig(32, 8)).eval())
     )
     edges = np.array([round(100 * one.start) - 1 for one in heard[0][0].phones.intervals[1:]])
     far = np.abs(np.arange(len(curve))[:, None] - edges).min(1) > 3
     assert curve[edges].mean() > 5 * curve[far].mean()
     assert curve[edges].mean() > 5 * before[edges].mean()
-    again = learning.finished(tmp_path / "contrast", optim, lambda _: module.Contrast(module.ContrastConfig(32, 8)))
+    again = learning.finished(
+        tmp_path / "contrast", optim, lambda _: module.Contrast(module.ContrastConfig(32, 8))
+    )
     assert np.array_equal(module.dissimilarity(again, speech.of(0)), curve)
 
 
@@ -224,15 +265,21 @@ def test_long_recordings_go_in_pieces(recipe, speech, monkeypatch):
     whole = features(1)
     monkeypatch.setattr(recipe["encoding"], "LONGEST", 120)
     assert features(1).shape == whole.shape
-    assert np.abs(features(1) - whole).mean() < 0.3 * np.abs(whole).mean()  # attention sees less; rows are where they were
+    assert (
+        np.abs(features(1) - whole).mean() < 0.3 * np.abs(whole).mean()
+    )  # attention sees less; rows are where they were
 
 
 def test_targets_are_clusters_of_standardised_rows(recipe, speech):
-    found = recipe["encoding"].targets(speech, recipe["encoding"].cepstra(speech, 50), [4, 8], seed=0)
+    found = recipe["encoding"].targets(
+        speech, recipe["encoding"].cepstra(speech, 50), [4, 8], seed=0
+    )
     assert [one.shape for one in found] == [(len(speech.frames) // 2,)] * 2
     assert [len(np.unique(one)) for one in found] == [4, 8]
     rows = np.zeros((len(speech.frames) // 2, 39))
-    for index, some in recipe["encoding"].standardised(speech, recipe["encoding"].cepstra(speech, 50)):
+    for index, some in recipe["encoding"].standardised(
+        speech, recipe["encoding"].cepstra(speech, 50)
+    ):
         rows[speech.starts[index] // 2 :][: len(some)] = some
     means = np.stack([rows[found[0] == code].mean(0) for code in range(4)])
     nearest = ((rows[:, None] - means) ** 2).sum(2).argmin(1)
@@ -246,7 +293,9 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(recipe, speech, t
     def trained(folder, steps, decay=1.0):
         optim = learning.Optim(steps=steps, batch=2, seconds=0.64, warmup=0, decay=decay)
         config = predictor.PredictorConfig(16, 2, 2, 5)
-        return learning.learn_predictor(speech, wanted, config, optim, folder, share=0.5, span=10, seed=0).state_dict()
+        return learning.learn_predictor(
+            speech, wanted, config, optim, folder, share=0.5, span=10, seed=0
+        ).state_dict()
 
     straight = trained(tmp_path / "a", 4)
     saved = learning.SAVE_EVERY
@@ -281,7 +330,9 @@ def work(heard, tmp_path_factory):
         for folder in ("audio", "align"):
             (root / folder / one.speaker).mkdir(parents=True, exist_ok=True)
         soundfile.write(root / "audio" / one.speaker / f"{one.name}.wav", waves[one.name], RATE)
-        write_textgrid(root / "align" / one.speaker / f"{one.name}.TextGrid", [one.phones], seconds=one.seconds)
+        write_textgrid(
+            root / "align" / one.speaker / f"{one.name}.TextGrid", [one.phones], seconds=one.seconds
+        )
     more = {"audio": str(root / "more.wav"), "seconds": 2.0}
     soundfile.write(root / "more.wav", waves[recordings[0].name][: 2 * RATE], RATE)
     (root / "more.jsonl").write_text(json.dumps(more) + "\n")
@@ -296,7 +347,16 @@ def work(heard, tmp_path_factory):
             "--align",
             root / "align",
         ]
-        command += ["--train", root / "more.jsonl", "--held-out", "s3", "--config", root / "plan.toml", "--no-codec", *options]
+        command += [
+            "--train",
+            root / "more.jsonl",
+            "--held-out",
+            "s3",
+            "--config",
+            root / "plan.toml",
+            "--no-codec",
+            *options,
+        ]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     first = run()
@@ -316,7 +376,9 @@ def test_from_a_corpus_to_a_report(work):
     scores = {(one["name"], one["size"]): one for one in found["scores"]}
     assert len(scores) == 17
     by_speaker = scores["MFCC k-means, by speaker", 8]
-    assert by_speaker["accuracy"] > by_speaker["accuracy_prior"] + 20  # tones and hiss are told apart
+    assert (
+        by_speaker["accuracy"] > by_speaker["accuracy_prior"] + 20
+    )  # tones and hiss are told apart
     assert scores["masked prediction, shuffled", 8]["accuracy"] < by_speaker["accuracy_prior"] + 10
     told = scores["told the phones: perceptron on MFCCs", 5]
     assert told["accuracy"] > by_speaker["accuracy"]
@@ -326,7 +388,14 @@ def test_from_a_corpus_to_a_report(work):
     assert "VQ-VAE" in page
     assert "<audio" in page
     methods = (root / "work" / "boundaries.csv").read_text()
-    assert all(one in methods for one in ("peaks of mel change", "peaks of audible mel change", "peaks of learnt contrast x"))
+    assert all(
+        one in methods
+        for one in (
+            "peaks of mel change",
+            "peaks of audible mel change",
+            "peaks of learnt contrast x",
+        )
+    )
     assert len(list((root / "work" / "textgrids").iterdir())) == 2
     assert str(root / "work" / "report.html") in first.stdout
 
@@ -336,7 +405,14 @@ def test_held_out_speakers_are_not_learnt_from(work, recipe):
     run = recipe["run"]
     plan = run.read_plan(root / "plan.toml")
     recordings = run.load_recordings(root / "work")
-    found = run.discovery(plan, root / "work", recordings, run.more_speech(root / "more.jsonl", recordings), "cpu", None)
+    found = run.discovery(
+        plan,
+        root / "work",
+        recordings,
+        run.more_speech(root / "more.jsonl", recordings),
+        "cpu",
+        None,
+    )
     assert set(found.training.speakers) == {"s0", "s1", "s2", "train-0"}
     assert set(found.corpus.speakers) == {"s0", "s1", "s2", "s3"}
     assert not any(name.startswith("s3") for name in found.fit)
@@ -377,7 +453,10 @@ def test_another_plan_in_the_same_folder(work):
         (("rate = 25", "rate = 30"), "rate must be 25 or 50"),
         (("components = 6", "components = 0"), "components must be positive"),
         (("reach = 5", "reach = 4"), "reach must be odd"),
-        (("steps = 3, clusters = [8]", "steps = 3, clusters = []"), "clusters must be numbers above 1"),
+        (
+            ("steps = 3, clusters = [8]", "steps = 3, clusters = []"),
+            "clusters must be numbers above 1",
+        ),
         (("components = 6", "layer = 2"), "layer must be from 0 to 1"),
         (("components = 6", "component = 6"), "unknown key component"),
     ],
@@ -390,7 +469,9 @@ def test_plans_that_cannot_be(recipe, tmp_path, change, message):
 
 def test_speakers_on_both_sides(recipe, heard, tmp_path):
     recordings, _ = heard
-    (tmp_path / "more.jsonl").write_text(json.dumps({"audio": "a.wav", "seconds": 1, "speaker": "s1"}) + "\n")
+    (tmp_path / "more.jsonl").write_text(
+        json.dumps({"audio": "a.wav", "seconds": 1, "speaker": "s1"}) + "\n"
+    )
     with pytest.raises(ManifestError, match=r"s1 .*in the corpus, too"):
         recipe["run"].more_speech(tmp_path / "more.jsonl", recordings)
 
@@ -417,11 +498,16 @@ def test_networks_of_another_run(work):
     assert not (root / "borrowed" / "models").exists()
     names = ["VQ-VAE-8-25.units", "masked-prediction-16-50.units"]
     for name in names:
-        mine, theirs = (read_units(root / folder / "units" / name) for folder in ("borrowed", "work"))
+        mine, theirs = (
+            read_units(root / folder / "units" / name) for folder in ("borrowed", "work")
+        )
         assert all(np.array_equal(mine.codes[one], theirs.codes[one]) for one in theirs.codes)
 
 
-@pytest.mark.parametrize(("change", "message"), [("phones", "other phones or others held out"), ("audio", "audio that has")])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [("phones", "other phones or others held out"), ("audio", "audio that has")],
+)
 def test_what_was_made_from_something_else_is_not_used(recipe, work, tmp_path, change, message):
     """Scores of other phones, networks that have heard who is now held out, codes of audio that is gone."""
     root, _, _ = work
@@ -429,14 +515,22 @@ def test_what_was_made_from_something_else_is_not_used(recipe, work, tmp_path, c
     (tmp_path / "manifest.jsonl").write_text((root / "work" / "manifest.jsonl").read_text())
     audio = tmp_path / "a.wav"
     audio.write_bytes(b"1")
-    given = run.read_plan(root / "plan.toml"), [Recording("a", "ann", 1.0, None, audio)], [], tmp_path, None
+    given = (
+        run.read_plan(root / "plan.toml"),
+        [Recording("a", "ann", 1.0, None, audio)],
+        [],
+        tmp_path,
+        None,
+    )
     run.check_plan(*given)
     run.check_plan(*given)
     if change == "audio":
         audio.write_bytes(b"12")
     else:
         text = (tmp_path / "manifest.jsonl").read_text()
-        (tmp_path / "manifest.jsonl").write_text(text.replace('"held_out": true', '"held_out": false'))
+        (tmp_path / "manifest.jsonl").write_text(
+            text.replace('"held_out": true', '"held_out": false')
+        )
     with pytest.raises(OutputError, match=message):
         run.check_plan(*given)
 
@@ -455,7 +549,11 @@ def test_a_plan_of_before_there_was_a_network_is_completed(recipe, tmp_path):
     check, path = recipe["inputs"].check_same, tmp_path / "record.json"
     check(path, {"plan": {"seed": 0}})
     check(path, {"plan": {"seed": 0, "contrast": {"width": 16}}})
-    for other in ({"seed": 1, "contrast": {"width": 16}}, {"seed": 0, "contrast": {"width": 8}}, {"seed": 0}):
+    for other in (
+        {"seed": 1, "contrast": {"width": 16}},
+        {"seed": 0, "contrast": {"width": 8}},
+        {"seed": 0},
+    ):
         with pytest.raises(OutputError, match="another plan"):
             check(path, {"plan": other})
 
@@ -464,7 +562,9 @@ def test_files_on_both_sides(recipe, work):
     """A file that --train has, too, without saying who speaks."""
     root, _, _ = work
     recordings = recipe["run"].load_recordings(root / "work")
-    (root / "both.jsonl").write_text(json.dumps({"audio": str(recordings[0].audio), "seconds": 1}) + "\n")
+    (root / "both.jsonl").write_text(
+        json.dumps({"audio": str(recordings[0].audio), "seconds": 1}) + "\n"
+    )
     with pytest.raises(ManifestError, match="is in the corpus, too"):
         recipe["run"].more_speech(root / "both.jsonl", recordings)
     (root / "gone.jsonl").write_text(json.dumps({"audio": "gone.wav", "seconds": 1}) + "\n")
@@ -497,8 +597,12 @@ def test_notes_say_nothing_of_phones_that_nobody_knows(recipe, work):
     root, _, _ = work
     run = recipe["run"]
     found = run.Discovery(None, root, None, None, ())
-    results = run.Results(run.Split(("a",), ("b",), unseen_speakers=True), ({"bits_frames": 1.0},), ())
-    assert not any("Maps" in line or "alignments" in line for line in run.notes(found, results, None, root))
+    results = run.Results(
+        run.Split(("a",), ("b",), unseen_speakers=True), ({"bits_frames": 1.0},), ()
+    )
+    assert not any(
+        "Maps" in line or "alignments" in line for line in run.notes(found, results, None, root)
+    )
 
 
 def test_too_little_speech_for_clusters(recipe, speech):

@@ -25,7 +25,9 @@ def test_usage_counts_over_the_whole_set():
         entropy = -sum(p * math.log(p) for p in share.tolist() if p)
         assert numbers[f"layer{layer}/used"] == pytest.approx((share > 0).float().mean().item())
         assert numbers[f"layer{layer}/perplexity"] == pytest.approx(math.exp(entropy), rel=1e-5)
-        assert numbers[f"layer{layer}/information"] == pytest.approx(entropy, rel=1e-5)  # a hard choice says all it is
+        assert numbers[f"layer{layer}/information"] == pytest.approx(
+            entropy, rel=1e-5
+        )  # a hard choice says all it is
 
 
 @pytest.mark.parametrize(("variance", "share"), [(1e4, 0.0), (1e-6, 1.0)])
@@ -35,14 +37,20 @@ def test_information_is_nothing_for_a_uniform_choice_and_everything_for_a_hard_o
     usage = Usage(one.layers)
     usage.add(one(torch.randn(1, 2, 500)))
     numbers = usage.numbers()
-    assert numbers["layer0/information"] == pytest.approx(share * math.log(numbers["layer0/perplexity"]), abs=1e-3)
+    assert numbers["layer0/information"] == pytest.approx(
+        share * math.log(numbers["layer0/perplexity"]), abs=1e-3
+    )
     assert numbers["layer0/variance"] == pytest.approx(variance, rel=1e-3)
 
 
 def healthy(**changes):
     numbers = {}
     for layer in range(2):
-        numbers |= {f"layer{layer}/used": 1.0, f"layer{layer}/perplexity": 400.0, f"layer{layer}/information": 5.0}
+        numbers |= {
+            f"layer{layer}/used": 1.0,
+            f"layer{layer}/perplexity": 400.0,
+            f"layer{layer}/information": 5.0,
+        }
         numbers[f"layer{layer}/doubt"] = 0.5
         numbers |= {f"layer{layer}/variance": 0.1, f"prefix{layer + 1}/mel": 0.5 - 0.1 * layer}
     return numbers | {name.replace("_", "/"): value for name, value in changes.items()}
@@ -52,10 +60,22 @@ def healthy(**changes):
     ("changes", "words"),
     [
         ({}, []),
-        ({"layer1_information": 0.01, "layer1_doubt": 6.0}, ["layer 1 is dead", "0.01 of 6.24 nats", "levels.variance"]),
-        ({"layer0_perplexity": 7.0, "layer0_used": 0.03, "layer0_doubt": 0.0}, ["layer 0 has collapsed", "7.0 of 512, 3% "]),
-        ({"layer0_perplexity": 7.0, "layer0_doubt": 0.0}, ["layer 0 has collapsed", "codebook_start"]),
-        ({"layer0_perplexity": 7.0, "layer0_doubt": 1.0}, ["layer 0 has collapsed", "levels.variance"]),
+        (
+            {"layer1_information": 0.01, "layer1_doubt": 6.0},
+            ["layer 1 is dead", "0.01 of 6.24 nats", "levels.variance"],
+        ),
+        (
+            {"layer0_perplexity": 7.0, "layer0_used": 0.03, "layer0_doubt": 0.0},
+            ["layer 0 has collapsed", "7.0 of 512, 3% "],
+        ),
+        (
+            {"layer0_perplexity": 7.0, "layer0_doubt": 0.0},
+            ["layer 0 has collapsed", "codebook_start"],
+        ),
+        (
+            {"layer0_perplexity": 7.0, "layer0_doubt": 1.0},
+            ["layer 0 has collapsed", "levels.variance"],
+        ),
         ({"layer0_perplexity": 7.0, "layer0_doubt": 6.2}, ["layer 0 is dead"]),
         ({"prefix2_mel": 0.6}, ["layer 1 adds nothing"]),
     ],

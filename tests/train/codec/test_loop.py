@@ -24,7 +24,14 @@ from speechvq.losses.likelihood import MelConfig, MelLikelihood, PhaseConfig, Ph
 from speechvq.nn.blocks import Block
 from speechvq.nn.speaker import rounded
 from speechvq.quantize.config import LevelConfig
-from speechvq.train.codec.config import DataConfig, Experiment, OptimConfig, RunConfig, read_experiment, write_experiment
+from speechvq.train.codec.config import (
+    DataConfig,
+    Experiment,
+    OptimConfig,
+    RunConfig,
+    read_experiment,
+    write_experiment,
+)
 from speechvq.train.codec.export import export_run
 from speechvq.train.codec.init_from import begin_with
 from speechvq.train.codec.loop import held_out, train
@@ -45,7 +52,9 @@ def manifest(tmp_path_factory) -> Path:
     for speaker in range(4):
         for take in range(2):
             time = np.arange(32_000) / 16_000
-            buzz = 0.3 * np.sign(np.sin(2 * np.pi * (80 + 40 * speaker + 5 * take) * time)) + 0.01 * random.normal(size=32_000)
+            buzz = 0.3 * np.sign(
+                np.sin(2 * np.pi * (80 + 40 * speaker + 5 * take) * time)
+            ) + 0.01 * random.normal(size=32_000)
             path = folder / f"speaker{speaker}" / f"take{take}.wav"
             path.parent.mkdir(exist_ok=True)
             soundfile.write(path, buzz, 16_000)
@@ -60,12 +69,18 @@ def tiny_experiment(manifest: Path, folder: Path, **optim) -> Experiment:
     return Experiment(
         name="tiny",
         data=DataConfig(
-            manifest=str(manifest), validation_speakers=1, validation_files=2, crop=0.5, cache=str(folder / "cache")
+            manifest=str(manifest),
+            validation_speakers=1,
+            validation_files=2,
+            crop=0.5,
+            cache=str(folder / "cache"),
         ),
         codec=tiny_config(),
         optim=OptimConfig(**plan),
         mel=MelConfig(windows=(256, 64), bands=(16, 8)),
-        run=RunConfig(folder=str(folder / "run"), log_every=2, validate_every=3, save_every=2, seed=1),
+        run=RunConfig(
+            folder=str(folder / "run"), log_every=2, validate_every=3, save_every=2, seed=1
+        ),
     )
 
 
@@ -104,7 +119,9 @@ def test_every_shipped_configuration_takes_a_step(path, manifest, tmp_path):
     experiment = read_experiment(path)
     experiment = replace(
         experiment,
-        data=replace(experiment.data, manifest=str(manifest), validation_speakers=1, cache=str(tmp_path)),
+        data=replace(
+            experiment.data, manifest=str(manifest), validation_speakers=1, cache=str(tmp_path)
+        ),
         optim=replace(experiment.optim, batch=2),
         run=replace(experiment.run, folder=str(tmp_path / "run")),
     )
@@ -139,23 +156,37 @@ def test_averaged_weights_are_the_mean_and_what_is_exported(manifest, tmp_path):
         last = train(experiment, fabric(), stop_at=stop)
         seen.append(weights(last))
     run = replace(experiment.run, folder=str(tmp_path / "plain"))
-    plain = weights(train(replace(experiment, optim=replace(experiment.optim, average=0.0), run=run), fabric(), stop_at=4))
+    plain = weights(
+        train(
+            replace(experiment, optim=replace(experiment.optim, average=0.0), run=run),
+            fabric(),
+            stop_at=4,
+        )
+    )
     assert all(torch.equal(plain[name], value) for name, value in seen[-1].items())
     mean = load_file(last / "average.safetensors")
     name = "decoder.layers.0.conv.weight"
-    shares = [10 / (step + 10) * math.prod(later / (later + 10) for later in range(step + 1, 5)) for step in range(1, 5)]
+    shares = [
+        10 / (step + 10) * math.prod(later / (later + 10) for later in range(step + 1, 5))
+        for step in range(1, 5)
+    ]
     first = 1 - sum(shares)
     rest = mean[name] - sum(share * one[name] for share, one in zip(shares, seen, strict=True))
     torch.manual_seed(experiment.run.seed)
     assert torch.allclose(rest, first * Network(experiment.codec).state_dict()[name], atol=1e-5)
-    exported = export_run(Path(experiment.run.folder), tmp_path / "m.safetensors", 1.0).network.state_dict()
+    exported = export_run(
+        Path(experiment.run.folder), tmp_path / "m.safetensors", 1.0
+    ).network.state_dict()
     assert torch.allclose(exported[name], mean[name].half().float())
 
 
 def test_perceptual_terms_weigh_what_they_say(manifest, tmp_path):
     """Their gradient is that of D log(error): the same for an error of another size. They need what they need."""
     experiment = tiny_experiment(manifest, tmp_path)
-    experiment = replace(experiment, weights={"distortion": 0.0, "phase": 0.0, "commitment": 0.0, "rate": 0.0, "loudness": 2.0})
+    experiment = replace(
+        experiment,
+        weights={"distortion": 0.0, "phase": 0.0, "commitment": 0.0, "rate": 0.0, "loudness": 2.0},
+    )
     told = {}
     train(experiment, fabric(), stop_at=2, report=lambda _, numbers: told.update(numbers))
     seconds, values = experiment.data.crop, MelLikelihood(experiment.mel, 16_000).values_per_second
@@ -164,13 +195,17 @@ def test_perceptual_terms_weigh_what_they_say(manifest, tmp_path):
     assert seconds == 0.5
     for data, codec in ((replace(experiment.data, crop=0.3), experiment.codec),
                         (experiment.data, replace(experiment.codec, sample_rate=24_000))):  # fmt: skip
-        with pytest.raises(ConfigError, match=r"weights\.loudness needs a sample rate of 16000 Hz and data.crop of"):
+        with pytest.raises(
+            ConfigError, match=r"weights\.loudness needs a sample rate of 16000 Hz and data.crop of"
+        ):
             replace(experiment, data=data, codec=codec)
 
 
 def test_frozen_parts_keep_their_weights_and_their_codes(manifest, tmp_path):
     """Decoder-only refinement against discriminators: the judges come in at their time, and codes stay valid."""
-    experiment = judged(tiny_experiment(manifest, tmp_path, steps=8, frozen=("encoder", "topdown"), bypass=0.0))
+    experiment = judged(
+        tiny_experiment(manifest, tmp_path, steps=8, frozen=("encoder", "topdown"), bypass=0.0)
+    )
     torch.manual_seed(experiment.run.seed)
     begun, told = Objective(experiment).network.state_dict(), []
     last = train(experiment, fabric(), report=lambda _, numbers: told.append(numbers))
@@ -180,7 +215,9 @@ def test_frozen_parts_keep_their_weights_and_their_codes(manifest, tmp_path):
     losses = [numbers for numbers in told if "loss" in numbers]
     assert [numbers["judges"] > 0 for numbers in losses] == [False, True, True, True]
     with pytest.raises(
-        ConfigError, match=r"optim\.frozen lists parts of encoder, topdown, decoder, reference, not 'quantizers'"
+        ConfigError,
+        match=r"optim\.frozen lists parts of encoder, topdown, decoder, reference, not "
+        r"'quantizers'",
     ):
         replace(experiment.optim, frozen=("quantizers",))
 
@@ -203,7 +240,9 @@ def test_nan_stops_the_run_and_keeps_the_checkpoint(manifest, tmp_path, monkeypa
     experiment = tiny_experiment(manifest, tmp_path)
     kept = train(experiment, fabric(), stop_at=2)
     before = weights(kept)
-    monkeypatch.setattr(MelLikelihood, "log_mel", lambda _self, wave, _size: wave[..., None] * math.nan)
+    monkeypatch.setattr(
+        MelLikelihood, "log_mel", lambda _self, wave, _size: wave[..., None] * math.nan
+    )
     with pytest.raises(TrainingError, match="at step 2"):
         train(experiment, fabric())
     assert all(torch.equal(before[key], value) for key, value in weights(kept).items())
@@ -228,12 +267,20 @@ def test_two_processes_share_one_objective(manifest, tmp_path):
     whole = estimate.grad.clone()
     recorded = []
     for half in (slice(0, 2), slice(2, 4)):
-        likelihood(target[half], estimate[half], groups[half], 2, lambda sums: recorded.append(sums.clone()) or sums)
+        likelihood(
+            target[half],
+            estimate[half],
+            groups[half],
+            2,
+            lambda sums: recorded.append(sums.clone()) or sums,
+        )
     shared = [a + b for a, b in zip(recorded[:2], recorded[2:], strict=True)]
     estimate.grad = None
     for half in (slice(0, 2), slice(2, 4)):
         replies = iter(shared)
-        loss = likelihood(target[half], estimate[half], groups[half], 2, lambda _, replies=replies: next(replies))[0]
+        loss = likelihood(
+            target[half], estimate[half], groups[half], 2, lambda _, replies=replies: next(replies)
+        )[0]
         (loss.mean() / 2).backward()
     torch.testing.assert_close(estimate.grad, whole, rtol=1e-4, atol=1e-6)
 
@@ -260,8 +307,12 @@ def test_phases_are_compared_by_their_cosine():
     for b in range(2):
         weights = wanted[b].abs() ** 0.6 / (wanted[b].abs() ** 0.6).mean()
         errors = []
-        for weight, s, y in zip(weights.flatten(), wanted[b].flatten(), found[b].flatten(), strict=True):
-            cosine = (s.conj() * y).real / (s.abs() * torch.sqrt(y.abs() ** 2 + (0.1 * s.abs()) ** 2))
+        for weight, s, y in zip(
+            weights.flatten(), wanted[b].flatten(), found[b].flatten(), strict=True
+        ):
+            cosine = (s.conj() * y).real / (
+                s.abs() * torch.sqrt(y.abs() ** 2 + (0.1 * s.abs()) ** 2)
+            )
             errors.append(weight * (1 - cosine))
         assert nats[b].item() == pytest.approx(sum(errors).item(), rel=1e-3)
         assert mean[b].item() == pytest.approx(1 - (sum(errors) / len(errors)).item(), abs=1e-3)
@@ -299,24 +350,32 @@ def test_misspelt_weights_are_refused():
 
 def test_fewer_and_fewer_examples_skip_the_quantizers():
     plan = OptimConfig(steps=1000, bypass=0.2)
-    assert [bypass(step, plan) for step in (0, 50, 100, 200, 999)] == pytest.approx([1.0, 0.75, 0.5, 0.0, 0.0])
+    assert [bypass(step, plan) for step in (0, 50, 100, 200, 999)] == pytest.approx(
+        [1.0, 0.75, 0.5, 0.0, 0.0]
+    )
     assert bypass(0, OptimConfig(steps=1000, bypass=0.0)) == 0.0
     skips = Objective.bypasses(10_000, 0.75, torch.Generator().manual_seed(0))
     assert skips.float().mean().item() == pytest.approx(0.75, abs=0.02)
 
 
 def test_schedules():
-    plan = OptimConfig(steps=1000, rate=1.0, warmup=10, decay=0.2, temperature=(1.0, 0.25), anneal=0.5)
+    plan = OptimConfig(
+        steps=1000, rate=1.0, warmup=10, decay=0.2, temperature=(1.0, 0.25), anneal=0.5
+    )
     rates = [learning_rate(step, plan) for step in range(1000)]
     assert rates[0] == pytest.approx(0.1)
     assert rates[10:800] == [1.0] * 790
     assert rates[999] == pytest.approx(1 / 200)
-    assert [temperature(step, plan) for step in (0, 250, 500, 599)] == pytest.approx([1.0, 0.5, 0.25, 0.25])
+    assert [temperature(step, plan) for step in (0, 250, 500, 599)] == pytest.approx(
+        [1.0, 0.5, 0.25, 0.25]
+    )
 
 
 def test_batches_depend_on_seed_step_and_rank_alone(manifest, tmp_path):
     rows = read_manifest(manifest)
-    corpus = pack(rows, tmp_path, 16_000, lambda path, _rate: soundfile.read(path, dtype="float32")[0])
+    corpus = pack(
+        rows, tmp_path, 16_000, lambda path, _rate: soundfile.read(path, dtype="float32")[0]
+    )
 
     def make(seed: int, augment: Augmentation | None = None) -> Sampler:
         plan = {"crop": 1600, "references": 2, "gain_db": (-6.0, 0.0), "sample_rate": 16_000}
@@ -338,7 +397,9 @@ def test_batches_depend_on_seed_step_and_rank_alone(manifest, tmp_path):
 
 def test_sampler_leaves_out_what_is_too_short(manifest, tmp_path):
     rows = read_manifest(manifest)
-    corpus = pack(rows, tmp_path, 16_000, lambda path, _rate: soundfile.read(path, dtype="float32")[0])
+    corpus = pack(
+        rows, tmp_path, 16_000, lambda path, _rate: soundfile.read(path, dtype="float32")[0]
+    )
     with pytest.raises(ManifestError, match=r"shorter data\.crop"):
         Sampler(corpus, crop=64_000, references=1, gain_db=(0.0, 0.0), seed=0, sample_rate=16_000)
 
@@ -393,10 +454,14 @@ def test_bad_configurations_are_refused_by_name(text, tmp_path):
     path = tmp_path / "bad.toml"
     path.write_text(text)
     if "[codec]\nlevels" in text:
-        path.write_text('name = "x"\n[data]\nmanifest = "m"\n' + text + "\nencoder = []\ndecoder = []")
+        path.write_text(
+            'name = "x"\n[data]\nmanifest = "m"\n' + text + "\nencoder = []\ndecoder = []"
+        )
     elif "not" not in text:
-        path.write_text('name = "x"\n[data]\nmanifest = "m"\n[codec]\nencoder = [{width = 2, lookahead = [0]}]\n'
-                        'levels = [{stage = 0, layers = 1}]\ndecoder = [{width = 2, lookahead = [0]}]\n' + text)  # fmt: skip
+        path.write_text('name = "x"\n[data]\nmanifest = "m"\n[codec]\nencoder = [{width = 2, '
+                        'lookahead = [0]}]\n'
+                        'levels = [{stage = 0, layers = 1}]\ndecoder = [{width = 2, lookahead = '
+                        '[0]}]\n' + text)  # fmt: skip
     with pytest.raises(ConfigError, match=BAD[text]):
         read_experiment(path)
 
@@ -417,8 +482,13 @@ def test_a_run_can_begin_with_a_models_weights(manifest, tmp_path):
     assert train(second, fabric(), stop_at=3).name == "step-00000003"
     with pytest.raises(ModelError, match="there is no model file"):
         train(replace(second, run=replace(second.run, folder=str(tmp_path / "c"))), fabric())
-    with pytest.raises(ConfigError, match=r"run\.start: default has another network than \[codec\]"):
-        train(replace(second, run=replace(second.run, start="default", folder=str(tmp_path / "c"))), fabric())
+    with pytest.raises(
+        ConfigError, match=r"run\.start: default has another network than \[codec\]"
+    ):
+        train(
+            replace(second, run=replace(second.run, start="default", folder=str(tmp_path / "c"))),
+            fabric(),
+        )
 
 
 def test_a_run_can_begin_with_a_model_of_fewer_layers(manifest, tmp_path):
@@ -427,17 +497,31 @@ def test_a_run_can_begin_with_a_model_of_fewer_layers(manifest, tmp_path):
     train(first, fabric())
     model = tmp_path / "first.safetensors"
     export_run(Path(first.run.folder), model, 1.0)
-    levels = (*first.codec.levels[:-1], replace(first.codec.levels[-1], layers=first.codec.levels[-1].layers + 2))
+    levels = (
+        *first.codec.levels[:-1],
+        replace(first.codec.levels[-1], layers=first.codec.levels[-1].layers + 2),
+    )
     second = tiny_experiment(manifest, tmp_path / "b", rate=1e-9, bypass=0.0)
-    second = replace(second, codec=replace(first.codec, levels=levels), run=replace(second.run, start=str(model)))
+    second = replace(
+        second, codec=replace(first.codec, levels=levels), run=replace(second.run, start=str(model))
+    )
     found, begun = weights(train(second, fabric(), stop_at=1)), load(model).network.state_dict()
     new = sorted(found.keys() - begun.keys())
     assert len(new) == 2
     same = {name for name in begun if torch.allclose(begun[name], found[name], atol=1e-4)}
-    assert all(name.endswith("codebook") for name in begun.keys() - same)  # running means learn at any rate
+    assert all(
+        name.endswith("codebook") for name in begun.keys() - same
+    )  # running means learn at any rate
     assert all(found[name].std() < 0.8 * torch.randn_like(found[name]).std() for name in new)
-    fewer = (*first.codec.levels[:-1], replace(first.codec.levels[-1], layers=first.codec.levels[-1].layers - 1))
-    third = replace(second, codec=replace(first.codec, levels=fewer), run=replace(second.run, folder=str(tmp_path / "c")))
+    fewer = (
+        *first.codec.levels[:-1],
+        replace(first.codec.levels[-1], layers=first.codec.levels[-1].layers - 1),
+    )
+    third = replace(
+        second,
+        codec=replace(first.codec, levels=fewer),
+        run=replace(second.run, folder=str(tmp_path / "c")),
+    )
     with pytest.raises(ConfigError, match="has another network than"):
         train(third, fabric())
 
@@ -450,8 +534,12 @@ def test_a_run_can_begin_with_a_model_of_fewer_blocks(manifest, tmp_path):
     export_run(Path(first.run.folder), model, 1.0)
     small = load(model).network
     deeper = {
-        "encoder": tuple(replace(one, lookahead=(*one.lookahead, 0)) for one in first.codec.encoder),
-        "decoder": tuple(replace(one, lookahead=(*one.lookahead, 0, 0)) for one in first.codec.decoder),
+        "encoder": tuple(
+            replace(one, lookahead=(*one.lookahead, 0)) for one in first.codec.encoder
+        ),
+        "decoder": tuple(
+            replace(one, lookahead=(*one.lookahead, 0, 0)) for one in first.codec.decoder
+        ),
     }
     network = Network(replace(first.codec, **deeper))
     assert begin_with(network, str(model)) == []
@@ -459,7 +547,9 @@ def test_a_run_can_begin_with_a_model_of_fewer_blocks(manifest, tmp_path):
     vector = rounded(small.reference(wave))
     decoded = network.eval().decode(small.encode(wave), vector)
     assert torch.equal(decoded, small.decode(small.encode(wave), vector))
-    assert all(torch.equal(a, b) for a, b in zip(network.encode(wave), small.encode(wave), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(network.encode(wave), small.encode(wave), strict=True)
+    )
     decoded.square().sum().backward()
     last = [one for one in network.decoder.layers if isinstance(one, Block)][-1]
     assert not last.contract.weight.any()
@@ -478,7 +568,9 @@ def test_weights_follow_the_quantizers(manifest, tmp_path):
     assert sampled(plain).weights.keys() == always | {"quadratic"}
     assert replace(plain, weights={"phase": 2.0}).weights == plain.weights | {"phase": 2.0}
     with pytest.raises(
-        ConfigError, match=r"weights\.quadratic is of no term here; the terms are adversarial, commitment, distortion"
+        ConfigError,
+        match=r"weights\.quadratic is of no term here; the terms are adversarial, commitment, "
+        r"distortion",
     ):
         replace(plain, weights={"quadratic": 1.0})
 
@@ -513,16 +605,30 @@ def test_gaussian_errors_of_the_best_variance():
 def test_every_parameter_learns_once_and_codebooks_at_their_own_rate(manifest, tmp_path):
     objective = Objective(sampled(tiny_experiment(manifest, tmp_path)))
     groups = parameter_groups(objective, weight_decay=0.01, codebook_rate=10.0, variance_rate=5.0)
-    found = {id(one): (group["scale"], group["weight_decay"]) for group in groups for one in group["params"]}
-    assert sum(len(group["params"]) for group in groups) == len(found) == len(list(objective.parameters()))
+    found = {
+        id(one): (group["scale"], group["weight_decay"])
+        for group in groups
+        for one in group["params"]
+    }
+    assert (
+        sum(len(group["params"]) for group in groups)
+        == len(found)
+        == len(list(objective.parameters()))
+    )
     named = dict(objective.named_parameters())
-    for end, expected in (("codebook", (10.0, 0.0)), ("log_variance", (5.0, 0.0)), ("bias", (1.0, 0.0))):
+    for end, expected in (
+        ("codebook", (10.0, 0.0)),
+        ("log_variance", (5.0, 0.0)),
+        ("bias", (1.0, 0.0)),
+    ):
         assert {found[id(one)] for name, one in named.items() if name.endswith(end)} == {expected}
     assert (1.0, 0.01) in found.values()
 
 
 def test_unknown_quantizers_are_refused():
-    with pytest.raises(ConfigError, match=r"levels\.quantizer must be one of vq, cosine, sq, .*, not 'svq'"):
+    with pytest.raises(
+        ConfigError, match=r"levels\.quantizer must be one of vq, cosine, sq, .*, not 'svq'"
+    ):
         LevelConfig(stage=0, layers=1, quantizer="svq")
 
 

@@ -38,17 +38,32 @@ def source(voices: int = 6, each: int = 6, seed: int = 0) -> Tokens:
     random = np.random.default_rng(seed)
     frames = random.integers(20, 40, voices * each)
     up = np.arange(voices * each) // each % 2 == 0
-    coarse = [np.cumsum(random.integers(1, 3, n)) * (1 if u else -1) % SIZE for n, u in zip(frames, up, strict=True)]
-    layers = (np.concatenate(coarse).astype(np.uint16), np.concatenate([np.repeat(one, 2) for one in coarse]).astype(np.uint16))
+    coarse = [
+        np.cumsum(random.integers(1, 3, n)) * (1 if u else -1) % SIZE
+        for n, u in zip(frames, up, strict=True)
+    ]
+    layers = (
+        np.concatenate(coarse).astype(np.uint16),
+        np.concatenate([np.repeat(one, 2) for one in coarse]).astype(np.uint16),
+    )
     speakers = np.where(up[:, None], 0xFF, 0x00).astype(np.uint8).repeat(4, 1)
     names = tuple(f"v{i // each}" for i in range(voices * each))
-    return Tokens(ModelId("m", b"12345678"), (Layer(640, SIZE), Layer(320, SIZE)), layers, frames, speakers, names)
+    return Tokens(
+        ModelId("m", b"12345678"),
+        (Layer(640, SIZE), Layer(320, SIZE)),
+        layers,
+        frames,
+        speakers,
+        names,
+    )
 
 
 def experiment(folder: Path, steps: int = 120, **optim) -> PriorExperiment:
     return PriorExperiment(
         "tiny",
-        PriorOptim(steps=steps, **({"batch": 8, "rate": 1e-2, "warmup": 5, "average": 0.9} | optim)),
+        PriorOptim(
+            steps=steps, **({"batch": 8, "rate": 1e-2, "warmup": 5, "average": 0.9} | optim)
+        ),
         prior=PriorConfig(width=16, skip=16, layers=2, cycle=2, around=1, dropout=0.05),
         data=PriorData(held_out=0.2, longest=30),
         run=PriorRun(folder=str(folder), log_every=10, validate_every=60, save_every=20, seed=1),
@@ -68,20 +83,39 @@ def test_a_known_source_is_learned_and_the_file_gives_the_same_prior_back(tmp_pa
     assert told["layer0/bits"] < 1.35
     assert told["layer1/bits"] < 0.15
     lines = export_prior(tmp_path / "run", tokens, tmp_path / "prior.safetensors", 16_000)[1:]
-    rows = {line.split("|")[1].strip(): [float(cell.rstrip(" %")) for cell in line.split("|")[2:-1]] for line in lines[2:]}
+    rows = {
+        line.split("|")[1].strip(): [float(cell.rstrip(" %")) for cell in line.split("|")[2:-1]]
+        for line in lines[2:]
+    }
     assert rows["uniform"][:3] == [3.0, 3.0, 225.0]
-    assert rows["order 2 and the layer above"][0] < 1.3  # two codes tell the direction, one does not
+    assert (
+        rows["order 2 and the layer above"][0] < 1.3
+    )  # two codes tell the direction, one does not
     assert rows["static tables"][0] > 1.8
     assert rows["WaveNet"][0] == pytest.approx(told["layer0/bits"], abs=0.1)
     assert rows["WaveNet"][2] < rows["static tables"][2] < rows["uniform"][2]
-    assert rows["WaveNet"][3] == pytest.approx(100 * (1 - rows["WaveNet"][2] / rows["static tables"][2]), abs=1)
-    again, (_, exported) = load_prior(tmp_path / "prior.safetensors"), best_prior(tmp_path / "run", tokens)
-    assert (again.name, again.model, again.prior.table) == ("tiny", tokens.model, ((640, SIZE), (320, SIZE)))
+    assert rows["WaveNet"][3] == pytest.approx(
+        100 * (1 - rows["WaveNet"][2] / rows["static tables"][2]), abs=1
+    )
+    again, (_, exported) = (
+        load_prior(tmp_path / "prior.safetensors"),
+        best_prior(tmp_path / "run", tokens),
+    )
+    assert (again.name, again.model, again.prior.table) == (
+        "tiny",
+        tokens.model,
+        ((640, SIZE), (320, SIZE)),
+    )
     codes, speaker = Pieces(tokens, 30).batch(0, 2)
     with torch.no_grad():
-        for one, other in zip(exported.nats(codes, speaker), again.prior.nats(codes, speaker), strict=True):
+        for one, other in zip(
+            exported.nats(codes, speaker), again.prior.nats(codes, speaker), strict=True
+        ):
             assert torch.allclose(one, other, atol=0.02)
-        right, wrong = (again.prior.nats(codes, sign * vectors(np.full((2, 4), 255, np.uint8)))[0].mean() for sign in (1, -1))
+        right, wrong = (
+            again.prior.nats(codes, sign * vectors(np.full((2, 4), 255, np.uint8)))[0].mean()
+            for sign in (1, -1)
+        )
     assert abs(right - wrong) > 0.01
     assert read_prior_experiment(tmp_path / "run" / "experiment.toml") == plan
     held = parted(tokens, 0.2)[1]
@@ -90,18 +124,28 @@ def test_a_known_source_is_learned_and_the_file_gives_the_same_prior_back(tmp_pa
 
 def test_what_is_usual_counts_every_voice_alike():
     tokens = source(voices=2, each=20)
-    few = tokens.chosen(np.arange(len(tokens)) < 22)  # twenty recordings of one voice, two of another
+    few = tokens.chosen(
+        np.arange(len(tokens)) < 22
+    )  # twenty recordings of one voice, two of another
     seconds = few.frames * 640 / 16_000
     rates = np.concatenate([np.linspace(10, 20, 20), [50, 60]])
     found = usual(np.stack([rates, rates], 1) * seconds[:, None], few, 16_000)
-    assert found == (60.0, 120.0)  # of 95 % one half is the first voice, 45 % the other's: both of its recordings
+    assert found == (
+        60.0,
+        120.0,
+    )  # of 95 % one half is the first voice, 45 % the other's: both of its recordings
     alone = few.chosen(np.arange(len(few)) < 20)
-    assert usual((rates[:20] * seconds[:20])[:, None], alone, 16_000) == (pytest.approx(np.sort(rates[:20])[18], abs=0.1),)
+    assert usual((rates[:20] * seconds[:20])[:, None], alone, 16_000) == (
+        pytest.approx(np.sort(rates[:20])[18], abs=0.1),
+    )
 
 
 def test_a_prior_begins_with_what_the_codec_knows_of_its_codes():
     tokens, random = source(), torch.Generator().manual_seed(0)
-    coarse, far = 3 * torch.randn(SIZE, 3, generator=random) + 5, torch.randn(SIZE, 20, generator=random)
+    coarse, far = (
+        3 * torch.randn(SIZE, 3, generator=random) + 5,
+        torch.randn(SIZE, 20, generator=random),
+    )
     shape, scale = PriorConfig(width=16, skip=16, layers=2, cycle=2), coarse.std()
     prior = Prior(shape, [(640, SIZE), (640, SIZE)], 8)
     start(prior, [coarse, coarse / 4], tokens)
@@ -109,12 +153,23 @@ def test_a_prior_begins_with_what_the_codec_knows_of_its_codes():
     above, own = fine.coarser[0].weight.detach(), fine.before.weight.detach()[:SIZE]
     sums = (above[:, None, :3] + own[None, :, :3]).flatten(0, 1)
     latents = (coarse[:, None] + coarse[None] / 4).flatten(0, 1)
-    assert torch.allclose(pdist(sums), pdist(latents) / scale, atol=1e-4)  # layers of one rate add up as in the codec
+    assert torch.allclose(
+        pdist(sums), pdist(latents) / scale, atol=1e-4
+    )  # layers of one rate add up as in the codec
     for known in (above, own):
-        assert torch.allclose(pdist(known[:, 3:6]), pdist(coarse) / scale, atol=1e-4)  # each on its own scale too
-    counts = torch.bincount(torch.from_numpy(tokens.layers[0].astype(np.int64)), minlength=SIZE) + 1.0
-    assert torch.allclose(prior.streams[0].wavenet.head[-1].bias.softmax(0), counts / counts.sum(), atol=1e-5)
-    for codebooks in ([coarse, far], [torch.ones(SIZE, 3)] * 2):  # more dimensions than there is room for; all the same
+        assert torch.allclose(
+            pdist(known[:, 3:6]), pdist(coarse) / scale, atol=1e-4
+        )  # each on its own scale too
+    counts = (
+        torch.bincount(torch.from_numpy(tokens.layers[0].astype(np.int64)), minlength=SIZE) + 1.0
+    )
+    assert torch.allclose(
+        prior.streams[0].wavenet.head[-1].bias.softmax(0), counts / counts.sum(), atol=1e-5
+    )
+    for codebooks in (
+        [coarse, far],
+        [torch.ones(SIZE, 3)] * 2,
+    ):  # more dimensions than there is room for; all the same
         other = Prior(shape, [(640, SIZE), (320, SIZE)])
         start(other, codebooks, tokens)
         assert all(parameter.isfinite().all() for parameter in other.parameters())

@@ -22,7 +22,9 @@ TASKS = list(product(["within", "across"], ["triphone", "any"]))
 F = np.float32
 
 
-def corpus(seed, *, phones="abc", speakers="xyz", contexts=("##", "kt"), each=3, most=6, size=8, width=5):
+def corpus(
+    seed, *, phones="abc", speakers="xyz", contexts=("##", "kt"), each=3, most=6, size=8, width=5
+):
     """Items end to end in one file a speaker, some groups missing, and its codes (n,) and vectors (n, d) at 50 Hz."""
     random = np.random.default_rng(seed)
     items, codes, vectors = [], {}, {}
@@ -32,7 +34,17 @@ def corpus(seed, *, phones="abc", speakers="xyz", contexts=("##", "kt"), each=3,
             if random.random() < 0.25:
                 continue
             count = int(random.integers(1, most))
-            items.append(Item(f"f{speaker}", place / 50, (place + count) / 50, phone, context[0], context[1], speaker))
+            items.append(
+                Item(
+                    f"f{speaker}",
+                    place / 50,
+                    (place + count) / 50,
+                    phone,
+                    context[0],
+                    context[1],
+                    speaker,
+                )
+            )
             place += count
         codes[f"f{speaker}"] = random.integers(size, size=place)
         vectors[f"f{speaker}"] = np.abs(random.normal(size=(size, width)))[codes[f"f{speaker}"]]
@@ -49,9 +61,15 @@ def angle(u, v):
 SLOW = {
     "identical": lambda u, v: F(u != v),
     "angular": angle,
-    "euclidean": lambda u, v: F(math.sqrt(sum((float(a) - float(b)) ** 2 for a, b in zip(u, v, strict=True)))),
+    "euclidean": lambda u, v: F(
+        math.sqrt(sum((float(a) - float(b)) ** 2 for a, b in zip(u, v, strict=True)))
+    ),
     "kl_symmetric": lambda p, q: F(
-        sum((a - b) * (math.log(a + 1e-6) - math.log(b + 1e-6)) for a, b in zip(p.tolist(), q.tolist(), strict=True)) / 2
+        sum(
+            (a - b) * (math.log(a + 1e-6) - math.log(b + 1e-6))
+            for a, b in zip(p.tolist(), q.tolist(), strict=True)
+        )
+        / 2
     ),
 }
 
@@ -61,7 +79,13 @@ def slow_distance(features, items, distance, i, j):
     sides = []
     for item in (items[i], items[j]):
         frames = features[item.file]
-        sides.append([v for k, v in enumerate(frames) if item.onset - 1e-9 <= (k + 0.5) / 50 <= item.offset + 1e-9])
+        sides.append(
+            [
+                v
+                for k, v in enumerate(frames)
+                if item.onset - 1e-9 <= (k + 0.5) / 50 <= item.offset + 1e-9
+            ]
+        )
     cost, length = traced(np.array([[SLOW[distance](u, v) for v in sides[1]] for u in sides[0]], F))
     return cost / F(length)
 
@@ -81,18 +105,27 @@ def slow(features, items, distance, speaker, context):
         around = {(item.previous, item.next) for item in (A, B, X)}
         if x == a or A.phone != X.phone or B.phone == A.phone or A.speaker != B.speaker:
             continue
-        if (A.speaker == X.speaker) != (speaker == "within") or (context == "triphone" and len(around) > 1):
+        if (A.speaker == X.speaker) != (speaker == "within") or (
+            context == "triphone" and len(around) > 1
+        ):
             continue
         to_a, to_b = between(x, a), between(x, b)
         wrong = 1.0 if to_a > to_b else 0.5 if to_a == to_b else 0.0
-        key = (A.phone, B.phone), A.speaker, X.speaker, (A.previous, A.next) if context == "triphone" else None
+        key = (
+            (A.phone, B.phone),
+            A.speaker,
+            X.speaker,
+            (A.previous, A.next) if context == "triphone" else None,
+        )
         found.setdefault(key, []).append(wrong)
     by_cell = {key: sum(errors) / len(errors) for key, errors in found.items()}
     by_pair = {}
     for (pair, one, other, _), error in by_cell.items():
         group = one if context == "triphone" else (one, other)
         by_pair.setdefault(pair, {}).setdefault(group, []).append(error)
-    means = [np.mean([np.mean(errors) for errors in groups.values()]) for groups in by_pair.values()]
+    means = [
+        np.mean([np.mean(errors) for errors in groups.values()]) for groups in by_pair.values()
+    ]
     return np.mean(means), sum(map(len, found.values())), len(found)
 
 
@@ -106,7 +139,9 @@ def test_equal_to_loops_over_all_triples(speaker, context, distance):
     found = abx(features, 50, items, distance=distance, speaker=speaker, context=context)
     error, triples, count = slow(features, items, distance, speaker, context)
     assert (found.triples, found.cells) == (triples, count)
-    assert found.error == pytest.approx(error, abs=1e-12 if distance in {"identical", "angular"} else 2e-3)
+    assert found.error == pytest.approx(
+        error, abs=1e-12 if distance in {"identical", "angular"} else 2e-3
+    )
     assert (found.items, found.left_out, found.cut) == (len(items), 0, 0)
     assert found.error == pytest.approx(np.mean(list(found.pairs.values())))
 
@@ -118,18 +153,31 @@ FIRST, SECOND, THIRD = [0, 1, 0, 1, 2], [0, 1, 2, 1], [1, 2, 1, 1, 0, 0, 1]
     ("said", "speaker", "expected"),
     [
         ([(FIRST, "a", "x"), (SECOND, "a", "x"), (THIRD, "b", "x")], "within", 1 / 2),
-        ([(SECOND, "a", "x"), (FIRST, "a", "x"), (THIRD, "b", "x")], "within", 1 / 2),  # in whatever order
-        ([(FIRST, "a", "x"), (THIRD, "a", "x"), (SECOND, "b", "x")], "within", 3 / 4),  # 3/8 > 2/6, 3/8 = 3/8
+        (
+            [(SECOND, "a", "x"), (FIRST, "a", "x"), (THIRD, "b", "x")],
+            "within",
+            1 / 2,
+        ),  # in whatever order
+        (
+            [(FIRST, "a", "x"), (THIRD, "a", "x"), (SECOND, "b", "x")],
+            "within",
+            3 / 4,
+        ),  # 3/8 > 2/6, 3/8 = 3/8
         ([(SECOND, "a", "x"), (THIRD, "b", "x"), (FIRST, "a", "y")], "across", 0),
         ([(FIRST, "a", "x"), (THIRD, "b", "x"), (SECOND, "a", "y")], "across", 1),
         ([(THIRD, "a", "x"), (SECOND, "b", "x"), (FIRST, "a", "y")], "across", 1),
         ([(THIRD, "a", "x"), (FIRST, "b", "x"), (SECOND, "a", "y")], "across", 0),
     ],
 )
-def test_where_paths_tie_the_side_that_gives_the_rows_is_that_of_the_reference(said, speaker, expected):
+def test_where_paths_tie_the_side_that_gives_the_rows_is_that_of_the_reference(
+    said, speaker, expected
+):
     """From FIRST to SECOND the path has 6 frames, 2 of them unequal; back it has 5. THIRD is 3/8 away from both."""
     codes = {f"f{i}": np.array(row) for i, (row, _, _) in enumerate(said)}
-    items = [Item(f"f{i}", 0.0, float(len(row)), phone, "#", "#", name) for i, (row, phone, name) in enumerate(said)]
+    items = [
+        Item(f"f{i}", 0.0, float(len(row)), phone, "#", "#", name)
+        for i, (row, phone, name) in enumerate(said)
+    ]
     assert abx(codes, 1, items, distance="identical", speaker=speaker).error == expected
 
 
@@ -177,17 +225,21 @@ def test_labels_without_meaning_score_half(speaker, context):
 @pytest.mark.parametrize("scale", [1e-3, 7.0])
 def test_angles_do_not_see_lengths(scale):
     items, _, vectors = corpus(6)
-    assert abx({name: rows * scale for name, rows in vectors.items()}, 50, items) == abx(vectors, 50, items)
+    assert abx({name: rows * scale for name, rows in vectors.items()}, 50, items) == abx(
+        vectors, 50, items
+    )
 
 
 def test_a_small_example_by_hand():
     """One frame each. Within x, a: 0, 1; b: 3. X = 0: d(A) = 1 < 3; X = 1: d(A) = 1 < 2. From b there is no second item.
-    Another speaker: a: 4; b: 2, 2: X = 2: d(A) = 0 < d(B) = 2, twice. Across, of x: A 0, 1, B 3 and X = 4: 4 > 1 and 3 > 1: two
-    errors; A = 3, B = 0, 1, X = 2, 2: 1 < 2, 1 = 1: half of two. Of y: A = 4, B = 2, X = 0, 1: 4 > 2, 3 > 1: all errors;
-    A = 2, B = 4, X = 3: equal: half."""
+    Another speaker: a: 4; b: 2, 2: X = 2: d(A) = 0 < d(B) = 2, twice. Across, of x: A 0, 1, B 3 and
+    X = 4: 4 > 1 and 3 > 1: two errors; A = 3, B = 0, 1, X = 2, 2: 1 < 2, 1 = 1: half of two. Of y:
+    A = 4, B = 2, X = 0, 1: 4 > 2, 3 > 1: all errors; A = 2, B = 4, X = 3: equal: half."""
     values = {"x": [0, 1, 3], "y": [4, 2, 2]}
     phones = {"x": "aab", "y": "abb"}
-    items = [Item(n, float(t), t + 1.0, phones[n][t], "#", "#", n) for n in values for t in range(3)]
+    items = [
+        Item(n, float(t), t + 1.0, phones[n][t], "#", "#", n) for n in values for t in range(3)
+    ]
     features = {name: np.array(row, F)[:, None] for name, row in values.items()}
     within = abx(features, 1, items, distance="euclidean")
     assert (within.error, within.triples, within.cells) == (0, 4, 2)
@@ -213,7 +265,10 @@ def test_contexts_then_speakers_then_pairs_count_alike():
 def test_the_speaker_of_x_is_no_level_of_its_own():
     """In triphone context the cells of speaker and other speaker count alike for the speaker; in any context all cells do."""
     table = {("a", "x", "y"): 1.0, ("a", "x", "z"): 0.0, ("a", "y", "x"): 1.0}
-    found = [(SimpleNamespace(phone=a, other="b", speaker=s, x_speaker=x), error) for (a, s, x), error in table.items()]
+    found = [
+        (SimpleNamespace(phone=a, other="b", speaker=s, x_speaker=x), error)
+        for (a, s, x), error in table.items()
+    ]
     assert module._collapsed(found, "triphone") == {("a", "b"): 0.75}
     assert module._collapsed(found, "any") == {("a", "b"): pytest.approx(2 / 3)}
 
@@ -221,7 +276,11 @@ def test_the_speaker_of_x_is_no_level_of_its_own():
 # Slices
 
 
-@given(st.integers(0, 200), st.integers(1, 200), st.sampled_from(["50", "25", "12.5", "100", "31.25", "16000/441"]))
+@given(
+    st.integers(0, 200),
+    st.integers(1, 200),
+    st.sampled_from(["50", "25", "12.5", "100", "31.25", "16000/441"]),
+)
 def test_frames_are_those_whose_time_is_within(start, length, rate):
     onset, offset = start / 100, (start + length) / 100
     exact = Fraction(rate)
@@ -231,7 +290,10 @@ def test_frames_are_those_whose_time_is_within(start, length, rate):
 
 
 def test_both_ends_are_included_and_decimals_are_meant():
-    assert frame_range(0.29, 0.31, 50) == (14, 15)  # times .29 and .31 are those of frames 14 and 15 exactly
+    assert frame_range(0.29, 0.31, 50) == (
+        14,
+        15,
+    )  # times .29 and .31 are those of frames 14 and 15 exactly
     assert 0.29 * 50 - 0.5 < 14  # but floats say otherwise
     assert frame_range(0.2925, 0.4725, 50) == (15, 23)
     assert frame_range(0.0, 0.009, 50) == (0, -1)
@@ -239,10 +301,17 @@ def test_both_ends_are_included_and_decimals_are_meant():
 
 def test_items_without_a_frame_are_left_out_and_those_over_the_end_cut():
     codes = {"f": np.array([0, 0, 1])}
-    items = [Item("f", *times, phone, "#", "#", "s") for *times, phone in [(0, 1, "a"), (1, 2, "a"), (2, 3, "b")]]
+    items = [
+        Item("f", *times, phone, "#", "#", "s")
+        for *times, phone in [(0, 1, "a"), (1, 2, "a"), (2, 3, "b")]
+    ]
     plain = abx(codes, 1, items, distance="identical")
     assert (plain.left_out, plain.cut, plain.items, plain.error) == (0, 0, 3, 0)
-    short = [*items, Item("f", 0.6, 0.9, "b", "#", "#", "s"), Item("f", 2.6, 3.2, "b", "#", "#", "s")]
+    short = [
+        *items,
+        Item("f", 0.6, 0.9, "b", "#", "#", "s"),
+        Item("f", 2.6, 3.2, "b", "#", "#", "s"),
+    ]
     long = [*short[:2], Item("f", 2, 3.9, "b", "#", "#", "s"), *short[3:]]
     found = abx(codes, 1, long, distance="identical")
     assert (found.left_out, found.cut, found.items, found.error) == (2, 1, 3, 0)
@@ -255,25 +324,44 @@ def test_without_limits_or_with_wide_ones_every_triple_counts():
     items, codes, _ = corpus(7)
     for speaker, context in TASKS:
         how = {"distance": "identical", "speaker": speaker, "context": context}
-        assert abx(codes, 50, items, **how, subsample=Subsample(99, 99)) == abx(codes, 50, items, **how)
+        assert abx(codes, 50, items, **how, subsample=Subsample(99, 99)) == abx(
+            codes, 50, items, **how
+        )
 
 
 @pytest.mark.parametrize(("speaker", "context"), TASKS)
 def test_limits_hold_and_the_seed_decides(speaker, context):
     items, _, _ = corpus(8, each=6, speakers="wxyz")
     drawn = [
-        [(c.phone, c.other, c.context, c.speaker, c.x_speaker, tuple(c.a), tuple(c.b), tuple(c.x)) for c in found]
+        [
+            (
+                c.phone,
+                c.other,
+                c.context,
+                c.speaker,
+                c.x_speaker,
+                tuple(c.a),
+                tuple(c.b),
+                tuple(c.x),
+            )
+            for c in found
+        ]
         for found in (cells(items, speaker, context, Subsample(2, 1, seed)) for seed in (0, 0, 1))
     ]
     assert drawn[0] == drawn[1] != drawn[2]
-    whole = {(c.phone, c.other, c.context, c.speaker, c.x_speaker): c for c in cells(items, speaker, context, Subsample())}
+    whole = {
+        (c.phone, c.other, c.context, c.speaker, c.x_speaker): c
+        for c in cells(items, speaker, context, Subsample())
+    }
     for *key, a, b, x in drawn[0]:
         full = whole[tuple(key)]
         assert max(len(a), len(b), len(x)) <= 2
         assert {*a} <= {*full.a}
         assert {*b} <= {*full.b}
         assert {*x} <= {*full.x}
-    assert len(drawn[0]) == len({tuple(key[:4]) for *key, _, _, _ in drawn[0]})  # one speaker of X for each A and B
+    assert len(drawn[0]) == len(
+        {tuple(key[:4]) for *key, _, _, _ in drawn[0]}
+    )  # one speaker of X for each A and B
     assert {tuple(key[:4]) for *key, _, _, _ in drawn[0]} == {key[:4] for key in whole}
 
 
@@ -281,7 +369,10 @@ def test_the_mean_over_seeds_is_near_the_exact_score():
     items, codes, _ = corpus(9, each=8)
     exact = abx(codes, 50, items, distance="identical", context="any").error
     some = [
-        abx(codes, 50, items, distance="identical", context="any", subsample=Subsample(4, None, s)).error for s in range(40)
+        abx(
+            codes, 50, items, distance="identical", context="any", subsample=Subsample(4, None, s)
+        ).error
+        for s in range(40)
     ]
     assert np.mean(some) == pytest.approx(exact, abs=0.02)
 
@@ -312,7 +403,9 @@ def test_frame_distances_against_one_pair_at_a_time(distance):
 
 
 def test_angles_by_hand_and_frames_of_zeros_far_from_all_but_each_other():
-    rows = prepared(np.array([[1, 0], [5, 0], [0, 2], [-3, 0], [1, 1], [0, 0], [0, 0]], F), "angular", "f")[None]
+    rows = prepared(
+        np.array([[1, 0], [5, 0], [0, 2], [-3, 0], [1, 1], [0, 0], [0, 0]], F), "angular", "f"
+    )[None]
     found = comparison("angular")(rows, rows)[0]
     np.testing.assert_allclose(found[0], [0, 0, 1 / 2, 1, 1 / 4, 1, 1], rtol=1e-6)
     assert found[5].tolist() == [1, 1, 1, 1, 1, 0, 0]
@@ -340,7 +433,9 @@ def test_features_that_a_distance_cannot_compare(what):
 
 def test_what_does_not_fit_is_named():
     items, codes, vectors = corpus(10)
-    with pytest.raises(UnitsError, match=r"1 of 3 files that items name have no features, the first is fy"):
+    with pytest.raises(
+        UnitsError, match=r"1 of 3 files that items name have no features, the first is fy"
+    ):
         abx({name: rows for name, rows in vectors.items() if name != "fy"}, 50, items)
     with pytest.raises(UnitsError, match="different widths: 2, 5"):
         abx(vectors | {"fx": vectors["fx"][:, :2]}, 50, items)
@@ -354,7 +449,16 @@ def test_what_does_not_fit_is_named():
 @pytest.mark.parametrize(("speaker", "context"), TASKS)
 def test_no_triple_at_all(speaker, context):
     items = [Item("f", float(i), i + 1.0, "ab"[i], "#", "#", "s") for i in range(2)]
-    with pytest.raises(UnitsError, match=f"2 items make no triple {speaker} speakers in {context} context"):
-        abx({"f": np.zeros(2, int)}, 1, items, distance="identical", speaker=speaker, context=context)
+    with pytest.raises(
+        UnitsError, match=f"2 items make no triple {speaker} speakers in {context} context"
+    ):
+        abx(
+            {"f": np.zeros(2, int)},
+            1,
+            items,
+            distance="identical",
+            speaker=speaker,
+            context=context,
+        )
     with pytest.raises(UnitsError, match="0 items make no triple"):
         abx({}, 1, [], distance="identical", speaker=speaker, context=context)

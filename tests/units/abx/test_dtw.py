@@ -17,7 +17,11 @@ def traced(distances):
     cost = np.empty((height, width), F)
     for i in range(height):
         for j in range(width):
-            before = [cost[i - 1, j]] * (i > 0) + [cost[i, j - 1]] * (j > 0) + [cost[i - 1, j - 1]] * (i > 0 and j > 0)
+            before = (
+                [cost[i - 1, j]] * (i > 0)
+                + [cost[i, j - 1]] * (j > 0)
+                + [cost[i - 1, j - 1]] * (i > 0 and j > 0)
+            )
             cost[i, j] = F(distances[i, j]) + min(before, default=F(0))
     i, j, length = height - 1, width - 1, 1
     while i > 0 and j > 0:
@@ -45,7 +49,9 @@ def paths(height, width):
 
 def batched(matrices):
     """Padded with what must not matter."""
-    height, width = (max(sizes) for sizes in zip(*(matrix.shape for matrix in matrices), strict=True))
+    height, width = (
+        max(sizes) for sizes in zip(*(matrix.shape for matrix in matrices), strict=True)
+    )
     whole = np.full((len(matrices), height, width), -99, F)
     for row, matrix in zip(whole, matrices, strict=True):
         row[: matrix.shape[0], : matrix.shape[1]] = matrix
@@ -65,7 +71,11 @@ def test_the_rule_for_ties_matters_and_is_not_symmetric():
     random = np.random.default_rng(0)
     matrices = [random.integers(2, size=(4, 6)).astype(F) for _ in range(200)]
     assert (batched(matrices) != batched([matrix.T for matrix in matrices])).any()
-    lengths = {len(path) for path in paths(4, 6) if sum(matrices[0][place] for place in path) == traced(matrices[0])[0]}
+    lengths = {
+        len(path)
+        for path in paths(4, 6)
+        if sum(matrices[0][place] for place in path) == traced(matrices[0])[0]
+    }
     assert len(lengths) > 1
 
 
@@ -73,11 +83,18 @@ def test_the_rule_for_ties_matters_and_is_not_symmetric():
 @given(st.data())
 def test_no_path_is_cheaper(data):
     shape = data.draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
-    matrix = np.array(data.draw(st.lists(st.integers(0, 5), min_size=shape[0] * shape[1], max_size=shape[0] * shape[1])), F)
+    matrix = np.array(
+        data.draw(
+            st.lists(st.integers(0, 5), min_size=shape[0] * shape[1], max_size=shape[0] * shape[1])
+        ),
+        F,
+    )
     matrix = matrix.reshape(shape)
     costs = [(sum(matrix[place] for place in path), len(path)) for path in paths(*shape)]
     cheapest = min(cost for cost, _ in costs)
-    assert float(batched([matrix])[0]) in {float(F(cost) / F(length)) for cost, length in costs if cost == cheapest}
+    assert float(batched([matrix])[0]) in {
+        float(F(cost) / F(length)) for cost, length in costs if cost == cheapest
+    }
 
 
 LEFT_OR_UP = [[0, 0, 0, 9], [9, 0, 9, 0], [9, 9, 0, 1]]
@@ -100,7 +117,9 @@ def test_by_hand(matrix, expected):
 
 
 def sequences(random, lengths):
-    return Sequences(random.integers(5, size=(sum(lengths), 1)), np.cumsum([0, *lengths[:-1]]), np.array(lengths))
+    return Sequences(
+        random.integers(5, size=(sum(lengths), 1)), np.cumsum([0, *lengths[:-1]]), np.array(lengths)
+    )
 
 
 def unequal(one, other):
@@ -114,15 +133,28 @@ def test_pairs_of_any_lengths_come_back_in_order_whatever_fits_at_once(monkeypat
     stored = sequences(random, random.integers(1, 12, 20).tolist())
     first, second = random.integers(20, size=(2, 300))
     split = np.split(stored.frames[:, 0], stored.starts[1:])
-    expected = [traced((split[i][:, None] != split[j]).astype(F)) for i, j in zip(first, second, strict=True)]
-    assert pair_distances(stored, first, second, unequal).tolist() == [float(cost / F(length)) for cost, length in expected]
+    expected = [
+        traced((split[i][:, None] != split[j]).astype(F))
+        for i, j in zip(first, second, strict=True)
+    ]
+    assert pair_distances(stored, first, second, unequal).tolist() == [
+        float(cost / F(length)) for cost, length in expected
+    ]
 
 
 def test_a_sequence_is_nowhere_from_itself_and_stretching_costs_nothing():
-    stored = Sequences(np.array([1, 2, 3, 1, 1, 2, 2, 2, 3])[:, None], np.array([0, 3]), np.array([3, 6]))
-    assert pair_distances(stored, np.array([0, 1, 0]), np.array([0, 1, 1]), unequal).tolist() == [0, 0, 0]
+    stored = Sequences(
+        np.array([1, 2, 3, 1, 1, 2, 2, 2, 3])[:, None], np.array([0, 3]), np.array([3, 6])
+    )
+    assert pair_distances(stored, np.array([0, 1, 0]), np.array([0, 1, 1]), unequal).tolist() == [
+        0,
+        0,
+        0,
+    ]
 
 
 def test_no_pairs():
     nothing = np.array([], np.intp)
-    assert pair_distances(sequences(np.random.default_rng(0), [2]), nothing, nothing, unequal).shape == (0,)
+    assert pair_distances(
+        sequences(np.random.default_rng(0), [2]), nothing, nothing, unequal
+    ).shape == (0,)

@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speechvq.errors import AlignmentError
-from speechvq.units.alignments.alignment import SIL, TOLERANCE, Alignment, Interval, checked, from_codes, is_silence, labelled
+from speechvq.units.alignments.alignment import (
+    SIL,
+    TOLERANCE,
+    Alignment,
+    Interval,
+    checked,
+    from_codes,
+    is_silence,
+    labelled,
+)
 from speechvq.units.phones import timit
 
 
@@ -28,13 +37,22 @@ def test_gaps_are_allowed_and_intervals_without_length_left_out():
 
 
 def test_overlaps_by_rounding_are_healed():
-    assert rows(alignment((-0.0005, 0.5005, "a"), (0.5, 1.0, "b"))) == [(0.0, 0.5005, "a"), (0.5005, 1.0, "b")]
+    assert rows(alignment((-0.0005, 0.5005, "a"), (0.5, 1.0, "b"))) == [
+        (0.0, 0.5005, "a"),
+        (0.5005, 1.0, "b"),
+    ]
 
 
 @pytest.mark.parametrize(
     ("second", "message"),
     [
-        ((0.498, 1.0, "b"), r"a\.phn, tier 'phones', interval 2 \('b', 0\.498 to 1 s\) overlaps 'a' before it.* 0\.5 s; mend"),
+        (
+            (0.498, 1.0, "b"),
+            (
+                r"a\.phn, tier 'phones', interval 2 \('b', 0\.498 to 1 s\) overlaps 'a' before it.* "
+                r"0\.5 s; mend"
+            ),
+        ),
         ((0.9, 0.8, "b"), r"interval 2 .* ends before it begins"),
         ((-0.1, 0.8, "b"), r"interval 2 .* begins before the recording"),
         ((math.nan, 0.8, "b"), r"interval 2 .* no number"),
@@ -100,14 +118,22 @@ def test_phones_are_no_silences(label):
 
 
 def test_silences_that_touch_become_one():
-    found = labelled(alignment((0, 1, "h#"), (1, 2, " sp "), (2, 3, " a "), (3, 4, ""), (4.5, 5, "sil")))
+    found = labelled(
+        alignment((0, 1, "h#"), (1, 2, " sp "), (2, 3, " a "), (3, 4, ""), (4.5, 5, "sil"))
+    )
     assert rows(found) == [(0, 2, SIL), (2, 3, "a"), (3, 4, SIL), (4.5, 5, SIL)]
 
 
 def test_stress_goes_when_asked():
     given = alignment((0, 1, "AH0"), (1, 2, "IY1"), (2, 3, "ER2"), (3, 4, "5"), (4, 5, "a5"))
     assert labelled(given) == given
-    assert [one.label for one in labelled(given, stress=False).intervals] == ["AH", "IY", "ER", "5", "a5"]
+    assert [one.label for one in labelled(given, stress=False).intervals] == [
+        "AH",
+        "IY",
+        "ER",
+        "5",
+        "a5",
+    ]
 
 
 SIXTY_ONE = (
@@ -156,11 +182,73 @@ SIXTY_ONE = (
         "ng",
         "nx",
     ),
-    *("ow", "oy", "p", "pau", "pcl", "q", "r", "s", "sh", "t", "tcl", "th", "uh", "uw", "ux", "v", "w", "y", "z", "zh"),
+    *(
+        "ow",
+        "oy",
+        "p",
+        "pau",
+        "pcl",
+        "q",
+        "r",
+        "s",
+        "sh",
+        "t",
+        "tcl",
+        "th",
+        "uh",
+        "uw",
+        "ux",
+        "v",
+        "w",
+        "y",
+        "z",
+        "zh",
+    ),
 )
 THIRTY_NINE = (
-    *("iy", "ih", "eh", "ae", "ah", "uw", "uh", "aa", "ey", "ay", "oy", "aw", "ow", "er", "l", "r", "w", "y", "m", "n", "ng"),
-    *("v", "f", "dh", "th", "z", "s", "sh", "jh", "ch", "b", "p", "d", "dx", "t", "g", "k", "hh", "sil"),
+    *(
+        "iy",
+        "ih",
+        "eh",
+        "ae",
+        "ah",
+        "uw",
+        "uh",
+        "aa",
+        "ey",
+        "ay",
+        "oy",
+        "aw",
+        "ow",
+        "er",
+        "l",
+        "r",
+        "w",
+        "y",
+        "m",
+        "n",
+        "ng",
+    ),
+    *(
+        "v",
+        "f",
+        "dh",
+        "th",
+        "z",
+        "s",
+        "sh",
+        "jh",
+        "ch",
+        "b",
+        "p",
+        "d",
+        "dx",
+        "t",
+        "g",
+        "k",
+        "hh",
+        "sil",
+    ),
 )
 
 
@@ -174,7 +262,13 @@ def test_timit_folds_61_to_48_to_39():
 @pytest.mark.parametrize(
     ("label", "at48", "at39"),
     [
-        *[("bcl", "vcl", "sil"), ("kcl", "cl", "sil"), ("h#", "sil", "sil"), ("epi", "epi", "sil"), ("ux", "uw", "uw")],
+        *[
+            ("bcl", "vcl", "sil"),
+            ("kcl", "cl", "sil"),
+            ("h#", "sil", "sil"),
+            ("epi", "epi", "sil"),
+            ("ux", "uw", "uw"),
+        ],
         *[
             ("axr", "er", "er"),
             ("ax-h", "ax", "ah"),
@@ -183,7 +277,14 @@ def test_timit_folds_61_to_48_to_39():
             ("em", "m", "m"),
             ("hv", "hh", "hh"),
         ],
-        *[("zh", "zh", "sh"), ("ao", "ao", "aa"), ("el", "el", "l"), ("en", "en", "n"), ("ix", "ix", "ih"), ("dx", "dx", "dx")],
+        *[
+            ("zh", "zh", "sh"),
+            ("ao", "ao", "aa"),
+            ("el", "el", "l"),
+            ("en", "en", "n"),
+            ("ix", "ix", "ih"),
+            ("dx", "dx", "dx"),
+        ],
     ],
 )
 def test_timit_by_hand(label, at48, at39):
@@ -207,7 +308,11 @@ def test_folding_an_alignment_takes_q_out_and_joins_closures_with_pauses():
 
 
 def test_codes_become_runs():
-    assert rows(from_codes(np.array([3, 3, 0, 0, 0, 7]), 0.5, "codes")) == [(0, 1, "3"), (1, 2.5, "0"), (2.5, 3, "7")]
+    assert rows(from_codes(np.array([3, 3, 0, 0, 0, 7]), 0.5, "codes")) == [
+        (0, 1, "3"),
+        (1, 2.5, "0"),
+        (2.5, 3, "7"),
+    ]
     for codes in (np.zeros(0, int), np.zeros((2, 2), int)):
         with pytest.raises(ValueError, match="in one row"):
             from_codes(codes, 0.5, "codes")
@@ -217,5 +322,7 @@ def test_codes_become_runs():
 def test_runs_hold_every_code(codes):
     found = from_codes(np.array(codes), 1.0, "codes")
     assert isinstance(found, Alignment)
-    assert [int(one.label) for one in found.intervals for _ in range(int(one.end - one.start))] == codes
+    assert [
+        int(one.label) for one in found.intervals for _ in range(int(one.end - one.start))
+    ] == codes
     assert all(a.label != b.label for a, b in itertools.pairwise(found.intervals))

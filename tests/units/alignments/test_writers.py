@@ -12,7 +12,9 @@ from speechvq.units.alignments.writers import write_audacity, write_ctm, write_k
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 WORDS = TEXTS.filter(lambda text: text.split() == [text] and not text.startswith((";;", "\ufeff")))
-PATIENT = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PATIENT = settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 @st.composite
@@ -20,7 +22,9 @@ def alignments(draw, labels=TEXTS, tier="phones"):
     """Intervals of whole microseconds, with gaps."""
     found, at = [], 0
     for gap, length, label in draw(
-        st.lists(st.tuples(st.integers(0, 10**6) | st.just(0), st.integers(1, 10**7), labels), min_size=1)
+        st.lists(
+            st.tuples(st.integers(0, 10**6) | st.just(0), st.integers(1, 10**7), labels), min_size=1
+        )
     ):
         found.append(Interval((at + gap) / 1e6, (at + gap + length) / 1e6, label))
         at += gap + length
@@ -56,13 +60,19 @@ def test_a_textgrid_by_hand(tmp_path):
     phones = Alignment((Interval(0.1, 0.3, 'a"b'), Interval(0.1 + 0.2, 0.5, "")))
     write_textgrid(tmp_path / "a.TextGrid", [phones], seconds=1)
     assert (tmp_path / "a.TextGrid").read_bytes().decode() == (
-        'File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = 0 \nxmax = 1 \ntiers? <exists> \nsize = 1 \nitem []: \n'
-        '    item [1]:\n        class = "IntervalTier" \n        name = "phones" \n        xmin = 0 \n        xmax = 1 \n'
+        'File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = 0 \nxmax = 1 \ntiers? '
+        "<exists> \nsize = 1 \nitem []: \n"
+        '    item [1]:\n        class = "IntervalTier" \n        name = "phones" \n        xmin = '
+        "0 \n        xmax = 1 \n"
         "        intervals: size = 4 \n"
-        '        intervals [1]:\n            xmin = 0 \n            xmax = 0.1 \n            text = "" \n'
-        '        intervals [2]:\n            xmin = 0.1 \n            xmax = 0.3 \n            text = "a""b" \n'
-        '        intervals [3]:\n            xmin = 0.3 \n            xmax = 0.5 \n            text = "" \n'
-        '        intervals [4]:\n            xmin = 0.5 \n            xmax = 1 \n            text = "" \n'
+        "        intervals [1]:\n            xmin = 0 \n            xmax = 0.1 \n            text "
+        '= "" \n'
+        "        intervals [2]:\n            xmin = 0.1 \n            xmax = 0.3 \n            "
+        'text = "a""b" \n'
+        "        intervals [3]:\n            xmin = 0.3 \n            xmax = 0.5 \n            "
+        'text = "" \n'
+        "        intervals [4]:\n            xmin = 0.5 \n            xmax = 1 \n            text "
+        '= "" \n'
     )
 
 
@@ -105,7 +115,10 @@ def test_what_a_format_cannot_hold_is_refused(tmp_path):
         (lambda path: write_ctm(path, {";;a": ONE}), "';;a' is not one word"),
         (lambda path: write_ctm(path, {"a": tabbed}), "is not one word"),
         (lambda path: write_ctm(path, {"a": ONE}, channel=""), "'' is not one word"),
-        (lambda path: write_ctm(path, {"a": Alignment((Interval(0.0, 1.0, ""),))}), "nothing to write"),
+        (
+            lambda path: write_ctm(path, {"a": Alignment((Interval(0.0, 1.0, ""),))}),
+            "nothing to write",
+        ),
         (lambda path: write_audacity(path, tabbed), "has a tab"),
     ):
         with pytest.raises(AlignmentError, match=words):

@@ -27,9 +27,16 @@ def test_codes_that_are_phones_find_all_and_nothing_else_does():
     for method in ("changes of codes", "segments at 25 Hz"):
         for scope in ("all", "phones"):
             row = rows[method, scope]
-            assert row["precision"] == row["recall"] == row["lenient_r_value"] == row["r_value"] == 100
+            assert (
+                row["precision"] == row["recall"] == row["lenient_r_value"] == row["r_value"] == 100
+            )
             assert row["over_segmentation"] == 0
-    assert {method for method, _ in rows} == {"changes of codes", "segments at 25 Hz", "grid, best", "random"}
+    assert {method for method, _ in rows} == {
+        "changes of codes",
+        "segments at 25 Hz",
+        "grid, best",
+        "random",
+    }
     assert all(rows[method, "all"]["r_value"] < 80 for method in ("grid, best", "random"))
     assert rows["changes of codes", "all"]["units"] == "noisy"
     assert rows["random", "all"]["units"] == ""
@@ -46,19 +53,38 @@ def test_segments_mend_what_noise_breaks():
 def test_boundaries_at_silence_by_hand():
     phones = Alignment(
         (
-            *(Interval(0.0, 0.5, SIL), Interval(0.5, 1.0, "a"), Interval(1.0, 1.5, "b"), Interval(1.5, 1.53, SIL)),
+            *(
+                Interval(0.0, 0.5, SIL),
+                Interval(0.5, 1.0, "a"),
+                Interval(1.0, 1.5, "b"),
+                Interval(1.5, 1.53, SIL),
+            ),
             *(Interval(1.53, 2.0, "c"), Interval(2.2, 2.5, "d"), Interval(2.5, 3.0, "e")),
         )
     )
     codes = np.zeros(300, int)
-    for time in (0.5, 1.01, 1.25, 1.52, 2.1, 2.2, 2.49):  # of 8 edges inside: 0.5 1 1.5 1.53 2 2.2 2.5
+    for time in (
+        0.5,
+        1.01,
+        1.25,
+        1.52,
+        2.1,
+        2.2,
+        2.49,
+    ):  # of 8 edges inside: 0.5 1 1.5 1.53 2 2.2 2.5
         codes[round(time * 100) :] += 1
     units = Units("hand", 100, 9, {"x": codes, "y": codes})
     recordings = [Recording("x", "ann", 3.0, phones), Recording("y", "ann", 3.0)]
-    rows = by_method(boundary_rows(units, recordings, Split(("y",), ("x",), unseen_speakers=False), baselines=False))
+    rows = by_method(
+        boundary_rows(
+            units, recordings, Split(("y",), ("x",), unseen_speakers=False), baselines=False
+        )
+    )
     every = rows["changes of codes", "all"]
     assert (every["precision"], every["recall"]) == pytest.approx((500 / 7, 500 / 7))
-    assert every["lenient_recall"] == pytest.approx(600 / 7)  # 1.52 is near both ends of the short silence
+    assert every["lenient_recall"] == pytest.approx(
+        600 / 7
+    )  # 1.52 is near both ends of the short silence
     between = rows["changes of codes", "phones"]  # left: 1.0 and 2.5; found 1.01, 1.25, 2.1, 2.49
     assert (between["precision"], between["recall"]) == (50, 100)
     assert every["found"] == between["found"] == pytest.approx(7 / 3)
@@ -75,8 +101,12 @@ def test_spectra_and_finer_units_have_rows_of_their_own():
     random = np.random.default_rng(0)
     book = random.normal(size=(5, 40))
     mels = {name: np.repeat(book[row], 4, axis=0) for name, row in LABELS.items()}
-    finer = Units("mel", 100, 5, {name: np.repeat(row, 4) for name, row in LABELS.items()}, mels, book)
-    rows = by_method(boundary_rows(noisy(LABELS, 0.3), RECORDINGS, SPLIT, finer=finer, log_mels=mels))
+    finer = Units(
+        "mel", 100, 5, {name: np.repeat(row, 4) for name, row in LABELS.items()}, mels, book
+    )
+    rows = by_method(
+        boundary_rows(noisy(LABELS, 0.3), RECORDINGS, SPLIT, finer=finer, log_mels=mels)
+    )
     assert rows["segments at 100 Hz", "all"]["units"] == "mel"
     assert rows["segments at 100 Hz", "all"]["r_value"] > 95
     best, default = rows["peaks of mel change, best", "all"], rows["peaks of mel change", "all"]
@@ -91,15 +121,22 @@ def test_units_of_other_recordings_are_refused():
 
 def test_as_many_segments_as_asked_for():
     random, names = np.random.default_rng(0), list(LABELS)
-    codes = {name: 9 * row + random.integers(3, size=100) * random.integers(1, 4, size=100) for name, row in LABELS.items()}
+    codes = {
+        name: 9 * row + random.integers(3, size=100) * random.integers(1, 4, size=100)
+        for name, row in LABELS.items()
+    }
     units = Units("many", RATE, 45, codes)
     for target in (4.0, 9.0):
         found = unit_segments(units, names, names, target)
-        assert sum(len(one.ends) for one in found.values()) / (4 * len(names)) == pytest.approx(target, rel=0.1)
+        assert sum(len(one.ends) for one in found.values()) / (4 * len(names)) == pytest.approx(
+            target, rel=0.1
+        )
     most = sum(len(one.ends) for one in unit_segments(units, names, names, 99).values())
     assert most == sum((np.diff(row) != 0).sum() + 1 for row in units.codes.values())
     few = unit_segments(units, names, names, 0.1)
-    assert sum(len(one.ends) for one in few.values()) == 7 * len(names)  # 100 frames, 15 at most in each
+    assert sum(len(one.ends) for one in few.values()) == 7 * len(
+        names
+    )  # 100 frames, 15 at most in each
 
 
 def test_segments_by_codes_take_the_most_frequent_and_by_features_the_nearest():
@@ -107,19 +144,25 @@ def test_segments_by_codes_take_the_most_frequent_and_by_features_the_nearest():
     (found,) = unit_segments(Units("x", RATE, 9, {"x": codes}), ["x"], ["x"], 2 * RATE / 8).values()
     assert found.frames().tolist() == [7, 7, 7, 7, 7, 2, 2, 2]
     features = {"x": np.array([[0.0], [0.1], [0.6], [0.2], [0.1], [1.0], [0.9], [1.0]])}
-    units = Units("x", RATE, 2, {"x": np.array([0, 0, 1, 0, 0, 1, 1, 1])}, features, np.array([[0.0], [1.0]]))
+    units = Units(
+        "x", RATE, 2, {"x": np.array([0, 0, 1, 0, 0, 1, 1, 1])}, features, np.array([[0.0], [1.0]])
+    )
     (found,) = unit_segments(units, ["x"], ["x"], 2 * RATE / 8).values()
     assert found.frames().tolist() == [0, 0, 0, 0, 0, 1, 1, 1]
 
 
 def test_phones_a_second():
-    assert phone_rate(RECORDINGS) == pytest.approx(sum((np.diff(row) != 0).sum() + 1 for row in LABELS.values()) / 64)
+    assert phone_rate(RECORDINGS) == pytest.approx(
+        sum((np.diff(row) != 0).sum() + 1 for row in LABELS.values()) / 64
+    )
     assert phone_rate([replace(one, phones=None) for one in RECORDINGS]) == PHONES
 
 
 def test_segments_as_a_tier():
     tier = Segments(np.array([2, 3, 5]), np.array([7, 7, 0])).alignment(50)
-    assert tier == Alignment((Interval(0, 0.04, "7"), Interval(0.04, 0.06, "7"), Interval(0.06, 0.1, "0")), "segments")
+    assert tier == Alignment(
+        (Interval(0, 0.04, "7"), Interval(0.04, 0.06, "7"), Interval(0.06, 0.1, "0")), "segments"
+    )
 
 
 def test_segmented_codes_are_better_than_noisy_ones():
@@ -130,7 +173,10 @@ def test_segmented_codes_are_better_than_noisy_ones():
     units = replace(noisy(labels, 0.25), rate=3 * RATE)
     found = segmented(units, names, phone_rate(recordings))
     assert found.name == "noisy, segments"
-    right, before = (np.mean([(one.codes[name] == labels[name]).mean() for name in names]) for one in (found, units))
+    right, before = (
+        np.mean([(one.codes[name] == labels[name]).mean() for name in names])
+        for one in (found, units)
+    )
     assert right > before + 0.1
     assert all(len(found.codes[name]) == len(units.codes[name]) for name in names)
     assert sum(map(changed, found.codes.values())) < sum(map(changed, units.codes.values()))
@@ -148,6 +194,9 @@ def test_boundaries_that_were_found_otherwise():
     rows = by_method(found_rows(found, RECORDINGS, SPLIT))
     assert rows["all", "all"]["r_value"] == rows["all", "phones"]["r_value"] == 100
     assert rows["none", "all"]["f1"] == rows["none", "all"]["found"] == 0
-    assert rows["all", "all"].keys() == boundary_rows(noisy(LABELS, 0), RECORDINGS, SPLIT, baselines=False)[0].keys()
+    assert (
+        rows["all", "all"].keys()
+        == boundary_rows(noisy(LABELS, 0), RECORDINGS, SPLIT, baselines=False)[0].keys()
+    )
     bare = [replace(one, phones=None) for one in RECORDINGS]
     assert found_rows({"all": {}}, bare, SPLIT) == []

@@ -23,7 +23,9 @@ from speechvq.units.boundaries.curves import common_prominence, peaks, prominenc
 from speechvq.units.boundaries.scores import Score, changes, edges_of, inside, score
 
 TIMES = st.lists(st.integers(0, 30).map(lambda ticks: ticks / 100), max_size=8)
-SETS = st.lists(st.tuples(TIMES, TIMES), min_size=1, max_size=3).filter(lambda sets: any(real for real, _ in sets))
+SETS = st.lists(st.tuples(TIMES, TIMES), min_size=1, max_size=3).filter(
+    lambda sets: any(real for real, _ in sets)
+)
 
 
 def most_pairs(references, found, tolerance):
@@ -37,7 +39,9 @@ def most_pairs(references, found, tolerance):
 
 
 def both(references, found, **options):
-    return tuple(score(references, found, edges=None, rule=rule, **options) for rule in ("strict", "lenient"))
+    return tuple(
+        score(references, found, edges=None, rule=rule, **options) for rule in ("strict", "lenient")
+    )
 
 
 def test_by_hand():
@@ -52,10 +56,17 @@ def test_by_hand():
     assert lenient.over_segmentation == pytest.approx(0.5 / 0.8 - 1)
 
 
-@pytest.mark.parametrize(("precision", "recall", "expected"), [(70.5, 71.1, 75.1), (55.7, 74.7, 57.8), (29.2, 95.0, -94.0)])
+@pytest.mark.parametrize(
+    ("precision", "recall", "expected"),
+    [(70.5, 71.1, 75.1), (55.7, 74.7, 57.8), (29.2, 95.0, -94.0)],
+)
 def test_r_values_of_papers_follow_from_their_precision_and_recall(precision, recall, expected):
-    found = Score(10_000, round(10_000 * recall / precision), round(100 * recall), round(100 * recall))
-    assert 100 * found.r_value == pytest.approx(expected, abs=1.2 if expected < 0 else 0.1)  # small precision: rounding shows
+    found = Score(
+        10_000, round(10_000 * recall / precision), round(100 * recall), round(100 * recall)
+    )
+    assert 100 * found.r_value == pytest.approx(
+        expected, abs=1.2 if expected < 0 else 0.1
+    )  # small precision: rounding shows
 
 
 @settings(max_examples=40, deadline=None)
@@ -65,7 +76,11 @@ def test_equal_trying_every_matching_and_looking_at_every_pair(sets, tolerance):
     strict, lenient = both(references, found, tolerance=tolerance)
     assert strict.references == lenient.references == sum(map(len, references))
     assert strict.found == lenient.found == sum(map(len, found))
-    assert strict.found_hit == strict.references_hit == sum(most_pairs(real, guess, tolerance) for real, guess in sets)
+    assert (
+        strict.found_hit
+        == strict.references_hit
+        == sum(most_pairs(real, guess, tolerance) for real, guess in sets)
+    )
 
     def near(times, others):
         return sum(any(abs(time - other) <= tolerance + 1e-9 for other in others) for time in times)
@@ -96,7 +111,12 @@ def test_twenty_milliseconds_are_near_however_they_are_rounded():
 
 def test_nothing_found_and_nothing_hit():
     nothing = score([[0.1, 0.2]], [[]], edges=None)
-    assert (nothing.precision, nothing.recall, nothing.f1, nothing.over_segmentation) == (0, 0, 0, -1)
+    assert (nothing.precision, nothing.recall, nothing.f1, nothing.over_segmentation) == (
+        0,
+        0,
+        0,
+        -1,
+    )
     assert nothing.r_value == pytest.approx(1 - sqrt(2) / 2)
     astray = score([[0.1, 0.2]], [[0.5, 0.6]], edges=None)
     assert (astray.f1, astray.over_segmentation) == (0, 0)
@@ -113,7 +133,13 @@ def test_edges_are_left_out_of_both_sides_or_of_none():
 def test_boundaries_of_codes_and_of_intervals():
     assert changes(np.array([4, 4, 2, 2, 2, 4]), 25).tolist() == [0.08, 0.2]
     assert changes(np.array([1]), 25).tolist() == []
-    assert edges_of([(0.0, 0.1, "a"), (0.1, 0.2, "b"), (0.3, 0.4, "c")]).tolist() == [0, 0.1, 0.2, 0.3, 0.4]
+    assert edges_of([(0.0, 0.1, "a"), (0.1, 0.2, "b"), (0.3, 0.4, "c")]).tolist() == [
+        0,
+        0.1,
+        0.2,
+        0.3,
+        0.4,
+    ]
 
 
 def test_grids():
@@ -135,7 +161,9 @@ def test_grids_lie_inside_and_leave_no_gap(start, length, spacing):
 
 def phones(count=4000, frame=0.01):
     """Phones as long as a gamma distribution of order 3 and mean 75 ms has it, in whole frames: the reference's simulation."""
-    return np.cumsum((np.random.default_rng(0).gamma(3, 0.025, count) / frame).round().clip(1)) * frame
+    return (
+        np.cumsum((np.random.default_rng(0).gamma(3, 0.025, count) / frame).round().clip(1)) * frame
+    )
 
 
 @pytest.mark.parametrize(
@@ -147,17 +175,27 @@ def phones(count=4000, frame=0.01):
         (0.07, 0.614, 0.656, 0.64, 0.65),
     ],
 )
-def test_grids_score_as_the_reference_has_simulated(spacing, f1, r_value, lenient_f1, lenient_r_value):
+def test_grids_score_as_the_reference_has_simulated(
+    spacing, f1, r_value, lenient_f1, lenient_r_value
+):
     real = phones()
     strict, lenient = both([real], [grid((0.0, float(real[-1])), spacing)])
-    assert (strict.f1, strict.r_value) == (pytest.approx(f1, abs=0.02), pytest.approx(r_value, abs=0.05))
-    assert (lenient.f1, lenient.r_value) == (pytest.approx(lenient_f1, abs=0.02), pytest.approx(lenient_r_value, abs=0.05))
+    assert (strict.f1, strict.r_value) == (
+        pytest.approx(f1, abs=0.02),
+        pytest.approx(r_value, abs=0.05),
+    )
+    assert (lenient.f1, lenient.r_value) == (
+        pytest.approx(lenient_f1, abs=0.02),
+        pytest.approx(lenient_r_value, abs=0.05),
+    )
 
 
 def test_frames_of_10_ms_widen_the_tolerance():
     """Two frames either side are a window of 50 ms, not 40."""
     whole, fine = phones(), phones(frame=0.0001)
-    assert (both([whole], [grid((0, 300), 0.05)])[0].f1 - both([fine], [grid((0, 300), 0.05)])[0].f1) > 0.08
+    assert (
+        both([whole], [grid((0, 300), 0.05)])[0].f1 - both([fine], [grid((0, 300), 0.05)])[0].f1
+    ) > 0.08
 
 
 def test_the_best_grid_is_the_best_by_r_value():
@@ -167,13 +205,18 @@ def test_the_best_grid_is_the_best_by_r_value():
     assert found == score([real, others], [grid(span, spacing) for span in spans], edges=spans)
     assert 0.055 <= spacing <= 0.08
     for other in SPACINGS:
-        assert score([real, others], [grid(span, other) for span in spans], edges=spans).r_value <= found.r_value
+        assert (
+            score([real, others], [grid(span, other) for span in spans], edges=spans).r_value
+            <= found.r_value
+        )
 
 
 def steps(levels, each, noise=0.05):
     """A spectrogram of flat pieces, (n, 8)."""
     random = np.random.default_rng(1)
-    return np.repeat(random.normal(size=(levels, 8)), each, axis=0) + noise * random.normal(size=(levels * each, 8))
+    return np.repeat(random.normal(size=(levels, 8)), each, axis=0) + noise * random.normal(
+        size=(levels * each, 8)
+    )
 
 
 def test_mel_change_by_hand_and_slowly():
@@ -181,13 +224,18 @@ def test_mel_change_by_hand_and_slowly():
     assert mel_change(mel, 100, reach=0.01) == pytest.approx([0, 5 / sqrt(2), 0])
     noisy = steps(4, 5)
     for index, value in enumerate(mel_change(noisy, 100, reach=0.03)):
-        before, after = noisy[max(0, index - 2) : index + 1].mean(0), noisy[index + 1 : index + 4].mean(0)
+        before, after = (
+            noisy[max(0, index - 2) : index + 1].mean(0),
+            noisy[index + 1 : index + 4].mean(0),
+        )
         assert value == pytest.approx(sqrt(((after - before) ** 2).mean()))
 
 
 def test_mel_peaks_are_where_the_spectrum_changes():
     found = mel_peaks(steps(12, 9), 100)
-    assert score([np.arange(1, 12) * 0.09], [found], edges=None, tolerance=0.001) == Score(11, 11, 11, 11)
+    assert score([np.arange(1, 12) * 0.09], [found], edges=None, tolerance=0.001) == Score(
+        11, 11, 11, 11
+    )
 
 
 def test_mel_peaks_ignore_level_and_flat_spectrograms():
@@ -202,19 +250,29 @@ def test_the_best_prominence_is_the_best_by_r_value():
     references = [np.arange(1, 12) * 0.09, np.arange(1, 30) * 0.07]
     prominence, found = best_mel_peaks(references, mels, 100, spans)
     scores = [
-        score(references, [mel_peaks(mel, 100, prominence=tried) for mel in mels], edges=spans).r_value for tried in PROMINENCES
+        score(
+            references, [mel_peaks(mel, 100, prominence=tried) for mel in mels], edges=spans
+        ).r_value
+        for tried in PROMINENCES
     ]
     assert (prominence, found.r_value) == (PROMINENCES[int(np.argmax(scores))], max(scores))
     assert found.r_value > min(scores)
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.integers(0, 9), min_size=3, max_size=40, unique=True) | st.lists(st.floats(0, 1), min_size=3, max_size=60))
+@given(
+    st.lists(st.integers(0, 9), min_size=3, max_size=40, unique=True)
+    | st.lists(st.floats(0, 1), min_size=3, max_size=60)
+)
 def test_prominence_is_that_of_scipy(values):
     curve = np.array(values, np.float64)
     tops = find_peaks(curve)[0]
-    assert [prominence_of(curve, int(top)) for top in tops] == peak_prominences(curve, tops)[0].tolist()
-    assert prominences(curve).tolist() == [prominence_of(curve, place) for place in range(len(curve))]
+    assert [prominence_of(curve, int(top)) for top in tops] == peak_prominences(curve, tops)[
+        0
+    ].tolist()
+    assert prominences(curve).tolist() == [
+        prominence_of(curve, place) for place in range(len(curve))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -228,7 +286,10 @@ def test_prominence_is_that_of_scipy(values):
         (lambda: score([], [], edges=None), "the reference has no boundaries"),
         (lambda: grid((0, 1), 0), "a grid of 0 s"),
         (lambda: best_grid([[0.1]], [(0, 1)], spacings=[]), "no spacings"),
-        (lambda: best_mel_peaks([[0.1]], [np.zeros((9, 2))], 100, [(0, 1)], prominences=[]), "no prominences"),
+        (
+            lambda: best_mel_peaks([[0.1]], [np.zeros((9, 2))], 100, [(0, 1)], prominences=[]),
+            "no prominences",
+        ),
         (lambda: common_prominence([], 100, 10), "0 curves and 10 peaks a second"),
         (lambda: mel_peaks(np.zeros(5), 100), r"shape \(5,\)"),
         (lambda: mel_peaks(np.full((5, 2), np.nan), 100), "finite numbers"),
@@ -242,7 +303,9 @@ def test_bad_input_is_named(ask, message):
 def test_audible_change_by_hand_and_in_silence():
     """A floor of 1.8 % of the mean power; what is far below it moves nothing, whatever its logarithm does."""
     mel = np.log(np.array([[1.0, 1], [1, 1], [3, 3], [3, 3]]))
-    assert audible_change(mel, 100, reach=0.01) == pytest.approx([0, np.log((3 + 0.036) / (1 + 0.036)) ** 2, 0])
+    assert audible_change(mel, 100, reach=0.01) == pytest.approx(
+        [0, np.log((3 + 0.036) / (1 + 0.036)) ** 2, 0]
+    )
     quiet = np.concatenate([steps(6, 9) - 20, np.zeros((20, 8))])
     assert audible_change(quiet, 100)[:50].max() < 1e-6 < mel_change(quiet, 100)[:50].max()
 

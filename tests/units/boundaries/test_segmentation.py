@@ -9,11 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechvq.errors import UnitsError
-from speechvq.units.boundaries.segmentation import automatic_weight, segment, segment_costs, squared_distances
+from speechvq.units.boundaries.segmentation import (
+    automatic_weight,
+    segment,
+    segment_costs,
+    squared_distances,
+)
 from speechvq.units.usage.rates import runs
 
 TABLES = st.integers(1, 8).flatmap(
-    lambda frames: st.lists(st.lists(st.integers(0, 9), min_size=3, max_size=3), min_size=frames, max_size=frames)
+    lambda frames: st.lists(
+        st.lists(st.integers(0, 9), min_size=3, max_size=3), min_size=frames, max_size=frames
+    )
 )
 
 
@@ -25,7 +32,9 @@ def price(distances, ends, weight):
 
 def all_cuts(count, longest):
     """The ends of every way to cut `count` frames."""
-    for inner in (chosen for many in range(count) for chosen in combinations(range(1, count), many)):
+    for inner in (
+        chosen for many in range(count) for chosen in combinations(range(1, count), many)
+    ):
         ends = [*inner, count]
         if max(np.diff([0, *ends])) <= longest:
             yield ends
@@ -47,7 +56,12 @@ def test_by_hand():
     """One odd frame in a run: 5 dearer in the company of the others than alone."""
     distances = np.array([[0, 9], [0, 9], [5, 0], [0, 9], [9, 0.0]])
     costs = segment_costs(distances)
-    assert segment(costs, 1).ends.tolist() == [2, 3, 4, 5]  # alone it saves 5, and costs 2 segments more
+    assert segment(costs, 1).ends.tolist() == [
+        2,
+        3,
+        4,
+        5,
+    ]  # alone it saves 5, and costs 2 segments more
     assert segment(costs, 3).ends.tolist() == [4, 5]
     assert segment(costs, 3).codes.tolist() == [0, 1]
     assert segment(costs, 3).frames().tolist() == [0, 0, 0, 0, 1]
@@ -102,8 +116,12 @@ def test_the_automatic_weight_meets_the_rate_and_finds_the_segments():
     found = [segment(one, weight) for one in costs]
     frames = sum(one.frames for one in costs)
     assert sum(len(one.ends) for one in found) * 50 / frames == pytest.approx(12.5, rel=0.005)
-    right = np.mean([(one.frames() == true).mean() for one, (*_, true) in zip(found, utterances, strict=True)])
-    alone = np.mean([(one.codes[0] == true).mean() for one, (*_, true) in zip(costs, utterances, strict=True)])
+    right = np.mean(
+        [(one.frames() == true).mean() for one, (*_, true) in zip(found, utterances, strict=True)]
+    )
+    alone = np.mean(
+        [(one.codes[0] == true).mean() for one, (*_, true) in zip(costs, utterances, strict=True)]
+    )
     assert right > alone + 0.1
 
 
@@ -121,7 +139,9 @@ def test_the_automatic_weight_lies_at_the_step_across_the_target(seed, share):
 def test_rates_that_no_weight_gives_are_refused():
     costs = segment_costs(np.random.default_rng(0).uniform(size=(100, 3)), 10)
     assert automatic_weight([costs], 50, 5) > 0  # ten segments of ten frames
-    with pytest.raises(UnitsError, match="4 segments a second cannot be had: these utterances have 5 to "):
+    with pytest.raises(
+        UnitsError, match="4 segments a second cannot be had: these utterances have 5 to "
+    ):
         automatic_weight([costs], 50, 4)
     with pytest.raises(UnitsError, match="51 segments a second cannot be had"):
         automatic_weight([costs], 50, 51)
@@ -137,7 +157,10 @@ def test_a_thousand_frames_of_512_codes_take_little_time():
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        (lambda: squared_distances(np.zeros((3, 2)), np.zeros((4, 3))), r"\(3, 2\) and a codebook \(4, 3\) do not fit"),
+        (
+            lambda: squared_distances(np.zeros((3, 2)), np.zeros((4, 3))),
+            r"\(3, 2\) and a codebook \(4, 3\) do not fit",
+        ),
         (lambda: squared_distances(np.zeros((3, 2)), np.zeros((0, 2))), "do not fit"),
         (lambda: segment_costs(np.zeros((0, 4))), r"distances \(0, 4\) cannot be cut"),
         (lambda: segment_costs(np.full((2, 4), np.nan)), "cannot be cut"),

@@ -6,11 +6,33 @@ import json
 
 import pytest
 
-from speechvq.units.evaluation.tables import boundary_sheet, comparison, csv_text, json_text, markdown, sheet
+from speechvq.units.evaluation.tables import (
+    boundary_sheet,
+    comparison,
+    csv_text,
+    json_text,
+    markdown,
+    sheet,
+)
 
 RESULTS = [
-    {"name": "one", "rate": 25.0, "size": 128, "accuracy": 34.94, "accuracy_floor": 15.0, "accuracy_prior": 14.96, "used": 99},
-    {"name": "other|way", "rate": 12.5, "size": 8, "leakage": 0.04, "leakage_floor": 0.2, "used": 8},
+    {
+        "name": "one",
+        "rate": 25.0,
+        "size": 128,
+        "accuracy": 34.94,
+        "accuracy_floor": 15.0,
+        "accuracy_prior": 14.96,
+        "used": 99,
+    },
+    {
+        "name": "other|way",
+        "rate": 12.5,
+        "size": 8,
+        "leakage": 0.04,
+        "leakage_floor": 0.2,
+        "used": 8,
+    },
 ]
 
 
@@ -21,13 +43,20 @@ def test_columns_line_up():
 
 
 def cells(text):
-    return [[cell.strip() for cell in line.replace("\\|", "!").strip("| ").split("|")] for line in text.splitlines()]
+    return [
+        [cell.strip() for cell in line.replace("\\|", "!").strip("| ").split("|")]
+        for line in text.splitlines()
+    ]
 
 
 def test_floors_stand_behind_scores_and_have_no_row():
     rows = cells(sheet(RESULTS))
     assert rows[0][-2:] == ["one, 128 codes at 25 Hz", "other!way, 8 codes at 12.5 Hz"]
-    assert rows[2] == ["held-out frame accuracy, % (shuffled, most frequent)", "34.9 (15.0, 15.0)", "-"]
+    assert rows[2] == [
+        "held-out frame accuracy, % (shuffled, most frequent)",
+        "34.9 (15.0, 15.0)",
+        "-",
+    ]
     assert rows[3] == ["codes in use", "99", "8"]
     assert rows[4] == ["I(code; speaker) / H(speaker), % (shuffled)", "-", "0.0 (0.2)"]
     assert len(rows) == 5
@@ -35,8 +64,17 @@ def test_floors_stand_behind_scores_and_have_no_row():
 
 def test_a_row_for_each_of_many():
     rows = cells(comparison(RESULTS, ["leakage", "pnmi", "used"]))
-    assert rows[0] == ["units", "codes", "Hz", "I(code; speaker) / H(speaker), % (shuffled)", "codes in use"]
-    assert rows[2:] == [["one", "128", "25", "-", "99"], ["other!way", "8", "12.5", "0.0 (0.2)", "8"]]
+    assert rows[0] == [
+        "units",
+        "codes",
+        "Hz",
+        "I(code; speaker) / H(speaker), % (shuffled)",
+        "codes in use",
+    ]
+    assert rows[2:] == [
+        ["one", "128", "25", "-", "99"],
+        ["other!way", "8", "12.5", "0.0 (0.2)", "8"],
+    ]
 
 
 def test_csv_and_json_keep_all_digits():
@@ -58,6 +96,16 @@ def test_csv_and_json_keep_all_digits():
 
 
 def test_boundaries():
-    names = ("precision", "recall", "f1", "over_segmentation", "r_value", "lenient_f1", "lenient_r_value")
-    row = {"units": "", "method": "grid", "boundaries": "all", "found": 12.34} | dict.fromkeys(names, 50.0)
+    names = (
+        "precision",
+        "recall",
+        "f1",
+        "over_segmentation",
+        "r_value",
+        "lenient_f1",
+        "lenient_r_value",
+    )
+    row = {"units": "", "method": "grid", "boundaries": "all", "found": 12.34} | dict.fromkeys(
+        names, 50.0
+    )
     assert cells(boundary_sheet([row]))[2] == ["none", "grid", "all", "12.3", *["50.0"] * 7]

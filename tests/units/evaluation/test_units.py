@@ -29,7 +29,12 @@ def flat(units, names):
 
 def by_hand(units):
     """The phone of each code among the frames to fit on that are no silence."""
-    pairs = Counter((c, y) for name in SPLIT.fit for c, y in zip(units.codes[name], LABELS[name], strict=True) if y)
+    pairs = Counter(
+        (c, y)
+        for name in SPLIT.fit
+        for c, y in zip(units.codes[name], LABELS[name], strict=True)
+        if y
+    )
     return np.array([max(range(1, 5), key=lambda y: pairs[code, y]) for code in range(5)])
 
 
@@ -42,13 +47,19 @@ def test_whole_speakers_are_held_out_and_always_the_same():
     assert SPLIT.unseen_speakers
     assert split_speakers(RECORDINGS[::-1], 1 / 2) == SPLIT
     assert len({split_speakers(RECORDINGS, 1 / 2, seed=seed).score for seed in range(9)}) > 1
-    assert len(split_speakers(RECORDINGS, 0.01).score) == len(split_speakers(RECORDINGS, 0.99).fit) == 4
+    assert (
+        len(split_speakers(RECORDINGS, 0.01).score)
+        == len(split_speakers(RECORDINGS, 0.99).fit)
+        == 4
+    )
 
 
 def test_speakers_to_hold_out_by_name():
     found = split_speakers(RECORDINGS, held_out=["s3"])
     assert found.score == ("s3-0", "s3-1", "s3-2", "s3-3")
-    with pytest.raises(UnitsError, match=r"nobody is called anna, ben.* the speakers are s0, s1, s2, s3"):
+    with pytest.raises(
+        UnitsError, match=r"nobody is called anna, ben.* the speakers are s0, s1, s2, s3"
+    ):
         split_speakers(RECORDINGS, held_out=["ben", "s1", "anna"])
     with pytest.raises(UnitsError, match="all 4 speakers are held out"):
         split_speakers(RECORDINGS, held_out=["s0", "s1", "s2", "s3"])
@@ -81,7 +92,9 @@ def test_frames_are_right_as_often_as_codes_are():
     assert found["accuracy"] == found["phone_purity"] == pytest.approx(right)
     assert 70 < right < 80
     speech = labels != 0
-    assert found["accuracy_speech"] == pytest.approx(100 * (by_hand(units)[codes] == labels)[speech].mean())
+    assert found["accuracy_speech"] == pytest.approx(
+        100 * (by_hand(units)[codes] == labels)[speech].mean()
+    )
     fitted = np.bincount(flat(Units("", RATE, 5, LABELS), SPLIT.fit)).argmax()
     assert found["accuracy_prior"] == pytest.approx(100 * (labels == fitted).mean())
     assert found["accuracy_floor"] == pytest.approx(found["accuracy_prior"], abs=8)
@@ -92,7 +105,9 @@ def test_frames_are_right_as_often_as_codes_are():
 
 
 def test_the_map_is_made_from_other_recordings():
-    other = {name: (row + (name in SPLIT.score)) % 5 for name, row in LABELS.items()}  # other codes for those scored
+    other = {
+        name: (row + (name in SPLIT.score)) % 5 for name, row in LABELS.items()
+    }  # other codes for those scored
     found = evaluate(Units("turned", RATE, 5, other), RECORDINGS, SPLIT, abx=None)
     assert found["accuracy"] == 0
     assert found["phone_purity"] == found["pnmi"] == 100
@@ -103,9 +118,17 @@ def test_keys_come_in_order_and_are_known():
     order = [one.key for one in METRICS]
     assert list(found) == [key for key in order if key in found]
     assert set(order) - set(found) == {
-        *("abx_features_within", "abx_features_across", "abx_vectors_within", "abx_vectors_across", "speaker_features")
+        *(
+            "abx_features_within",
+            "abx_features_across",
+            "abx_vectors_within",
+            "abx_vectors_across",
+            "speaker_features",
+        )
     }
-    assert all(0 <= found[one.key] <= 100 for one in METRICS if one.unit == "%" and one.key in found)
+    assert all(
+        0 <= found[one.key] <= 100 for one in METRICS if one.unit == "%" and one.key in found
+    )
     assert {key for one in METRICS for key in one.beside} <= set(order)
 
 
@@ -116,7 +139,14 @@ def test_without_phones_there_is_all_that_needs_none():
     whole = evaluate(units, RECORDINGS, SPLIT)
     assert found == {key: whole[key] for key in found}
     assert {"bits_frames", "used", "perplexity", "run_ms", "speaker_codes", "leakage"} <= set(found)
-    assert not set(found) & {"accuracy", "pnmi", "ceiling", "phone_ms", "abx_items", "phone_leakage"}
+    assert not set(found) & {
+        "accuracy",
+        "pnmi",
+        "ceiling",
+        "phone_ms",
+        "abx_items",
+        "phone_leakage",
+    }
     half = [one if one.name in SPLIT.score else replace(one, phones=None) for one in RECORDINGS]
     found = evaluate(units, half, SPLIT, abx=None)
     assert found["phone_purity"] == whole["phone_purity"]
@@ -135,7 +165,9 @@ def test_abx_of_codes_that_tell_phones_and_of_those_that_do_not():
             wrong = found[f"abx_codes_{speaker}"]
             assert least <= wrong <= most
             assert (
-                found[f"abx_vectors_{speaker}"] == found[f"abx_features_{speaker}"] == pytest.approx(wrong)
+                found[f"abx_vectors_{speaker}"]
+                == found[f"abx_features_{speaker}"]
+                == pytest.approx(wrong)
             )  # all are one-hot
     alone = evaluate(noisy(LABELS, 0.0), RECORDINGS, replace(SPLIT, score=SPLIT.score[:4]))
     assert "abx_codes_within" in alone
@@ -163,7 +195,10 @@ def test_leakage_beside_phones_is_the_mean_over_phones():
     z, y = np.concatenate(codes), np.concatenate(labels)
     s = np.repeat(np.unique(speakers, return_inverse=True)[1], 30)
     known = y != NO_LABEL
-    parts = [(y == phone).sum() * joint(z[y == phone], s[y == phone]).mutual_information for phone in range(3)]
+    parts = [
+        (y == phone).sum() * joint(z[y == phone], s[y == phone]).mutual_information
+        for phone in range(3)
+    ]
     share = sum(parts) / known.sum() / joint(z[known], s[known]).label_entropy
     found = phone_leakage(codes, labels, speakers)
     assert found.share == pytest.approx(share)
@@ -187,14 +222,19 @@ def test_costs_by_hand():
 def test_the_ceiling_counts_time():
     random = np.random.default_rng(0)
     times = np.cumsum(random.uniform(0.02, 0.15, 40))
-    phones = tuple(Interval(a, b, "xyz"[n % 3]) for n, (a, b) in enumerate(pairwise(times.tolist())) if n % 7)
+    phones = tuple(
+        Interval(a, b, "xyz"[n % 3]) for n, (a, b) in enumerate(pairwise(times.tolist())) if n % 7
+    )
     one = Recording("a", "a", 3.0, Alignment(phones))
 
     def said(time):
         return next((label for start, end, label in phones if start <= time < end), None)
 
     for rate in (12.5, 25, 50, 100):
-        steps = [(said((step + 0.5) / 100), said((int((step + 0.5) / 100 * rate) + 0.5) / rate)) for step in range(300)]
+        steps = [
+            (said((step + 0.5) / 100), said((int((step + 0.5) / 100 * rate) + 0.5) / rate))
+            for step in range(300)
+        ]
         known = [fine == coarse for fine, coarse in steps if fine and coarse]
         assert ceiling([one], rate) == pytest.approx(sum(known) / len(known))
     assert ceiling([one], 100) == 1
@@ -204,7 +244,10 @@ def test_the_ceiling_counts_time():
     ("codes", "message"),
     [
         ({}, "no codes of"),
-        ({name: row[:50] for name, row in LABELS.items()}, "last 2.00 s at 25 a second, and the recording 4.00 s"),
+        (
+            {name: row[:50] for name, row in LABELS.items()},
+            "last 2.00 s at 25 a second, and the recording 4.00 s",
+        ),
         ({name: np.resize(row, 103) for name, row in LABELS.items()}, "last 4.12 s"),
     ],
 )
@@ -214,7 +257,9 @@ def test_codes_that_are_not_of_the_recordings(codes, message):
 
 
 def test_two_codes_more_or_less_are_nothing():
-    codes = {name: np.resize(row, 98 + number % 5) for number, (name, row) in enumerate(LABELS.items())}
+    codes = {
+        name: np.resize(row, 98 + number % 5) for number, (name, row) in enumerate(LABELS.items())
+    }
     assert evaluate(Units("x", RATE, 5, codes), RECORDINGS, SPLIT, abx=None)["accuracy"] == 100
 
 
@@ -226,7 +271,10 @@ def test_names_that_are_not_there():
 def test_clusters_are_fitted_on_some_recordings_and_name_the_frames_of_all():
     random = np.random.default_rng(0)
     centres = np.array([[0, 0], [0, 9], [9, 0], [9, 9], [20, 20]])
-    rows = {name: centres[row] + random.normal(scale=0.1, size=(len(row), 2)) for name, row in LABELS.items()}
+    rows = {
+        name: centres[row] + random.normal(scale=0.1, size=(len(row), 2))
+        for name, row in LABELS.items()
+    }
     far = rows | {name: rows[name] + 1000 for name in SPLIT.score}
     units = baseline_units(rows, SPLIT.fit, 5, RATE, "clusters")
     assert np.abs(units.codebook[:, None] - centres).sum(2).min(0).max() < 0.1
@@ -241,7 +289,9 @@ def test_clusters_are_fitted_on_some_recordings_and_name_the_frames_of_all():
 def test_shuffled_codes_are_as_frequent_and_mean_nothing():
     units = noisy(LABELS, 0)
     mixed = shuffled_units(units)
-    assert {name: len(row) for name, row in mixed.codes.items()} == {name: len(row) for name, row in units.codes.items()}
+    assert {name: len(row) for name, row in mixed.codes.items()} == {
+        name: len(row) for name, row in units.codes.items()
+    }
     assert np.array_equal(np.bincount(flat(mixed, LABELS)), np.bincount(flat(units, LABELS)))
     assert evaluate(mixed, RECORDINGS, SPLIT, abx=None)["pnmi"] < 3
     assert not mixed.features
@@ -256,5 +306,8 @@ def test_segment_means():
     assert segment_means(rows, 4, [0.5, 1.1], 2)[:, 0].tolist() == [1, 7, 9]
     assert segment_means(rows, 4, [0.5, 1.1], 8)[:, 0].tolist() == np.repeat(same, 2).tolist()
     assert segment_means(rows, 4, [], 4)[:, 0].tolist() == [pytest.approx(rows.mean())] * 6
-    assert segment_means(rows, 4, [-1, 0, 1.5, 7], 4)[:, 0].tolist() == [pytest.approx(rows.mean())] * 6
+    assert (
+        segment_means(rows, 4, [-1, 0, 1.5, 7], 4)[:, 0].tolist()
+        == [pytest.approx(rows.mean())] * 6
+    )
     assert segment_means(rows[:0], 4, [], 4).shape == (0, 1)

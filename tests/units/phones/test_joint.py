@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechvq.errors import UnitsError
-from speechvq.units.phones.joint import NO_LABEL, Joint, entropy, frame_labels, joint, paired, shuffled
+from speechvq.units.phones.joint import (
+    NO_LABEL,
+    Joint,
+    entropy,
+    frame_labels,
+    joint,
+    paired,
+    shuffled,
+)
 from speechvq.units.phones.mapping import accuracy, majority_map, prior
 
 FRAMES = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=1, max_size=60)
@@ -39,7 +47,9 @@ def test_by_hand():
     assert table.phone_purity == 6 / 8  # 2 + 2 + 2
     assert table.cluster_purity == 4 / 8  # 2 + 2
     assert table.label_entropy == 1
-    assert table.mutual_information == pytest.approx(1 - 0.75 * (log2(3) - 2 / 3))  # H(y|z): 3/4 of frames at a third to two
+    assert table.mutual_information == pytest.approx(
+        1 - 0.75 * (log2(3) - 2 / 3)
+    )  # H(y|z): 3/4 of frames at a third to two
     assert table.pnmi == pytest.approx(table.mutual_information)
 
 
@@ -62,7 +72,9 @@ def test_equals_sums_over_all_pairs(frames):
 @given(FRAMES)
 def test_phone_purity_is_the_majority_map_on_its_own_data(frames):
     codes, labels = columns(frames)
-    assert joint(codes, labels).phone_purity == pytest.approx(accuracy(codes, labels, majority_map(codes, labels, 6)))
+    assert joint(codes, labels).phone_purity == pytest.approx(
+        accuracy(codes, labels, majority_map(codes, labels, 6))
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -91,7 +103,9 @@ def test_extremes():
     labels = np.array([0, 1, 2, 2])
     assert joint(labels, labels).v_measure == pytest.approx(1)
     assert joint(np.arange(4), labels).pnmi == pytest.approx(1)  # a code a frame tells all ...
-    assert joint(np.arange(4), labels).completeness == pytest.approx(0.75)  # ... and is found out here: 1.5 of 2 bits
+    assert joint(np.arange(4), labels).completeness == pytest.approx(
+        0.75
+    )  # ... and is found out here: 1.5 of 2 bits
     nothing = joint(np.zeros(4, int), labels)
     assert (nothing.pnmi, nothing.completeness, nothing.v_measure) == (0, 1, 0)
     assert joint(labels, np.zeros(4, int)).pnmi == 1
@@ -124,7 +138,10 @@ def test_frames_have_the_phone_at_their_centre():
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 4)), max_size=10), st.sampled_from([12.5, 25, 31.25, 50]))
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 4)), max_size=10),
+    st.sampled_from([12.5, 25, 31.25, 50]),
+)
 def test_frame_labels_equal_a_look_at_every_centre(lengths, rate):
     edges = np.cumsum([0, *(length for length, _ in lengths)]) / 100
     intervals = [(a, b, y) for a, b, (_, y) in zip(edges[:-1], edges[1:], lengths, strict=True)]

@@ -22,7 +22,9 @@ from speechvq.units.phones.manner import ARPABET, IPA, MANNERS, OTHER, manner, o
     ],
 )
 def test_manners(labels, wanted):
-    assert {label: manner(label) for label in labels.split()} == dict.fromkeys(labels.split(), wanted)
+    assert {label: manner(label) for label in labels.split()} == dict.fromkeys(
+        labels.split(), wanted
+    )
 
 
 def test_nothing_is_there_twice():
@@ -37,11 +39,25 @@ def test_every_phone_has_its_own_manner():
         own = {phone for phone in phones.split() if phone != "y"}  # the glide of ARPAbet
         assert {phone: manner(phone) for phone in own} == dict.fromkeys(own, kind)
     for kind, phones in ARPABET.items():
-        assert {manner(form) for phone in phones.split() for form in (phone, phone.upper())} == {kind}
+        assert {manner(form) for phone in phones.split() for form in (phone, phone.upper())} == {
+            kind
+        }
 
 
 def test_order():
-    frequencies = {"SIL": 90, "MB": 3, "ND": 8, "NZ": 3, "T": 1, "P": 2, "AA": 5, "IY": 2, "S": 9, "N": 4, "AA1": 1}
+    frequencies = {
+        "SIL": 90,
+        "MB": 3,
+        "ND": 8,
+        "NZ": 3,
+        "T": 1,
+        "P": 2,
+        "AA": 5,
+        "IY": 2,
+        "S": 9,
+        "N": 4,
+        "AA1": 1,
+    }
     assert ordered(frequencies) == ["IY", "AA", "AA1", "N", "S", "P", "T", "ND", "MB", "NZ", "SIL"]
     assert ordered({}) == []
 

@@ -14,7 +14,13 @@ def labels(count, seed):
 
 def test_majority_map_by_hand():
     codes, phones = np.array([0, 0, 0, 1, 1, 3]), np.array([2, 2, 1, 1, 0, 2])
-    assert majority_map(codes, phones, 5).tolist() == [2, 0, 2, 2, 2]  # ties to the smaller, the unseen to the most frequent
+    assert majority_map(codes, phones, 5).tolist() == [
+        2,
+        0,
+        2,
+        2,
+        2,
+    ]  # ties to the smaller, the unseen to the most frequent
     assert accuracy(codes, phones, majority_map(codes, phones, 5)) == pytest.approx(4 / 6)
     with pytest.raises(ValueError, match="3 codes and 2 labels"):
         majority_map(codes[:3], phones[:2], 5)
@@ -31,7 +37,10 @@ def test_t14_codes_without_meaning_score_as_the_most_frequent_phone():
 def test_t14_shuffled_codes_score_the_same_and_true_ones_more():
     random = np.random.default_rng(0)
     train, test = labels(20_000, 1), labels(20_000, 2)
-    codes, others = 4 * train + random.integers(4, size=20_000), 4 * test + random.integers(4, size=20_000)
+    codes, others = (
+        4 * train + random.integers(4, size=20_000),
+        4 * test + random.integers(4, size=20_000),
+    )
     assert accuracy(others, test, majority_map(codes, train, 16)) == 1.0
     assert floor(codes, train, others, test, 16) == pytest.approx((test == 0).mean(), abs=0.01)
 
@@ -40,4 +49,6 @@ def test_t14_with_a_code_for_every_frame_only_held_out_scores_mean_something():
     train, test = labels(5_000, 1), labels(5_000, 2)
     own = np.arange(5_000)
     assert accuracy(own, train, majority_map(own, train, 5_000)) == 1.0
-    assert accuracy(own, test, majority_map(own, train, 5_000)) == pytest.approx(sum(p * p for p in PRIOR), abs=0.02)
+    assert accuracy(own, test, majority_map(own, train, 5_000)) == pytest.approx(
+        sum(p * p for p in PRIOR), abs=0.02
+    )

@@ -24,15 +24,24 @@ from speechvq.units.phones.phone_table import (
 from speechvq.units.recordings import Recording, Units
 from speechvq.units.usage.transitions import length_shares, phone_seconds, run_seconds, transitions
 
-TABLES = arrays(np.int64, st.tuples(st.integers(1, 6), st.integers(1, 5)), elements=st.integers(0, 4))
+TABLES = arrays(
+    np.int64, st.tuples(st.integers(1, 6), st.integers(1, 5)), elements=st.integers(0, 4)
+)
 
 
 def recording(name, *intervals, seconds=1.0, speaker="a"):
-    return Recording(name, speaker, seconds, Alignment(tuple(Interval(*one) for one in intervals)) if intervals else None)
+    return Recording(
+        name,
+        speaker,
+        seconds,
+        Alignment(tuple(Interval(*one) for one in intervals)) if intervals else None,
+    )
 
 
 def units(size=5, rate=10.0, **codes):
-    return Units("some", rate, size, {name: np.array(each, np.int64) for name, each in codes.items()})
+    return Units(
+        "some", rate, size, {name: np.array(each, np.int64) for name, each in codes.items()}
+    )
 
 
 def test_table_by_hand():
@@ -40,7 +49,9 @@ def test_table_by_hand():
     found = phone_table(
         made,
         [
-            recording("one", (0, 0.2, "SIL"), (0.2, 0.45, "S"), (0.45, 0.7, "IY")),  # frame 4 is at .45, where IY begins
+            recording(
+                "one", (0, 0.2, "SIL"), (0.2, 0.45, "S"), (0.45, 0.7, "IY")
+            ),  # frame 4 is at .45, where IY begins
             recording("two", (0, 0.1, "S")),  # frame 3 has no phone
             recording("three", (0, 0.1, "ZZ")),  # has no codes
         ],
@@ -75,7 +86,13 @@ def test_shares_and_entropies_by_hand():
 
 def test_order_by_hand():
     counts = np.array([[0, 9], [2, 2], [0, 0], [4, 0], [1, 8], [3, 0]])
-    assert code_order(counts).tolist() == [3, 5, 1, 0, 4]  # two clear ones, an even one; then those of the second phone
+    assert code_order(counts).tolist() == [
+        3,
+        5,
+        1,
+        0,
+        4,
+    ]  # two clear ones, an even one; then those of the second phone
 
 
 @given(TABLES)
@@ -84,7 +101,9 @@ def test_order_is_a_staircase(counts):
     assert sorted(order.tolist()) == np.flatnonzero(counts.sum(1)).tolist()
     best, spread = counts[order].argmax(1), entropies(counts)[order]
     assert (np.diff(best) >= 0).all()
-    assert all(spread[i] <= spread[i + 1] + 1e-8 for i in range(len(order) - 1) if best[i] == best[i + 1])
+    assert all(
+        spread[i] <= spread[i + 1] + 1e-8 for i in range(len(order) - 1) if best[i] == best[i + 1]
+    )
 
 
 @given(TABLES.filter(lambda counts: counts.any()))
@@ -98,7 +117,9 @@ def test_recalls_average_to_purity(counts):
 
 def test_recalls_of_others_are_the_held_out_score():
     random = np.random.default_rng(0)
-    train, labels, codes, wanted = (random.integers(0, high, 60) for high in (7, 3, 9, 3))  # some codes are new
+    train, labels, codes, wanted = (
+        random.integers(0, high, 60) for high in (7, 3, 9, 3)
+    )  # some codes are new
 
     def table(codes, labels):
         counts = np.zeros((9, 3), np.int64)
@@ -112,15 +133,23 @@ def test_recalls_of_others_are_the_held_out_score():
 
 def test_recalls_by_hand():
     table = PhoneTable(("p", "t"), np.array([[6, 1], [2, 2], [0, 5], [2, 0]]))
-    fitted = PhoneTable(("t", "k"), np.array([[0, 1], [3, 0], [4, 0], [0, 0]]))  # code 3 is new, and taken for t
+    fitted = PhoneTable(
+        ("t", "k"), np.array([[0, 1], [3, 0], [4, 0], [0, 0]])
+    )  # code 3 is new, and taken for t
     p, t = phone_recalls(table, fitted, top=2)
     assert (p.label, p.frames, p.recall, p.codes) == ("p", 10, 0.0, ((0, 0.6), (1, 0.2)))
     assert (t.label, t.frames, t.recall, t.codes) == ("t", 8, 7 / 8, ((2, 5 / 8), (1, 2 / 8)))
 
 
 def test_transitions_by_hand():
-    found = transitions([np.array([0, 0, 2, 2, 2, 0, 1, 2]), np.array([2]), np.array([], np.int64)], np.array([2, 0]))
-    assert found.tolist() == [[0, 1], [1, 0]]  # 0 2, 2 0; what comes before and after 1 is passed over
+    found = transitions(
+        [np.array([0, 0, 2, 2, 2, 0, 1, 2]), np.array([2]), np.array([], np.int64)],
+        np.array([2, 0]),
+    )
+    assert found.tolist() == [
+        [0, 1],
+        [1, 0],
+    ]  # 0 2, 2 0; what comes before and after 1 is passed over
 
 
 @given(st.lists(st.lists(st.integers(0, 4), max_size=12), max_size=4))
@@ -136,8 +165,12 @@ def test_transitions_are_the_changes(lists):
 def test_lengths():
     utterances = [np.array([0, 0, 2, 2, 2, 0, 1]), np.array([], np.int64)]
     assert run_seconds(utterances, 10).tolist() == pytest.approx([0.2, 0.3, 0.1, 0.1])
-    assert run_seconds(utterances, 10, np.array([True, False, False])).tolist() == pytest.approx([0.3, 0.1])
-    assert phone_seconds([recording("a", (0, 1, "SIL"), (1, 1.5, "S")), recording("b")]).tolist() == [0.5]
+    assert run_seconds(utterances, 10, np.array([True, False, False])).tolist() == pytest.approx(
+        [0.3, 0.1]
+    )
+    assert phone_seconds(
+        [recording("a", (0, 1, "SIL"), (1, 1.5, "S")), recording("b")]
+    ).tolist() == [0.5]
     lengths = np.array([0.01, 0.05, 0.1, 0.149, 0.15, 0.3, 9])
     assert length_shares(lengths, 0.1, 4) == pytest.approx(np.array([4, 1, 1, 1]) / 7)
     assert length_shares(np.zeros(0), 0.1, 2).tolist() == [0, 0]

@@ -14,7 +14,14 @@ from speechvq.units.recordings import Recording, Units
 from speechvq.units.report.drawing import drawn, name_points, short
 from speechvq.units.report.example_picture import example_picture, examples
 from speechvq.units.report.page import Html, page, shown, table
-from speechvq.units.report.pictures import codebook_plane, heat_map, principal_plane, rates_and_abx, transition_map, usage_curve
+from speechvq.units.report.pictures import (
+    codebook_plane,
+    heat_map,
+    principal_plane,
+    rates_and_abx,
+    transition_map,
+    usage_curve,
+)
 
 
 def size(picture):
@@ -24,7 +31,9 @@ def size(picture):
 def test_a_picture_is_as_large_as_asked_and_leaves_no_trace():
     before = dict(mpl.rcParams)
     drawn_before = "matplotlib.pyplot" in sys.modules
-    picture = drawn(2, 1, "nothing", lambda figure: figure.add_subplot().set_title("$a_b \\frac{ 字"))
+    picture = drawn(
+        2, 1, "nothing", lambda figure: figure.add_subplot().set_title("$a_b \\frac{ 字")
+    )
     assert size(picture) == (260, 130)
     assert dict(mpl.rcParams) == before
     assert ("matplotlib.pyplot" in sys.modules) == drawn_before
@@ -57,7 +66,9 @@ def test_labels_of_any_length():
     assert short("a" * 40) == "a" * 11 + "…"
 
 
-@pytest.mark.parametrize("labels", [("S", "$x$", "字", "a" * 99), ("SIL",), tuple(f"L{number}" for number in range(80))])
+@pytest.mark.parametrize(
+    "labels", [("S", "$x$", "字", "a" * 99), ("SIL",), tuple(f"L{number}" for number in range(80))]
+)
 @pytest.mark.parametrize("codes", [1, 3, 600])
 def test_tables_of_any_size(labels, codes):
     counts = np.random.default_rng(0).integers(0, 5, (codes, len(labels)))
@@ -74,7 +85,9 @@ def test_pictures_of_little():
     assert size(transition_map(np.array([[0, 1], [0, 0]]), np.array([1, 0]), None))
     assert size(codebook_plane(np.zeros((2, 1)), table, np.array([1, 1])))
     assert size(usage_curve(np.array([0, 7])))
-    assert size(rates_and_abx([(f"system {number}", 5 + 900 * number, 0.5) for number in range(12)]))
+    assert size(
+        rates_and_abx([(f"system {number}", 5 + 900 * number, 0.5) for number in range(12)])
+    )
 
 
 def test_plane_by_hand():
@@ -91,7 +104,9 @@ def test_planes_keep_distances():
     vectors = np.random.default_rng(0).normal(size=(9, 2)).astype(np.float32)
     places, explained = principal_plane(vectors)
     assert explained.sum() == pytest.approx(1)
-    assert np.linalg.norm(places - places[0], axis=1) == pytest.approx(np.linalg.norm(vectors - vectors[0], axis=1), rel=1e-5)
+    assert np.linalg.norm(places - places[0], axis=1) == pytest.approx(
+        np.linalg.norm(vectors - vectors[0], axis=1), rel=1e-5
+    )
 
 
 def test_examples():
@@ -115,11 +130,23 @@ def test_an_example_of_codes_only():
 
 
 def test_numbers_in_tables():
-    values = {0.41237: "0.412", 12.345: "12.35", 123.45: "123.5", 12345.6: "12346", 7: "7", "0.4 ± 0.1": "0.4 ± 0.1"}
+    values = {
+        0.41237: "0.412",
+        12.345: "12.35",
+        123.45: "123.5",
+        12345.6: "12346",
+        7: "7",
+        "0.4 ± 0.1": "0.4 ± 0.1",
+    }
     assert {value: shown(value) for value in values} == values
     assert shown(None) == shown(float("nan")) == ""
-    made = table([{"a": -0.5, "b": "x", "c": "**1.5 %**"}, {"a": None, "b": 1, "c": "0.1 ± 0.2"}]).text
-    assert '<th scope="col" class="right">a</th><th scope="col">b</th><th scope="col" class="right">c</th>' in made
+    made = table(
+        [{"a": -0.5, "b": "x", "c": "**1.5 %**"}, {"a": None, "b": 1, "c": "0.1 ± 0.2"}]
+    ).text
+    assert (
+        '<th scope="col" class="right">a</th><th scope="col">b</th><th scope="col" '
+        'class="right">c</th>' in made
+    )
     assert '<td class="right"><b>1.5 %</b></td>' in made
     assert '<td class="right"></td><td>1</td>' in made
 

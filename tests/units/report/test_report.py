@@ -75,12 +75,17 @@ def made_up(folder):
         edges = np.flatnonzero(np.diff(own, prepend=-1, append=-1)) / RATE
         starts = (edges[:-1] * RATE).round().astype(int)
         phones = [
-            Interval(*one) for one in zip(edges[:-1], edges[1:], [LABELS[min(own[start], 3)] for start in starts], strict=True)
+            Interval(*one)
+            for one in zip(
+                edges[:-1], edges[1:], [LABELS[min(own[start], 3)] for start in starts], strict=True
+            )
         ]
         pitch = np.repeat(300 * (own + 1), round(16000 / RATE))
         audio = folder / f"{number}.wav"
         soundfile.write(audio, 0.1 * np.sin(2 * np.pi * np.cumsum(pitch) / 16000), 16000)
-        recordings.append(Recording(name, speaker, len(own) / RATE, Alignment(tuple(phones)), audio))
+        recordings.append(
+            Recording(name, speaker, len(own) / RATE, Alignment(tuple(phones)), audio)
+        )
         codes[name] = own
     features = {name: np.eye(SIZE)[own] for name, own in codes.items()}
     return Units(f"units {EVIL}", RATE, SIZE, codes, features, np.eye(SIZE)), recordings
@@ -92,7 +97,9 @@ def known(tmp_path_factory):
 
 
 def written(path, units, recordings, **options):
-    write_report(path, "a report", units, recordings, scored=[one.name for one in recordings[:4]], **options)
+    write_report(
+        path, "a report", units, recordings, scored=[one.name for one in recordings[:4]], **options
+    )
     return path.read_text("utf-8")
 
 
@@ -107,7 +114,15 @@ def text(known, tmp_path_factory):
         units,
         recordings,
         scored=[one.name for one in recordings[:4]],
-        tables=[("English <dev>", [{"system": EVIL, "PNMI": 0.41237, "ABX": "**12.3**"}, {"system": "none", "bit/s": 400}])],
+        tables=[
+            (
+                "English <dev>",
+                [
+                    {"system": EVIL, "PNMI": 0.41237, "ABX": "**12.3**"},
+                    {"system": "none", "bit/s": 400},
+                ],
+            )
+        ],
         notes=["A note & more.", EVIL],
         segments={recordings[0].name: Segments(cut, np.array([0, 3]))},
         points=[("ours", 200, 0.21), (f"$other_{EVIL}", 400.5, 0.15)],
@@ -124,7 +139,9 @@ def page(text):
 def test_sections(page):
     assert page.texts["h2"] == HEADINGS
     anchors = {attributes["id"] for attributes in page.all("h2")}
-    assert {attributes["href"] for attributes in page.all("a")} == {f"#{anchor}" for anchor in anchors}
+    assert {attributes["href"] for attributes in page.all("a")} == {
+        f"#{anchor}" for anchor in anchors
+    }
     assert page.texts["title"] == [f"Title & {EVIL}"]
 
 
@@ -140,7 +157,9 @@ def test_all_text_is_text(text, page):
 def test_nothing_is_loaded(text, page):
     for _, attributes in page.tags:
         for name in ("src", "href", "data", "srcset", "poster", "action"):
-            assert re.match(r"data:(image/png|audio/wav);base64,|#s\d+$", attributes.get(name, "#s1"))
+            assert re.match(
+                r"data:(image/png|audio/wav);base64,|#s\d+$", attributes.get(name, "#s1")
+            )
     assert "url(" not in text
     assert "@import" not in text
     assert "http:" not in text
@@ -161,10 +180,19 @@ def test_pictures(page):
 
 def test_players(known, page):
     units, recordings = known
-    counts = np.bincount(np.concatenate([units.codes[one.name] for one in recordings[:4]]), minlength=SIZE)
-    frequent = [code for code in np.argsort(-counts, kind="stable") if code < 3]  # 3 and 4 are silence
-    sounds = {a["aria-label"]: soundfile.read(BytesIO(b64decode(a["src"].partition(",")[2]))) for a in page.all("audio")}
-    assert [name for name in sounds if name.startswith("code ")] == [f"code {code}" for code in frequent]
+    counts = np.bincount(
+        np.concatenate([units.codes[one.name] for one in recordings[:4]]), minlength=SIZE
+    )
+    frequent = [
+        code for code in np.argsort(-counts, kind="stable") if code < 3
+    ]  # 3 and 4 are silence
+    sounds = {
+        a["aria-label"]: soundfile.read(BytesIO(b64decode(a["src"].partition(",")[2])))
+        for a in page.all("audio")
+    }
+    assert [name for name in sounds if name.startswith("code ")] == [
+        f"code {code}" for code in frequent
+    ]
     for code in frequent:
         wave, rate = sounds[f"code {code}"]
         assert rate == 16000
@@ -188,7 +216,12 @@ def test_table_of_phones(page):
 def test_numbers_stand_to_the_right(page):
     heads = dict(zip(page.texts["th"], page.all("th"), strict=True))
     assert list(heads)[:4] == ["system", "PNMI", "ABX", "bit/s"]
-    assert ["class" in heads[name] for name in ("system", "PNMI", "ABX", "bit/s")] == [False, True, True, True]
+    assert ["class" in heads[name] for name in ("system", "PNMI", "ABX", "bit/s")] == [
+        False,
+        True,
+        True,
+        True,
+    ]
     assert "0.412" in page.texts["td"]
     assert "400" in page.texts["td"]
 
@@ -205,15 +238,21 @@ def test_equal_input_gives_equal_bytes(known, tmp_path):
 
 def test_without_phones(known, tmp_path):
     units, recordings = known
-    page = Reader(written(tmp_path / "a.html", units, [replace(one, phones=None) for one in recordings]))
+    page = Reader(
+        written(tmp_path / "a.html", units, [replace(one, phones=None) for one in recordings])
+    )
     assert page.texts["h2"] == HEADINGS[3:9]
-    assert len([one for one in page.all("audio") if one["aria-label"].startswith("code ")]) == SIZE - 1
+    assert (
+        len([one for one in page.all("audio") if one["aria-label"].startswith("code ")]) == SIZE - 1
+    )
 
 
 def test_without_sound_or_codebook(known, tmp_path):
     units, recordings = known
     bare = Units("bare", RATE, SIZE, units.codes)
-    page = Reader(written(tmp_path / "a.html", bare, [replace(one, audio=None) for one in recordings]))
+    page = Reader(
+        written(tmp_path / "a.html", bare, [replace(one, audio=None) for one in recordings])
+    )
     assert page.texts["h2"] == [*HEADINGS[1:4], *HEADINGS[5:8]]
     assert not page.all("audio")
     assert len(page.all("img")) == 4 + 3
@@ -237,10 +276,14 @@ def test_sound_has_a_limit(known, tmp_path, monkeypatch):
 
 def test_many_codes_and_phones(tmp_path):
     """More than a picture has room for: 700 codes and 100 labels, each in one frame."""
-    intervals = tuple(Interval(number / 25, (number + 1) / 25, f"Q{number // 7}") for number in range(700))
+    intervals = tuple(
+        Interval(number / 25, (number + 1) / 25, f"Q{number // 7}") for number in range(700)
+    )
     page = Reader(
         written(
-            tmp_path / "a.html", Units("x", 25, 700, {"a": np.arange(700)}), [Recording("a", "b", 28, Alignment(intervals))]
+            tmp_path / "a.html",
+            Units("x", 25, 700, {"a": np.arange(700)}),
+            [Recording("a", "b", 28, Alignment(intervals))],
         )
     )
     assert "188 rare or unlabelled codes" in " ".join(page.texts["p"])
@@ -250,26 +293,42 @@ def test_many_codes_and_phones(tmp_path):
 def test_segments_of_other_units(known, tmp_path):
     units, recordings = known
     with pytest.raises(UnitsError, match="codes beyond 5"):
-        written(tmp_path / "a.html", units, recordings, segments={recordings[0].name: Segments(np.array([9]), np.array([6]))})
+        written(
+            tmp_path / "a.html",
+            units,
+            recordings,
+            segments={recordings[0].name: Segments(np.array([9]), np.array([6]))},
+        )
 
 
 def test_one_code_and_empty_recordings(tmp_path):
     codes = {"a": np.zeros(20, int), "b": np.zeros(0, int)}
     page = Reader(
-        written(tmp_path / "a.html", Units("one", 25, 1, codes), [Recording("a", "x", 0.8), Recording("b", "x", 0.0)])
+        written(
+            tmp_path / "a.html",
+            Units("one", 25, 1, codes),
+            [Recording("a", "x", 0.8), Recording("b", "x", 0.0)],
+        )
     )
     assert page.texts["h2"] == ["Examples", "How often codes are used", "How long units last"]
 
 
 def test_no_codes(tmp_path):
     with pytest.raises(UnitsError, match="nothing to report"):
-        written(tmp_path / "a.html", Units("one", 25, 4, {"a": np.zeros(0, int)}), [Recording("a", "x", 0.8)])
+        written(
+            tmp_path / "a.html",
+            Units("one", 25, 4, {"a": np.zeros(0, int)}),
+            [Recording("a", "x", 0.8)],
+        )
     assert not list(tmp_path.iterdir())
 
 
 def test_names_that_lack(known, tmp_path):
     units, recordings = known
-    for given, wanted in ((units, ["who"]), (replace(units, codes={}, features={}), [recordings[0].name])):
+    for given, wanted in (
+        (units, ["who"]),
+        (replace(units, codes={}, features={}), [recordings[0].name]),
+    ):
         with pytest.raises(UnitsError, match="the first is"):
             write_report(tmp_path / "a.html", "a", given, recordings, scored=wanted)
     assert not list(tmp_path.iterdir())
@@ -282,7 +341,12 @@ def test_nothing_is_overwritten_or_left_half(known, tmp_path):
     with pytest.raises(OutputError, match="exists already"):
         written(path, units, recordings)
     with pytest.raises(AudioError, match="there is no file"):
-        written(path, units, [replace(one, audio=tmp_path / "gone.wav") for one in recordings], force=True)
+        written(
+            path,
+            units,
+            [replace(one, audio=tmp_path / "gone.wav") for one in recordings],
+            force=True,
+        )
     assert path.read_text() == "mine"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -8,7 +8,16 @@ import pytest
 import soundfile
 
 from speechvq.units.recordings import Recording, Units
-from speechvq.units.report.snippets import GAP, LONGEST, SHORTEST, Snippet, code_snippets, cut, joined, wav
+from speechvq.units.report.snippets import (
+    GAP,
+    LONGEST,
+    SHORTEST,
+    Snippet,
+    code_snippets,
+    cut,
+    joined,
+    wav,
+)
 
 SOMEWHERE = Path("somewhere.wav")
 
@@ -23,10 +32,20 @@ def units(**codes):
 
 def test_speakers_take_turns():
     made = units(a=[1, 1, 2, 1, 1, 1], b=[1, 2, 1, 1], c=[3, 1], d=[1] * 40)
-    given = [spoken("a", "ann"), spoken("b", "bob"), spoken("c", "ann"), spoken("d", "eve", audio=None)]
+    given = [
+        spoken("a", "ann"),
+        spoken("b", "bob"),
+        spoken("c", "ann"),
+        spoken("d", "eve", audio=None),
+    ]
     found = code_snippets(made, given, [1, 7], 4)
     places = [(one.recording.name, round(20 * (one.start + one.end) / 2, 6)) for one in found[1]]
-    assert places == [("a", 4.5), ("b", 3), ("a", 1), ("b", 1)]  # middles in frames; the last cannot begin before 0
+    assert places == [
+        ("a", 4.5),
+        ("b", 3),
+        ("a", 1),
+        ("b", 1),
+    ]  # middles in frames; the last cannot begin before 0
     assert found[7] == []
     assert code_snippets(made, given, [1], 99)[1][:4] == found[1]
     assert len(code_snippets(made, given, [1], 99)[1]) == 5
@@ -54,7 +73,10 @@ def test_cut(tmp_path):
     ramp = np.linspace(0, 0.9, 2 * 8000)
     soundfile.write(tmp_path / "ramp.wav", ramp, 8000, subtype="FLOAT")
     soundfile.write(tmp_path / "other.wav", np.full(16000, -0.01), 16000, subtype="FLOAT")
-    early, late = (spoken(name, "a", audio=tmp_path / "ramp.wav", start=start) for name, start in (("x", 0.0), ("y", 1.0)))
+    early, late = (
+        spoken(name, "a", audio=tmp_path / "ramp.wav", start=start)
+        for name, start in (("x", 0.0), ("y", 1.0))
+    )
     other = spoken("z", "b", audio=tmp_path / "other.wav")
     waves = cut([Snippet(late, 0.5, 0.7), Snippet(other, 0.0, 0.1), Snippet(early, 0.5, 0.7)])
     assert [len(wave) for wave in waves] == [3200, 1600, 3200]
@@ -62,7 +84,9 @@ def test_cut(tmp_path):
         assert wave[0] == wave[-1] == 0
         assert np.abs(np.diff(wave)).max() < 0.02  # no click
     middles = [float(wave[len(wave) // 2]) for wave in waves]
-    assert middles == pytest.approx([0.5 * 1.6 / 1.7, -0.1, 0.5 * 0.6 / 0.7], abs=2e-3)  # as loud, but at most 20 dB louder
+    assert middles == pytest.approx(
+        [0.5 * 1.6 / 1.7, -0.1, 0.5 * 0.6 / 0.7], abs=2e-3
+    )  # as loud, but at most 20 dB louder
 
 
 def test_joined_and_written():

@@ -22,7 +22,9 @@ def random_codes(seed=0, size=8):
 
 def cycles(codes, speaker):
     """Each of six codes equally often, in an order that is the speaker's own: only pairs tell."""
-    order = [[0, 1, 2, 3, 4, 5], [0, 2, 4, 1, 3, 5], [0, 3, 1, 4, 2, 5], [0, 5, 4, 3, 2, 1]][int(speaker[1])]
+    order = [[0, 1, 2, 3, 4, 5], [0, 2, 4, 1, 3, 5], [0, 3, 1, 4, 2, 5], [0, 5, 4, 3, 2, 1]][
+        int(speaker[1])
+    ]
     return np.resize(order, 6 * (len(codes) // 6))
 
 
@@ -38,16 +40,25 @@ def test_codes_that_mean_nothing_are_near_chance():
 
 
 def test_codes_of_their_own_tell_speakers_and_so_do_pairs_alone():
-    own = [codes + 8 * int(speaker[1]) for codes, speaker in zip(random_codes(), SPEAKERS, strict=True)]
+    own = [
+        codes + 8 * int(speaker[1]) for codes, speaker in zip(random_codes(), SPEAKERS, strict=True)
+    ]
     assert speaker_probe(own, SPEAKERS).accuracy == 1
-    ordered = [cycles(codes, speaker) for codes, speaker in zip(random_codes(), SPEAKERS, strict=True)]
+    ordered = [
+        cycles(codes, speaker) for codes, speaker in zip(random_codes(), SPEAKERS, strict=True)
+    ]
     assert len({tuple(np.bincount(codes) / len(codes)) for codes in ordered}) == 1
     assert speaker_probe(ordered, SPEAKERS).accuracy == 1
 
 
 def test_labels_shuffled_over_utterances_take_the_probe_to_chance():
-    own = [codes + 8 * int(speaker[1]) for codes, speaker in zip(random_codes(), SPEAKERS, strict=True)]
-    found = [speaker_probe(own, np.random.default_rng(seed).permutation(SPEAKERS).tolist()).accuracy for seed in range(5)]
+    own = [
+        codes + 8 * int(speaker[1]) for codes, speaker in zip(random_codes(), SPEAKERS, strict=True)
+    ]
+    found = [
+        speaker_probe(own, np.random.default_rng(seed).permutation(SPEAKERS).tolist()).accuracy
+        for seed in range(5)
+    ]
     assert np.mean(found) < 0.5
 
 
@@ -62,7 +73,11 @@ def test_vectors_are_probed_alike_whatever_their_scale():
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.sampled_from("abcd"), min_size=2, max_size=40), st.floats(0.05, 0.95), st.integers(0, 9))
+@given(
+    st.lists(st.sampled_from("abcd"), min_size=2, max_size=40),
+    st.floats(0.05, 0.95),
+    st.integers(0, 9),
+)
 def test_every_speaker_is_on_both_sides(speakers, share, seed):
     names = sorted(speakers * 2)
     test = held_out([*names, "e", "e"], share, seed=seed)
@@ -76,13 +91,19 @@ def test_leakage_by_hand():
     codes = [np.array([0, 0]), np.array([0, 1]), np.array([1, 1]), np.array([1, 0])]
     found = leakage(codes, ["a", "a", "b", "b"], shuffles=200)
     assert found.share == pytest.approx(1 + 0.75 * np.log2(0.75) + 0.25 * np.log2(0.25))
-    # pairings of the first with the second, third or fourth: equally likely, the others have no or all of the same codes
-    each = [joint(np.concatenate(codes), np.repeat(numbers, 2)).pnmi for numbers in ([0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0])]
+    # pairings of the first with the second, third or fourth: equally likely, the others have no or
+    # all of the same codes
+    each = [
+        joint(np.concatenate(codes), np.repeat(numbers, 2)).pnmi
+        for numbers in ([0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0])
+    ]
     assert found.floor == pytest.approx(np.mean(each), abs=0.03)
 
 
 def test_leakage_of_codes_that_tell_all_and_nothing():
-    own = [codes + 8 * int(speaker[1]) for codes, speaker in zip(random_codes(), SPEAKERS, strict=True)]
+    own = [
+        codes + 8 * int(speaker[1]) for codes, speaker in zip(random_codes(), SPEAKERS, strict=True)
+    ]
     told = leakage(own, SPEAKERS)
     assert told.share == pytest.approx(1)
     assert told.floor < 0.3
@@ -137,5 +158,7 @@ def test_units_are_imported_without_scikit_learn():
     )
     imports = "".join(f"import speechvq.units.{name}\n" for name in names)
     script = f"import sys\n{imports}print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert not {name.split(".")[0] for name in loaded} & {"sklearn", "scipy", "torch"}

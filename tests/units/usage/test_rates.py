@@ -26,7 +26,9 @@ def slow_rate(symbols, seconds):
 
 
 def test_by_hand():
-    assert bit_rate([np.array([0, 1, 2, 3]), np.array([0, 1, 2, 3])], 0.5) == pytest.approx(32)  # 16 symbols a second, 2 bits
+    assert bit_rate([np.array([0, 1, 2, 3]), np.array([0, 1, 2, 3])], 0.5) == pytest.approx(
+        32
+    )  # 16 symbols a second, 2 bits
     rates = bit_rates([np.array([0, 0, 0, 1, 1, 0])], 2)
     assert rates.frames == pytest.approx(3 * (4 / 6 * log2(6 / 4) + 2 / 6 * log2(3)))
     assert rates.deduplicated == pytest.approx(1.5 * (2 / 3 * log2(3 / 2) + 1 / 3 * log2(3)))
@@ -44,8 +46,12 @@ def test_the_published_rate_and_perplexity_of_a_peer_agree():
 def test_rates_equal_counting(sets, seconds):
     rates = bit_rates(arrays(sets), seconds)
     grouped = [(code, len(list(group))) for codes in sets for code, group in groupby(codes)]
-    assert rates.frames == pytest.approx(slow_rate([code for codes in sets for code in codes], seconds), abs=1e-9)
-    assert rates.deduplicated == pytest.approx(slow_rate([code for code, _ in grouped], seconds), abs=1e-9)
+    assert rates.frames == pytest.approx(
+        slow_rate([code for codes in sets for code in codes], seconds), abs=1e-9
+    )
+    assert rates.deduplicated == pytest.approx(
+        slow_rate([code for code, _ in grouped], seconds), abs=1e-9
+    )
     assert rates.with_durations == pytest.approx(slow_rate(grouped, seconds), abs=1e-9)
     assert rates.deduplicated <= rates.with_durations + 1e-9
 
@@ -57,7 +63,9 @@ def test_tuples_are_symbols_and_cost_at_most_their_layers(pairs):
     joint = bit_rate([codes], 1)
     assert joint == pytest.approx(slow_rate(pairs, 1), abs=1e-9)
     assert joint <= bit_rate([codes[:, 0]], 1) + bit_rate([codes[:, 1]], 1) + 1e-9
-    assert bit_rates([codes], 1).deduplicated == pytest.approx(slow_rate([pair for pair, _ in groupby(pairs)], 1), abs=1e-9)
+    assert bit_rates([codes], 1).deduplicated == pytest.approx(
+        slow_rate([pair for pair, _ in groupby(pairs)], 1), abs=1e-9
+    )
 
 
 def test_an_entry_for_every_frame_costs_as_continuous_vectors_do():
@@ -75,7 +83,9 @@ def test_runs_say_the_same(codes):
 
 
 def test_run_lengths_by_hand():
-    found = run_lengths([np.array([0, 0, 0, 1]), np.array([1, 2, 2])], 25)  # 3, 1, 1, 2 frames: runs end with utterances
+    found = run_lengths(
+        [np.array([0, 0, 0, 1]), np.array([1, 2, 2])], 25
+    )  # 3, 1, 1, 2 frames: runs end with utterances
     assert (found.mean, found.median, found.frame) == (70, 60, 40)
     assert found.histogram == [(40, 2), (80, 1), (120, 1)]
 
@@ -84,7 +94,9 @@ def test_run_lengths_by_hand():
 @given(SETS, st.sampled_from([12.5, 25.0, 50.0]))
 def test_run_lengths_cover_all_frames(sets, rate):
     found = run_lengths(arrays(sets), rate)
-    assert sum(length * count for length, count in found.histogram) == pytest.approx(sum(map(len, sets)) * 1000 / rate)
+    assert sum(length * count for length, count in found.histogram) == pytest.approx(
+        sum(map(len, sets)) * 1000 / rate
+    )
     assert found.mean * found.counts.sum() == pytest.approx(sum(map(len, sets)) * 1000 / rate)
 
 
