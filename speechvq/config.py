@@ -84,7 +84,7 @@ def _value(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401
 
 def _describe(hint: Any) -> str:  # noqa: ANN401
     if get_origin(hint) is tuple:
-        return f"a list, each entry {_describe(get_args(hint)[0])}"
+        return f"a list, each codeword {_describe(get_args(hint)[0])}"
     names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
     return names.get(hint, "a table")
 

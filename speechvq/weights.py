@@ -11,7 +11,7 @@ from speechvq.errors import ModelError
 
 
 def read_weights(
-    path: Path, entry: str, what: str, form: int
+    path: Path, codeword: str, what: str, form: int
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The JSON under the metadata entry, and the weights by name in single precision.
 
@@ -22,7 +22,7 @@ def read_weights(
         raise ModelError(f"there is no {what} file {path}")
     try:
         with safe_open(path, "pt") as file:
-            header = json.loads((file.metadata() or {}).get(entry, "{}"))
+            header = json.loads((file.metadata() or {}).get(codeword, "{}"))
             weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError, ValueError) as error:
         raise ModelError(f"{path} is not a speechvq {what}: {error}") from error

@@ -67,7 +67,7 @@ def test_every_part_has_its_place():
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_files_stay_short(path):
-    assert len(path.read_text().splitlines()) <= 330
+    assert len(path.read_text().splitlines()) <= 340
 
 
 def loaded_by(code: str) -> set[str]:

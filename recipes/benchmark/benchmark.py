@@ -3,7 +3,7 @@
     python -m recipes.benchmark.benchmark eval.jsonl [--corpus librispeech] [--lyra model_coeffs] [--rdo 1] [--plot plot.png]
 
 Quality: the utterances of a manifest, at most 10 s of each, at 16 kHz. Ours: every number of
-layers, through the bytes of a code file, all of which count; with --rdo also files written with the
+codebooks, through the bytes of a code file, all of which count; with --rdo also files written with the
 prior, of codes chosen with this weight of the rate.
 Peers: those that are installed (`programs.py`), all bits of their files or packets. A constant
 delay of up to 0.1 s is taken out of every system alike; that and the measures are in
@@ -103,13 +103,13 @@ def main(
 def ours(
     codec: Codec, wave: Wave, search: RateDistortion | None
 ) -> Iterator[tuple[str, dict[str, float]]]:
-    """Name and measures of every number of layers: plain files, and those of a search for cheap codes, if there is one."""
+    """Name and measures of every number of codebooks: plain files, and those of a search for cheap codes, if there is one."""
     plain = f"speechvq {codec.model.name}"
     for name, way in ((plain, None), (f"{plain} with its prior", search))[
         : 1 if search is None else 2
     ]:
         for depth, row in enumerate(prefixes(codec, wave, align=aligned, search=way), 1):
-            yield f"{name}, {depth} layer{'s' * (depth > 1)}", row
+            yield f"{name}, {depth} codebook{'s' * (depth > 1)}", row
 
 
 def mean(values: Iterable[float]) -> float:

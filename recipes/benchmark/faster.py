@@ -4,8 +4,8 @@
 
 Ways: `torch.compile` of every block, 16-bit arithmetic (bfloat16) in all matrices, 8-bit matrices
 (dynamic quantization). Each is tried on a codec of its own, timed in turn with the plain one as
-`speed.py` does. "x" is how many times faster than plain; "codes changed" counts entries of all
-layers that are not those of the plain codec, which would make files differ between machines; "SNR"
+`speed.py` does. "x" is how many times faster than plain; "codes changed" counts codewords of all
+codebooks that are not those of the plain codec, which would make files differ between machines; "SNR"
 compares decoded sound from the same codes with what the plain codec makes of them.
 """
 
@@ -128,10 +128,10 @@ def compared(systems: dict[str, System], clips: Sequence[Path]) -> dict[str, tup
     wave = tiled(clips, systems["plain"].rate, SECONDS)
     codes = systems["plain"].encode(wave)
     sound = systems["plain"].decode(codes)
-    wanted = np.concatenate(codes.layers)
+    wanted = np.concatenate(codes.codebooks)
     found = {}
     for name, one in systems.items():
-        changed = 100 * np.mean(np.concatenate(one.encode(wave).layers) != wanted)
+        changed = 100 * np.mean(np.concatenate(one.encode(wave).codebooks) != wanted)
         error = np.mean((one.decode(codes) - sound) ** 2)
         found[name] = (
             f"{changed:.1f}",

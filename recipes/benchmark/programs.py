@@ -23,7 +23,7 @@ RATE = 16_000
 Coder = Callable[[Wave], tuple[Wave, int]]
 
 LYRA_BITS = {3.2: 64, 6.0: 120, 9.2: 184}
-"""Of a frame of 20 ms, four a layer."""
+"""Of a frame of 20 ms, four a codebook."""
 
 
 def programs(lyra: Path | None) -> tuple[dict[str, Coder], list[str]]:
@@ -102,13 +102,13 @@ class Lyra:
             quantizer.get_signature_runner("encode"),
             quantizer.get_signature_runner("decode"),
         )
-        layers = np.array(LYRA_BITS[kbps] // 4, np.int32)
+        codebooks = np.array(LYRA_BITS[kbps] // 4, np.int32)
         frames = []
         for frame in np.pad(wave, (0, -len(wave) % 320)).astype(np.float32).reshape(-1, 1, 320):
             encoder.set_tensor(encoder.get_input_details()[0]["index"], frame)
             encoder.invoke()
             features = encoder.get_tensor(encoder.get_output_details()[0]["index"])
-            outputs = encode(input_frames=features, num_quantizers=layers)
+            outputs = encode(input_frames=features, num_quantizers=codebooks)
             codes = next(value for value in outputs.values() if value.dtype == np.int32)
             decoder.set_tensor(
                 decoder.get_input_details()[0]["index"], decode(encoding_indices=codes)["output_0"]

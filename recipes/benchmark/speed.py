@@ -5,7 +5,7 @@
 Data: 10 s of speech, the clips of the tests over and over, or your files. Every system gets it at
 its own sample rate, resampled beforehand. The peers are built from their default configurations
 with random weights, which need the same arithmetic as trained ones. Ours is timed through
-`codec.encode` and `codec.decode`, all layers, the speaker vector included.
+`codec.encode` and `codec.decode`, all codebooks, the speaker vector included.
 
 Times: everything runs in one process: first a warm-up, then rounds in which each system encodes and
 decodes once, in an order that turns from round to round, so a machine that slows down slows all

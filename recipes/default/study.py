@@ -168,7 +168,7 @@ def measure(experiment: Experiment, checkpoint: Path) -> dict[str, Any]:
             )
             codes = (
                 network.topdown.encode(features, depth + 1)
-                for depth in range(len(network.topdown.layers))
+                for depth in range(len(network.topdown.codebooks))
             )
             prefixes = (network.decode(some, vector)[0, 0, : len(wanted)] for some in codes)
             rows.append([scores(wanted, found.clip(-1, 1).numpy()) for found in prefixes])
@@ -189,7 +189,7 @@ def _rates(experiment: Experiment) -> list[float]:
     """Bits per second of every prefix."""
     codec, total = experiment.codec, 0.0
     found = []
-    for hop, size in codec.layers:
+    for hop, size in codec.codebooks:
         total += codec.sample_rate / hop * (size - 1).bit_length()
         found.append(total)
     return found
@@ -202,7 +202,7 @@ def _mean(values: Iterable[float]) -> float:
 
 
 def table(results: dict[str, list[dict[str, Any]]]) -> str:
-    """Markdown: a row a variant, means over its seeds, at the layers in each column."""
+    """Markdown: a row a variant, means over its seeds, at the codebooks in each column."""
     columns = [
         "variant",
         "seeds",
@@ -211,7 +211,7 @@ def table(results: dict[str, list[dict[str, Any]]]) -> str:
         "latency ms",
         "kbit/s",
         *NAMES,
-        "of the first three layers",
+        "of the first three codebooks",
     ]
     lines = [columns, ["---"] * len(columns)]
     for name, group in results.items():

@@ -1,14 +1,14 @@
 """Does a converted recording sound like the target voice, or still like its source?
 
-    python -m recipes.evaluate.conversion eval.jsonl --targets train.jsonl [--layers 1 --layers 6] > conversion.md
+    python -m recipes.evaluate.conversion eval.jsonl --targets train.jsonl [--codebooks 1 --codebooks 6] > conversion.md
 
 Data: utterances of a manifest, spread over its speakers, each converted to every voice as `speechvq
-convert` does: a prefix of the layers, decoded with the voice's stored vector. "to target" is the
+convert` does: a prefix of the codebooks, decoded with the voice's stored vector. "to target" is the
 mean cosine of Resemblyzer embeddings between the converted recording and the target (the middle of
 some real recordings of that speaker), "to source" the same with the recording that was converted,
 "target wins" how often the first is larger. Speakers are never converted to themselves.
 
-Rows without a number of layers say what the figures could be: "plain" is a decode of all layers in
+Rows without a number of codebooks say what the figures could be: "plain" is a decode of all codebooks in
 the source's own voice, "real" are recordings of the target, each against the middle of the others.
 """
 
@@ -56,7 +56,7 @@ def main(
     voice: Annotated[
         list[str] | None, typer.Option(help=f"A voice, once or more; default: {', '.join(VOICES)}.")
     ] = None,
-    layers: Annotated[
+    codebooks: Annotated[
         list[int] | None, typer.Option(help="How many, once or more; default: the model's own.")
     ] = None,
     count: Annotated[int, typer.Option(help="How many recordings to convert.", min=1)] = 40,
@@ -74,7 +74,7 @@ def main(
     codec, ear = speechvq.load(model), Ear()
     names = voice or list(VOICES)
     sexes = {name: find(codec.voices, name).facts.get("sex", "?") for name in names}
-    depths = [codec.depth(layers=one) for one in layers or [codec.content_layers]]
+    depths = [codec.depth(codebooks=one) for one in codebooks or [codec.content_codebooks]]
     real = {
         name: _heard(ear, _of_speaker(targets, name, shortest, target_count), codec.sample_rate)
         for name in names
@@ -87,7 +87,7 @@ def main(
         for key, pair in converted(codec, ear, source, depths, others):
             pairs.setdefault(key, []).append(pair)
     print(
-        "| layers | voice | sex | to target | to source | target wins % | pairs "
+        "| codebooks | voice | sex | to target | to source | target wins % | pairs "
         "|\n|---|---|---|---|---|---|---|"
     )
     for key, every in pairs.items():
@@ -121,13 +121,13 @@ def _heard(ear: Ear, utterances: list[Utterance], rate: int) -> list[Embedding]:
 def converted(
     codec: Codec, ear: Ear, wave: Wave, depths: list[int], centres: dict[str, Embedding]
 ) -> Iterator[tuple[str, Pair]]:
-    """Every conversion of one recording, under its number of layers, and the plain decode, under `plain`.
+    """Every conversion of one recording, under its number of codebooks, and the plain decode, under `plain`.
 
     What holds no speech that Resemblyzer could hear is left out, with a remark.
     """
     source = ear(wave, codec.sample_rate)
     for depth in depths:
-        codes = codec.encode(wave, layers=depth)
+        codes = codec.encode(wave, codebooks=depth)
         for name, centre in centres.items():
             heard = ear(codec.decode(codes, name), codec.sample_rate)
             yield from _compared(str(depth), name, heard, centre, source)

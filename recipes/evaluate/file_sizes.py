@@ -6,7 +6,7 @@ Data: the utterances of a manifest, at most `--longest` seconds of each. Every f
 `speechvq encode` would write it, and its bytes are counted; files of the prior are read again and
 must give their codes back. The promise is minus the logarithm to the base 2 of the probability of
 the codes under the prior, in floating point, and what of a file is not codes. Coding and reading
-are timed for all layers, in CPU seconds of this process for a second of audio; the network that
+are timed for all codebooks, in CPU seconds of this process for a second of audio; the network that
 makes the codes is not in it.
 """
 
@@ -44,21 +44,21 @@ def main(
         Path | None, typer.Option(help="A prior instead of the one that comes along.")
     ] = None,
 ) -> None:
-    """Write files of every prefix of the layers in every coding, as a markdown table of kbit/s."""
+    """Write files of every prefix of the codebooks in every coding, as a markdown table of kbit/s."""
     codec, named = speechvq.load(model), load_prior(prior)
     coder = PriorCoder(named)
     rows = chosen(manifest, corpus=corpus, count=count)
-    totals, seconds, spent = np.zeros((len(codec.table), len(COLUMNS))), 0.0, np.zeros(2)
+    totals, seconds, spent = np.zeros((len(codec.shapes), len(COLUMNS))), 0.0, np.zeros(2)
     for one in watched(rows, "coding"):
         wave = samples(one, codec.sample_rate, longest=longest)
-        for depth in range(len(codec.table)):
-            codes = codec.encode(wave, layers=depth + 1)
-            totals[depth] += sizes(codes, coder, named, score(codec, named, codes).layers)
+        for depth in range(len(codec.shapes)):
+            codes = codec.encode(wave, codebooks=depth + 1)
+            totals[depth] += sizes(codes, coder, named, score(codec, named, codes).codebooks)
         seconds += codes.seconds
         spent += times(codes, coder)
     kbps = 8 * totals / seconds / 1000
     print(
-        f"| layers | {' | '.join(COLUMNS)} | WaveNet below tables % | files beyond the promise % "
+        f"| codebooks | {' | '.join(COLUMNS)} | WaveNet below tables % | files beyond the promise % "
         f"|\n|---{'|---' * 6}|"
     )
     for depth, row in enumerate(kbps):
@@ -76,14 +76,16 @@ def main(
 
 
 def sizes(codes: Codes, coder: PriorCoder, named: NamedPrior, promised: np.ndarray) -> list[float]:
-    """Bytes of a file in every column; promised: bits a code of each layer."""
+    """Bytes of a file in every column; promised: bits a code of each codebook."""
     plain = header.of(codes)
     packed = sum(
-        len(layer) * shape.bits for layer, shape in zip(codes.layers, codes.table, strict=True)
+        len(codebook) * shape.bits
+        for codebook, shape in zip(codes.codebooks, codes.shapes, strict=True)
     )
     by_prior = overhead(header.of(codes, coder.coding, named.digest))
     expected = (
-        sum(len(layer) * cost for layer, cost in zip(codes.layers, promised, strict=True)) / 8
+        sum(len(codebook) * cost for codebook, cost in zip(codes.codebooks, promised, strict=True))
+        / 8
     )
     return [
         overhead(plain) + -(-packed // 8),

@@ -3,7 +3,7 @@
     python -m recipes.evaluate.intelligibility eval.jsonl [--corpus librispeech] [--count 20] > intelligibility.md
 
 Data: the utterances of a manifest, whole, at 16 kHz. Each is encoded once and every prefix of the
-layers decoded. Errors are counted against the `text` of those that have one; where none has,
+codebooks decoded. Errors are counted against the `text` of those that have one; where none has,
 against what the recogniser hears in the originals.
 Recogniser: PocketSphinx with the American English model that its package brings, the same for all.
 jiwer counts over all words of the set, capitals and punctuation left out. The recogniser is weak by
@@ -41,27 +41,29 @@ def main(
         Path | None, typer.Option(help="A model file instead of the default one.")
     ] = None,
 ) -> None:
-    """Recognise originals and every prefix of the layers, as a markdown table."""
+    """Recognise originals and every prefix of the codebooks, as a markdown table."""
     codec = speechvq.load(model)
     every = chosen(manifest, corpus=corpus)
     texts = [one for one in every if words(str(one.facts.get("text", "")))]
     rows = spread(texts or every, count or len(every))
     recogniser = Decoder(samprate=RATE, loglevel="FATAL")
     said: list[str] = []
-    heard: list[list[str]] = [[] for _ in range(len(codec.table) + 1)]
+    heard: list[list[str]] = [[] for _ in range(len(codec.shapes) + 1)]
     for one in watched(rows, "recognising"):
         wave = samples(one, RATE)
         heard[0].append(recognised(recogniser, wave))
         said.append(words(str(one.facts["text"])) if texts else heard[0][-1])
         for depth in range(1, len(heard)):
             heard[depth].append(
-                recognised(recogniser, codec.decode(codec.encode(wave, RATE, layers=depth)))
+                recognised(recogniser, codec.decode(codec.encode(wave, RATE, codebooks=depth)))
             )
     if not any(said):
         raise ManifestError(f"the recogniser hears no words in the recordings of {manifest}")
     source = "their texts" if texts else "what is recognised in the originals"
     print(f"{len(rows)} files, {sum(len(text.split()) for text in said)} words of {source}\n")
-    print("| layers | codes kbit/s | word error rate % | beyond the originals |\n|---|---|---|---|")
+    print(
+        "| codebooks | codes kbit/s | word error rate % | beyond the originals |\n|---|---|---|---|"
+    )
     rates = [100 * jiwer.wer(said, guesses) for guesses in heard]
     for depth, rate in enumerate(rates):
         name, kbps = (

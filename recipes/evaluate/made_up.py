@@ -5,7 +5,7 @@
 Data: `--seconds` of speech made up in each voice, with no prompt, and real speech that the prior
 never saw, as much of it, from the utterances of a manifest that are long enough, through the codec.
 What they are compared with, the reference, are recordings of the second manifest, spread over its
-speakers. All of layer 0, the coarsest:
+speakers. All of codebook 0, the coarsest:
 
 - `unigrams`: Jensen-Shannon divergence in bits of how often each code comes, from the reference; 0
   to 1. Real speech is not at 0, as it is short.
@@ -59,7 +59,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Speech:
-    """Layer 0 (n,), the sound (t,) at RATE, and whose voice it should be."""
+    """Codebook 0 (n,), the sound (t,) at RATE, and whose voice it should be."""
 
     codes: NDArray[np.uint16]
     wave: Wave
@@ -115,7 +115,7 @@ def main(
                 codec, named, seconds=seconds, seed=seed, speaker=voice, temperature=heat
             )
             spent += time.process_time() - begun
-            made.append(Speech(codes.layers[0], codec.decode(codes), voice))
+            made.append(Speech(codes.codebooks[0], codec.decode(codes), voice))
         judge.row(f"made up, temperature {heat:g}", made)
         shown |= {f"made up, {one.voice}, temperature {heat:g}": one.wave for one in made[:3]}
     total = seconds * len(VOICES) * len(temperature or [1.0])
@@ -143,7 +143,7 @@ def heard(codec: Codec, manifest: Path, seconds: float, count: int) -> list[Spee
             : round(seconds * codec.sample_rate)
         ]
         codes = codec.encode(wave)
-        found.append(Speech(codes.layers[0], codec.decode(codes), ""))
+        found.append(Speech(codes.codebooks[0], codec.decode(codes), ""))
     return found
 
 
@@ -151,14 +151,16 @@ class Judge:
     """Measures speech beside a reference."""
 
     def __init__(self, codec: Codec, known: Sequence[Utterance], reference: int) -> None:
-        self.size, self.rate = codec.table[0].size, codec.sample_rate / codec.table[0].hop
+        self.size, self.rate = codec.shapes[0].size, codec.sample_rate / codec.shapes[0].hop
         coded = [
             codec.encode(samples(one, codec.sample_rate))
             for one in watched(spread(known, reference), "reference")
         ]
-        layers = [codes.layers[0] for codes in coded]
-        self.unigrams = shares(np.concatenate(layers), self.size)
-        self.pairs = np.unique(np.concatenate([pairs(layer, self.size) for layer in layers]))
+        codebooks = [codes.codebooks[0] for codes in coded]
+        self.unigrams = shares(np.concatenate(codebooks), self.size)
+        self.pairs = np.unique(
+            np.concatenate([pairs(codebook, self.size) for codebook in codebooks])
+        )
         self.ear = Ear()
         self.voices = {name: self.middle_of(known, name) for name in VOICES}
         path = get_model_path("en-us")
@@ -181,7 +183,7 @@ class Judge:
         print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
     def tokens(self, codes: Sequence[NDArray[np.uint16]]) -> list[str]:
-        """Statistics of layer 0."""
+        """Statistics of codebook 0."""
         found = divergence(shares(np.concatenate(codes), self.size), self.unigrams)
         known = np.mean(
             np.isin(np.concatenate([pairs(one, self.size) for one in codes]), self.pairs)

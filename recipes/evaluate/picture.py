@@ -1,6 +1,6 @@
-"""A picture of what the codec keeps: spectrograms of a clip, decoded at all layers, at few, and in another voice.
+"""A picture of what the codec keeps: spectrograms of a clip, decoded at all codebooks, at few, and in another voice.
 
-    python -m recipes.evaluate.picture clip.flac docs/img/spectrograms.png [--layers 2] [--speaker slt]
+    python -m recipes.evaluate.picture clip.flac docs/img/spectrograms.png [--codebooks 2] [--speaker slt]
 
 Each title gives the rate of the real file: of the clip as it is on disk, and of the code file of
 what is shown.
@@ -36,7 +36,7 @@ FLOOR = -70
 def main(
     clip: Annotated[Path, typer.Argument(help="An audio file.")],
     picture: Annotated[Path, typer.Argument(help="The PNG to write.")],
-    layers: Annotated[int, typer.Option(help="How many layers are few.", min=1)] = 2,
+    codebooks: Annotated[int, typer.Option(help="How many codebooks are few.", min=1)] = 2,
     speaker: Annotated[str, typer.Option(help="The other voice; see `speechvq speakers`.")] = "slt",
     seconds: Annotated[float, typer.Option(help="Use at most so much of the clip.")] = 4.0,
     model: Annotated[
@@ -50,11 +50,13 @@ def main(
     rate = codec.sample_rate
     wave = read_mono(clip, rate)[: round(seconds * rate)]
     codes = codec.encode(wave)
-    few, content = (codec.encode(wave, layers=depth) for depth in (layers, codec.content_layers))
+    few, content = (
+        codec.encode(wave, codebooks=depth) for depth in (codebooks, codec.content_codebooks)
+    )
     on_disk = 8 * clip.stat().st_size / source.seconds / 1000
     panels = {
         f"recording, {clip.suffix[1:].upper()} file: {on_disk:.0f} kbit/s": wave,
-        f"decoded from all {len(codes.table)} layers: {_kbps(codes)}": codec.decode(codes),
+        f"decoded from all {len(codes.shapes)} codebooks: {_kbps(codes)}": codec.decode(codes),
         f"decoded from {_layers(few)}: {_kbps(few)}": codec.decode(few),
         f"in the voice of {speaker}, from {_layers(content)}: {_kbps(content)}": codec.decode(
             content, speaker
@@ -69,8 +71,8 @@ def _kbps(codes: Codes) -> str:
 
 
 def _layers(codes: Codes) -> str:
-    count = len(codes.table)
-    return f"{count} layer{'s' if count > 1 else ''}"
+    count = len(codes.shapes)
+    return f"{count} codebook{'s' if count > 1 else ''}"
 
 
 def draw(panels: dict[str, Wave], rate: int, target: Path) -> None:

@@ -1,11 +1,11 @@
-"""What every prefix of the layers sounds like and what it costs: quality against the size of the code file.
+"""What every prefix of the codebooks sounds like and what it costs: quality against the size of the code file.
 
     python -m recipes.evaluate.quality eval.jsonl [--corpus librispeech] [--by sex] [--noise 10] [--align] > quality.md
 
-Data: the utterances of a manifest, at most 10 s of each, at 16 kHz. Each is encoded with one layer,
+Data: the utterances of a manifest, at most 10 s of each, at 16 kHz. Each is encoded with one codebook,
 two, ... and all; what comes is written to the bytes of a code file, read back and decoded. "file
 kbit/s" are all bytes of that file (header, speaker vector and checksum included) over the length of
-the recording, "codes kbit/s" the nominal rate of the layers. Measures are those of `measures.py`,
+the recording, "codes kbit/s" the nominal rate of the codebooks. Measures are those of `measures.py`,
 means over files; those that failed are left out and counted. --align first shifts the decoded sound
 to where it agrees best (`delay.py`), as comparisons with codecs that have a delay do. --by groups
 by another key of the manifest than the corpus. --noise adds speech babble, so many decibels below
@@ -58,7 +58,7 @@ def main(
         bool, typer.Option("--align", help="Take out a delay, as if there were one.")
     ] = False,
 ) -> None:
-    """Measure every prefix of the layers over a manifest, as a markdown table by corpus."""
+    """Measure every prefix of the codebooks over a manifest, as a markdown table by corpus."""
     codec = speechvq.load(model)
     rows: dict[str, list[list[Row]]] = {}
     files = chosen(manifest, corpus=corpus, count=count)
@@ -72,7 +72,7 @@ def main(
         )
     groups = [*rows.items(), ("all", [file for files in rows.values() for file in files])]
     print(
-        f"| {by} | files | layers | codes kbit/s | file kbit/s | {' | '.join(measures.NAMES)} | "
+        f"| {by} | files | codebooks | codes kbit/s | file kbit/s | {' | '.join(measures.NAMES)} | "
         "failed |"
     )
     print("|---" * (len(measures.NAMES) + 6) + "|")
@@ -99,15 +99,15 @@ def prefixes(
     align: Callable[[Wave, Wave], Wave] | None = None,
     search: RateDistortion | None = None,
 ) -> list[Row]:
-    """Size and scores of every number of layers, from one to all.
+    """Size and scores of every number of codebooks, from one to all.
 
     align: of recording and decoded sound, the latter shifted
     search: codes are chosen by it and written with its prior; they are not read back, which takes
       time
     """
     found, coders = [], [] if search is None else [PriorCoder(search.named)]
-    for depth in range(1, len(codec.table) + 1):
-        codes = codec.encode(wave, measures.RATE, layers=depth, search=search)
+    for depth in range(1, len(codec.shapes) + 1):
+        codes = codec.encode(wave, measures.RATE, codebooks=depth, search=search)
         data = dump(codes, coders)
         decoded = codec.decode(codes if coders else parse(data)).clip(-1, 1)
         decoded = align(wave, decoded) if align else decoded

@@ -6,7 +6,7 @@ Data: utterances of a manifest of clean speech, at most 8 s of each, as they are
 white noise, 10 dB below the speech; in the babble of others, 10 dB below it; white noise as loud as
 they are; and recordings of other manifests. `flagged` is the share that takes more bits a second
 than `speechvq score` finds usual; `apart` is how often such a recording takes more than a clean one
-(the area under the ROC curve), with all layers and with the first one alone.
+(the area under the ROC curve), with all codebooks and with the first one alone.
 """
 
 import sys
@@ -57,7 +57,8 @@ def main(
     for kind, wave in sounds(manifest, corpus, other, count, codec.sample_rate):
         codes = codec.encode(wave)
         bits = [
-            score(codec, named, codes.prefix(depth + 1)).mean for depth in (0, len(codes.table) - 1)
+            score(codec, named, codes.prefix(depth + 1)).mean
+            for depth in (0, len(codes.shapes) - 1)
         ]
         found.setdefault(kind, []).append(np.array(bits))
     scores = {kind: np.array(rows) for kind, rows in found.items()}
@@ -91,7 +92,7 @@ def report(scores: Scores, usual: tuple[float, float]) -> None:
     """Print the table."""
     clean = scores["clean speech"]
     print(
-        "| | files | bits a second | 5 % to 95 % | flagged % | apart % | first layer: bits a "
+        "| | files | bits a second | 5 % to 95 % | flagged % | apart % | first codebook: bits a "
         "second | flagged % | apart % |"
     )
     print("|---" * 9 + "|")

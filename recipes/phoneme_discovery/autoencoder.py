@@ -1,7 +1,7 @@
 """The VQ-VAE of the paper on spectra: one code every 40 or 20 ms, and a decoder that is told who speaks.
 
 van den Oord et al. 2017, section 4.3, learnt codes from samples with a WaveNet decoder; here both
-ends are log-mel spectra, as in most entries to ZeroSpeech 2019, and convolutions decode them.
+ends are log-mel spectra, as in most codewords to ZeroSpeech 2019, and convolutions decode them.
 Jitter (Chorowski et al. 2019) now and then puts a code's neighbour in its place, so that a code
 cannot rely on its own frame alone.
 """
@@ -22,7 +22,7 @@ BLOCK_KERNEL = 3
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
-    """What a VQ-VAE is: its width everywhere, dimensions of an entry and of a speaker's vector, share of jittered codes."""
+    """What a VQ-VAE is: its width everywhere, dimensions of an codeword and of a speaker's vector, share of jittered codes."""
 
     width: int = 256
     dimensions: int = 64
@@ -78,8 +78,8 @@ class Autoencoder(nn.Module):
     ) -> tuple[Tensor, Quantized]:
         """The spectrum (b, f, bands) that codes and speakers (b,) make, and what was quantized; mel is not the target."""
         z = self.latents(mel)
-        entries, terms, codes = self.quantizer.nearest(z)
-        straight = z + (entries - z).detach()
+        codewords, terms, codes = self.quantizer.nearest(z)
+        straight = z + (codewords - z).detach()
         rates = z.new_zeros(len(z), 1)
         quantized = Quantized(straight, (codes,), rates, terms, {}, (z.detach(),))
         voice = self.speaker(speakers)[..., None].expand(-1, -1, z.shape[-1])
@@ -104,12 +104,12 @@ class Residual(nn.Module):
 
 
 def halved(width: int) -> tuple[nn.Module, ...]:
-    """Layers to half the rate."""
+    """Codebooks_ to half the rate."""
     return nn.Conv1d(width, width, 4, stride=2, padding=1), Residual(width)
 
 
 def doubled(width: int) -> tuple[nn.Module, ...]:
-    """Layers to twice the rate."""
+    """Codebooks_ to twice the rate."""
     return nn.Upsample(scale_factor=2), nn.Conv1d(width, width, 3, padding=1), Residual(width)
 
 

@@ -5,7 +5,7 @@
 WORK is the folder of a run of `run.py`, whose recordings and split are used; WORK/codec-study/
 keeps what is learnt, and an interrupted run goes on with the same command. Every row begins with
 the weights that come along and has the last stage of `recipes/default` but for its number of steps.
-Of every codec the table has the codes of layer 0, and k-means of what they are made from,
+Of every codec the table has the codes of codebook 0, and k-means of what they are made from,
 standardised by speaker. Prints a table, and writes it as WORK/codec-study.md.
 """
 
@@ -80,7 +80,7 @@ def perturbed(objective: Objective) -> None:
 
 
 def alone(objective: Objective) -> None:
-    """Half of the examples have no other layer than the first, which must say by itself what is said."""
+    """Half of the examples have no other codebook than the first, which must say by itself what is said."""
     usual = objective.depths
 
     def depths(count: int, generator: torch.Generator) -> Tensor:
@@ -103,7 +103,7 @@ VARIANTS = (
     Variant("jitter 0.12", jitter(0.12)),
     Variant("jitter 0.5", jitter(0.5)),
     Variant("input filtered", perturbed),
-    Variant("layer 0 alone in half", alone),
+    Variant("codebook 0 alone in half", alone),
 )
 
 
@@ -124,7 +124,7 @@ def main(
     ] = False,
     cache: Annotated[Path, typer.Option(help="Where packed audio goes.")] = Path("runs/cache"),
 ) -> None:
-    """Train every variant, and score the first layer of each."""
+    """Train every variant, and score the first codebook of each."""
     recordings = load_recordings(work)
     labelled = [one for one in recordings if one.phones]
     if not labelled:

@@ -38,8 +38,8 @@ def log_mels(speech: Speech, rate: int) -> Features:
     return lambda index: pooled(speech.log_mel(index), RATE // rate)
 
 
-def layer(network: Predictor, speech: Speech, number: int) -> Features:
-    """What a layer of a predictor makes at 50 Hz, normalised over its width."""
+def codebook(network: Predictor, speech: Speech, number: int) -> Features:
+    """What a codebook of a predictor makes at 50 Hz, normalised over its width."""
 
     def run(mel: torch.Tensor) -> torch.Tensor:
         rows = network.features(mel)[number]
@@ -136,7 +136,7 @@ def principal(features: Mapping[str, Rows], fit: Sequence[str], most: int = 64) 
 def autoencoder_units(network: Autoencoder, speech: Speech, name: str) -> Units:
     """The codes of a VQ-VAE, with its latents and its codebook."""
     features = by_name(speech, latents(network, speech), standard=False)
-    book = network.quantizer.codebook.detach().cpu()
+    book = network.quantizer.codewords.detach().cpu()
     codes = {
         one: network.quantizer.cpu().choose(torch.from_numpy(rows).T[None])[0].numpy()
         for one, rows in features.items()

@@ -19,7 +19,7 @@ from recipes.phoneme_discovery.predictor import Predictor, PredictorConfig, pred
 from recipes.phoneme_discovery.speech import GROUP, Crops, Speech, spans, warped
 from speechvq.config import require
 from speechvq.errors import TrainingError
-from speechvq.quantize.learning import Codebooks, tally
+from speechvq.quantize.learning import CodebookLearner, tally
 from speechvq.train.checkpoint import TrainState, best_weights
 from speechvq.train.schedule import learning_rate
 
@@ -214,7 +214,7 @@ def learn_autoencoder(
     """A VQ-VAE that was trained to decode standardised spectra from `size` codes, one for every `factor` frames."""
     torch.manual_seed(seed)
     network = Autoencoder(config, size, factor, speech.voices.max() + 1).to(device)
-    codebooks = Codebooks([network.quantizer], keep=0.99)
+    codebooks = CodebookLearner([network.quantizer], keep=0.99)
     state = TrainState(network, optimizer_of(network, optim), codebooks)
     crops = Crops(speech, optim.frames, seed=seed)
 
@@ -246,7 +246,7 @@ def learn_autoencoder(
 @torch.no_grad()
 def start(
     network: Autoencoder,
-    codebooks: Codebooks,
+    codebooks: CodebookLearner,
     speech: Speech,
     crops: Crops,
     optim: Optim,

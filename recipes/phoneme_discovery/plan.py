@@ -28,7 +28,7 @@ class Book:
 class Round:
     """A predictor learnt from nothing: steps, and how many clusters it predicts, in each of several sets.
 
-    The clusters of the first round are of MFCCs, those of others of what a layer of the predictor
+    The clusters of the first round are of MFCCs, those of others of what a codebook of the predictor
     before has made.
     """
 
@@ -50,7 +50,7 @@ class Plan:
     books: which codes are compared; the first is shown in pictures
     share, span: how much of the frames at 50 Hz are hidden from a predictor, and in spans of how
       many
-    layer: whose features are clustered, from 0
+    codebook: whose features are clustered, from 0
     commitment: the VQ-VAE's beta
     components: principal components of the features that are kept
     """
@@ -65,7 +65,7 @@ class Plan:
     contrast: ContrastConfig = field(default_factory=ContrastConfig)
     share: float = 0.5
     span: int = 10
-    layer: int = 1
+    codebook: int = 1
     commitment: float = 0.25
     components: int = 64
     seed: int = 0
@@ -78,8 +78,8 @@ class Plan:
         require(0 < self.share < 1, f"share must be between 0 and 1, not {self.share}")
         require(self.span > 0, f"span must be positive, not {self.span}")
         require(
-            0 <= self.layer < self.predictor.depth,
-            f"layer must be from 0 to {self.predictor.depth - 1}, not {self.layer}",
+            0 <= self.codebook < self.predictor.depth,
+            f"codebook must be from 0 to {self.predictor.depth - 1}, not {self.codebook}",
         )
         require(self.components > 0, f"components must be positive, not {self.components}")
 

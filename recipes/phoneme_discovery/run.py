@@ -121,7 +121,7 @@ def main(
     config: Annotated[Path, typer.Option(help="Sizes and steps, a TOML file.")] = HERE
     / "discovery.toml",
     codec: Annotated[
-        bool, typer.Option(help="Score layer 0 of the codec that comes along, too.")
+        bool, typer.Option(help="Score codebook 0 of the codec that comes along, too.")
     ] = True,
     device: Annotated[str, typer.Option(help="Where networks are trained: cpu, or cuda.")] = "cpu",
 ) -> None:

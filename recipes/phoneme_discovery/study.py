@@ -100,7 +100,7 @@ def main(
     steps: Annotated[int, typer.Option(help="Of training, for each variant.", min=1)] = 1000,
     config: Annotated[Path, typer.Option(help="Sizes, a TOML file.")] = HERE / "discovery.toml",
 ) -> None:
-    """Train every variant, score it with and without segments, and the codec's layer 0 likewise."""
+    """Train every variant, score it with and without segments, and the codec's codebook 0 likewise."""
     plan = read_plan(config)
     plan = replace(plan, autoencoding=replace(plan.autoencoding, steps=steps))
     recordings = load_recordings(work)

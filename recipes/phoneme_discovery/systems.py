@@ -18,7 +18,7 @@ from recipes.phoneme_discovery.encoding import (
     autoencoder_units,
     by_name,
     cepstra,
-    layer,
+    codebook,
     log_mels,
     principal,
     targets,
@@ -178,7 +178,7 @@ class Discovery:
             features = (
                 cepstra(speech, FRAMES)
                 if before is None
-                else layer(before, speech, self.plan.layer)
+                else codebook(before, speech, self.plan.codebook)
             )
             found = np.stack(targets(speech, features, sizes, seed=self.plan.seed))
             with new_file(path) as partial, partial.open("wb") as file:
@@ -187,8 +187,8 @@ class Discovery:
 
     @cached_property
     def predicted(self) -> dict[str, Rows]:
-        """What the predictor makes of the corpus, standardised by speaker, at the rate of its layer."""
-        features = by_name(self.corpus, layer(self.predictor, self.corpus, self.plan.layer))
+        """What the predictor makes of the corpus, standardised by speaker, at the rate of its codebook."""
+        features = by_name(self.corpus, codebook(self.predictor, self.corpus, self.plan.codebook))
         return principal(features, self.fit, self.plan.components)
 
     def units(self, name: str, book: Book, read: Callable[[str], Units]) -> Units:
@@ -253,9 +253,9 @@ class Discovery:
 def codec_units(
     codec: Codec, recordings: Sequence[Recording], fit: Sequence[str], *, seed: int
 ) -> list[Units]:
-    """Layer 0 of a codec: its codes; and k-means of what they are made from, standardised by speaker."""
-    network, quantizer = codec.network, codec.network.topdown.layers[0]
-    rate = codec.sample_rate / codec.table[0].hop
+    """Codebook 0 of a codec: its codes; and k-means of what they are made from, standardised by speaker."""
+    network, quantizer = codec.network, codec.network.topdown.codebooks[0]
+    rate = codec.sample_rate / codec.shapes[0].hop
     codes: dict[str, NDArray[np.integer]] = {}
     latents: dict[str, Rows] = {}
     with torch.inference_mode():
@@ -265,9 +265,9 @@ def codec_units(
                 feature, feature.new_zeros(1, network.config.state, feature.shape[-1])
             )
             latents[one.name], codes[one.name] = z[0].T.numpy(), quantizer.choose(z)[0].numpy()
-    entries = quantizer.look_up(torch.arange(quantizer.size)[None])[0].T.numpy()
-    name = f"codec {codec.model.name}, layer 0"
-    own = Units(name, rate, quantizer.size, codes, latents, entries)
+    codewords = quantizer.look_up(torch.arange(quantizer.size)[None])[0].T.numpy()
+    name = f"codec {codec.model.name}, codebook 0"
+    own = Units(name, rate, quantizer.size, codes, latents, codewords)
     rows = standardised(latents, {one.name: one.speaker for one in recordings})
     return [
         own,

@@ -47,27 +47,32 @@ class MelAutoencoder(nn.Module):
         self.mixed = any(level.quantizer == "joint" for level in config.levels)
 
     @property
-    def layers(self) -> tuple[Codebook, ...]:
-        """The codebook behind every layer of codes, coarse first."""
-        return self.topdown.layers
+    def codebooks(self) -> tuple[Codebook, ...]:
+        """The codebook behind every codebook of codes, coarse first."""
+        return self.topdown.codebooks
 
     @property
     def decodes(self) -> bool:
         """Whether codes are all there is."""
         levels = zip(self.topdown.levels, self.topdown.depths, strict=True)
         return (
-            all(len(level.quantizers.layers) == depth for level, depth in levels) and not self.mixed
+            all(len(level.quantizers.codebooks) == depth for level, depth in levels)
+            and not self.mixed
         )
 
     def decode(self, codes: Sequence[Tensor]) -> Tensor:
-        """The spectrogram (b, bands, f) from the codes of all layers."""
+        """The spectrogram (b, bands, f) from the codes of all codebooks."""
         return self.render(self.topdown.decode(codes))
 
     @property
     def layer_rates(self) -> list[tuple[float, int]]:
-        """(codes a second, entries) of every layer of codes."""
+        """(codes a second, codewords) of every codebook of codes."""
         pairs = zip(self.rates, self.topdown.levels, strict=True)
-        return [(rate, layer.size) for rate, level in pairs for layer in level.quantizers.layers]
+        return [
+            (rate, codebook.size)
+            for rate, level in pairs
+            for codebook in level.quantizers.codebooks
+        ]
 
     def features(self, x: Tensor) -> list[Tensor]:
         """What the top-down path sees, coarse first."""
@@ -111,12 +116,12 @@ def _down(before: int, stage: StageConfig) -> Chain:
 
 
 def _up(config: Variant) -> Chain:
-    layers: list[Step] = []
+    codebooks: list[Step] = []
     before = config.state
     for stage in config.decoder:
-        layers += [Upsample(before, stage.width, stage.stride), *stage.blocks()]
+        codebooks += [Upsample(before, stage.width, stage.stride), *stage.blocks()]
         before = stage.width
-    return Chain([*layers, Conv(before, config.bands, 1)])
+    return Chain([*codebooks, Conv(before, config.bands, 1)])
 
 
 def _whole(chain: Chain) -> int:

@@ -26,17 +26,17 @@ class FrameKMeans(nn.Module):
     def __init__(self, config: Variant, data: Spectrograms, seed: int) -> None:
         super().__init__()
         self.frames = config.kmeans_frames
-        layer = VectorQuantizer(config.levels[0].size, config.bands * self.frames)
+        codebook = VectorQuantizer(config.levels[0].size, config.bands * self.frames)
         vectors = torch.cat(
             [
                 self._stacked(data.batch(step, config.batch)).transpose(1, 2).flatten(0, 1)
                 for step in range(BATCHES)
             ]
         )
-        layer.codebook.copy_(kmeans(vectors, layer.size, seed=seed))
-        self.quantizer = ResidualVQ([layer])
-        self.layers = self.quantizer.layers
-        self.layer_rates = [(FRAMES_PER_SECOND / self.frames, layer.size)]
+        codebook.codewords.copy_(kmeans(vectors, codebook.size, seed=seed))
+        self.quantizer = ResidualVQ([codebook])
+        self.codebooks = self.quantizer.codebooks
+        self.layer_rates = [(FRAMES_PER_SECOND / self.frames, codebook.size)]
 
     def forward(
         self,

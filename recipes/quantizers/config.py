@@ -35,7 +35,7 @@ class Variant:
       squared error (VQ-VAE's beta)
     temperature: first and last, falling exponentially over the first half of the steps
     start: codebooks are at first "random" or "kmeans" centres
-    revive_every: steps after which entries nobody chose are moved; 0 never
+    revive_every: steps after which codewords nobody chose are moved; 0 never
     draws: of every example, where the objective is VIMCO
     kmeans_frames: k-means on so many frames put together, in the place of the network; 0 is the
       network

@@ -16,7 +16,7 @@ from recipes.quantizers.objective import objective
 from speechvq.errors import TrainingError
 from speechvq.losses.likelihood import GaussianLikelihood
 from speechvq.quantize.base import Quantized
-from speechvq.quantize.learning import Codebooks, tally
+from speechvq.quantize.learning import CodebookLearner, tally
 from speechvq.train.optimizer import parameter_groups
 
 CODEBOOK_RATE = 10.0
@@ -40,7 +40,7 @@ def fit(config: Variant, speech: Speech, seed: int) -> dict[str, Any]:
         model, weight_decay=0.01, codebook_rate=CODEBOOK_RATE, variance_rate=VARIANCE_RATE
     )
     optimizer = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98), fused=True)
-    codebooks = Codebooks(model.layers, keep=0.99)
+    codebooks = CodebookLearner(model.codebooks, keep=0.99)
     if config.start == "kmeans" and codebooks.active:
         _start(model, codebooks, data, config, seed)
     curve = []
@@ -80,13 +80,17 @@ def fit(config: Variant, speech: Speech, seed: int) -> dict[str, Any]:
 
 @torch.no_grad()
 def _start(
-    model: MelAutoencoder, codebooks: Codebooks, data: Spectrograms, config: Variant, seed: int
+    model: MelAutoencoder,
+    codebooks: CodebookLearner,
+    data: Spectrograms,
+    config: Variant,
+    seed: int,
 ) -> None:
     batches = [data.batch(config.steps + index, config.batch) for index in range(4)]
 
     def inputs() -> list[torch.Tensor]:
         found = [model.topdown(model.features(x)).inputs for x in batches]
-        return [torch.cat(layer) for layer in zip(*found, strict=True)]
+        return [torch.cat(codebook) for codebook in zip(*found, strict=True)]
 
     model.eval()
     codebooks.start(inputs, seed=seed)
@@ -95,16 +99,16 @@ def _start(
 
 def _learn(
     model: MelAutoencoder,
-    codebooks: Codebooks,
+    learner: CodebookLearner,
     config: Variant,
     quantized: Quantized,
     seed: int,
     step: int,
 ) -> None:
-    if not codebooks.active:
+    if not learner.active:
         return
-    layers = model.layers
-    depth = torch.full((len(quantized.codes[0]),), len(layers))
-    codebooks.learn(tally(quantized, depth, max(layer.size for layer in layers)))
+    codebooks = model.codebooks
+    depth = torch.full((len(quantized.codes[0]),), len(codebooks))
+    learner.learn(tally(quantized, depth, max(codebook.size for codebook in codebooks)))
     if config.revive_every and (step + 1) % config.revive_every == 0:
-        codebooks.revive(torch.Generator().manual_seed(seed * 10**6 + step))
+        learner.revive(torch.Generator().manual_seed(seed * 10**6 + step))

@@ -27,23 +27,23 @@ FITTING_BATCHES = 20
 def measure(
     config: Variant, model: Model, likelihood: GaussianLikelihood, data: Spectrograms
 ) -> dict[str, Any]:
-    """Errors in dB, bounds in bits per dimension at a precision of 1 dB, rates in bits per second, usage of every layer."""
+    """Errors in dB, bounds in bits per dimension at a precision of 1 dB, rates in bits per second, usage of every codebook."""
     files = [x[..., : x.shape[-1] // model.frames * model.frames] for x in data.validation]
     model.eval()
-    layers = len(model.layers)
-    usage, prefixes, swapped = Usage(model.layers), [0.0] * layers, [0.0] * layers
+    codebooks = len(model.codebooks)
+    usage, prefixes, swapped = Usage(model.codebooks), [0.0] * codebooks, [0.0] * codebooks
     generator = torch.Generator().manual_seed(0)
-    inputs = [list[Tensor]() for _ in range(layers)]
+    inputs = [list[Tensor]() for _ in range(codebooks)]
     for x in files:
         _, quantized = model(x)
         usage.add(quantized)
         for kept, vectors in zip(inputs, quantized.inputs, strict=False):
             kept.append(vectors[0])
-        for layer in range(layers):
-            depth = torch.full((1,), layer + 1)
-            prefixes[layer] += _squared(model(x, depth)[0], x)
-            swapped[layer] += (
-                _squared(_with_random(model, quantized.codes, layer, generator), x)
+        for codebook in range(codebooks):
+            depth = torch.full((1,), codebook + 1)
+            prefixes[codebook] += _squared(model(x, depth)[0], x)
+            swapped[codebook] += (
+                _squared(_with_random(model, quantized.codes, codebook, generator), x)
                 if model.decodes
                 else math.nan
             )
@@ -59,7 +59,7 @@ def measure(
     numbers = usage.numbers()
     nominal = sum(rate * math.log2(size) for rate, size in model.layer_rates)
     coded = [
-        rate * math.log2(numbers[f"layer{i}/perplexity"])
+        rate * math.log2(numbers[f"codebook{i}/perplexity"])
         for i, (rate, _) in enumerate(model.layer_rates)
     ]
     return result | {
@@ -137,10 +137,10 @@ def _squared(estimate: Tensor, x: Tensor) -> float:
 
 
 def _with_random(
-    model: Model, codes: tuple[Tensor, ...], layer: int, generator: torch.Generator
+    model: Model, codes: tuple[Tensor, ...], codebook: int, generator: torch.Generator
 ) -> Tensor:
-    """The spectrogram when the codes of one layer are replaced by random ones."""
-    size = model.layer_rates[layer][1]
+    """The spectrogram when the codes of one codebook are replaced by random ones."""
+    size = model.layer_rates[codebook][1]
     changed = list(codes)
-    changed[layer] = torch.randint(size, codes[layer].shape, generator=generator)
+    changed[codebook] = torch.randint(size, codes[codebook].shape, generator=generator)
     return model.decode(changed)

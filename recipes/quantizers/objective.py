@@ -86,8 +86,8 @@ def draws(
         0, (config.draws, len(x))
     )
     log_q = quantized.terms["log_posterior"].unflatten(0, (config.draws, len(x)))
-    pairs = zip(quantized.codes, model.layers, strict=True)
-    log_prior = -sum(code.shape[-1] * math.log(layer.size) for code, layer in pairs)
+    pairs = zip(quantized.codes, model.codebooks, strict=True)
+    log_prior = -sum(code.shape[-1] * math.log(codebook.size) for code, codebook in pairs)
     return log_prior - distortion - log_q, log_q, quantized
 
 

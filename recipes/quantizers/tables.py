@@ -14,7 +14,7 @@ COLUMNS = (
     "hard - soft dB",
     "bits/dim, hard codes",
     "bits/dim, exact draws",
-    "perplexity of each layer",
+    "perplexity of each codebook",
     "used %",
     "dimensions",
 )
@@ -26,7 +26,7 @@ CHAINS = (
     ("sq", "rsq4", "rsq8"),
     ("vq", "rq4", "rq8"),
 )
-"""Variants that differ in the number of layers alone."""
+"""Variants that differ in the number of codebooks alone."""
 
 
 def rows(results: Iterable[dict[str, Any]]) -> list[list[str]]:
@@ -41,11 +41,13 @@ def rows(results: Iterable[dict[str, Any]]) -> list[list[str]]:
 
 
 def _row(name: str, group: Sequence[dict[str, Any]]) -> list[str]:
-    layers = range(len(group[0]["sizes"]))
+    codebooks = range(len(group[0]["sizes"]))
     perplexities = [
-        statistics.mean(one["usage"][f"layer{i}/perplexity"] for one in group) for i in layers
+        statistics.mean(one["usage"][f"codebook{i}/perplexity"] for one in group) for i in codebooks
     ]
-    used = [statistics.mean(100 * one["usage"][f"layer{i}/used"] for one in group) for i in layers]
+    used = [
+        statistics.mean(100 * one["usage"][f"codebook{i}/used"] for one in group) for i in codebooks
+    ]
     return [
         name,
         str(len(group)),
@@ -72,8 +74,8 @@ def _row(name: str, group: Sequence[dict[str, Any]]) -> list[str]:
         " ".join(f"{value:.0f}" for value in perplexities) or "-",
         " ".join(f"{value:.0f}" for value in used) or "-",
         " ".join(
-            f"{statistics.mean(layer):.1f}"
-            for layer in zip(*(one["dimensions"] for one in group), strict=True)
+            f"{statistics.mean(codebook):.1f}"
+            for codebook in zip(*(one["dimensions"] for one in group), strict=True)
         )
         or "-",
     ]
@@ -94,7 +96,7 @@ def table(body: Sequence[Sequence[str]]) -> str:
 
 
 def picture(results: Sequence[dict[str, Any]], path: Path) -> None:
-    """Error of hard codes against nominal bits per second, a line where only the number of layers differs."""
+    """Error of hard codes against nominal bits per second, a line where only the number of codebooks differs."""
     import matplotlib as mpl
 
     mpl.use("Agg")

@@ -19,7 +19,7 @@ import typer
 from recipes.vqvae2017.plan import SAMPLE_RATE
 from recipes.vqvae2017.system import HOP, System
 from recipes.vqvae2017.train import corpora, trained
-from speechvq.codes import Layer, ModelId
+from speechvq.codes import CodebookShape, ModelId
 from speechvq.data.corpus import Corpus
 from speechvq.errors import SpeechVQError
 from speechvq.prior.tokens import Tokens
@@ -55,7 +55,7 @@ def main(
     def report(step: int, numbers: dict[str, float]) -> None:
         print(f"step {step}  {numbers['bits']:.3f} bits a code", file=sys.stderr, flush=True)
 
-    codebooks = [layer.codebook for layer in system.layers]
+    codebooks = [codebook.codewords for codebook in system.codebooks]
     fit(
         experiment,
         tokens,
@@ -69,16 +69,21 @@ def main(
 def encoded(system: System, name: ModelId, corpus: Corpus) -> Tokens:
     """The codes of all recordings, without the last part of one."""
     whole = [index for index, length in enumerate(corpus.lengths) if length >= HOP]
-    layers = [codes_of(system, corpus, index) for index in whole]
+    codebooks = [codes_of(system, corpus, index) for index in whole]
     voices = tuple(
         corpus.names[corpus.voices[index]] if corpus.voices[index] >= 0 else "" for index in whole
     )
     frames, nobody = (
-        np.array([len(one) for one in layers], np.int64),
+        np.array([len(one) for one in codebooks], np.int64),
         np.zeros((len(whole), 1), np.uint8),
     )
     return Tokens(
-        name, (Layer(HOP, system.config.size),), (np.concatenate(layers),), frames, nobody, voices
+        name,
+        (CodebookShape(HOP, system.config.size),),
+        (np.concatenate(codebooks),),
+        frames,
+        nobody,
+        voices,
     )
 
 

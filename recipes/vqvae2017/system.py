@@ -1,7 +1,7 @@
 """The speech system of the VQ-VAE paper (van den Oord, Vinyals and Kavukcuoglu 2017, section 4.3), small.
 
 Six strided convolutions turn a waveform into a latent 64 times slower, which is quantized with one
-codebook of 512 entries. The decoder is a WaveNet over mu-law samples, each drawn from 256 values
+codebook of 512 codewords. The decoder is a WaveNet over mu-law samples, each drawn from 256 values
 given all before it, the codes around it and who speaks. In the place of the codes there may be a
 continuous latent (a VAE), or nothing: what the codes are compared with.
 """
@@ -37,7 +37,7 @@ PIECE = 16_384
 
 @dataclass(frozen=True)
 class WaveNetConfig:
-    """Names as in `speechvq.prior.streams.PriorConfig`; `around` convolutions look at the codes on both sides."""
+    """Names as in `speechvq.prior.network.PriorConfig`; `around` convolutions look at the codes on both sides."""
 
     width: int = 32
     skip: int = 64
@@ -116,9 +116,9 @@ class System(nn.Module):
         self.wavenet = WaveNet(shape.width, shape.skip, VALUES, **form)
 
     @property
-    def layers(self) -> Sequence[Codebook]:
+    def codebooks(self) -> Sequence[Codebook]:
         """The codebook, where there is one."""
-        return self.quantizer.layers
+        return self.quantizer.codebooks
 
     def encode(self, waves: Tensor) -> Quantized:
         """The latent of waveforms (b, t): drawn in training mode, else hard codes or means."""

@@ -26,7 +26,7 @@ from speechvq.config import table
 from speechvq.data.corpus import Corpus, Sampler
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import SpeechVQError, TrainingError
-from speechvq.quantize.learning import Codebooks, tally
+from speechvq.quantize.learning import CodebookLearner, tally
 from speechvq.train.checkpoint import TrainState, best_weights
 from speechvq.train.codec.config import DataConfig
 from speechvq.train.codec.loop import load_corpus
@@ -81,7 +81,7 @@ def train(
     optimizer = torch.optim.AdamW(
         system.parameters(), lr=optim.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
     )
-    codebooks = Codebooks(system.layers, keep=0.99)
+    codebooks = CodebookLearner(system.codebooks, keep=0.99)
     state = TrainState(system, optimizer, codebooks, Average(system, optim.average))
     sampler = Sampler(
         corpus,
@@ -125,7 +125,7 @@ def same(plan: Plan) -> Plan:
 
 
 @torch.no_grad()
-def _start(system: System, codebooks: Codebooks, sampler: Sampler, plan: Plan) -> None:
+def _start(system: System, codebooks: CodebookLearner, sampler: Sampler, plan: Plan) -> None:
     """Entries begin as k-means centres of some batches."""
     waves = torch.from_numpy(sampler.batch(0, 1, 32 * plan.optim.batch).waves)
     codebooks.start(lambda: system.train().encode(waves).inputs, seed=plan.seed)

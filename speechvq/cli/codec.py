@@ -9,8 +9,8 @@ from speechvq.cli.options import (
     Device,
     Force,
     Kbps,
-    Layers,
     Model,
+    NumCodebooks,
     PriorFile,
     Quiet,
     coders,
@@ -48,7 +48,7 @@ AudioOut = Annotated[
 def encode(
     source: Input,
     target: Output,
-    layers: Layers = None,
+    codebooks: NumCodebooks = None,
     kbps: Kbps = None,
     entropy: Entropy = "tables",
     rdo: Rdo = None,
@@ -73,7 +73,7 @@ def encode(
         )
     check_writable(target, force=force)
     codec = _load(model, device)
-    depth = codec.depth(layers=layers, kbps=kbps)
+    depth = codec.depth(codebooks=codebooks, kbps=kbps)
     for name, value in (("prior", prior), ("rdo", rdo)):
         if value is not None and entropy != "wavenet":
             raise ConfigError(f"--{name} is for --entropy wavenet: give both")
@@ -89,7 +89,7 @@ def encode(
     say(
         f"{target}: {size} bytes for {found.seconds:.2f} s, {8 * size / found.seconds / 1000:.2f} "
         "kbit/s,"
-        f" {depth} of {len(codec.table)} layers",
+        f" {depth} of {len(codec.shapes)} codebooks",
         quiet=quiet,
     )
 
@@ -100,7 +100,7 @@ def decode(
     speaker: Annotated[
         str | None, typer.Option("--speaker", "-s", help="Another voice than the one in the file.")
     ] = None,
-    layers: Layers = None,
+    codebooks: NumCodebooks = None,
     kbps: Kbps = None,
     prior: PriorFile = None,
     model: Model = None,
@@ -128,13 +128,13 @@ def decode(
     seconds = header.samples / header.source_rate
     with coding("reading", seconds, sum(header.frames), quiet=quiet or named is None) as report:
         codes = read_codes(source, coders(model, named, report))
-    if layers is not None or kbps is not None:
-        codes = codes.prefix(min(len(codes.table), codec.depth(layers=layers, kbps=kbps)))
+    if codebooks is not None or kbps is not None:
+        codes = codes.prefix(min(len(codes.shapes), codec.depth(codebooks=codebooks, kbps=kbps)))
     with progress("decoding", codes.seconds, quiet=quiet) as report:
         codec.decode_file(codes, target, speaker=speaker, progress=report)
     say(
         f"{target}: {codes.seconds:.2f} s at {codes.source_rate} Hz from "
-        f"{_count(len(codes.table))}",
+        f"{_count(len(codes.shapes))}",
         quiet=quiet,
     )
 
@@ -146,7 +146,7 @@ def convert(
         str,
         typer.Option("--speaker", "-s", help="The voice to speak with; see `speechvq speakers`."),
     ],
-    layers: Layers = None,
+    codebooks: NumCodebooks = None,
     model: Model = None,
     device: Device = "cpu",
     force: Force = False,
@@ -154,7 +154,7 @@ def convert(
 ) -> None:
     """Say the same words in another voice.
 
-    More layers keep more of the source: its melody, then its voice. Without --layers the model's
+    More codebooks keep more of the source: its melody, then its voice. Without --codebooks the model's
     own choice is used.
     """
     from speechvq.audio import files as audio
@@ -166,7 +166,7 @@ def convert(
     audio.check_format(target, found.rate)
     codec = _load(model, device)
     voices.find(codec.voices, speaker)
-    depth = codec.content_layers if layers is None else codec.depth(layers=layers)
+    depth = codec.content_codebooks if codebooks is None else codec.depth(codebooks=codebooks)
     _remark_on(found, codec.sample_rate, quiet=quiet)
     with progress("encoding", found.seconds, quiet=quiet) as report:
         codes = codec.encode_file(found, depth=depth, progress=report)
@@ -174,7 +174,7 @@ def convert(
         codec.decode_file(codes, target, speaker=speaker, progress=report)
     say(
         f"{target}: {found.seconds:.2f} s in the voice of {speaker}, from {depth} of "
-        f"{len(codec.table)} layers",
+        f"{len(codec.shapes)} codebooks",
         quiet=quiet,
     )
 
@@ -236,11 +236,11 @@ def _describe_codes(source: Path) -> None:
     typer.echo(
         f"overhead: {overhead(header)} bytes, of them {len(header.speaker)} the speaker vector"
     )
-    for number, (layer, count) in enumerate(zip(header.table, header.frames, strict=True)):
-        rate = header.sample_rate / layer.hop
+    for number, (codebook, count) in enumerate(zip(header.shapes, header.frames, strict=True)):
+        rate = header.sample_rate / codebook.hop
         typer.echo(
-            f"layer {number}: {count} codes, {rate:g} a second, {layer.size} entries, "
-            f"{rate * layer.bits:g} bit/s"
+            f"codebook {number}: {count} codes, {rate:g} a second, {codebook.size} codewords, "
+            f"{rate * codebook.bits:g} bit/s"
         )
 
 
@@ -252,17 +252,17 @@ def _describe_model(source: Path | None) -> None:
     typer.echo(f"sample rate: {codec.sample_rate} Hz")
     typer.echo(f"latency: {1000 * codec.network.latency / codec.sample_rate:g} ms")
     typer.echo(f"voices: {len(codec.voices)}")
-    typer.echo(f"conversion: {_count(codec.content_layers)}")
-    for number, (layer, rate) in enumerate(zip(codec.table, codec.rates, strict=True)):
-        frames = codec.sample_rate / layer.hop
+    typer.echo(f"conversion: {_count(codec.content_codebooks)}")
+    for number, (codebook, rate) in enumerate(zip(codec.shapes, codec.rates, strict=True)):
+        frames = codec.sample_rate / codebook.hop
         typer.echo(
-            f"layer {number}: {frames:g} a second, {layer.size} entries, {rate / 1000:g} kbit/s "
+            f"codebook {number}: {frames:g} a second, {codebook.size} codewords, {rate / 1000:g} kbit/s "
             "up to here"
         )
 
 
-def _count(layers: int) -> str:
-    return "1 layer" if layers == 1 else f"{layers} layers"
+def _count(codebooks: int) -> str:
+    return "1 codebook" if codebooks == 1 else f"{codebooks} codebooks"
 
 
 def _load(model: Path | None, device: str):  # noqa: ANN202 - a Codec, whose import costs a second

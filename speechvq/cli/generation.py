@@ -93,7 +93,7 @@ def score(
         codes = _codes(codec, source, known)
         found, usual = (
             scored(codec, named, codes),
-            named.usual[len(codes.table) - 1 : len(codes.table)],
+            named.usual[len(codes.shapes) - 1 : len(codes.shapes)],
         )
         limit = usual[0] if threshold is None and usual else threshold
         rows = [("all", found.mean), *(enumerate(found.bits) if each_second else ())]

@@ -14,11 +14,12 @@ Model = Annotated[
     typer.Option("--model", "-m", help="A model file instead of the one that comes along."),
 ]
 Device = Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda or mps.")]
-Layers = Annotated[
-    int | None, typer.Option("--layers", "-l", help="Keep only the first so many layers.", min=1)
+NumCodebooks = Annotated[
+    int | None,
+    typer.Option("--codebooks", "-l", help="Keep only the first so many codebooks.", min=1),
 ]
 Kbps = Annotated[
-    float | None, typer.Option("--kbps", "-k", help="Keep as many layers as fit into this rate.")
+    float | None, typer.Option("--kbps", "-k", help="Keep as many codebooks as fit into this rate.")
 ]
 PriorFile = Annotated[
     Path | None,

@@ -26,8 +26,8 @@ def units(
             help="The folder of alignments, called like the recordings; it may have folders."
         ),
     ],
-    layer: Annotated[
-        str, typer.Option(help="Which layer of code files, coarse first, or 'all'.")
+    codebook: Annotated[
+        str, typer.Option(help="Which codebook of code files, coarse first, or 'all'.")
     ] = "0",
     rate: Annotated[
         float | None, typer.Option(help="Codes a second of .npy and .km files.", min=1e-3)
@@ -74,7 +74,7 @@ def units(
     from speechvq.units.evaluation.units import ABX, check_lengths, length_slack
     from speechvq.units.split import split_speakers
 
-    inputs = _read(sources, layer, rate, size, model, prior)
+    inputs = _read(sources, codebook, rate, size, model, prior)
     paths = find_alignments(align, inputs.places, suffix)
     speakers = speakers_of(inputs.places, paths, align, speaker_pattern)
     slack = max(length_slack(one.rate) for one in inputs.units)
@@ -106,7 +106,7 @@ def units(
 
 def _read(
     sources: list[Path],
-    layer: str,
+    codebook: str,
     rate: float | None,
     size: int | None,
     model: Path | None,
@@ -117,8 +117,8 @@ def _read(
     from speechvq.codes.header import PRIOR
     from speechvq.units.inputs import holds_codes, input_files, read_inputs
 
-    if layer != "all" and not layer.isdecimal():
-        raise ConfigError(f"--layer {layer} is no layer: give a number from 0 on, or all")
+    if codebook != "all" and not codebook.isdecimal():
+        raise ConfigError(f"--codebook {codebook} is no codebook: give a number from 0 on, or all")
     files, known = input_files(sources), []
     by_prior = any(read_header(file).coding == PRIOR for file in files if holds_codes(file))
     if by_prior or model is not None:
@@ -126,5 +126,9 @@ def _read(
 
         known = coders(model, load_prior(prior) if by_prior else None)
     return read_inputs(
-        files, layer=None if layer == "all" else int(layer), rate=rate, size=size, coders=known
+        files,
+        codebook=None if codebook == "all" else int(codebook),
+        rate=rate,
+        size=size,
+        coders=known,
     )

@@ -15,7 +15,7 @@ from speechvq.audio.files import Wave
 from speechvq.audio.waveform import checked, exactly, pieces, whole_rate
 from speechvq.codec.network import Network
 from speechvq.codec.voices import Voice, find
-from speechvq.codes import Codes, Layer, ModelId
+from speechvq.codes import CodebookShape, Codes, ModelId
 from speechvq.errors import AudioError, CodesError, ConfigError, WrongModel
 from speechvq.nn import speaker
 
@@ -32,12 +32,12 @@ class Search(Protocol):
     """Takes the codes of a whole recording in another way than the nearest, as `speechvq.rdo.RateDistortion` does."""
 
     def check(self, codec: "Codec", depth: int) -> None:
-        """Raises a SpeechVQError when it cannot give so many layers of this codec."""
+        """Raises a SpeechVQError when it cannot give so many codebooks of this codec."""
 
     def __call__(
         self, codec: "Codec", features: Sequence[Tensor], vector: Tensor, depth: int
     ) -> list[Tensor]:
-        """Codes (1, f) of the first layers, of features (1, d, f), one a level, and the speaker vector (1, n)."""
+        """Codes (1, f) of the first codebooks, of features (1, d, f), one a level, and the speaker vector (1, n)."""
         ...
 
 
@@ -62,29 +62,33 @@ class Codec:
         return self.network.config.sample_rate
 
     @property
-    def table(self) -> tuple[Layer, ...]:
-        """All layers, coarse first."""
-        return tuple(Layer(hop, size) for hop, size in self.network.config.layers)
+    def shapes(self) -> tuple[CodebookShape, ...]:
+        """All codebooks, coarse first."""
+        return tuple(CodebookShape(hop, size) for hop, size in self.network.config.codebooks)
 
     @property
     def rates(self) -> tuple[float, ...]:
-        """Nominal bits per second of every prefix, from one layer to all."""
-        rates = np.cumsum([layer.bits * self.sample_rate / layer.hop for layer in self.table])
+        """Nominal bits per second of every prefix, from one codebook to all."""
+        rates = np.cumsum(
+            [codebook.bits * self.sample_rate / codebook.hop for codebook in self.shapes]
+        )
         return tuple(float(rate) for rate in rates)
 
-    def depth(self, *, layers: int | None = None, kbps: float | None = None) -> int:
-        """How many layers to keep: `layers`, or as many as fit into `kbps` (codes alone), or all.
+    def depth(self, *, codebooks: int | None = None, kbps: float | None = None) -> int:
+        """How many codebooks to keep: `codebooks`, or as many as fit into `kbps` (codes alone), or all.
 
         Raises ConfigError when both are given or nothing fits.
         """
-        if layers is not None and kbps is not None:
-            raise ConfigError("give the number of layers or the rate, not both")
-        if layers is not None:
-            if not 1 <= layers <= len(self.table):
-                raise ConfigError(f"layers must be between 1 and {len(self.table)}, not {layers}")
-            return layers
+        if codebooks is not None and kbps is not None:
+            raise ConfigError("give the number of codebooks or the rate, not both")
+        if codebooks is not None:
+            if not 1 <= codebooks <= len(self.shapes):
+                raise ConfigError(
+                    f"codebooks must be between 1 and {len(self.shapes)}, not {codebooks}"
+                )
+            return codebooks
         if kbps is None:
-            return len(self.table)
+            return len(self.shapes)
         fitting = sum(rate <= 1000 * kbps + 1e-6 for rate in self.rates)
         if not fitting or math.isnan(kbps):
             choices = ", ".join(f"{rate / 1000:g}" for rate in self.rates)
@@ -96,7 +100,7 @@ class Codec:
         wave: Wave | Tensor,
         sample_rate: int | None = None,
         *,
-        layers: int | None = None,
+        codebooks: int | None = None,
         kbps: float | None = None,
         search: Search | None = None,
     ) -> Codes:
@@ -108,7 +112,7 @@ class Codec:
         """
         rate = self.sample_rate if sample_rate is None else whole_rate(sample_rate)
         samples = checked(wave)
-        depth = self.depth(layers=layers, kbps=kbps)
+        depth = self.depth(codebooks=codebooks, kbps=kbps)
         at_rate = (
             samples if rate == self.sample_rate else soxr.resample(samples, rate, self.sample_rate)
         )
@@ -120,7 +124,7 @@ class Codec:
         waves: Sequence[Wave | Tensor],
         sample_rate: int | None = None,
         *,
-        layers: int | None = None,
+        codebooks: int | None = None,
         kbps: float | None = None,
     ) -> list[Codes]:
         """Encode waveforms (t,) of any lengths together; each one's codes are those that `encode` gives it alone.
@@ -129,7 +133,7 @@ class Codec:
         about the same length. Raises what `encode` raises, saying which waveform it was.
         """
         rate = self.sample_rate if sample_rate is None else whole_rate(sample_rate)
-        depth = self.depth(layers=layers, kbps=kbps)
+        depth = self.depth(codebooks=codebooks, kbps=kbps)
         if not waves:
             return []
         given = []
@@ -160,7 +164,7 @@ class Codec:
         Raises AudioError, and what the search raises.
         """
         blocks = (block[None] for block in audio.pieces(source, self.sample_rate))
-        rate, depth = whole_rate(source.rate), depth or len(self.table)
+        rate, depth = whole_rate(source.rate), depth or len(self.shapes)
         return self._encode(blocks, [source.samples], rate, depth, progress, search)[0]
 
     def _at_rate(self, samples: int, rate: int) -> int:
@@ -211,18 +215,18 @@ class Codec:
         whole = [torch.cat(parts, -1) for parts in zip(*found, strict=True)]
         if search is not None:
             whole = search(self, whole, speaker.from_steps(steps), depth)
-        layers, vectors = [row.cpu().numpy().astype(np.uint16) for row in whole], steps.tolist()
-        table = self.table[:depth]
+        codebooks, vectors = [row.cpu().numpy().astype(np.uint16) for row in whole], steps.tolist()
+        shapes = self.shapes[:depth]
         return [
             Codes(
                 self.model,
                 self.sample_rate,
                 rate,
                 samples[index],
-                table,
+                shapes,
                 tuple(
-                    row[index, : network.frames(wanted[index]) * network.hop // layer.hop]
-                    for row, layer in zip(layers, table, strict=True)
+                    row[index, : network.frames(wanted[index]) * network.hop // codebook.hop]
+                    for row, codebook in zip(codebooks, shapes, strict=True)
                 ),
                 speaker.pack(vectors[index]),
             )
@@ -267,8 +271,12 @@ class Codec:
         whole = PIECE_SECONDS * self.sample_rate // network.hop
         for first in range(0, codes.frames[0], whole):
             part = [
-                row[first * network.hop // layer.hop : (first + whole) * network.hop // layer.hop]
-                for layer, row in zip(codes.table, codes.layers, strict=True)
+                row[
+                    first * network.hop // codebook.hop : (first + whole)
+                    * network.hop
+                    // codebook.hop
+                ]
+                for codebook, row in zip(codes.shapes, codes.codebooks, strict=True)
             ]
             tensors = [
                 torch.from_numpy(row.astype(np.int64))[None].to(vector.device) for row in part
@@ -278,17 +286,19 @@ class Codec:
             )
             yield wave[0, 0].cpu().numpy()
             if progress is not None:
-                progress(len(part[0]) * codes.table[0].hop / self.sample_rate)
+                progress(len(part[0]) * codes.shapes[0].hop / self.sample_rate)
 
     def convert(self, wave: Wave | Tensor, speaker: str, sample_rate: int | None = None) -> Wave:
-        """The same words in a named voice: the content layers with its speaker vector. Raises SpeakerError, AudioError."""
+        """The same words in a named voice: the content codebooks with its speaker vector. Raises SpeakerError, AudioError."""
         find(self.voices, speaker)
-        return self.decode(self.encode(wave, sample_rate, layers=self.content_layers), speaker)
+        return self.decode(
+            self.encode(wave, sample_rate, codebooks=self.content_codebooks), speaker
+        )
 
     @property
-    def content_layers(self) -> int:
-        """The layers that `convert` keeps: finer ones carry the source's voice along."""
-        return self.network.config.content_layers
+    def content_codebooks(self) -> int:
+        """The codebooks that `convert` keeps: finer ones carry the source's voice along."""
+        return self.network.config.content_codebooks
 
     def _check(self, codes: Codes) -> None:
         if codes.model != self.model:
@@ -297,11 +307,12 @@ class Codec:
                 "right one with --model"
             )
         fits = (
-            codes.sample_rate == self.sample_rate and codes.table == self.table[: len(codes.table)]
+            codes.sample_rate == self.sample_rate
+            and codes.shapes == self.shapes[: len(codes.shapes)]
         )
         if not fits or len(codes.speaker) * 2 < self.network.config.speaker.size:
             raise CodesError(
-                "the codes' rate, layers or speaker vector do not fit the model that they name"
+                "the codes' rate, codebooks or speaker vector do not fit the model that they name"
             )
 
     def _vector(self, packed: bytes) -> Tensor:

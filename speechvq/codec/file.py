@@ -10,6 +10,7 @@ Its identity is the SHA-256 of the whole file, so codes name exactly the weights
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from glob import escape
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save
+from torch import Tensor
 
 from speechvq.codec.codec import Codec
 from speechvq.codec.network import CodecConfig, Network
@@ -35,7 +37,7 @@ FORMAT = 1
 def load(path: str | Path | None = None, *, device: str | torch.device = "cpu") -> Codec:
     """Load a model file, or the default model that comes with the package. Raises ModelError."""
     path = Path(path) if path is not None else DEFAULT
-    header, weights = read_weights(path, "speechvq", "model", FORMAT)
+    header, weights = _current(*read_weights(path, "speechvq", "model", FORMAT))
     digest = hashlib.sha256(path.read_bytes()).digest()[:8]
     try:
         network = Network(parse(CodecConfig, header["codec"]))
@@ -64,6 +66,19 @@ def tables_beside(path: str | Path | None) -> list[Tables]:
     ]
     found = [load_tables(name) for name in names if name.is_file()]
     return [one for one in found if one.model.digest == digest]
+
+
+def _current(
+    header: dict[str, Any], weights: dict[str, Tensor]
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A model file of the first months, which the default model still is, in today's names."""
+    codec = header.get("codec", {})
+    names = {"layers": "codebooks", "candidates": "beam"}
+    rows = codec.get("levels", [])
+    levels = [{names.get(key, key): value for key, value in row.items()} for row in rows]
+    codec = {"content_codebooks": codec.pop("content_layers", 1)} | codec | {"levels": levels}
+    renamed = {re.sub(r"\.codebook$", ".codewords", name): value for name, value in weights.items()}
+    return header | {"codec": codec}, renamed
 
 
 def _voice(row: dict[str, Any], size: int) -> Voice:

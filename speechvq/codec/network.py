@@ -29,7 +29,7 @@ class CodecConfig:
     decoder: stages coarse to fine
     window, hop: of the short-time Fourier transforms at both ends, in samples
     state: width of what the top-down path has decoded, the decoder's input
-    content_layers: how many layers carry the words, what a conversion keeps
+    content_codebooks: how many codebooks carry the words, what a conversion keeps
     """
 
     encoder: tuple[StageConfig, ...]
@@ -40,7 +40,7 @@ class CodecConfig:
     hop: int = 160
     state: int = 256
     speaker: SpeakerConfig = field(default_factory=SpeakerConfig)
-    content_layers: int = 1
+    content_codebooks: int = 1
 
     def __post_init__(self) -> None:
         require(
@@ -69,8 +69,8 @@ class CodecConfig:
             f"levels.stage must be {allowed}, not {stages}",
         )
         require(
-            1 <= self.content_layers <= len(self.layers),
-            f"content_layers must be between 1 and {len(self.layers)}, not {self.content_layers}",
+            1 <= self.content_codebooks <= len(self.codebooks),
+            f"content_codebooks must be between 1 and {len(self.codebooks)}, not {self.content_codebooks}",
         )
         up = math.prod(stage.stride for stage in self.decoder) * Fraction(self.hop)
         require(
@@ -87,14 +87,14 @@ class CodecConfig:
         return tuple(int(every[level.stage]) for level in self.levels)
 
     @property
-    def layers(self) -> tuple[tuple[int, int], ...]:
-        """(samples per frame, codebook entries) of every layer, coarse first."""
+    def codebooks(self) -> tuple[tuple[int, int], ...]:
+        """(samples per frame, codebook codewords) of every codebook, coarse first."""
         pairs = zip(self.level_hops, self.levels, strict=True)
-        return tuple((hop, level.size) for hop, level in pairs for _ in range(level.layers))
+        return tuple((hop, level.size) for hop, level in pairs for _ in range(level.codebooks))
 
 
 class Network(nn.Module):
-    """The trained parts. Waveforms are (b, 1, t) at the config's sample rate, codes one (b, f) tensor a layer.
+    """The trained parts. Waveforms are (b, 1, t) at the config's sample rate, codes one (b, f) tensor a codebook.
 
     hop: samples per frame of the coarsest level; whole frames go through together
     encoder_lookahead: samples beyond its own frame that a code waits for
@@ -137,7 +137,7 @@ class Network(nn.Module):
         generator: torch.Generator | None = None,
         bypass: Tensor | None = None,
     ) -> tuple[Tensor, Quantized]:
-        """A training pass: wave (b, 1, t) with t a multiple of hop, speaker vector (b, n), layers used by each example (b,).
+        """A training pass: wave (b, 1, t) with t a multiple of hop, speaker vector (b, n), codebooks used by each example (b,).
 
         bypass: which examples skip the quantizers, (b,). Returns the reconstruction (b, 1, t) and
           the quantizers' result.
@@ -149,7 +149,7 @@ class Network(nn.Module):
         return self._synthesize(quantized.z, rounded(vector)), quantized
 
     def encode(self, wave: Tensor, depth: int | None = None) -> list[Tensor]:
-        """Codes of the first `depth` layers, or all, of a whole waveform (b, 1, t), zeros standing in for what follows it."""
+        """Codes of the first `depth` codebooks, or all, of a whole waveform (b, 1, t), zeros standing in for what follows it."""
         return self.topdown.encode(self.features(wave), depth)
 
     def features(self, wave: Tensor) -> list[Tensor]:
@@ -158,7 +158,7 @@ class Network(nn.Module):
         return self.encoder(functional.pad(wave, (0, missing)))
 
     def decode(self, codes: Sequence[Tensor], vector: Tensor) -> Tensor:
-        """The waveform (b, 1, frames * hop) of any prefix of the layers, with a speaker vector (b, n)."""
+        """The waveform (b, 1, frames * hop) of any prefix of the codebooks, with a speaker vector (b, n)."""
         return self._synthesize(self.topdown.decode(codes), vector)
 
     def _synthesize(self, latents: Tensor, vector: Tensor) -> Tensor:
@@ -174,13 +174,13 @@ class Network(nn.Module):
     ) -> tuple[list[Tensor], State]:
         """Take samples (b, 1, n); return the codes now known, a whole number of coarsest frames, and the state.
 
-        depth: only the first so many layers, as in `encode`
+        depth: only the first so many codebooks, as in `encode`
         """
         features, state = self.encoder.step(wave, state)
         if not features[0].shape[-1]:
             return [
                 features[0].new_zeros(len(wave), 0, dtype=torch.long)
-                for _ in self.config.layers[:depth]
+                for _ in self.config.codebooks[:depth]
             ], state
         return self.topdown.encode(features, depth), state
 

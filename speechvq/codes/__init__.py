@@ -1,6 +1,15 @@
 """Code files and what is in them. Needs no torch."""
 
 from speechvq.codes.file import dump, parse, read_codes, read_header, write_codes
-from speechvq.codes.record import Codes, Layer, ModelId
+from speechvq.codes.record import CodebookShape, Codes, ModelId
 
-__all__ = ["Codes", "Layer", "ModelId", "dump", "parse", "read_codes", "read_header", "write_codes"]
+__all__ = [
+    "CodebookShape",
+    "Codes",
+    "ModelId",
+    "dump",
+    "parse",
+    "read_codes",
+    "read_header",
+    "write_codes",
+]

@@ -6,10 +6,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from speechvq.codes.record import Layer, ModelId
+from speechvq.codes.record import CodebookShape, ModelId
 
 Rows = tuple[NDArray[np.uint16], ...]
-"""The codes of every layer, coarse first."""
+"""The codes of every codebook, coarse first."""
 
 SPARSEST, DENSEST = 16, 1 / 4
 """Codes for one byte, at most and at least: what a file says it holds must agree with its size, or few bytes ask for much."""
@@ -21,7 +21,7 @@ class Coder(Protocol):
     coding: its number in the header of a code file
     model: whose codes it knows
     digest: the first bytes of the SHA-256 of the file that holds its tables or its prior
-    table: shapes of the layers that it knows, coarse first
+    shapes: shapes of the codebooks that it knows, coarse first
     """
 
     @property
@@ -34,20 +34,20 @@ class Coder(Protocol):
     def digest(self) -> bytes: ...
 
     @property
-    def table(self) -> tuple[Layer, ...]: ...
+    def shapes(self) -> tuple[CodebookShape, ...]: ...
 
-    def encode(self, layers: Sequence[NDArray[np.uint16]], speaker: bytes) -> bytes:
-        """Codes of some first layers, and the packed speaker vector, to bytes; zeros may be cut off or added at their end."""
+    def encode(self, codebooks: Sequence[NDArray[np.uint16]], speaker: bytes) -> bytes:
+        """Codes of some first codebooks, and the packed speaker vector, to bytes; zeros may be cut off or added at their end."""
         ...
 
     def decode(self, counts: Sequence[int], data: bytes, speaker: bytes) -> Rows:
-        """The inverse, of so many codes a layer. Raises ValueError for bytes that cannot have come from `encode`."""
+        """The inverse, of so many codes a codebook. Raises ValueError for bytes that cannot have come from `encode`."""
         ...
 
 
-def payload(coder: Coder, layers: Sequence[NDArray[np.uint16]], speaker: bytes) -> bytes:
+def payload(coder: Coder, codebooks: Sequence[NDArray[np.uint16]], speaker: bytes) -> bytes:
     """What lies in a file."""
-    return coder.encode(layers, speaker).rstrip(b"\0").ljust(_least(map(len, layers)), b"\0")
+    return coder.encode(codebooks, speaker).rstrip(b"\0").ljust(_least(map(len, codebooks)), b"\0")
 
 
 def fits(counts: Sequence[int], data: bytes) -> None:

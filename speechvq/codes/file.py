@@ -9,10 +9,10 @@
     v      the model's sample rate in Hz, at most a million
     v      the recording's sample rate in Hz, at most a million, 0 when it is the model's
     v      the recording's exact length in samples of its own rate
-    n      layer table: the number of runs of equal layers, then of each: how many, samples per code, entries
+    n      codebook table: the number of runs of equal codebooks, then of each: how many, samples per code, codewords
     n      speaker vector: its length (at most 32), then its bytes
     4      for codings 1 and 2, the first bytes of the SHA-256 of the file of the tables or of the prior
-    ...    payload: layer after layer, coarse first. Coding 0: each code in ceil(log2 entries) bits, then zero bits to a whole
+    ...    payload: codebook after codebook, coarse first. Coding 0: each code in ceil(log2 codewords) bits, then zero bits to a whole
            byte. Others: the words of constriction's range coder (32 bits, little endian), zero
            bytes at the end cut off, or added so that there is a byte for every 16 codes
     4      CRC-32 of everything before, little endian
@@ -41,13 +41,14 @@ from speechvq.output import check_writable, new_file
 def dump(codes: Codes, coders: Sequence[Coder] = ()) -> bytes:
     """The bytes of a code file: in fixed width, by the tables that come along or by a coder given, whatever is smallest."""
     fixed = [
-        bits.pack(row, layer.bits) for layer, row in zip(codes.table, codes.layers, strict=True)
+        bits.pack(row, codebook.bits)
+        for codebook, row in zip(codes.shapes, codes.codebooks, strict=True)
     ]
     found = [header.written(header.of(codes)) + np.packbits(np.concatenate(fixed)).tobytes()]
     for coder in (*coders, *shipped()):
-        if coder.model == codes.model and coder.table[: len(codes.table)] == codes.table:
+        if coder.model == codes.model and coder.shapes[: len(codes.shapes)] == codes.shapes:
             start = header.written(header.of(codes, coder.coding, coder.digest))
-            found.append(start + coding.payload(coder, codes.layers, codes.speaker))
+            found.append(start + coding.payload(coder, codes.codebooks, codes.speaker))
     body = min(found, key=len)
     return body + zlib.crc32(body).to_bytes(4, "little")
 
@@ -66,7 +67,7 @@ def parse(data: bytes, name: str = "the data", coders: Sequence[Coder] = ()) -> 
     found, rest = _opened(data, name)
     chosen = None if found.coding == FIXED_WIDTH else _coder(found, name, coders)
     try:
-        layers = (
+        codebooks = (
             _fixed(found, rest)
             if chosen is None
             else coding.unpacked(chosen, found.frames, rest, found.speaker)
@@ -78,8 +79,8 @@ def parse(data: bytes, name: str = "the data", coders: Sequence[Coder] = ()) -> 
         found.sample_rate,
         found.source_rate,
         found.samples,
-        found.table,
-        layers,
+        found.shapes,
+        codebooks,
         found.speaker,
     )
 
@@ -126,8 +127,10 @@ def _fits(found: Header, rest: bytes) -> None:
 
 
 def _needed(found: Header) -> list[int]:
-    """Bits of every layer in fixed width."""
-    return [count * layer.bits for count, layer in zip(found.frames, found.table, strict=True)]
+    """Bits of every codebook in fixed width."""
+    return [
+        count * codebook.bits for count, codebook in zip(found.frames, found.shapes, strict=True)
+    ]
 
 
 def _fixed(found: Header, rest: bytes) -> Rows:
@@ -137,17 +140,18 @@ def _fixed(found: Header, rest: bytes) -> Rows:
     if flags[sum(needed) :].any():
         raise ValueError("there is something behind the last code")
     pieces = np.split(flags[: sum(needed)], np.cumsum(needed)[:-1])
-    layers = tuple(
-        bits.unpack(piece, layer.bits) for piece, layer in zip(pieces, found.table, strict=True)
+    codebooks = tuple(
+        bits.unpack(piece, codebook.bits)
+        for piece, codebook in zip(pieces, found.shapes, strict=True)
     )
-    for codes, layer in zip(layers, found.table, strict=True):
-        if int(codes.max()) >= layer.size:
-            raise ValueError(f"code {int(codes.max())} in a layer of {layer.size} entries")
-    return layers
+    for codes, codebook in zip(codebooks, found.shapes, strict=True):
+        if int(codes.max()) >= codebook.size:
+            raise ValueError(f"code {int(codes.max())} in a codebook of {codebook.size} codewords")
+    return codebooks
 
 
 def _coder(found: Header, name: str, coders: Sequence[Coder]) -> Coder:
-    """The coder that a header names. Raises MissingCoder, and DamagedCodes when it does not fit the layers."""
+    """The coder that a header names. Raises MissingCoder, and DamagedCodes when it does not fit the codebooks."""
     known = "a file beside the model's, which --model names; or newer than this speechvq"
     what, how = (
         ("prior", "give it with --prior")
@@ -164,9 +168,9 @@ def _coder(found: Header, name: str, coders: Sequence[Coder]) -> Coder:
             f"{name} was coded with the {what} {found.coder.hex()} of model {found.model}, not "
             f"here: {how}"
         )
-    if chosen[0].model != found.model or chosen[0].table[: len(found.table)] != found.table:
+    if chosen[0].model != found.model or chosen[0].shapes[: len(found.shapes)] != found.shapes:
         raise DamagedCodes(
-            f"{name} is damaged: its model or layers are not those of its {what}; encode the "
+            f"{name} is damaged: its model or codebooks are not those of its {what}; encode the "
             "recording again"
         )
     return chosen[0]

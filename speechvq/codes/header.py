@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import dataclass
 
-from speechvq.codes.record import RATE_LIMIT, Codes, Layer, ModelId, frames
+from speechvq.codes.record import RATE_LIMIT, CodebookShape, Codes, ModelId, frames
 
 MAGIC = b"SVQ"
 VERSION = 1
@@ -12,7 +12,7 @@ FIXED_WIDTH, TABLES, PRIOR = range(3)
 CODER = 4
 """Bytes that name the tables or the prior behind a coded payload."""
 SPEAKER_LIMIT = 32
-LAYER_LIMIT = 64
+CODEBOOK_LIMIT = 64
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Header:
     sample_rate: int
     source_rate: int
     samples: int
-    table: tuple[Layer, ...]
+    shapes: tuple[CodebookShape, ...]
     speaker: bytes
 
     @property
     def frames(self) -> tuple[int, ...]:
-        """Codes of each layer."""
-        return frames(self.table, self.sample_rate, self.source_rate, self.samples)
+        """Codes of each codebook."""
+        return frames(self.shapes, self.sample_rate, self.source_rate, self.samples)
 
 
 def of(codes: Codes, coding: int = FIXED_WIDTH, coder: bytes = b"") -> Header:
@@ -46,7 +46,7 @@ def of(codes: Codes, coding: int = FIXED_WIDTH, coder: bytes = b"") -> Header:
         codes.sample_rate,
         codes.source_rate,
         codes.samples,
-        codes.table,
+        codes.shapes,
         codes.speaker,
     )
     return Header(coding, coder, *facts)
@@ -55,7 +55,7 @@ def of(codes: Codes, coding: int = FIXED_WIDTH, coder: bytes = b"") -> Header:
 def written(header: Header) -> bytes:
     """A header as bytes."""
     name = header.model.name.encode()
-    runs = [(len(list(group)), layer) for layer, group in itertools.groupby(header.table)]
+    runs = [(len(list(group)), codebook) for codebook, group in itertools.groupby(header.shapes)]
     return b"".join(
         [
             MAGIC,
@@ -69,8 +69,8 @@ def written(header: Header) -> bytes:
             _varint(len(runs)),
             *(
                 _varint(number)
-                for count, layer in runs
-                for number in (count, layer.hop, layer.size)
+                for count, codebook in runs
+                for number in (count, codebook.hop, codebook.size)
             ),
             bytes([len(header.speaker)]),
             header.speaker,
@@ -93,27 +93,30 @@ def read(data: bytes) -> tuple[Header, bytes]:
     samples = reader.varint()
     if max(sample_rate, source_rate) > RATE_LIMIT:
         raise ValueError(f"a rate of {max(sample_rate, source_rate)} Hz")
-    table = _table(reader)
+    shapes = _shapes(reader)
     speaker = reader.take(reader.byte())
     if not (
-        table and samples and sample_rate and all(table[0].hop % layer.hop == 0 for layer in table)
+        shapes
+        and samples
+        and sample_rate
+        and all(shapes[0].hop % codebook.hop == 0 for codebook in shapes)
     ):
-        raise ValueError("it lists no layers, no samples, or rates that do not fit each other")
+        raise ValueError("it lists no codebooks, no samples, or rates that do not fit each other")
     if len(speaker) > SPEAKER_LIMIT:
         raise ValueError(f"a speaker vector of {len(speaker)} bytes")
     coder = reader.take(0 if coding == FIXED_WIDTH else CODER)
-    header = Header(coding, coder, model, sample_rate, source_rate, samples, table, speaker)
+    header = Header(coding, coder, model, sample_rate, source_rate, samples, shapes, speaker)
     return header, data[reader.position :]
 
 
-def _table(reader: "_Reader") -> tuple[Layer, ...]:
-    table: list[Layer] = []
+def _shapes(reader: "_Reader") -> tuple[CodebookShape, ...]:
+    shapes: list[CodebookShape] = []
     for _ in range(reader.varint()):
         count, hop, size = reader.varint(), reader.varint(), reader.varint()
-        if not (count and hop and 2 <= size <= 65536 and len(table) + count <= LAYER_LIMIT):
-            raise ValueError(f"impossible layers: {count} of hop {hop} with {size} entries")
-        table += [Layer(hop, size)] * count
-    return tuple(table)
+        if not (count and hop and 2 <= size <= 65536 and len(shapes) + count <= CODEBOOK_LIMIT):
+            raise ValueError(f"impossible codebooks: {count} of hop {hop} with {size} codewords")
+        shapes += [CodebookShape(hop, size)] * count
+    return tuple(shapes)
 
 
 class _Reader:

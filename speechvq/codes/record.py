@@ -1,4 +1,4 @@
-"""The codes of one recording: integers, one array a layer, coarse first, and what is needed to turn them back into sound."""
+"""The codes of one recording: integers, one array a codebook, coarse first, and what is needed to turn them back into sound."""
 
 from dataclasses import dataclass, replace
 
@@ -23,8 +23,8 @@ class ModelId:
 
 
 @dataclass(frozen=True)
-class Layer:
-    """A layer's shape: samples of the model's rate per code, and how many codes there are to choose from."""
+class CodebookShape:
+    """A codebook's shape: samples of the model's rate per code, and how many codes there are to choose from."""
 
     hop: int
     size: int
@@ -42,8 +42,8 @@ class Codes:
     model: which weights made them
     sample_rate: of the model, in Hz
     source_rate, samples: rate and exact length of the recording that was encoded
-    table: the layers' shapes, coarse first
-    layers: the codes, one array (frames,) of whole numbers a layer
+    shapes: the codebooks' shapes, coarse first
+    codebooks: the codes, one array (frames,) of whole numbers a codebook
     speaker: the speaker vector, packed
     """
 
@@ -51,29 +51,31 @@ class Codes:
     sample_rate: int
     source_rate: int
     samples: int
-    table: tuple[Layer, ...]
-    layers: tuple[NDArray[np.uint16], ...]
+    shapes: tuple[CodebookShape, ...]
+    codebooks: tuple[NDArray[np.uint16], ...]
     speaker: bytes
 
     def __post_init__(self) -> None:
-        if not self.table or len(self.table) != len(self.layers):
+        if not self.shapes or len(self.shapes) != len(self.codebooks):
             raise CodesError(
-                f"{len(self.layers)} layers of codes do not fit a table of {len(self.table)}"
+                f"{len(self.codebooks)} codebooks of codes do not fit shapes of {len(self.shapes)}"
             )
-        for number, (layer, codes, frames) in enumerate(
-            zip(self.table, self.layers, self.frames, strict=True)
+        for number, (codebook, codes, frames) in enumerate(
+            zip(self.shapes, self.codebooks, self.frames, strict=True)
         ):
             if codes.shape != (frames,):
                 raise CodesError(
-                    f"layer {number} has shape {codes.shape}, but {self.samples} samples need "
+                    f"codebook {number} has shape {codes.shape}, but {self.samples} samples need "
                     f"({frames},)"
                 )
             if not np.issubdtype(codes.dtype, np.integer):
-                raise CodesError(f"layer {number} holds {codes.dtype}, but codes are whole numbers")
-            wrong = codes[(codes < 0) | (codes >= layer.size)]
+                raise CodesError(
+                    f"codebook {number} holds {codes.dtype}, but codes are whole numbers"
+                )
+            wrong = codes[(codes < 0) | (codes >= codebook.size)]
             if len(wrong):
                 raise CodesError(
-                    f"layer {number} holds code {wrong[0]}, but has only {layer.size} entries, "
+                    f"codebook {number} holds code {wrong[0]}, but has only {codebook.size} codewords, "
                     "from 0"
                 )
 
@@ -82,17 +84,17 @@ class Codes:
         if not isinstance(other, Codes):
             return NotImplemented
         facts = [
-            (one.model, one.sample_rate, one.source_rate, one.samples, one.table, one.speaker)
+            (one.model, one.sample_rate, one.source_rate, one.samples, one.shapes, one.speaker)
             for one in (self, other)
         ]
-        return facts[0] == facts[1] and all(map(np.array_equal, self.layers, other.layers))
+        return facts[0] == facts[1] and all(map(np.array_equal, self.codebooks, other.codebooks))
 
     __hash__ = None  # type: ignore[assignment] - arrays have none
 
     @property
     def frames(self) -> tuple[int, ...]:
-        """Codes of each layer."""
-        return frames(self.table, self.sample_rate, self.source_rate, self.samples)
+        """Codes of each codebook."""
+        return frames(self.shapes, self.sample_rate, self.source_rate, self.samples)
 
     @property
     def seconds(self) -> float:
@@ -102,19 +104,19 @@ class Codes:
     @property
     def bits_per_second(self) -> float:
         """Nominal rate of the codes alone."""
-        return sum(layer.bits * self.sample_rate / layer.hop for layer in self.table)
+        return sum(codebook.bits * self.sample_rate / codebook.hop for codebook in self.shapes)
 
     def prefix(self, count: int) -> "Codes":
-        """Only the first `count` layers. Raises CodesError when there are not so many."""
-        if not 1 <= count <= len(self.table):
-            raise CodesError(f"cannot keep {count} layers: there are {len(self.table)}")
-        return replace(self, table=self.table[:count], layers=self.layers[:count])
+        """Only the first `count` codebooks. Raises CodesError when there are not so many."""
+        if not 1 <= count <= len(self.shapes):
+            raise CodesError(f"cannot keep {count} codebooks: there are {len(self.shapes)}")
+        return replace(self, shapes=self.shapes[:count], codebooks=self.codebooks[:count])
 
 
 def frames(
-    table: tuple[Layer, ...], sample_rate: int, source_rate: int, samples: int
+    shapes: tuple[CodebookShape, ...], sample_rate: int, source_rate: int, samples: int
 ) -> tuple[int, ...]:
-    """Codes of each layer for a recording: whole frames of the coarsest layer, and as many finer ones as go into them."""
+    """Codes of each codebook for a recording: whole frames of the coarsest codebook, and as many finer ones as go into them."""
     at_model_rate = -(-samples * sample_rate // source_rate)
-    coarse = -(-at_model_rate // table[0].hop)
-    return tuple(coarse * table[0].hop // layer.hop for layer in table)
+    coarse = -(-at_model_rate // shapes[0].hop)
+    return tuple(coarse * shapes[0].hop // codebook.hop for codebook in shapes)

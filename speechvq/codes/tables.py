@@ -1,10 +1,10 @@
 """Static tables: how often each code comes, in a context that the decoder knows already, as whole numbers beside the model.
 
 A tables file is a safetensors file. One metadata entry, `speechvq-tables`, holds JSON: {"format":
-1, "model", "digest", "table", "contexts"}: whose codes these are, the layers' shapes, and each
-layer's context: "nothing", the code "before" in the same layer (none before the first counts as one
-more entry), or the code "above" in the layer before at the same time. For layer i the tensor
-`frequency<i>` (contexts, entries), uint8, holds places in the tensor `levels`, uint32, where
+1, "model", "digest", "table", "contexts"}: whose codes these are, the codebooks' shapes, and each
+codebook's context: "nothing", the code "before" in the same codebook (none before the first counts as one
+more codeword), or the code "above" in the codebook before at the same time. For codebook i the tensor
+`frequency<i>` (contexts, codewords), uint8, holds places in the tensor `levels`, uint32, where
 frequencies stand.
 """
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from speechvq.codes.coder import Rows
 from speechvq.codes.header import CODER, TABLES
 from speechvq.codes.range_coder import RangeDecoder, RangeEncoder, fixed
-from speechvq.codes.record import Layer, ModelId
+from speechvq.codes.record import CodebookShape, ModelId
 from speechvq.errors import ModelError
 from speechvq.output import new_file
 
@@ -32,7 +32,7 @@ ENTRY, FORMAT, SUFFIX = "speechvq-tables", 1, ".tables"
 
 @dataclass(frozen=True, eq=False)
 class LayerTable:
-    """Of one layer: what its context is, and of each context the place (contexts, entries) of every frequency."""
+    """Of one codebook: what its context is, and of each context the place (contexts, codewords) of every frequency."""
 
     context: Context
     places: NDArray[np.uint8]
@@ -42,9 +42,9 @@ class Tables:
     """A coder (`coding.Coder`) by tables.
 
     model: whose codes they know
-    table: the layers' shapes, coarse first
+    shapes: the codebooks' shapes, coarse first
     levels: the frequencies there are (256,), whole numbers from 1 to 2^24
-    layers: one table a layer
+    codebooks: one table a codebook
     digest: first bytes of the SHA-256 of the file
     """
 
@@ -53,27 +53,27 @@ class Tables:
     def __init__(
         self,
         model: ModelId,
-        table: Sequence[Layer],
+        shapes: Sequence[CodebookShape],
         levels: NDArray[np.uint32],
-        layers: Sequence[LayerTable],
+        codebooks: Sequence[LayerTable],
         digest: bytes,
     ) -> None:
-        self.model, self.table, self.layers, self.digest = (
+        self.model, self.shapes, self.codebooks, self.digest = (
             model,
-            tuple(table),
-            tuple(layers),
+            tuple(shapes),
+            tuple(codebooks),
             digest,
         )
         self._levels = levels.astype(np.float64)  # whole all the same; what the range coder takes
 
-    def encode(self, layers: Sequence[NDArray[np.uint16]], speaker: bytes) -> bytes:
+    def encode(self, codebooks: Sequence[NDArray[np.uint16]], speaker: bytes) -> bytes:
         """See `Coder`."""
         del speaker
         coder = RangeEncoder()
-        for depth, layer in enumerate(layers):
+        for depth, codebook in enumerate(codebooks):
             ready = self._ready(depth)
             for code, context in zip(
-                layer.tolist(), self._contexts(depth, layer, layers).tolist(), strict=True
+                codebook.tolist(), self._contexts(depth, codebook, codebooks).tolist(), strict=True
             ):
                 coder.one(code, ready(context))
         return coder.data()
@@ -81,55 +81,57 @@ class Tables:
     def decode(self, counts: Sequence[int], data: bytes, speaker: bytes) -> Rows:
         """See `Coder`."""
         del speaker
-        coder, layers = RangeDecoder(data), list[NDArray[np.uint16]]()
+        coder, codebooks = RangeDecoder(data), list[NDArray[np.uint16]]()
         for depth, count in enumerate(counts):
             ready, found = self._ready(depth), np.empty(count, np.uint16)
-            if self.layers[depth].context == "before":
-                code = self.table[depth].size
+            if self.codebooks[depth].context == "before":
+                code = self.shapes[depth].size
                 for index in range(count):
                     found[index] = code = coder.one(ready(code))
             else:
-                for index, context in enumerate(self._contexts(depth, found, layers).tolist()):
+                for index, context in enumerate(self._contexts(depth, found, codebooks).tolist()):
                     found[index] = coder.one(ready(context))
-            layers.append(found)
-        return tuple(layers)
+            codebooks.append(found)
+        return tuple(codebooks)
 
     def _ready(self, depth: int) -> Callable[[int], Any]:
-        """Of each context of a layer its distribution, made once."""
-        places = self.layers[depth].places
+        """Of each context of a codebook its distribution, made once."""
+        places = self.codebooks[depth].places
         return cache(lambda context: fixed(self._levels[places[context]]))
 
     def _contexts(
-        self, depth: int, layer: NDArray[np.uint16], layers: Sequence[NDArray[np.uint16]]
+        self, depth: int, codebook: NDArray[np.uint16], codebooks: Sequence[NDArray[np.uint16]]
     ) -> NDArray[np.intp]:
-        """The context of every code of a layer, (n,)."""
-        return contexts(self.layers[depth].context, depth, layer, layers, self.table[depth].size)
+        """The context of every code of a codebook, (n,)."""
+        return contexts(
+            self.codebooks[depth].context, depth, codebook, codebooks, self.shapes[depth].size
+        )
 
 
 def contexts(
     kind: Context,
     depth: int,
-    layer: NDArray[np.uint16],
-    layers: Sequence[NDArray[np.uint16]],
+    codebook: NDArray[np.uint16],
+    codebooks: Sequence[NDArray[np.uint16]],
     size: int,
 ) -> NDArray[np.intp]:
-    """The number of the context of every code (n,) of a layer, given the layers before it."""
+    """The number of the context of every code (n,) of a codebook, given the codebooks before it."""
     match kind:
         case "nothing":
-            return np.zeros(len(layer), np.intp)
+            return np.zeros(len(codebook), np.intp)
         case "before":
-            return np.concatenate([[size], layer[:-1]]).astype(np.intp)
+            return np.concatenate([[size], codebook[:-1]]).astype(np.intp)
         case "above":
-            upper = layers[depth - 1]
-            return np.repeat(upper, len(layer) // len(upper)).astype(np.intp)
+            upper = codebooks[depth - 1]
+            return np.repeat(upper, len(codebook) // len(upper)).astype(np.intp)
 
 
 def save_tables(
     path: Path,
     model: ModelId,
-    table: Sequence[Layer],
+    shapes: Sequence[CodebookShape],
     levels: NDArray,
-    layers: Sequence[LayerTable],
+    codebooks: Sequence[LayerTable],
 ) -> None:
     """Write a tables file. Raises OutputError."""
     from safetensors.numpy import save
@@ -138,10 +140,10 @@ def save_tables(
         "format": FORMAT,
         "model": model.name,
         "digest": model.digest.hex(),
-        "table": [(layer.hop, layer.size) for layer in table],
-        "contexts": [layer.context for layer in layers],
+        "table": [(codebook.hop, codebook.size) for codebook in shapes],
+        "contexts": [codebook.context for codebook in codebooks],
     }
-    arrays = {f"frequency{index}": layer.places for index, layer in enumerate(layers)} | {
+    arrays = {f"frequency{index}": codebook.places for index, codebook in enumerate(codebooks)} | {
         "levels": levels.astype(np.uint32)
     }
     with new_file(path) as partial:
@@ -158,10 +160,11 @@ def load_tables(path: str | Path) -> Tables:
         with safe_open(path, "np") as file:
             header = json.loads((file.metadata() or {})[ENTRY])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        table = [Layer(int(hop), int(size)) for hop, size in header["table"]]
-        pairs = enumerate(zip(header["contexts"], table, strict=True))
-        layers = [
-            _layer(kind, depth, table, arrays[f"frequency{depth}"]) for depth, (kind, _) in pairs
+        shapes = [CodebookShape(int(hop), int(size)) for hop, size in header["table"]]
+        pairs = enumerate(zip(header["contexts"], shapes, strict=True))
+        codebooks = [
+            _context_table(kind, depth, shapes, arrays[f"frequency{depth}"])
+            for depth, (kind, _) in pairs
         ]
         model = ModelId(str(header["model"]), bytes.fromhex(header["digest"]))
         if header["format"] != FORMAT:
@@ -169,20 +172,26 @@ def load_tables(path: str | Path) -> Tables:
                 f"{path} has tables format {header['format']}, this speechvq reads {FORMAT}"
             )
         return Tables(
-            model, table, _levels(arrays["levels"]), layers, hashlib.sha256(data).digest()[:CODER]
+            model,
+            shapes,
+            _levels(arrays["levels"]),
+            codebooks,
+            hashlib.sha256(data).digest()[:CODER],
         )
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path} is not a file of tables: {error}") from error
 
 
-def _layer(kind: Any, depth: int, table: Sequence[Layer], places: NDArray) -> LayerTable:  # noqa: ANN401 - whatever JSON gave
+def _context_table(
+    kind: Any, depth: int, shapes: Sequence[CodebookShape], places: NDArray
+) -> LayerTable:
     """Raises ValueError."""
     if kind not in get_args(Context) or (kind == "above" and not depth):
-        raise ValueError(f"layer {depth} cannot have the context {kind!r}")
-    rows = {"nothing": 1, "before": table[depth].size + 1, "above": table[depth - 1].size}[kind]
-    if places.shape != (rows, table[depth].size) or places.dtype != np.uint8:
+        raise ValueError(f"codebook {depth} cannot have the context {kind!r}")
+    rows = {"nothing": 1, "before": shapes[depth].size + 1, "above": shapes[depth - 1].size}[kind]
+    if places.shape != (rows, shapes[depth].size) or places.dtype != np.uint8:
         raise ValueError(
-            f"the table of layer {depth} has shape {places.shape}, not {(rows, table[depth].size)}"
+            f"the table of codebook {depth} has shape {places.shape}, not {(rows, shapes[depth].size)}"
         )
     return LayerTable(kind, places)
 

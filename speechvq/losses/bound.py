@@ -4,7 +4,7 @@
                      distortion               rates
 
 On codes drawn exactly from q this is J_0 of HQ-VAE (Takida et al. 2024); on hard codes, which are q
-with all its weight on one entry, every code costs log K and the bound holds too. On relaxed draws
+with all its weight on one codeword, every code costs log K and the bound holds too. On relaxed draws
 it is no bound, only what training goes down.
 """
 
@@ -19,7 +19,7 @@ class Bound:
     """Upper bound on -log p(x) of every example, in nats.
 
     distortion: -log p(x | Z) (b,)
-    rates: of every layer (b, l), coarse first
+    rates: of every codebook (b, l), coarse first
     """
 
     distortion: Tensor
@@ -27,7 +27,7 @@ class Bound:
 
     @property
     def rate(self) -> Tensor:
-        """All layers' rates (b,)."""
+        """All codebooks' rates (b,)."""
         return self.rates.sum(1)
 
     @property
@@ -44,11 +44,11 @@ class Bound:
         return self.nats / (dimensions * math.log(2))
 
     def per_second(self, seconds: float) -> dict[str, float]:
-        """For the log: distortion in nats, the rates of all and of every layer in bits, means over the batch."""
+        """For the log: distortion in nats, the rates of all and of every codebook in bits, means over the batch."""
         bits = (self.rates.detach().mean(0) / (seconds * math.log(2))).tolist()
-        layers = {f"layer{index}/bits_per_second": value for index, value in enumerate(bits)}
+        codebooks = {f"codebook{index}/bits_per_second": value for index, value in enumerate(bits)}
         distortion = self.distortion.detach().mean().item() / seconds
         return {
             "distortion/nats_per_second": distortion,
             "rate/bits_per_second": sum(bits),
-        } | layers
+        } | codebooks

@@ -31,7 +31,7 @@ class MelConfig:
     """Resolutions of the log-mel spectrograms: window lengths in samples (hops are a quarter), mel bands of each.
 
     errors: how they are distributed, "laplace" or "gaussian"
-    shared: one error scale for examples of all depths, so that those with few layers, which have
+    shared: one error scale for examples of all depths, so that those with few codebooks, which have
       the largest errors, count most; else every depth has its own and all count alike
     """
 
@@ -102,7 +102,7 @@ class MelLikelihood(nn.Module):
         """Nats for each example (b,), for waveforms (b, t).
 
         groups (b,) are whole numbers below `kinds`: examples with the same number share their error
-        scales (in training, those that decode from equally many layers). add sums a tensor over all
+        scales (in training, those that decode from equally many codebooks). add sums a tensor over all
         devices: the scales are those of the whole batch.
 
         The scale enters as a constant: the gradient of D err/scale at scale = mean(err) is that of

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from speechvq.errors import CodesError
 from speechvq.nn.speaker import from_steps
-from speechvq.prior.tokens import Layers, Tokens
+from speechvq.prior.tokens import CodeArrays, Tokens
 
 
 def parted(tokens: Tokens, share: float) -> tuple[Tokens, Tokens]:
@@ -45,32 +45,34 @@ class Pieces:
     """Recordings cut to at most `longest` coarse codes, sorted by length, with their speaker vectors."""
 
     def __init__(self, tokens: Tokens, longest: int) -> None:
-        self.ratios = [tokens.table[0].hop // layer.hop for layer in tokens.table]
-        found: list[tuple[int, Layers]] = []
-        for index, layers in enumerate(tokens.recordings()):
-            for first in range(0, len(layers[0]), longest):
+        self.ratios = [tokens.shapes[0].hop // codebook.hop for codebook in tokens.shapes]
+        found: list[tuple[int, CodeArrays]] = []
+        for index, codebooks in enumerate(tokens.recordings()):
+            for first in range(0, len(codebooks[0]), longest):
                 cut = tuple(
                     one[first * r : (first + longest) * r]
-                    for one, r in zip(layers, self.ratios, strict=True)
+                    for one, r in zip(codebooks, self.ratios, strict=True)
                 )
                 found.append((index, cut))
         order = np.random.default_rng(0).permutation(
             len(found)
         )  # neighbours of equal length are not of one recording
         found = sorted((found[i] for i in order), key=lambda piece: len(piece[1][0]))
-        self.layers = [layers for _, layers in found]
+        self.codebooks = [codebooks for _, codebooks in found]
         self.speakers = vectors(tokens.speakers)[[index for index, _ in found]]
 
     def __len__(self) -> int:
-        return len(self.layers)
+        return len(self.codebooks)
 
     def batch(self, first: int, count: int) -> tuple[list[Tensor], Tensor]:
-        """`count` neighbours, cut to the shortest: codes (b, n_l) of each layer, and speaker vectors (b, s)."""
-        some = self.layers[first : first + count]
+        """`count` neighbours, cut to the shortest: codes (b, n_l) of each codebook, and speaker vectors (b, s)."""
+        some = self.codebooks[first : first + count]
         frames = len(some[0][0])
         codes = [
             torch.from_numpy(
-                np.stack([layers[depth][: frames * ratio] for layers in some]).astype(np.int64)
+                np.stack([codebooks[depth][: frames * ratio] for codebooks in some]).astype(
+                    np.int64
+                )
             )
             for depth, ratio in enumerate(self.ratios)
         ]

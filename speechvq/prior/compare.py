@@ -1,4 +1,4 @@
-"""How many bits held-out codes take: under the uniform code, counting models, and the prior, layer by layer."""
+"""How many bits held-out codes take: under the uniform code, counting models, and the prior, codebook by codebook."""
 
 from collections.abc import Sequence
 from math import log
@@ -14,12 +14,12 @@ from speechvq.prior.tables import fitted
 from speechvq.prior.tokens import Tokens
 
 Bits = NDArray[np.float64]
-"""Bits a code, of every layer."""
+"""Bits a code, of every codebook."""
 
 
 def uniform(held: Tokens) -> Bits:
     """What fixed width would take if a code could have a fraction of a bit."""
-    return np.log2([layer.size for layer in held.table])
+    return np.log2([codebook.size for codebook in held.shapes])
 
 
 def static(learned: Tokens, held: Tokens) -> Bits:
@@ -28,7 +28,7 @@ def static(learned: Tokens, held: Tokens) -> Bits:
 
 
 def order_two(learned: Tokens, held: Tokens) -> Bits:
-    """The two codes before and the layer above, smoothed by ever shorter contexts: larger than any table one would ship."""
+    """The two codes before and the codebook above, smoothed by ever shorter contexts: larger than any table one would ship."""
     return counting(learned, held, [nothing, above, both(above, past(1)), both(above, past(2))])
 
 
@@ -36,30 +36,30 @@ def counting(learned: Tokens, held: Tokens, contexts: Sequence[Context]) -> Bits
     """Bits under counts of contexts, the shortest first."""
     known, asked = list(learned.recordings()), list(held.recordings())
     found = []
-    for depth, layer in enumerate(held.table):
-        model = CountModel(known, depth, layer.size, contexts)
-        found.append(np.concatenate([model.bits(layers) for layers in asked]).mean())
+    for depth, codebook in enumerate(held.shapes):
+        model = CountModel(known, depth, codebook.size, contexts)
+        found.append(np.concatenate([model.bits(codebooks) for codebooks in asked]).mean())
     return np.array(found)
 
 
 @torch.no_grad()
 def taken(prior: Prior, held: Tokens) -> Bits:
-    """Bits that whole recordings take under the prior, (recordings, layers)."""
+    """Bits that whole recordings take under the prior, (recordings, codebooks)."""
     found, speakers = [], vectors(held.speakers)
-    for index, layers in enumerate(held.recordings()):
-        codes = [torch.from_numpy(layer.astype(np.int64))[None] for layer in layers]
+    for index, codebooks in enumerate(held.recordings()):
+        codes = [torch.from_numpy(codebook.astype(np.int64))[None] for codebook in codebooks]
         nats = prior.nats(codes, speakers[index : index + 1] if prior.speaker else None)
-        found.append([layer.sum().item() / log(2) for layer in nats])
+        found.append([codebook.sum().item() / log(2) for codebook in nats])
     return np.array(found)
 
 
 def usual(bits: Bits, held: Tokens, sample_rate: int) -> tuple[float, ...]:
-    """Bits a second that 95 % of recordings stay below, with the first layer, the first two ...; bits: `taken`.
+    """Bits a second that 95 % of recordings stay below, with the first codebook, the first two ...; bits: `taken`.
 
     Every voice counts alike, however many recordings it has; those of nobody known count as one
     voice's.
     """
-    seconds = held.frames * held.table[0].hop / sample_rate
+    seconds = held.frames * held.shapes[0].hop / sample_rate
     voices = np.unique(held.voices, return_inverse=True)[1]
     shares = 1 / np.bincount(voices)[voices]
     found = []
@@ -71,19 +71,19 @@ def usual(bits: Bits, held: Tokens, sample_rate: int) -> tuple[float, ...]:
 
 
 def table(learned: Tokens, held: Tokens, bits: Bits, sample_rate: int) -> list[str]:
-    """Markdown lines: bits a code by layer, bits a second over all layers, and how much less than the static tables that is.
+    """Markdown lines: bits a code by codebook, bits a second over all codebooks, and how much less than the static tables that is.
 
     bits: what the prior takes, `taken`
     """
-    rates = np.array([sample_rate / layer.hop for layer in held.table])
+    rates = np.array([sample_rate / codebook.hop for codebook in held.shapes])
     fixed = static(learned, held)
     rows = {
         "uniform": uniform(held),
         "static tables": fixed,
-        "order 2 and the layer above": order_two(learned, held),
-        "WaveNet": bits.sum(0) / [len(layer) for layer in held.layers],
+        "order 2 and the codebook above": order_two(learned, held),
+        "WaveNet": bits.sum(0) / [len(codebook) for codebook in held.codebooks],
     }
-    names = [f"layer {depth}" for depth in range(len(held.table))]
+    names = [f"codebook {depth}" for depth in range(len(held.shapes))]
     lines = [
         f"| bits a code | {' | '.join(names)} | bits a second | below static tables |",
         "|---" * (len(names) + 3) + "|",

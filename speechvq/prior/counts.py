@@ -18,46 +18,46 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 ENTRIES = 1 << 17
-"""More than any layer has entries; three codes fit into one number."""
+"""More than any codebook has codewords; three codes fit into one number."""
 
-Layers = Sequence[NDArray]
-"""The codes of one recording: (n_l,) of every layer, coarse first."""
+CodeArrays = Sequence[NDArray]
+"""The codes of one recording: (n_l,) of every codebook, coarse first."""
 
-Context = Callable[[Layers, int], Ints]
-"""A number (n_l,) for what is known before each code of a layer of a recording; contexts with equal numbers are the same."""
+Context = Callable[[CodeArrays, int], Ints]
+"""A number (n_l,) for what is known before each code of a codebook of a recording; contexts with equal numbers are the same."""
 
 
-def nothing(layers: Layers, depth: int) -> Ints:
+def nothing(codebooks: CodeArrays, depth: int) -> Ints:
     """The context of those that know nothing."""
-    return np.zeros(len(layers[depth]), np.int64)
+    return np.zeros(len(codebooks[depth]), np.int64)
 
 
 def past(order: int) -> Context:
     """The one or two codes before; where there are not so many, one that does not exist."""
 
-    def numbers(layers: Layers, depth: int) -> Ints:
-        found = np.zeros(len(layers[depth]), np.int64)
+    def numbers(codebooks: CodeArrays, depth: int) -> Ints:
+        found = np.zeros(len(codebooks[depth]), np.int64)
         for back in range(1, order + 1):
-            before = np.concatenate([np.full(back, ENTRIES - 1), layers[depth].astype(np.int64)])[
-                : len(found)
-            ]
+            before = np.concatenate(
+                [np.full(back, ENTRIES - 1), codebooks[depth].astype(np.int64)]
+            )[: len(found)]
             found = found * ENTRIES + before
         return found
 
     return numbers
 
 
-def above(layers: Layers, depth: int) -> Ints:
-    """The code of the layer before at the same time, 0 for the first layer."""
+def above(codebooks: CodeArrays, depth: int) -> Ints:
+    """The code of the codebook before at the same time, 0 for the first codebook."""
     if not depth:
-        return nothing(layers, depth)
-    upper = layers[depth - 1].astype(np.int64)
-    return np.repeat(upper, len(layers[depth]) // len(upper))
+        return nothing(codebooks, depth)
+    upper = codebooks[depth - 1].astype(np.int64)
+    return np.repeat(upper, len(codebooks[depth]) // len(upper))
 
 
 def both(one: Context, other: Context) -> Context:
     """Two contexts together."""
-    return lambda layers, depth: one(layers, depth) * ENTRIES**2 + other(layers, depth)
+    return lambda codebooks, depth: one(codebooks, depth) * ENTRIES**2 + other(codebooks, depth)
 
 
 @dataclass(frozen=True)
@@ -72,27 +72,29 @@ class Counts:
 
 
 class CountModel:
-    """Probabilities of a layer's codes from contexts, the shortest first, each smoothed by the one before.
+    """Probabilities of a codebook's codes from contexts, the shortest first, each smoothed by the one before.
 
-    size: entries of the layer
+    size: codewords of the codebook
     """
 
     def __init__(
-        self, recordings: Sequence[Layers], depth: int, size: int, contexts: Sequence[Context]
+        self, recordings: Sequence[CodeArrays], depth: int, size: int, contexts: Sequence[Context]
     ) -> None:
         self.depth, self.size, self.contexts = depth, size, tuple(contexts)
-        codes = np.concatenate([layers[depth] for layers in recordings]).astype(np.int64)
+        codes = np.concatenate([codebooks[depth] for codebooks in recordings]).astype(np.int64)
         self.counts = [
-            counted(np.concatenate([context(layers, depth) for layers in recordings]), codes, size)
+            counted(
+                np.concatenate([context(codebooks, depth) for codebooks in recordings]), codes, size
+            )
             for context in contexts
         ]
 
-    def bits(self, layers: Layers) -> Floats:
-        """Of every code of the layer in a recording, minus the binary logarithm of its probability."""
-        codes = layers[self.depth].astype(np.int64)
+    def bits(self, codebooks: CodeArrays) -> Floats:
+        """Of every code of the codebook in a recording, minus the binary logarithm of its probability."""
+        codes = codebooks[self.depth].astype(np.int64)
         chance = np.full(len(codes), 1 / self.size)
         for context, counts in zip(self.contexts, self.counts, strict=True):
-            numbers = context(layers, self.depth)
+            numbers = context(codebooks, self.depth)
             together = looked_up(
                 counts.pairs, counts.pair_counts, joined(counts.contexts, numbers, codes, self.size)
             )

@@ -29,7 +29,7 @@ DEFAULT = Path(__file__).parent.parent / "models" / "base5-prior.safetensors"
 class NamedPrior:
     """A prior, its name, and the model whose codes it knows.
 
-    usual: bits a second that nearly all clean speech stays below, with the first layer, the first
+    usual: bits a second that nearly all clean speech stays below, with the first codebook, the first
       two ...; empty: not known
     digest: the first bytes of the SHA-256 of its file, if it has one
     """
@@ -49,7 +49,7 @@ def save_prior(path: Path, named: NamedPrior) -> None:
         "name": named.name,
         "model": named.model.name,
         "digest": named.model.digest.hex(),
-        "table": prior.table,
+        "table": prior.shapes,
         "speaker": prior.speaker,
         "prior": table(prior.config),
         "usual": named.usual,

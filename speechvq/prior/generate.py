@@ -33,11 +33,11 @@ def generate(
     """Codes of `seconds` of new speech, after those of the prompt if there is one; to be decoded by the same codec.
 
     speaker: a voice of the model; without one the prompt's own, or one that the seed chooses
-    prompt: codes of all layers of this model
+    prompt: codes of all codebooks of this model
     Raises WrongModel for a prior of other codes, SpeakerError, and ConfigError for numbers that
     make no sense.
     """
-    check(named, codec, len(codec.table))
+    check(named, codec, len(codec.shapes))
     if not 0 <= seed < 1 << 63:
         raise ConfigError(f"a seed is a whole number of 0 to 2^63 - 1, not {seed}")
     if not 0 < seconds <= LONGEST:
@@ -45,30 +45,30 @@ def generate(
             f"give a number of seconds above 0 and at most {LONGEST:g}, not {seconds:g}"
         )
     if prompt is not None and (
-        prompt.model != codec.model or len(prompt.table) != len(codec.table)
+        prompt.model != codec.model or len(prompt.shapes) != len(codec.shapes)
     ):
         raise ConfigError(
-            f"the prompt must have all {len(codec.table)} layers of {codec.model}: encode it anew"
+            f"the prompt must have all {len(codec.shapes)} codebooks of {codec.model}: encode it anew"
         )
     generator = torch.Generator().manual_seed(seed)
     voice = _voice(codec, speaker, prompt, generator)
     begun = prompt.frames[0] if prompt is not None else 0
-    coarse = begun + math.ceil(seconds * codec.sample_rate / codec.table[0].hop)
-    layers = sample(
+    coarse = begun + math.ceil(seconds * codec.sample_rate / codec.shapes[0].hop)
+    codebooks = sample(
         named.prior,
-        [coarse * codec.table[0].hop // layer.hop for layer in codec.table],
+        [coarse * codec.shapes[0].hop // codebook.hop for codebook in codec.shapes],
         generator=generator,
         speaker=_vector(named, voice),
         temperature=temperature,
         top_p=top_p,
-        prompt=[torch.from_numpy(layer.astype(np.int64))[None] for layer in prompt.layers]
+        prompt=[torch.from_numpy(codebook.astype(np.int64))[None] for codebook in prompt.codebooks]
         if prompt is not None
         else (),
     )
-    samples = coarse * codec.table[0].hop
-    found = tuple(layer[0].numpy().astype(np.uint16) for layer in layers)
+    samples = coarse * codec.shapes[0].hop
+    found = tuple(codebook[0].numpy().astype(np.uint16) for codebook in codebooks)
     return Codes(
-        codec.model, codec.sample_rate, codec.sample_rate, samples, codec.table, found, voice
+        codec.model, codec.sample_rate, codec.sample_rate, samples, codec.shapes, found, voice
     )
 
 
@@ -80,13 +80,13 @@ class Score:
     mean: bits a second under the prior, over all
     bits: the same of each second (seconds,); the last one may be shorter, and is counted as if it
       went on
-    layers: bits a code, of each layer
+    codebooks: bits a code, of each codebook
     """
 
     nominal: float
     mean: float
     bits: NDArray[np.float64]
-    layers: NDArray[np.float64]
+    codebooks: NDArray[np.float64]
 
 
 @torch.no_grad()
@@ -97,21 +97,21 @@ def score(codec: Codec, named: NamedPrior, codes: Codes) -> Score:
             f"the codes were made by model {codes.model}, this is {codec.model}; give the right "
             "one with --model"
         )
-    check(named, codec, len(codes.table))
-    tensors = [torch.from_numpy(layer.astype(np.int64))[None] for layer in codes.layers]
+    check(named, codec, len(codes.shapes))
+    tensors = [torch.from_numpy(codebook.astype(np.int64))[None] for codebook in codes.codebooks]
     bits = [
-        layer[0].double().numpy() / math.log(2)
-        for layer in named.prior.nats(tensors, _vector(named, codes.speaker))
+        codebook[0].double().numpy() / math.log(2)
+        for codebook in named.prior.nats(tensors, _vector(named, codes.speaker))
     ]
-    seconds = codes.frames[0] * codes.table[0].hop / codes.sample_rate
+    seconds = codes.frames[0] * codes.shapes[0].hop / codes.sample_rate
     whole, total = math.ceil(seconds), sum(found.sum() for found in bits)
     sums, shares = np.zeros(whole), np.zeros(whole)
-    for layer, found in zip(codes.table, bits, strict=True):
-        second = (np.arange(len(found)) * layer.hop // codes.sample_rate).astype(np.int64)
+    for codebook, found in zip(codes.shapes, bits, strict=True):
+        second = (np.arange(len(found)) * codebook.hop // codes.sample_rate).astype(np.int64)
         sums += np.bincount(second, found, whole)
         shares += np.bincount(
-            second, np.full(len(found), layer.hop / codes.sample_rate), whole
-        ) / len(codes.table)
+            second, np.full(len(found), codebook.hop / codes.sample_rate), whole
+        ) / len(codes.shapes)
     return Score(
         codes.bits_per_second,
         float(total / seconds),
@@ -121,15 +121,15 @@ def score(codec: Codec, named: NamedPrior, codes: Codes) -> Score:
 
 
 def check(named: NamedPrior, codec: Codec, depth: int) -> None:
-    """Raises WrongModel when a prior knows the codes of another model, or fewer than the first `depth` layers."""
+    """Raises WrongModel when a prior knows the codes of another model, or fewer than the first `depth` codebooks."""
     if named.model != codec.model:
         raise WrongModel(
             f"the prior {named.name} knows the codes of {named.model}, this is {codec.model}; "
             "give one for it with --prior"
         )
-    if len(named.prior.table) < depth:
+    if len(named.prior.shapes) < depth:
         raise WrongModel(
-            f"the prior {named.name} knows {len(named.prior.table)} layers, the codes have "
+            f"the prior {named.name} knows {len(named.prior.shapes)} codebooks, the codes have "
             f"{depth}; give another one"
         )
 

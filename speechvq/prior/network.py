@@ -1,9 +1,9 @@
-"""The prior over the codes of a recording: layer after layer, coarse first, each code from all that was said before it.
+"""The prior over the codes of a recording: codebook after codebook, coarse first, each code from all that was said before it.
 
     p(codes) = prod_l prod_t p(c[l, t] | c[l, < t], c[< l], speaker)
 
-Layer l is predicted from its own past by a `WaveNet`, and from all coarser layers, past and future,
-as they are known by then: so any prefix of the layers has its own probability, and the layers of a
+Codebook l is predicted from its own past by a `WaveNet`, and from all coarser codebooks, past and future,
+as they are known by then: so any prefix of the codebooks has its own probability, and the codebooks of a
 frame come in order.
 """
 
@@ -54,19 +54,21 @@ class PriorConfig:
 
 
 class Stream(nn.Module):
-    """The codes of one layer.
+    """The codes of one codebook.
 
-    table: (hop, entries) of this layer, last, and of all coarser ones before it
+    shapes: (hop, codewords) of this codebook, last, and of all coarser ones before it
     speaker: length of the speaker vector, 0 for none
     """
 
-    def __init__(self, config: PriorConfig, table: Sequence[tuple[int, int]], speaker: int) -> None:
+    def __init__(
+        self, config: PriorConfig, shapes: Sequence[tuple[int, int]], speaker: int
+    ) -> None:
         super().__init__()
-        *coarser, (hop, size) = table
+        *coarser, (hop, size) = shapes
         self.size, self.ratios = size, tuple(other // hop for other, _ in coarser)
         self.before = nn.Embedding(size + 1, config.width)
         self.coarser = Modules[nn.Embedding](
-            [nn.Embedding(entries, config.width) for _, entries in coarser]
+            [nn.Embedding(codewords, config.width) for _, codewords in coarser]
         )
         self.place = nn.Embedding(max(self.ratios, default=1), config.width)
         self.around = Around(config.width, layers=config.around if coarser else 0)
@@ -76,7 +78,7 @@ class Stream(nn.Module):
         self.wavenet = WaveNet(config.width, config.skip, size, **shape)
 
     def condition(self, codes: Sequence[Tensor], count: int, speaker: Tensor | None) -> Tensor:
-        """What all frames are told: coarser layers' codes (b, n_l) each, and the speaker vector (b, s); (b, width, count).
+        """What all frames are told: coarser codebooks' codes (b, n_l) each, and the speaker vector (b, s); (b, width, count).
 
         No vector is the same as zeros, which a part of the examples gets in training.
         """
@@ -84,8 +86,8 @@ class Stream(nn.Module):
             torch.arange(count, device=self.place.weight.device) % self.place.num_embeddings
         )
         found = places.T[None]
-        for embedding, ratio, layer in zip(self.coarser, self.ratios, codes, strict=True):
-            found = found + embedding(layer).transpose(1, 2).repeat_interleave(ratio, -1)
+        for embedding, ratio, codebook in zip(self.coarser, self.ratios, codes, strict=True):
+            found = found + embedding(codebook).transpose(1, 2).repeat_interleave(ratio, -1)
         found = self.dropout(self.around(found))
         if self.speaker is not None:
             nobody = self.place.weight.new_zeros(1, self.speaker.in_features)
@@ -129,23 +131,23 @@ class Stream(nn.Module):
 class Prior(nn.Module):
     """All streams of a codec.
 
-    table: (hop, entries) of every layer, coarse first
+    shapes: (hop, codewords) of every codebook, coarse first
     speaker: length of the speaker vector, 0 for a prior that knows nothing of voices
     """
 
     def __init__(
-        self, config: PriorConfig, table: Sequence[tuple[int, int]], speaker: int = 0
+        self, config: PriorConfig, shapes: Sequence[tuple[int, int]], speaker: int = 0
     ) -> None:
         super().__init__()
-        self.config, self.table, self.speaker = config, tuple(table), speaker
+        self.config, self.shapes, self.speaker = config, tuple(shapes), speaker
         self.streams = Modules[Stream](
-            [Stream(config, self.table[: depth + 1], speaker) for depth in range(len(self.table))]
+            [Stream(config, self.shapes[: depth + 1], speaker) for depth in range(len(self.shapes))]
         )
 
     def nats(self, codes: Sequence[Tensor], speaker: Tensor | None = None) -> list[Tensor]:
-        """Of every code, minus the logarithm of its probability: codes (b, n_l) of some first layers to as many (b, n_l)."""
+        """Of every code, minus the logarithm of its probability: codes (b, n_l) of some first codebooks to as many (b, n_l)."""
         pairs = enumerate(zip(self.streams, codes, strict=False))
         return [
-            stream.nats(layer, stream.condition(codes[:depth], layer.shape[1], speaker))
-            for depth, (stream, layer) in pairs
+            stream.nats(codebook, stream.condition(codes[:depth], codebook.shape[1], speaker))
+            for depth, (stream, codebook) in pairs
         ]

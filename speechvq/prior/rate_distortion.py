@@ -1,11 +1,11 @@
 """Rate-distortion optimised encoding: codes that a prior finds likely, where they are nearly as good as the nearest ones.
 
-Of every layer each code c is chosen to make
+Of every codebook each code c is chosen to make
 
-    E(c) + lambda * -log p(c | codes before it, coarser layers, speaker)
+    E(c) + lambda * -log p(c | codes before it, coarser codebooks, speaker)
 
 least. E is the squared error that the level would be left with: the search goes on through its
-finer layers for each of some candidates (Chou, Lookabaugh and Gray 1989, "Entropy-constrained
+finer codebooks for each of some beam (Chou, Lookabaugh and Gray 1989, "Entropy-constrained
 vector quantization", with a prior in the place of counts). The codes before it are those of the
 last pass, so that all places are decided at once; two passes are nearly as good as four. What the
 prior says here decides only which codes are taken: a file reads the same whatever machine wrote it.
@@ -24,7 +24,7 @@ from speechvq.quantize.base import Quantizer
 from speechvq.quantize.residual import Residual
 
 CANDIDATES = 16
-"""Entries of each layer that are thought of."""
+"""Entries of each codebook that are thought of."""
 
 PASSES = 2
 
@@ -45,7 +45,7 @@ class RateDistortion:
         self.named, self.weight = named, weight
 
     def check(self, codec: Codec, depth: int) -> None:
-        """Raises WrongModel for a prior of other codes, ConfigError for quantizers whose entries cannot be compared."""
+        """Raises WrongModel for a prior of other codes, ConfigError for quantizers whose codewords cannot be compared."""
         check(self.named, codec, depth)
         for level in codec.network.topdown.levels:
             if not isinstance(level.quantizers, Residual) or not level.quantizers.searchable:
@@ -57,7 +57,7 @@ class RateDistortion:
     def __call__(
         self, codec: Codec, features: Sequence[Tensor], vector: Tensor, depth: int
     ) -> list[Tensor]:
-        """Codes (1, f) of the first `depth` layers, of a whole recording's features (1, d, f) and its speaker vector (1, n)."""
+        """Codes (1, f) of the first `depth` codebooks, of a whole recording's features (1, d, f) and its speaker vector (1, n)."""
         choose = partial(self._level, vector=vector.cpu() if self.named.prior.speaker else None)
         return codec.network.topdown.encode(features, depth, choose)
 
@@ -71,29 +71,29 @@ class RateDistortion:
     ) -> list[Tensor]:
         assert isinstance(quantizer, Residual)
         left, codes = z[0].T, list[Tensor]()
-        for index, layer in enumerate(quantizer.layers[:depth]):
-            candidates, errors = quantizer.options(left, index, depth, CANDIDATES)
+        for index, codebook in enumerate(quantizer.codebooks[:depth]):
+            beam, errors = quantizer.options(left, index, depth, CANDIDATES)
             known = [row.cpu() for row in (*coarser, *codes)]
             price = self.weight * 2 * errors.amin(1).mean() / quantizer.width
             codes.append(
-                self._cheap(candidates.cpu(), errors.cpu(), price.cpu(), known, vector).to(z.device)
+                self._cheap(beam.cpu(), errors.cpu(), price.cpu(), known, vector).to(z.device)
             )
-            left = left - layer.look_up(codes[-1])[0].T
+            left = left - codebook.look_up(codes[-1])[0].T
         return codes
 
     def _cheap(
         self,
-        candidates: Tensor,
+        beam: Tensor,
         errors: Tensor,
         price: Tensor,
         known: Sequence[Tensor],
         vector: Tensor | None,
     ) -> Tensor:
-        """The codes (1, n) of the layer after the known ones, of candidates (n, m) with their errors (n, m)."""
+        """The codes (1, n) of the codebook after the known ones, of beam (n, m) with their errors (n, m)."""
         stream = self.named.prior.streams[len(known)]
         condition = stream.condition(known, len(errors), vector)
         chosen = errors.argmin(1, keepdim=True)
         for _ in range(PASSES if self.weight else 0):
-            nats = stream.nats(candidates.gather(1, chosen).T, condition, candidates[None])[0]
+            nats = stream.nats(beam.gather(1, chosen).T, condition, beam[None])[0]
             chosen = (errors + price * nats).argmin(1, keepdim=True)
-        return candidates.gather(1, chosen).T
+        return beam.gather(1, chosen).T

@@ -20,14 +20,14 @@ def sample(
     top_p: float = 1.0,
     prompt: Sequence[Tensor] = (),
 ) -> list[Tensor]:
-    """Codes (b, n) of as many layers as `frames` has numbers of codes, all coarser layers first.
+    """Codes (b, n) of as many codebooks as `frames` has numbers of codes, all coarser codebooks first.
 
     speaker: vectors (b, s); b recordings are drawn side by side, one where there is neither speaker
       nor prompt
     temperature: logits are divided by it; 0 takes the most probable code
     top_p: draws are from the fewest codes that together have this probability (Holtzman et al.
       2020)
-    prompt: codes (b, m) each layer begins with, kept as they are
+    prompt: codes (b, m) each codebook begins with, kept as they are
     Raises ConfigError for numbers that make no sense.
     """
     if not temperature >= 0:
@@ -36,7 +36,7 @@ def sample(
         raise ConfigError(f"top-p must be above 0 and at most 1, not {top_p}")
     if not 0 < len(frames) <= len(prior.streams) or len(prompt) > len(frames):
         raise ConfigError(
-            f"this prior has {len(prior.streams)} layers, not {len(frames)} or {len(prompt)}"
+            f"this prior has {len(prior.streams)} codebooks, not {len(frames)} or {len(prompt)}"
         )
     batch = {len(one) for one in (*prompt, *([] if speaker is None else [speaker]))} or {1}
     if len(batch) > 1:

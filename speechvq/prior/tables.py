@@ -1,4 +1,4 @@
-"""Fitting the static tables of code files (`codes.tables`): one context a layer, smoothed counts, 256 levels of frequencies."""
+"""Fitting the static tables of code files (`codes.tables`): one context a codebook, smoothed counts, 256 levels of frequencies."""
 
 from collections.abc import Sequence
 from typing import get_args
@@ -6,25 +6,25 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from speechvq.codes import Layer
+from speechvq.codes import CodebookShape
 from speechvq.codes.tables import Context, LayerTable, contexts
-from speechvq.prior.tokens import Layers, Tokens
+from speechvq.prior.tokens import CodeArrays, Tokens
 
 LEVELS = np.rint(2.0 ** (np.arange(256) * 16 / 255)).astype(np.uint32)
 """Frequencies from 1 to 2^16, each 4 % above the one before."""
 
 LARGEST = 1 << 22
-"""Numbers in a layer's table."""
+"""Numbers in a codebook's table."""
 
 WORTH = 0.01
-"""A context has to save so much of a layer's bits, or the layer does without."""
+"""A context has to save so much of a codebook's bits, or the codebook does without."""
 
 
 def fitted(learned: Tokens, held: Tokens) -> tuple[list[LayerTable], list[float]]:
-    """Tables of the contexts that cost least on held-out codes, and bits a code of each layer there."""
+    """Tables of the contexts that cost least on held-out codes, and bits a code of each codebook there."""
     tables, bits = [], []
-    for depth in range(len(learned.table)):
-        kinds = [kind for kind in get_args(Context) if _small(kind, learned.table, depth)]
+    for depth in range(len(learned.shapes)):
+        kinds = [kind for kind in get_args(Context) if _small(kind, learned.shapes, depth)]
         tried = [LayerTable(kind, _places(learned, depth, kind)) for kind in kinds]
         costs = [_bits(one, held, depth) for one in tried]
         best = int(np.argmin(costs))
@@ -34,24 +34,24 @@ def fitted(learned: Tokens, held: Tokens) -> tuple[list[LayerTable], list[float]
     return tables, bits
 
 
-def _rows(kind: Context, table: Sequence[Layer], depth: int) -> int:
-    """How many contexts there are; none above the first layer."""
+def _rows(kind: Context, table: Sequence[CodebookShape], depth: int) -> int:
+    """How many contexts there are; none above the first codebook."""
     upper = table[depth - 1].size if depth else 0
     return {"nothing": 1, "before": table[depth].size + 1, "above": upper}[kind]
 
 
-def _small(kind: Context, table: Sequence[Layer], depth: int) -> bool:
+def _small(kind: Context, table: Sequence[CodebookShape], depth: int) -> bool:
     """Whether a table is there and can be kept beside a model."""
     return kind == "nothing" or 0 < _rows(kind, table, depth) * table[depth].size <= LARGEST
 
 
 def _places(tokens: Tokens, depth: int, kind: Context) -> NDArray[np.uint8]:
     """Witten and Bell's estimate (see `counts`) for every context and code, as places among the levels."""
-    size, rows = tokens.table[depth].size, _rows(kind, tokens.table, depth)
+    size, rows = tokens.shapes[depth].size, _rows(kind, tokens.shapes, depth)
     numbers = np.concatenate(
-        [_numbers(kind, depth, layers, size) for layers in tokens.recordings()]
+        [_numbers(kind, depth, codebooks, size) for codebooks in tokens.recordings()]
     )
-    joint = np.bincount(numbers * size + tokens.layers[depth], minlength=rows * size).reshape(
+    joint = np.bincount(numbers * size + tokens.codebooks[depth], minlength=rows * size).reshape(
         rows, size
     )
     chance = _smoothed(joint, _smoothed(joint.sum(0, keepdims=True), np.full((1, size), 1 / size)))
@@ -67,32 +67,32 @@ def _smoothed(counts: NDArray, shorter: NDArray) -> NDArray:
 
 
 def _bits(one: LayerTable, tokens: Tokens, depth: int) -> float:
-    """Bits a code of a layer under its table."""
+    """Bits a code of a codebook under its table."""
     levels = LEVELS[one.places].astype(np.float64)
     costs = np.log2(levels.sum(1, keepdims=True)) - np.log2(levels)
-    size, total, count = tokens.table[depth].size, 0.0, 0
-    for layers in tokens.recordings():
-        total += float(costs[_numbers(one.context, depth, layers, size), layers[depth]].sum())
-        count += len(layers[depth])
+    size, total, count = tokens.shapes[depth].size, 0.0, 0
+    for codebooks in tokens.recordings():
+        total += float(costs[_numbers(one.context, depth, codebooks, size), codebooks[depth]].sum())
+        count += len(codebooks[depth])
     return total / count
 
 
-def _numbers(kind: Context, depth: int, layers: Layers, size: int) -> NDArray[np.intp]:
-    return contexts(kind, depth, layers[depth], layers, size)
+def _numbers(kind: Context, depth: int, codebooks: CodeArrays, size: int) -> NDArray[np.intp]:
+    return contexts(kind, depth, codebooks[depth], codebooks, size)
 
 
 def table(
     held: Tokens, bits: Sequence[float], tables: Sequence[LayerTable], sample_rate: int
 ) -> list[str]:
-    """Markdown lines: context and bits a code of every layer, and bits a second of every prefix beside fixed width."""
+    """Markdown lines: context and bits a code of every codebook, and bits a second of every prefix beside fixed width."""
     lines = [
-        "| layer | context | bits a code | kbit/s up to here | fixed width |",
+        "| codebook | context | bits a code | kbit/s up to here | fixed width |",
         "|--:|---|--:|--:|--:|",
     ]
     total = fixed = 0.0
-    for depth, (layer, cost, one) in enumerate(zip(held.table, bits, tables, strict=True)):
-        total += cost * sample_rate / layer.hop
-        fixed += layer.bits * sample_rate / layer.hop
+    for depth, (codebook, cost, one) in enumerate(zip(held.shapes, bits, tables, strict=True)):
+        total += cost * sample_rate / codebook.hop
+        fixed += codebook.bits * sample_rate / codebook.hop
         lines.append(
             f"| {depth} | {one.context} | {cost:.3f} | {total / 1000:.3f} | {fixed / 1000:.3f} |"
         )

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from speechvq.codes import Codes, Layer, ModelId, read_codes
+from speechvq.codes import CodebookShape, Codes, ModelId, read_codes
 from speechvq.codes.coder import Coder
 from speechvq.errors import CodesError
 from speechvq.output import new_file
 
-Layers = tuple[NDArray[np.uint16], ...]
+CodeArrays = tuple[NDArray[np.uint16], ...]
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,16 @@ class Tokens:
     """Codes of recordings of one model.
 
     model: which weights made them
-    table: the layers' shapes, coarse first
-    layers: of each layer, the codes (n,) of all recordings one after the other
-    frames: how many codes of the coarsest layer each recording has
+    shapes: the codebooks' shapes, coarse first
+    codebooks: of each codebook, the codes (n,) of all recordings one after the other
+    frames: how many codes of the coarsest codebook each recording has
     speakers: (recordings, bytes), packed speaker vectors
     voices: who speaks in each recording; an empty text where that is not known
     """
 
     model: ModelId
-    table: tuple[Layer, ...]
-    layers: Layers
+    shapes: tuple[CodebookShape, ...]
+    codebooks: CodeArrays
     frames: NDArray[np.int64]
     speakers: NDArray[np.uint8]
     voices: tuple[str, ...]
@@ -44,19 +44,20 @@ class Tokens:
 
     @cached_property
     def ends(self) -> NDArray[np.int64]:
-        """Where each recording ends in the coarsest layer."""
+        """Where each recording ends in the coarsest codebook."""
         return np.cumsum(self.frames)
 
-    def recording(self, index: int) -> Layers:
+    def recording(self, index: int) -> CodeArrays:
         """The codes of one recording."""
         last = int(self.ends[index])
         first = last - int(self.frames[index])
-        ratios = [self.table[0].hop // layer.hop for layer in self.table]
+        ratios = [self.shapes[0].hop // codebook.hop for codebook in self.shapes]
         return tuple(
-            layer[first * r : last * r] for layer, r in zip(self.layers, ratios, strict=True)
+            codebook[first * r : last * r]
+            for codebook, r in zip(self.codebooks, ratios, strict=True)
         )
 
-    def recordings(self) -> Iterator[Layers]:
+    def recordings(self) -> Iterator[CodeArrays]:
         """All of them, in order."""
         return map(self.recording, range(len(self)))
 
@@ -64,33 +65,35 @@ class Tokens:
     def digest(self) -> str:
         """Of all codes and where recordings begin, in 16 letters."""
         found = hashlib.sha256(self.frames.tobytes())
-        for layer in self.layers:
-            found.update(np.ascontiguousarray(layer).tobytes())
+        for codebook in self.codebooks:
+            found.update(np.ascontiguousarray(codebook).tobytes())
         return found.hexdigest()[:16]
 
     def seconds(self, sample_rate: int) -> float:
         """How long all of it is."""
-        return float(self.frames.sum()) * self.table[0].hop / sample_rate
+        return float(self.frames.sum()) * self.shapes[0].hop / sample_rate
 
     def chosen(self, keep: NDArray[np.bool_]) -> "Tokens":
         """Only the recordings where `keep` is true."""
-        layers = tuple(
-            layer[np.repeat(keep, self.frames * (self.table[0].hop // shape.hop))]
-            for layer, shape in zip(self.layers, self.table, strict=True)
+        codebooks = tuple(
+            codebook[np.repeat(keep, self.frames * (self.shapes[0].hop // shape.hop))]
+            for codebook, shape in zip(self.codebooks, self.shapes, strict=True)
         )
         voices = tuple(voice for voice, kept in zip(self.voices, keep, strict=True) if kept)
         return Tokens(
-            self.model, self.table, layers, self.frames[keep], self.speakers[keep], voices
+            self.model, self.shapes, codebooks, self.frames[keep], self.speakers[keep], voices
         )
 
     def save(self, path: Path) -> None:
         """Write a NumPy archive. Raises OutputError."""
-        arrays: dict[str, Any] = {f"layer{index}": layer for index, layer in enumerate(self.layers)}
+        arrays: dict[str, Any] = {
+            f"codebook{index}": codebook for index, codebook in enumerate(self.codebooks)
+        }
         arrays |= {
             "model": np.array(self.model.name),
             "digest": np.frombuffer(self.model.digest, np.uint8),
         }
-        arrays |= {"table": np.array([(layer.hop, layer.size) for layer in self.table])}
+        arrays |= {"table": np.array([(codebook.hop, codebook.size) for codebook in self.shapes])}
         arrays |= {
             "frames": self.frames,
             "speakers": self.speakers,
@@ -104,14 +107,14 @@ def load(path: Path) -> Tokens:
     """Read what `Tokens.save` wrote. Raises CodesError."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            table = tuple(Layer(int(hop), int(size)) for hop, size in file["table"])
+            shapes = tuple(CodebookShape(int(hop), int(size)) for hop, size in file["table"])
             model = ModelId(str(file["model"]), file["digest"].tobytes())
-            layers = tuple(file[f"layer{index}"] for index in range(len(table)))
+            codebooks = tuple(file[f"codebook{index}"] for index in range(len(shapes)))
             return _fitting(
                 Tokens(
                     model,
-                    table,
-                    layers,
+                    shapes,
+                    codebooks,
                     file["frames"],
                     file["speakers"],
                     tuple(map(str, file["voices"])),
@@ -134,10 +137,11 @@ def load(path: Path) -> Tokens:
 def _fitting(tokens: Tokens) -> Tokens:
     """The same. Raises ValueError when its parts do not fit each other."""
     lengths = [
-        int(tokens.frames.sum()) * tokens.table[0].hop // layer.hop for layer in tokens.table
+        int(tokens.frames.sum()) * tokens.shapes[0].hop // codebook.hop
+        for codebook in tokens.shapes
     ]
     counts = {len(tokens.frames), len(tokens.speakers), len(tokens.voices)}
-    if [len(layer) for layer in tokens.layers] != lengths or len(counts) > 1:
+    if [len(codebook) for codebook in tokens.codebooks] != lengths or len(counts) > 1:
         raise ValueError("its parts do not fit each other")
     return tokens
 
@@ -145,7 +149,7 @@ def _fitting(tokens: Tokens) -> Tokens:
 def gathered(recordings: Iterable[Codes], voices: Sequence[str], names: Sequence[str]) -> Tokens:
     """Tokens of recordings, the voice and, for messages, the name of each.
 
-    Raises CodesError for none at all, or when one was made by another model or has other layers
+    Raises CodesError for none at all, or when one was made by another model or has other codebooks
     than the first.
     """
     every: list[Codes] = []
@@ -156,10 +160,10 @@ def gathered(recordings: Iterable[Codes], voices: Sequence[str], names: Sequence
                 f"{name} was made by {codes.model}, {names[0]} by {first.model}: give codes of "
                 "one model"
             )
-        if codes.table != first.table:
+        if codes.shapes != first.shapes:
             raise CodesError(
-                f"{name} has {len(codes.table)} layers, {names[0]} has {len(first.table)}: give "
-                "codes of equal layers"
+                f"{name} has {len(codes.shapes)} codebooks, {names[0]} has {len(first.shapes)}: give "
+                "codes of equal codebooks"
             )
         if len(codes.speaker) != len(first.speaker):
             raise CodesError(
@@ -171,12 +175,12 @@ def gathered(recordings: Iterable[Codes], voices: Sequence[str], names: Sequence
         raise CodesError(
             "there are no codes to learn from: give code files, folders of them, or a manifest"
         )
-    layers = tuple(
-        np.concatenate(column) for column in zip(*(codes.layers for codes in every), strict=True)
+    codebooks = tuple(
+        np.concatenate(column) for column in zip(*(codes.codebooks for codes in every), strict=True)
     )
     frames = np.array([codes.frames[0] for codes in every], np.int64)
     speakers = np.stack([np.frombuffer(codes.speaker, np.uint8) for codes in every])
-    return Tokens(every[0].model, every[0].table, layers, frames, speakers, tuple(voices))
+    return Tokens(every[0].model, every[0].shapes, codebooks, frames, speakers, tuple(voices))
 
 
 def from_files(paths: Sequence[Path], coders: Sequence[Coder] = ()) -> Tokens:

@@ -1,8 +1,8 @@
 """What every quantizer is: three verbs and one record.
 
     quantizer(z, keep)      -> Quantized(z, codes, rates, terms, stats, inputs)
-    quantizer.encode(z)     -> codes, one tensor a layer, coarse first; `encode(z, 3)` the best ones for three layers
-    quantizer.decode(codes) -> z, from the codes of any prefix of the layers
+    quantizer.encode(z)     -> codes, one tensor a codebook, coarse first; `encode(z, 3)` the best ones for three codebooks
+    quantizer.decode(codes) -> z, from the codes of any prefix of the codebooks
 
 In training mode the first draws, relaxes or copies gradients, as its kind does; in eval mode it
 takes the hard codes, and `decode(encode(z))` equals `quantizer(z).z`, bit for bit, wherever codes
@@ -24,13 +24,13 @@ class Quantized:
     """The result of quantizing z.
 
     z: what the decoder sees, shaped like the input
-    codes: integers (b, f), the hard choice at every position, one tensor a layer, coarse first
-    rates: of every layer (b, l), summed over positions, in nats: KL(q(Z_l | x) || uniform), or from
+    codes: integers (b, f), the hard choice at every position, one tensor a codebook, coarse first
+    rates: of every codebook (b, l), summed over positions, in nats: KL(q(Z_l | x) || uniform), or from
       the unit Gaussian; of hard codes, in eval mode, log K each
     terms: other named differentiable losses, unweighted, one value an example (b,), summed over
       positions
     stats: named detached numbers for the log
-    inputs: what each layer quantized, (b, d, f), without gradient
+    inputs: what each codebook quantized, (b, d, f), without gradient
     """
 
     z: Tensor
@@ -42,15 +42,15 @@ class Quantized:
 
 
 class Quantizer(Protocol):
-    """The contract. z is (b, width, f); keep (b, layers) is 1 for the layers that an example uses, a prefix of them.
+    """The contract. z is (b, width, f); keep (b, codebooks) is 1 for the codebooks that an example uses, a prefix of them.
 
-    layers: the codebook behind every code, coarse first; empty where there are none
+    codebooks: the codebook behind every code, coarse first; empty where there are none
     """
 
     width: int
 
     @property
-    def layers(self) -> Sequence[Codebook]: ...
+    def codebooks(self) -> Sequence[Codebook]: ...
 
     def __call__(
         self,
@@ -74,7 +74,7 @@ class Uncoded(nn.Module):
         self.width = width
 
     @property
-    def layers(self) -> tuple[Codebook, ...]:
+    def codebooks(self) -> tuple[Codebook, ...]:
         """None: nothing here has a code."""
         return ()
 
@@ -85,9 +85,9 @@ class Uncoded(nn.Module):
 
     def decode(self, codes: Sequence[Tensor]) -> Tensor:
         """Raises ValueError: continuous latents cannot be decoded from codes."""
-        raise ValueError(f"a continuous latent has no codes, but {len(codes)} layers were given")
+        raise ValueError(f"a continuous latent has no codes, but {len(codes)} codebooks were given")
 
 
-def whole(z: Tensor, layers: int) -> Tensor:
-    """The `keep` of examples that use all layers, (b, layers)."""
-    return z.new_ones(len(z), layers)
+def whole(z: Tensor, codebooks: int) -> Tensor:
+    """The `keep` of examples that use all codebooks, (b, codebooks)."""
+    return z.new_ones(len(z), codebooks)

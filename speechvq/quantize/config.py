@@ -18,7 +18,7 @@ AnyQuantizer = (
 )
 
 RESIDUAL = ("vq", "cosine", "sq")
-"""Kinds of which a level may have several layers."""
+"""Kinds of which a level may have several codebooks."""
 
 KINDS = (*RESIDUAL, "gumbel", "vimco", "joint", "gaussian", "none")
 
@@ -28,40 +28,40 @@ CODEC = (*RESIDUAL, "gumbel")
 
 @dataclass(frozen=True)
 class LevelConfig:
-    """The layers at one frame rate: one injected, the others residual.
+    """The codebooks at one frame rate: one injected, the others residual.
 
     stage: the encoder stage whose features enter here, counted from 0
-    layers: how many
-    size: codebook entries of each
+    codebooks: how many
+    size: codebook codewords of each
     width: dimensions of the latent space
     quantizer: "vq" vector quantizers, "cosine" those that go by direction in few dimensions, "sq"
       stochastic ones, "gumbel" a Gumbel-softmax categorical, "vimco" one of hard draws, "joint"
       Gaussian and categorical, "gaussian" a VAE, "none"
-    learned: entries of "vq" learn as running "means" or by "loss"
-    shared: all layers of the level have the same codebook ("vq", "cosine", "sq")
-    candidates: how many beginnings a search for hard codes keeps, 1 for greedy ones ("vq", "sq")
+    learned: codewords of "vq" learn as running "means" or by "loss"
+    shared: all codebooks of the level have the same codebook ("vq", "cosine", "sq")
+    beam: how many beginnings a search for hard codes keeps, 1 for greedy ones ("vq", "sq")
     variance: initial s^2 of "sq"
     lookup: dimensions in which "cosine" compares
     continuous: how many of the dimensions are Gaussian in "joint"
     """
 
     stage: int
-    layers: int
+    codebooks: int
     size: int = 1024
     width: int = 16
     quantizer: str = "vq"
     learned: str = "means"
     shared: bool = False
-    candidates: int = 1
+    beam: int = 1
     variance: float = 4.0
     lookup: int = 8
     continuous: int = 4
 
     def __post_init__(self) -> None:
-        require(self.layers > 0, f"levels.layers must be at least 1, not {self.layers}")
+        require(self.codebooks > 0, f"levels.codebooks must be at least 1, not {self.codebooks}")
         require(
             2 <= self.size <= 65536,
-            f"levels.size, the entries of a codebook, must be 2 to 65536, not {self.size}",
+            f"levels.size, the codewords of a codebook, must be 2 to 65536, not {self.size}",
         )
         require(self.width > 0, f"levels.width must be positive, not {self.width}")
         require(
@@ -69,8 +69,8 @@ class LevelConfig:
             f"levels.quantizer must be one of {', '.join(KINDS)}, not {self.quantizer!r}",
         )
         require(
-            self.layers == 1 or self.quantizer in RESIDUAL,
-            f"levels.layers of a {self.quantizer!r} level must be 1, not {self.layers}; "
+            self.codebooks == 1 or self.quantizer in RESIDUAL,
+            f"levels.codebooks of a {self.quantizer!r} level must be 1, not {self.codebooks}; "
             f"{', '.join(RESIDUAL)} can have more",
         )
         require(
@@ -78,10 +78,8 @@ class LevelConfig:
             f"levels.learned must be means or loss, not {self.learned!r}",
         )
         require(
-            1 <= self.candidates <= self.size
-            and (self.candidates == 1 or self.quantizer in ("vq", "sq")),
-            f"levels.candidates must be 1, or for vq and sq up to the size {self.size}, not "
-            f"{self.candidates}",
+            1 <= self.beam <= self.size and (self.beam == 1 or self.quantizer in ("vq", "sq")),
+            f"levels.beam must be 1, or for vq and sq up to the size {self.size}, not {self.beam}",
         )
         require(self.variance > 0, f"levels.variance must be positive, not {self.variance}")
         require(
@@ -111,22 +109,22 @@ def terms(level: LevelConfig) -> set[str]:
 def build(level: LevelConfig) -> AnyQuantizer:
     """The untrained quantizer of a level."""
     size, width = level.size, level.width
-    own, candidates = range(1 if level.shared else level.layers), level.candidates
+    own, beam = range(1 if level.shared else level.codebooks), level.beam
     found: AnyQuantizer
     match level.quantizer:
         case "vq":
             learned = "loss" if level.learned == "loss" else "means"
-            layers = [VectorQuantizer(size, width, learned=learned) for _ in own]
-            found = ResidualVQ(layers, level.layers, candidates=candidates)
+            codebooks = [VectorQuantizer(size, width, learned=learned) for _ in own]
+            found = ResidualVQ(codebooks, level.codebooks, beam=beam)
         case "cosine":
             found = ResidualVQ(
-                [CosineQuantizer(size, width, lookup=level.lookup) for _ in own], level.layers
+                [CosineQuantizer(size, width, lookup=level.lookup) for _ in own], level.codebooks
             )
         case "sq":
             blurred = [
                 StochasticQuantizer(size, width, initial_variance=level.variance) for _ in own
             ]
-            found = ResidualSQ(blurred, level.layers, candidates=candidates)
+            found = ResidualSQ(blurred, level.codebooks, beam=beam)
         case "gumbel":
             found = GumbelQuantizer(size, width)
         case "vimco":

@@ -1,7 +1,7 @@
 """A categorical latent drawn by the Gumbel-softmax trick.
 
 Jang et al. 2017; Maddison et al. 2017. The encoder gives logits instead of a point: P(k | x) =
-softmax(W z + c). Training sees a relaxed draw, a soft mixture of entries that hardens with the
+softmax(W z + c). Training sees a relaxed draw, a soft mixture of codewords that hardens with the
 temperature; the rate is the exact KL of P from the uniform prior. With soft draws the sum of
 distortion and rate is no bound; on hard codes, or exact draws, it is.
 """
@@ -19,27 +19,27 @@ from speechvq.quantize.stochastic import entropy, gumbel_softmax
 
 
 class GumbelQuantizer(Codebook):
-    """One layer of `size` entries for z in `width` dimensions; entries are in `width`, or in `out` dimensions if given."""
+    """One codebook of `size` codewords for z in `width` dimensions; codewords are in `width`, or in `out` dimensions if given."""
 
     def __init__(self, size: int, width: int, *, out: int | None = None) -> None:
         super().__init__(size, width)
-        self.codebook = nn.Parameter(torch.randn(size, out or width))
+        self.codewords = nn.Parameter(torch.randn(size, out or width))
         self.logits = nn.Linear(width, size)
 
     @property
-    def layers(self) -> tuple[Codebook, ...]:
-        """Itself: one layer."""
+    def codebooks(self) -> tuple[Codebook, ...]:
+        """Itself: one codebook."""
         return (self,)
 
     def log_posterior(self, z: Tensor) -> Tensor:
         """Log P(k | z) for z (b, d, f), as (b, f, k), in the parameters' precision."""
         with torch.autocast(z.device.type, enabled=False):
             return torch.log_softmax(
-                self.logits(rearrange(z, "b d f -> b f d").to(self.codebook.dtype)), -1
+                self.logits(rearrange(z, "b d f -> b f d").to(self.codewords.dtype)), -1
             )
 
     def choose(self, z: Tensor) -> Tensor:
-        """The most probable entry for every position: z (b, d, f) to codes (b, f)."""
+        """The most probable codeword for every position: z (b, d, f) to codes (b, f)."""
         return self.log_posterior(z).argmax(-1)
 
     def posterior(self, z: Tensor) -> Tensor:
@@ -47,12 +47,12 @@ class GumbelQuantizer(Codebook):
         return self.log_posterior(z).exp()
 
     def encode(self, z: Tensor, depth: int | None = None) -> list[Tensor]:
-        """Hard codes of z (b, d, f): one layer (b, f), whatever `depth` above 0."""
+        """Hard codes of z (b, d, f): one codebook (b, f), whatever `depth` above 0."""
         del depth
         return [self.choose(z)]
 
     def decode(self, codes: Sequence[Tensor]) -> Tensor:
-        """The entries (b, out, f) behind one layer of codes (b, f)."""
+        """The codewords (b, out, f) behind one codebook of codes (b, f)."""
         return self.look_up(codes[0])
 
     def forward(
@@ -67,12 +67,12 @@ class GumbelQuantizer(Codebook):
         log_p = self.log_posterior(z)
         codes = log_p.argmax(-1)
         if self.training:
-            entries = (gumbel_softmax(log_p, temperature, generator) @ self.codebook).transpose(
+            codewords = (gumbel_softmax(log_p, temperature, generator) @ self.codewords).transpose(
                 1, 2
             )
         else:
-            entries = self.look_up(codes)
-        return self._quantized(z, keep, log_p, codes, entries, {})
+            codewords = self.look_up(codes)
+        return self._quantized(z, keep, log_p, codes, codewords, {})
 
     def _quantized(
         self,
@@ -80,7 +80,7 @@ class GumbelQuantizer(Codebook):
         keep: Tensor | None,
         log_p: Tensor,
         codes: Tensor,
-        entries: Tensor,
+        codewords: Tensor,
         terms: dict[str, Tensor],
     ) -> Quantized:
         keep = whole(z, 1) if keep is None else keep
@@ -90,5 +90,5 @@ class GumbelQuantizer(Codebook):
         terms = {name: value * keep[:, 0] for name, value in terms.items()}
         stats = {"0/entropy": entropies.mean().item() / maximum}
         return Quantized(
-            entries * keep[:, 0, None, None], (codes,), rates, terms, stats, (z.detach(),)
+            codewords * keep[:, 0, None, None], (codes,), rates, terms, stats, (z.detach(),)
         )

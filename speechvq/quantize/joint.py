@@ -1,6 +1,6 @@
 """Joint continuous and discrete latents: JointVAE (Dupont 2018).
 
-A part of the latent is Gaussian, the other an entry drawn by Gumbel-softmax. Left alone, the
+A part of the latent is Gaussian, the other an codeword drawn by Gumbel-softmax. Left alone, the
 decoder would put everything into the continuous part. So each rate is held at a target that grows
 while training goes on, in the place of the plain sum of rates:
 
@@ -19,7 +19,7 @@ from speechvq.quantize.gumbel import GumbelQuantizer
 
 
 class JointQuantizer(nn.Module):
-    """`continuous` of the `width` dimensions are Gaussian, the others hold an entry of a codebook of `size`.
+    """`continuous` of the `width` dimensions are Gaussian, the others hold an codeword of a codebook of `size`.
 
     rates: two columns, first the continuous one, then the discrete one
     """
@@ -31,19 +31,20 @@ class JointQuantizer(nn.Module):
         self.discrete = GumbelQuantizer(size, width, out=width - continuous)
 
     @property
-    def layers(self) -> tuple[Codebook, ...]:
+    def codebooks(self) -> tuple[Codebook, ...]:
         """The discrete part."""
         return (self.discrete,)
 
     def encode(self, z: Tensor, depth: int | None = None) -> list[Tensor]:
-        """Hard codes of the discrete part of z (b, d, f): one layer (b, f), whatever `depth` above 0."""
+        """Hard codes of the discrete part of z (b, d, f): one codebook (b, f), whatever `depth` above 0."""
         return self.discrete.encode(z, depth)
 
     def decode(self, codes: Sequence[Tensor]) -> Tensor:
-        """The entries behind the codes, the continuous part at its prior mean: zero."""
-        entries = self.discrete.decode(codes)
+        """The codewords behind the codes, the continuous part at its prior mean: zero."""
+        codewords = self.discrete.decode(codes)
         return torch.cat(
-            [entries.new_zeros(len(entries), self.continuous, entries.shape[-1]), entries], 1
+            [codewords.new_zeros(len(codewords), self.continuous, codewords.shape[-1]), codewords],
+            1,
         )
 
     def forward(
@@ -54,7 +55,7 @@ class JointQuantizer(nn.Module):
         temperature: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> Quantized:
-        """Draw both parts for z (b, d, f); in eval mode the mean and the most probable entry."""
+        """Draw both parts for z (b, d, f); in eval mode the mean and the most probable codeword."""
         keep = whole(z, 1) if keep is None else keep
         free = self.gaussian(z, keep, generator=generator)
         coded = self.discrete(z, keep, temperature=temperature, generator=generator)

@@ -1,7 +1,7 @@
-"""Residual quantization: each layer quantizes what the layers before it left over, and the sum of all entries stands for z.
+"""Residual quantization: each codebook quantizes what the codebooks before it left over, and the sum of all codewords stands for z.
 
 `ResidualVQ` is RQ-VAE (Lee et al. 2022) and `ResidualSQ` is RSQ-VAE (Takida et al. 2024); with one
-layer they are VQ-VAE and SQ-VAE. Layers left out by `keep` leave no trace (layer dropout, as in
+codebook they are VQ-VAE and SQ-VAE. Codebooks left out by `keep` leave no trace (codebook dropout, as in
 SoundStream).
 """
 
@@ -27,89 +27,88 @@ SEARCHED = 512
 
 
 class Residual(Modules[L]):
-    """The layers of a residual stack, and hard codes: greedy, one layer after the other.
+    """The codebooks of a residual stack, and hard codes: greedy, one codebook after the other.
 
-    depth: how many layers when one codebook is given that all of them share
-    candidates: with 1 hard codes are greedy; with more, so many of the best beginnings are kept
-      from layer to layer and the one that leaves least in the end is taken (beam search), which is
-      better for the layers that are wanted and worse for fewer
+    depth: how many codebooks when one codebook is given that all of them share
+    beam: with 1 hard codes are greedy; with more, so many of the best beginnings are kept
+      from codebook to codebook and the one that leaves least in the end is taken (beam search), which is
+      better for the codebooks that are wanted and worse for fewer
     """
 
-    def __init__(
-        self, layers: Sequence[L], depth: int | None = None, *, candidates: int = 1
-    ) -> None:
-        super().__init__(layers)
-        self.width, self._depth, self.candidates = layers[0].width, depth or len(layers), candidates
-        if len(layers) not in (1, self._depth):
-            raise ValueError(f"{self._depth} layers cannot share {len(layers)} codebooks")
+    def __init__(self, codebooks: Sequence[L], depth: int | None = None, *, beam: int = 1) -> None:
+        super().__init__(codebooks)
+        self.width, self._depth, self.beam = codebooks[0].width, depth or len(codebooks), beam
+        if len(codebooks) not in (1, self._depth):
+            raise ValueError(f"{self._depth} codebooks cannot share {len(codebooks)} codebooks")
 
     @property
-    def layers(self) -> tuple[L, ...]:
-        """The codebook of every layer, coarse first."""
+    def codebooks(self) -> tuple[L, ...]:
+        """The codebook of every codebook, coarse first."""
         own = tuple(self)
         return own * self._depth if len(own) < self._depth else own
 
     def encode(self, z: Tensor, depth: int | None = None) -> list[Tensor]:
-        """Hard codes of z (b, d, f) for the first `depth` layers, all by default, one (b, f) a layer."""
-        layers = self.layers[:depth]
-        if self.candidates > 1:
-            return self._search(z, len(layers))
+        """Hard codes of z (b, d, f) for the first `depth` codebooks, all by default, one (b, f) a codebook."""
+        codebooks = self.codebooks[:depth]
+        if self.beam > 1:
+            return self._search(z, len(codebooks))
         codes, total = [], torch.zeros_like(z)
-        for layer in layers:
-            codes.append(layer.choose(z - total))
-            total = total + layer.look_up(codes[-1])
+        for codebook in codebooks:
+            codes.append(codebook.choose(z - total))
+            total = total + codebook.look_up(codes[-1])
         return codes
 
     def _search(self, z: Tensor, depth: int) -> list[Tensor]:
         with torch.autocast(z.device.type, enabled=False):
-            flat = rearrange(z, "b d f -> (b f) d").to(self.layers[0].codebook.dtype)
+            flat = rearrange(z, "b d f -> (b f) d").to(self.codebooks[0].codewords.dtype)
             paths = torch.cat(
-                [self._best(part, self.layers[:depth])[0] for part in flat.split(SEARCHED)]
+                [self._best(part, self.codebooks[:depth])[0] for part in flat.split(SEARCHED)]
             )
         return [rearrange(row, "(b f) -> b f", b=len(z)) for row in paths.unbind(1)]
 
     @property
     def searchable(self) -> bool:
-        """Whether entries lie in the space of z, so that their distances say what is left."""
+        """Whether codewords lie in the space of z, so that their distances say what is left."""
         return all(
-            isinstance(layer, VectorQuantizer | StochasticQuantizer) for layer in self.layers
+            isinstance(codebook, VectorQuantizer | StochasticQuantizer)
+            for codebook in self.codebooks
         )
 
     def options(self, left: Tensor, index: int, depth: int, count: int) -> tuple[Tensor, Tensor]:
-        """The `count` entries of a layer nearest to vectors (n, d), and what would be left in the end with each.
+        """The `count` codewords of a codebook nearest to vectors (n, d), and what would be left in the end with each.
 
-        left: what the layers before `index` leave
-        depth: how many layers there will be: those after this one are searched
+        left: what the codebooks before `index` leave
+        depth: how many codebooks there will be: those after this one are searched
         Returns codes and squared errors, (n, count) each.
         """
-        parts = left.to(self.layers[0].codebook.dtype).split(max(1, SEARCHED // count))
+        parts = left.to(self.codebooks[0].codewords.dtype).split(max(1, SEARCHED // count))
         pairs = [
-            self._options(part, self.layers[index:depth], min(count, self.layers[index].size))
+            self._options(part, self.codebooks[index:depth], min(count, self.codebooks[index].size))
             for part in parts
         ]
         return torch.cat([codes for codes, _ in pairs]), torch.cat([errors for _, errors in pairs])
 
-    def _options(self, left: Tensor, layers: Sequence[L], count: int) -> tuple[Tensor, Tensor]:
-        first, *finer = layers
-        codes = smallest(half_distances(left, first.codebook), count)
-        rest = (left[:, None] - first.codebook[codes]).flatten(0, 1)
+    def _options(self, left: Tensor, codebooks: Sequence[L], count: int) -> tuple[Tensor, Tensor]:
+        first, *finer = codebooks
+        codes = smallest(half_distances(left, first.codewords), count)
+        rest = (left[:, None] - first.codewords[codes]).flatten(0, 1)
         if finer:
             rest = self._best(rest, finer)[1]
         return codes, rest.square().sum(1).view_as(codes)
 
-    def _best(self, flat: Tensor, layers: Sequence[L]) -> tuple[Tensor, Tensor]:
-        """Codes (n, layers) that leave least of vectors (n, d), of those that were candidates, and what they leave (n, d)."""
+    def _best(self, flat: Tensor, codebooks: Sequence[L]) -> tuple[Tensor, Tensor]:
+        """Codes (n, codebooks) that leave least of vectors (n, d), of those that were beam, and what they leave (n, d)."""
         left = flat[:, None]  # of every candidate (n, c, d)
         paths = torch.empty(len(left), 1, 0, dtype=torch.long, device=flat.device)
-        for index, layer in enumerate(layers):
-            errors = half_distances(left, layer.codebook).flatten(1)
+        for index, codebook in enumerate(codebooks):
+            errors = half_distances(left, codebook.codewords).flatten(1)
             best = smallest(
-                errors, 1 if index == len(layers) - 1 else min(self.candidates, errors.shape[1])
+                errors, 1 if index == len(codebooks) - 1 else min(self.beam, errors.shape[1])
             )
-            parent, code = best // layer.size, best % layer.size
+            parent, code = best // codebook.size, best % codebook.size
             left = (
                 left.gather(1, parent[..., None].expand(-1, -1, left.shape[2]))
-                - layer.codebook[code]
+                - codebook.codewords[code]
             )
             paths = torch.cat(
                 [paths.gather(1, parent[..., None].expand(-1, -1, index)), code[..., None]], 2
@@ -119,35 +118,35 @@ class Residual(Modules[L]):
     def _hard(self, z: Tensor, keep: Tensor) -> Quantized:
         """What hard codes give: the eval mode of all kinds."""
         codes, total, inputs = self._chosen(z, keep), torch.zeros_like(z), []
-        for index, (layer, row) in enumerate(zip(self.layers, codes, strict=True)):
+        for index, (codebook, row) in enumerate(zip(self.codebooks, codes, strict=True)):
             inputs.append((z - total).detach())
-            total = total + layer.look_up(row) * keep[:, index, None, None]
+            total = total + codebook.look_up(row) * keep[:, index, None, None]
         return Quantized(total, tuple(codes), keep * self._rates(z), {}, {}, tuple(inputs))
 
     def _chosen(self, z: Tensor, keep: Tensor) -> list[Tensor]:
-        """Hard codes of all layers: the best for those that each example keeps, and whatever comes first for the others."""
+        """Hard codes of all codebooks: the best for those that each example keeps, and whatever comes first for the others."""
         codes = self.encode(z)
         depths = keep.sum(1).long()
-        for depth in sorted(set(depths.tolist()) - {0, len(codes)}) if self.candidates > 1 else ():
+        for depth in sorted(set(depths.tolist()) - {0, len(codes)}) if self.beam > 1 else ():
             mine = depths == depth
             for row, found in zip(codes, self.encode(z[mine], depth), strict=False):
                 row[mine] = found
         return codes
 
     def _rates(self, z: Tensor) -> Tensor:
-        """Nats of every layer's codes at log K each, (layers,)."""
-        return z.new_tensor([z.shape[-1] * math.log(layer.size) for layer in self.layers])
+        """Nats of every codebook's codes at log K each, (codebooks,)."""
+        return z.new_tensor([z.shape[-1] * math.log(codebook.size) for codebook in self.codebooks])
 
     def decode(self, codes: Sequence[Tensor]) -> Tensor:
-        """The sum of the entries (b, d, f) behind the codes of a prefix of the layers, at least one."""
-        total = self.layers[0].look_up(codes[0])
-        for layer, row in zip(self.layers[1:], codes[1:], strict=False):
-            total = total + layer.look_up(row)
+        """The sum of the codewords (b, d, f) behind the codes of a prefix of the codebooks, at least one."""
+        total = self.codebooks[0].look_up(codes[0])
+        for codebook, row in zip(self.codebooks[1:], codes[1:], strict=False):
+            total = total + codebook.look_up(row)
         return total
 
 
 class ResidualVQ(Residual[VectorQuantizer | CosineQuantizer]):
-    """Nearest entries, or those a search finds; the gradient of their sum is copied to z once, however many layers."""
+    """Nearest codewords, or those a search finds; the gradient of their sum is copied to z once, however many codebooks."""
 
     def forward(
         self,
@@ -157,33 +156,33 @@ class ResidualVQ(Residual[VectorQuantizer | CosineQuantizer]):
         temperature: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> Quantized:
-        """Quantize z (b, d, f). Terms: commitment, and codebook where entries learn by loss, summed over the kept layers."""
+        """Quantize z (b, d, f). Terms: commitment, and codebook where codewords learn by loss, summed over the kept codebooks."""
         del temperature, generator
-        keep = whole(z, len(self.layers)) if keep is None else keep
+        keep = whole(z, len(self.codebooks)) if keep is None else keep
         if not self.training:
             return self._hard(z, keep)
         total = torch.zeros_like(z)
         codes, inputs, terms = [], [], dict[str, Tensor]()
-        searched = self._chosen(z.detach(), keep) if self.candidates > 1 else None
-        for index, layer in enumerate(self.layers):
+        searched = self._chosen(z.detach(), keep) if self.beam > 1 else None
+        for index, codebook in enumerate(self.codebooks):
             residual = z - total
             inputs.append(residual.detach())
-            entry, more, hard = layer.nearest(
+            codeword, more, hard = codebook.nearest(
                 residual, None if searched is None else searched[index]
             )
             codes.append(hard)
-            total = total + entry * keep[:, index, None, None]
+            total = total + codeword * keep[:, index, None, None]
             for name, value in more.items():
                 terms[name] = terms.get(name, 0) + value * keep[:, index]
-        if self.layers[0].copies:
+        if self.codebooks[0].copies:
             total = (z + (total - z).detach()) * keep[:, 0, None, None]
         return Quantized(total, tuple(codes), keep * self._rates(z), terms, {}, tuple(inputs))
 
 
 class ResidualSQ(Residual[StochasticQuantizer]):
-    """Sampled entries; one quadratic term for all layers, over the sum of the kept layers' variances.
+    """Sampled codewords; one quadratic term for all codebooks, over the sum of the kept codebooks' variances.
 
-    Independent Gaussian blurs add. (With one term a layer every partial sum would have to match z,
+    Independent Gaussian blurs add. (With one term a codebook every partial sum would have to match z,
     against the point of refinement.)
     """
 
@@ -196,24 +195,24 @@ class ResidualSQ(Residual[StochasticQuantizer]):
         generator: torch.Generator | None = None,
     ) -> Quantized:
         """Quantize z (b, d, f): in training by relaxed samples, at temperature 0 by exact draws, in eval mode by hard codes."""
-        keep = whole(z, len(self.layers)) if keep is None else keep
+        keep = whole(z, len(self.codebooks)) if keep is None else keep
         if not self.training:
             return self._hard(z, keep)
         total, variance = torch.zeros_like(z), keep.new_zeros(len(z))
         codes, inputs, rates, stats = [], [], [], {}
-        for index, layer in enumerate(self.layers):
+        for index, codebook in enumerate(self.codebooks):
             mask = keep[:, index]
             inputs.append((z - total).detach())
-            sample, entropies, hard = layer.sample(
+            sample, entropies, hard = codebook.sample(
                 z - total, temperature=temperature, generator=generator
             )
             codes.append(hard)
             total = total + sample * mask[:, None, None]
-            variance = variance + layer.variance * mask
-            maximum = z.shape[-1] * math.log(layer.size)
+            variance = variance + codebook.variance * mask
+            maximum = z.shape[-1] * math.log(codebook.size)
             rates.append((maximum - entropies).clamp_min(0) * mask)
             stats |= {
-                f"{index}/variance": layer.variance.item(),
+                f"{index}/variance": codebook.variance.item(),
                 f"{index}/entropy": entropies.mean().item() / maximum,
             }
         error = (z - total).square().sum((1, 2))

@@ -1,14 +1,14 @@
 """Stochastic quantization: sampled assignment with a learned variance, annealing itself.
 
-SQ-VAE (Takida et al. 2022), Gaussian type I. Given the encoder's z, entry k is drawn with
+SQ-VAE (Takida et al. 2022), Gaussian type I. Given the encoder's z, codeword k is drawn with
 probability
 
     P(k | z) = softmax_k( -|z - b_k|^2 / (2 s^2) )
 
-which is Bayes' rule for a uniform prior over entries blurred by Gaussian noise of the learned
+which is Bayes' rule for a uniform prior over codewords blurred by Gaussian noise of the learned
 variance s^2. Training sees a relaxed sample (Gumbel-softmax), so gradients reach codebook, variance
 and encoder through the assignment itself. As reconstruction improves s^2 falls by itself and the
-assignment hardens. At inference the most probable entry is taken, which is the nearest one.
+assignment hardens. At inference the most probable codeword is taken, which is the nearest one.
 
 As the authors' code, not the formula, the mean z stands in for a noisy sample both in P and in the
 quadratic term.
@@ -61,15 +61,15 @@ def gumbel_softmax(
 
 
 class StochasticQuantizer(Codebook):
-    """One codebook of `size` entries in `width` dimensions with its variance s^2.
+    """One codebook of `size` codewords in `width` dimensions with its variance s^2.
 
-    log_variance starts at log(initial_variance) and codebook entries at unit Gaussians; sqrt(6
+    log_variance starts at log(initial_variance) and codebook codewords at unit Gaussians; sqrt(6
     width) makes the first assignment nearly uniform, smaller values start harder.
     """
 
     def __init__(self, size: int, width: int, *, initial_variance: float) -> None:
         super().__init__(size, width)
-        self.codebook = nn.Parameter(torch.randn(size, width))
+        self.codewords = nn.Parameter(torch.randn(size, width))
         self.log_variance = nn.Parameter(torch.tensor(math.log(initial_variance)))
 
     @property
@@ -92,15 +92,15 @@ class StochasticQuantizer(Codebook):
         The sample is relaxed, or at temperature 0 an exact draw from the posterior.
         """
         with torch.autocast(z.device.type, enabled=False):
-            flat = rearrange(z, "b d f -> (b f) d").to(self.codebook.dtype)
-            log_p = log_posterior(flat, self.codebook, self._limited())
-            soft = gumbel_softmax(log_p, temperature, generator) @ self.codebook
+            flat = rearrange(z, "b d f -> (b f) d").to(self.codewords.dtype)
+            log_p = log_posterior(flat, self.codewords, self._limited())
+            soft = gumbel_softmax(log_p, temperature, generator) @ self.codewords
             entropies = rearrange(entropy(log_p), "(b f) -> b f", b=len(z)).sum(1)
             codes = rearrange(log_p.argmax(-1), "(b f) -> b f", b=len(z))
         return rearrange(soft, "(b f) d -> b d f", b=len(z)), entropies, codes
 
     def posterior(self, z: Tensor) -> Tensor:
         """P(k | z) for z (b, d, f), as (b, f, k)."""
-        flat = rearrange(z, "b d f -> (b f) d").to(self.codebook.dtype)
-        log_p = log_posterior(flat, self.codebook, self._limited())
+        flat = rearrange(z, "b d f -> (b f) d").to(self.codewords.dtype)
+        log_p = log_posterior(flat, self.codewords, self._limited())
         return rearrange(log_p.exp(), "(b f) k -> b f k", b=len(z))

@@ -1,9 +1,9 @@
 """The top-down path of HQ-VAE (Takida et al. 2024): from the coarsest level to the finest, inject, then refine.
 
-A level has its own frame rate. Its first layer is *injected*: a map of the level's bottom-up
-feature and of everything already decoded gives z, which is quantized. The layers after it are
-*residual*: each quantizes what the level's earlier layers left over. What the decoder knows, the
-  state u, grows by the sum of the level's entries and is upsampled for the next level.
+A level has its own frame rate. Its first codebook is *injected*: a map of the level's bottom-up
+feature and of everything already decoded gives z, which is quantized. The codebooks after it are
+*residual*: each quantizes what the level's earlier codebooks left over. What the decoder knows, the
+  state u, grows by the sum of the level's codewords and is upsampled for the next level.
 
        coarse feature              fine feature
             |                           |
@@ -13,9 +13,9 @@ feature and of everything already decoded gives z, which is quantized. The layer
             |                  |        |
             u ------ up -------+------- u ---> decoder
 
-With stochastic quantizers one level of several layers is RSQ-VAE and several levels of one layer
-each are SQ-VAE-2, with vector quantizers RQ-VAE and VQ-VAE-2. Any prefix of the layers decodes: the
-layers not there add nothing. A level without codes, of a baseline, counts as one layer where
+With stochastic quantizers one level of several codebooks is RSQ-VAE and several levels of one codebook
+each are SQ-VAE-2, with vector quantizers RQ-VAE and VQ-VAE-2. Any prefix of the codebooks decodes: the
+codebooks not there add nothing. A level without codes, of a baseline, counts as one codebook where
 prefixes are kept in training, and cannot be decoded.
 """
 
@@ -33,11 +33,11 @@ from speechvq.quantize.codebook import Codebook
 from speechvq.quantize.config import AnyQuantizer
 
 Choose = Callable[[Quantizer, Tensor, int, Sequence[Tensor]], list[Tensor]]
-"""Codes (b, f) of the first so many layers of a quantizer for z (b, d, f), given the codes of all coarser levels."""
+"""Codes (b, f) of the first so many codebooks of a quantizer for z (b, d, f), given the codes of all coarser levels."""
 
 
 class Level(nn.Module):
-    """An injected layer and the residual layers after it, all at one frame rate, of one kind and in one latent space.
+    """An injected codebook and the residual codebooks after it, all at one frame rate, of one kind and in one latent space.
 
     Features (b, feature, f) and state u (b, state, f) give z (b, d, f); what the quantizer makes of
     it is mapped back and added to u.
@@ -71,7 +71,7 @@ class Level(nn.Module):
         generator: torch.Generator | None = None,
         bypass: Tensor | None = None,
     ) -> Quantized:
-        """A training pass. keep (b, layers) is 1 for the layers an example uses, a prefix of them.
+        """A training pass. keep (b, codebooks) is 1 for the codebooks an example uses, a prefix of them.
 
         For the examples in bypass (b,), booleans, the decoder sees z itself; quantizers learn from
         them all the same.
@@ -86,12 +86,12 @@ class Level(nn.Module):
     def encode(
         self, feature: Tensor, u: Tensor, depth: int | None = None
     ) -> tuple[list[Tensor], Tensor]:
-        """Hard codes of the first `depth` layers, all by default, each (b, f), and the state after them."""
+        """Hard codes of the first `depth` codebooks, all by default, each (b, f), and the state after them."""
         codes = self.quantizers.encode(self.latent(feature, u), depth)
         return codes, self.decode(codes, u)
 
     def decode(self, codes: Sequence[Tensor], u: Tensor) -> Tensor:
-        """The state after the given layers, a prefix of this level's; none leaves u as it is but for the map's bias."""
+        """The state after the given codebooks, a prefix of this level's; none leaves u as it is but for the map's bias."""
         if not codes:
             return u + self.add(u.new_zeros(len(u), self.add.in_channels, u.shape[-1]))
         return u + self.add(self.quantizers.decode(codes))
@@ -105,12 +105,12 @@ class TopDown(nn.Module):
         self.levels = Modules[Level](levels)
         self.up = Modules[Upsample](Upsample(state, state, factor) for factor in factors)
         self.state = state
-        self.depths = tuple(max(1, len(level.quantizers.layers)) for level in levels)
+        self.depths = tuple(max(1, len(level.quantizers.codebooks)) for level in levels)
 
     @property
-    def layers(self) -> tuple[Codebook, ...]:
-        """The codebook behind every layer of codes, coarse first."""
-        return tuple(layer for level in self.levels for layer in level.quantizers.layers)
+    def codebooks(self) -> tuple[Codebook, ...]:
+        """The codebook behind every codebook of codes, coarse first."""
+        return tuple(codebook for level in self.levels for codebook in level.quantizers.codebooks)
 
     def forward(
         self,
@@ -121,7 +121,7 @@ class TopDown(nn.Module):
         generator: torch.Generator | None = None,
         bypass: Tensor | None = None,
     ) -> Quantized:
-        """A pass over features (one a level, coarse first); depth (b,) is how many layers each example uses, all by default."""
+        """A pass over features (one a level, coarse first); depth (b,) is how many codebooks each example uses, all by default."""
         u = features[0].new_zeros(len(features[0]), self.state, features[0].shape[-1])
         every = torch.ones(len(u), sum(self.depths), device=u.device)
         if depth is not None:
@@ -140,7 +140,7 @@ class TopDown(nn.Module):
             rates.append(result.rates)
             terms |= {name: terms.get(name, 0) + value for name, value in result.terms.items()}
             stats |= {
-                f"layer{first + int(k.split('/')[0])}/{k.split('/')[1]}": v
+                f"codebook{first + int(k.split('/')[0])}/{k.split('/')[1]}": v
                 for k, v in result.stats.items()
             }
             first += self.depths[index]
@@ -149,9 +149,9 @@ class TopDown(nn.Module):
     def encode(
         self, features: Sequence[Tensor], depth: int | None = None, choose: Choose | None = None
     ) -> list[Tensor]:
-        """Hard codes of every layer, coarse first: features, one a level, (b, d, f_level) to codes (b, f_level).
+        """Hard codes of every codebook, coarse first: features, one a level, (b, d, f_level) to codes (b, f_level).
 
-        depth: only the first so many layers, which a search then makes the best of
+        depth: only the first so many codebooks, which a search then makes the best of
         choose: what takes the codes of a level, if not its quantizer
         """
         u = features[0].new_zeros(len(features[0]), self.state, features[0].shape[-1])
@@ -174,7 +174,7 @@ class TopDown(nn.Module):
         return codes
 
     def decode(self, codes: Sequence[Tensor]) -> Tensor:
-        """The decoder's input (b, state, f) at the finest rate from the codes of a prefix of the layers, at least one."""
+        """The decoder's input (b, state, f) at the finest rate from the codes of a prefix of the codebooks, at least one."""
         u = self.levels[0].add.weight.new_zeros(len(codes[0]), self.state, codes[0].shape[-1])
         first = 0
         for index, level in enumerate(self.levels):

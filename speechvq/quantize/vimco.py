@@ -20,7 +20,7 @@ from speechvq.quantize.stochastic import gumbel_softmax
 class SampledCategorical(GumbelQuantizer):
     """A `GumbelQuantizer` whose training pass makes hard draws.
 
-    Its term `log_posterior` (b,) is log q(h | x) of what was drawn, for `vimco`; the entries learn
+    Its term `log_posterior` (b,) is log q(h | x) of what was drawn, for `vimco`; the codewords learn
     from the decoder's gradient.
     """
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from speechvq.errors import TrainingError
-from speechvq.quantize.learning import Codebooks
+from speechvq.quantize.learning import CodebookLearner
 from speechvq.train.codec.adversary import Adversary
 from speechvq.train.ema import Average
 from speechvq.train.optimizer import flat, restore
@@ -31,7 +31,7 @@ class TrainState:
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
-    codebooks: Codebooks | None = None
+    codebooks: CodebookLearner | None = None
     average: Average | None = None
     adversary: Adversary | None = None
     step: int = 0

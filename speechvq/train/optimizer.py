@@ -21,15 +21,15 @@ def parameter_groups(
 ) -> list[dict[str, Any]]:
     """What is not frozen, with weight decay for matrices only: not for biases, norms, codebooks or log variances.
 
-    Decay would pull s^2 to 1. Log variances, one number a layer, and codebooks that learn by
-    gradient have rates of their own: their way is long (s^2 falls a hundredfold, and entries must
+    Decay would pull s^2 to 1. Log variances, one number a codebook, and codebooks that learn by
+    gradient have rates of their own: their way is long (s^2 falls a hundredfold, and codewords must
     follow latents that move).
     """
     decayed, free, codebooks, variances = [], [], [], []
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
-        if name.endswith("codebook"):
+        if name.endswith("codewords"):
             codebooks.append(parameter)
         elif name.endswith("log_variance"):
             variances.append(parameter)

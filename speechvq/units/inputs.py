@@ -22,7 +22,7 @@ Ints = NDArray[np.integer]
 class Inputs:
     """What files hold: the units of each system, all of the same recordings.
 
-    units: of each layer or file
+    units: of each codebook or file
     seconds: of each recording by its name, how long it is, or where no file says that, how long its
       codes are
     places: of each recording its file without suffix, or its name as a path
@@ -69,7 +69,7 @@ def holds_codes(path: Path) -> bool:
 def read_inputs(
     paths: Sequence[Path],
     *,
-    layer: int | None = 0,
+    codebook: int | None = 0,
     rate: float | None = None,
     size: int | None = None,
     coders: Sequence[Coder] = (),
@@ -78,7 +78,7 @@ def read_inputs(
 
     paths: of files; code files are all of one system and .npy are, every .units and .km is one of
       its own
-    layer: of code files, coarse first; None: each is a system
+    codebook: of code files, coarse first; None: each is a system
     rate, size: of .npy and .km, codes a second, and how many codes there could be, if not just
       those that come
     coders: what code files may be coded with, see `read_codes`
@@ -118,7 +118,7 @@ def read_inputs(
                 }
             case _:
                 names = named(files)
-                more, known = _code_files(names, layer, coders)
+                more, known = _code_files(names, codebook, coders)
                 seconds |= known
         units += more
         places |= {name: file.with_suffix("") for name, file in names.items()}
@@ -143,39 +143,39 @@ def named(files: Sequence[Path]) -> dict[str, Path]:
 
 
 def _code_files(
-    names: Mapping[str, Path], layer: int | None, coders: Sequence[Coder]
+    names: Mapping[str, Path], codebook: int | None, coders: Sequence[Coder]
 ) -> tuple[list[Units], dict[str, float]]:
-    """Layers of code files of one model, and how long each recording is. Raises UnitsError and CodesError."""
+    """Codebooks of code files of one model, and how long each recording is. Raises UnitsError and CodesError."""
     systems: list[_System] = []
     seconds: dict[str, float] = {}
     first: Codes | None = None
     for name, file in names.items():
         codes = read_codes(file, coders)
         first = first or codes
-        if codes.model != first.model or codes.table != first.table:
+        if codes.model != first.model or codes.shapes != first.shapes:
             raise UnitsError(
-                f"{file} has {len(codes.table)} layers of {codes.model}, and "
+                f"{file} has {len(codes.shapes)} codebooks of {codes.model}, and "
                 f"{next(iter(names.values()))} has "
-                f"{len(first.table)} of {first.model}; give code files of one model and as many "
-                "layers"
+                f"{len(first.shapes)} of {first.model}; give code files of one model and as many "
+                "codebooks"
             )
-        chosen = range(len(codes.table)) if layer is None else [layer]
-        if chosen[-1] >= len(codes.table):
+        chosen = range(len(codes.shapes)) if codebook is None else [codebook]
+        if chosen[-1] >= len(codes.shapes):
             raise UnitsError(
-                f"{file} has {len(codes.table)} layers, counted from 0, and no layer {layer}"
+                f"{file} has {len(codes.shapes)} codebooks, counted from 0, and no codebook {codebook}"
             )
         if not systems:
-            rates = {number: codes.sample_rate / codes.table[number].hop for number in chosen}
+            rates = {number: codes.sample_rate / codes.shapes[number].hop for number in chosen}
             systems = [
-                _System(f"{codes.model.name} layer {n}", rates[n], codes.table[n].size)
+                _System(f"{codes.model.name} codebook {n}", rates[n], codes.shapes[n].size)
                 for n in chosen
             ]
         seconds[name] = codes.seconds
         for system, number in zip(systems, chosen, strict=True):
             count = ceil(
                 codes.seconds * system.rate - 1e-6
-            )  # finer layers fill up the last code of the coarsest
-            system.codes[name] = codes.layers[number][:count].astype(np.int64)
+            )  # finer codebooks fill up the last code of the coarsest
+            system.codes[name] = codes.codebooks[number][:count].astype(np.int64)
     return [Units(one.name, one.rate, one.size, one.codes) for one in systems], seconds
 
 

@@ -46,7 +46,7 @@ class Units:
     size: how many codes there could be
     codes: of each recording by its name, (f,), from 0 to size - 1
     features: of each recording, what was quantized, (f, d); empty where that is not known
-    codebook: the vector of each code (size, d), in the space of the features; None where there is
+    codewords: the vector of each code (size, d), in the space of the features; None where there is
       none
     """
 
@@ -55,7 +55,7 @@ class Units:
     size: int
     codes: Mapping[str, Ints]
     features: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
-    codebook: NDArray[np.floating] | None = None
+    codewords: NDArray[np.floating] | None = None
 
     def __post_init__(self) -> None:
         if not self.rate > 0 or self.size < 1:
@@ -79,11 +79,11 @@ class Units:
                     f"{self.name}: the features of {name} do not fit its codes; both have a row "
                     "for each frame"
                 )
-        if self.codebook is not None and (
-            self.codebook.ndim != 2 or len(self.codebook) != self.size
+        if self.codewords is not None and (
+            self.codewords.ndim != 2 or len(self.codewords) != self.size
         ):
             raise UnitsError(
-                f"{self.name}: a codebook {self.codebook.shape} is not one of {self.size} vectors"
+                f"{self.name}: a codebook {self.codewords.shape} is not one of {self.size} vectors"
             )
 
 
@@ -97,8 +97,8 @@ def write_units(path: Path, units: Units, *, force: bool = False) -> None:
         f"features/{name}": np.ascontiguousarray(rows, np.float16)
         for name, rows in units.features.items()
     }
-    if units.codebook is not None:
-        arrays["codebook"] = np.ascontiguousarray(units.codebook, np.float32)
+    if units.codewords is not None:
+        arrays["codebook"] = np.ascontiguousarray(units.codewords, np.float32)
     facts = {"name": units.name, "rate": units.rate, "size": units.size}
     with new_file(path) as partial:
         try:

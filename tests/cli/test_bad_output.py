@@ -169,11 +169,11 @@ def test_an_interrupt_leaves_nothing(run, commands, monkeypatch, tmp_path, comma
 
 
 @ALL
-@pytest.mark.parametrize("layers", [5, 10**6])
-def test_more_layers_than_the_model_has(refused, commands, command, layers):
+@pytest.mark.parametrize("codebooks", [5, 10**6])
+def test_more_layers_than_the_model_has(refused, commands, command, codebooks):
     refused(
-        *commands[command](f"a.{SUFFIX[command]}", "--layers", layers),
-        says=f"layers must be between 1 and 4, not {layers}",
+        *commands[command](f"a.{SUFFIX[command]}", "--codebooks", codebooks),
+        says=f"codebooks must be between 1 and 4, not {codebooks}",
     )
 
 
@@ -189,8 +189,8 @@ def test_rates_too_low_for_one_layer(refused, commands, command, kbps):
 @pytest.mark.parametrize("command", ["encode", "decode"])
 def test_layers_or_a_rate_but_not_both(refused, commands, command):
     refused(
-        *commands[command](f"a.{SUFFIX[command]}", "--layers", 1, "--kbps", 1),
-        says="give the number of layers or the rate, not both",
+        *commands[command](f"a.{SUFFIX[command]}", "--codebooks", 1, "--kbps", 1),
+        says="give the number of codebooks or the rate, not both",
     )
 
 
@@ -210,8 +210,8 @@ USAGE = {
     "no output": ["encode", "a.wav"],
     "three files": ["encode", "a.wav", "b.codes", "c.codes"],
     "no voice": ["convert", "a.wav", "b.wav"],
-    "no layers": ["encode", "a.wav", "b.codes", "--layers", "0"],
-    "half a layer": ["encode", "a.wav", "b.codes", "--layers", "1.5"],
+    "no codebooks": ["encode", "a.wav", "b.codes", "--codebooks", "0"],
+    "half a codebook": ["encode", "a.wav", "b.codes", "--codebooks", "1.5"],
     "a rate in words": ["encode", "a.wav", "b.codes", "--kbps", "low"],
 }
 

@@ -25,7 +25,7 @@ def wave_of(path):
 
 @pytest.fixture
 def encoded(run, clip, model, tmp_path):
-    """The clip's code file, all layers."""
+    """The clip's code file, all codebooks."""
     path = tmp_path / "clip.codes"
     assert run("encode", clip, path, "-m", model).code == 0
     return path
@@ -49,14 +49,16 @@ def test_a_remark_on_stderr_and_nothing_on_stdout(run, clip, model, tmp_path):
     size = path.stat().st_size
     assert (
         result.err
-        == f"{path}: {size} bytes for 4.05 s, {8 * size / 4050:.2f} kbit/s, 4 of 4 layers\n"
+        == f"{path}: {size} bytes for 4.05 s, {8 * size / 4050:.2f} kbit/s, 4 of 4 codebooks\n"
     )
     result = run("decode", path, back, "-m", model)
     assert (result.code, result.out) == (0, "")
-    assert result.err == f"{back}: 4.05 s at 16000 Hz from 4 layers\n"
+    assert result.err == f"{back}: 4.05 s at 16000 Hz from 4 codebooks\n"
     result = run("convert", clip, tmp_path / "b.wav", "-s", "slt", "-m", model)
     assert (result.code, result.out) == (0, "")
-    assert result.err == f"{tmp_path / 'b.wav'}: 4.05 s in the voice of slt, from 1 of 4 layers\n"
+    assert (
+        result.err == f"{tmp_path / 'b.wav'}: 4.05 s in the voice of slt, from 1 of 4 codebooks\n"
+    )
 
 
 def test_quiet_says_nothing(run, speech, model, tmp_path):
@@ -128,31 +130,32 @@ def test_the_suffix_says_the_format(run, encoded, model, tmp_path, name, kind, s
     assert run("encode", tmp_path / name, tmp_path / "again.codes", "-m", model).code == 0
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3, 4])
-def test_fewer_layers_are_a_prefix(run, clip, model, encoded, tmp_path, layers):
+@pytest.mark.parametrize("codebooks", [1, 2, 3, 4])
+def test_fewer_layers_are_a_prefix(run, clip, model, encoded, tmp_path, codebooks):
     few, first, second = tmp_path / "few.codes", tmp_path / "first.wav", tmp_path / "second.wav"
-    assert run("encode", clip, few, "--layers", layers, "-m", model).code == 0
-    assert read_codes(few) == read_codes(encoded).prefix(layers)
+    assert run("encode", clip, few, "--codebooks", codebooks, "-m", model).code == 0
+    assert read_codes(few) == read_codes(encoded).prefix(codebooks)
     assert run("decode", few, first, "-m", model).code == 0
-    assert run("decode", encoded, second, "--layers", layers, "-m", model).code == 0
+    assert run("decode", encoded, second, "--codebooks", codebooks, "-m", model).code == 0
     assert first.read_bytes() == second.read_bytes()
 
 
 @pytest.mark.parametrize(
-    ("kbps", "layers"), [(0.1, 1), (0.199, 1), (0.2, 2), (0.349, 2), (0.35, 3), (0.5, 4), (64, 4)]
+    ("kbps", "codebooks"),
+    [(0.1, 1), (0.199, 1), (0.2, 2), (0.349, 2), (0.35, 3), (0.5, 4), (64, 4)],
 )
-def test_as_many_layers_as_fit_into_a_rate(run, clip, model, encoded, tmp_path, kbps, layers):
+def test_as_many_layers_as_fit_into_a_rate(run, clip, model, encoded, tmp_path, kbps, codebooks):
     few = tmp_path / "few.codes"
     assert run("encode", clip, few, "--kbps", kbps, "-m", model).code == 0
-    assert len(read_codes(few).table) == layers
+    assert len(read_codes(few).shapes) == codebooks
     result = run("decode", encoded, tmp_path / "a.wav", "--kbps", kbps, "-m", model)
-    assert f"from {layers} layer" in result.err
+    assert f"from {codebooks} codebook" in result.err
 
 
 def test_decoding_asks_for_no_more_layers_than_there_are(run, clip, model, tmp_path):
     assert run("encode", clip, tmp_path / "a.codes", "-l", 1, "-m", model).code == 0
     assert (
-        "from 1 layer\n"
+        "from 1 codebook\n"
         in run("decode", tmp_path / "a.codes", tmp_path / "a.wav", "-l", 3, "-m", model).err
     )
 
@@ -166,14 +169,23 @@ def test_another_voice_changes_the_wave(run, encoded, model, tmp_path):
 
 
 def test_convert_is_the_content_layer_in_another_voice(run, clip, encoded, model, tmp_path):
-    for words, layers in (([], 1), (["--layers", 3], 3)):
+    for words, codebooks in (([], 1), (["--codebooks", 3], 3)):
         assert (
             run("convert", clip, tmp_path / "a.wav", "-s", "slt", *words, "-f", "-m", model).code
             == 0
         )
         assert (
             run(
-                "decode", encoded, tmp_path / "b.wav", "-s", "slt", "-l", layers, "-f", "-m", model
+                "decode",
+                encoded,
+                tmp_path / "b.wav",
+                "-s",
+                "slt",
+                "-l",
+                codebooks,
+                "-f",
+                "-m",
+                model,
             ).code
             == 0
         )
@@ -187,7 +199,7 @@ def test_the_same_recording_gives_the_same_file(run, clip, encoded, model, tmp_p
 
 def test_force_overwrites_and_leaves_one_file(run, clip, encoded, model, tmp_path):
     whole = encoded.read_bytes()
-    assert run("encode", clip, encoded, "--layers", 1, "--force", "-m", model).code == 0
+    assert run("encode", clip, encoded, "--codebooks", 1, "--force", "-m", model).code == 0
     assert encoded.read_bytes() != whole
     assert run("encode", clip, encoded, "-f", "-m", model).code == 0
     assert contents(tmp_path) == {encoded: whole}
@@ -245,8 +257,8 @@ def test_info_says_what_is_in_the_file(run, encoded):
     assert (
         facts["codes"] == f"{8 * (size - over) / 4050:.3f} kbit/s" == "0.504 kbit/s"
     )  # whole frames
-    assert facts["layer 0"] == "102 codes, 25 a second, 16 entries, 100 bit/s"
-    assert facts["layer 3"] == "204 codes, 50 a second, 8 entries, 150 bit/s"
+    assert facts["codebook 0"] == "102 codes, 25 a second, 16 codewords, 100 bit/s"
+    assert facts["codebook 3"] == "204 codes, 50 a second, 8 codewords, 150 bit/s"
     assert len(facts) == 6 + 4
 
 
@@ -277,8 +289,8 @@ def test_info_describes_the_default_model(run, codec):
     assert result.code == 0
     assert f"model: {codec.model}" in result.out
     assert f"latency: {1000 * codec.network.latency / 16000:g} ms" in result.out
-    assert len([line for line in result.out.splitlines() if line.startswith("layer ")]) == len(
-        codec.table
+    assert len([line for line in result.out.splitlines() if line.startswith("codebook ")]) == len(
+        codec.shapes
     )
 
 

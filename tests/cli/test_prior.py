@@ -58,7 +58,7 @@ def test_a_prior_is_fitted_to_code_files_and_goes_on_where_it_stopped(run, model
     first = run(*command, "--steps", 3)
     assert first.code == 0, first.err
     assert "prior.safetensors: tiny for" in first.out
-    for row in ("uniform", "static tables", "order 2 and the layer above", "WaveNet"):
+    for row in ("uniform", "static tables", "order 2 and the codebook above", "WaveNet"):
         assert f"| {row} |" in first.out
     again = run(*command)
     assert again.code == 0, again.err
@@ -76,7 +76,7 @@ def test_a_prior_of_some_first_layers(run, model, plan, clip, tmp_path):
                 tmp_path / "codes" / f"{path.stem}.codes",
                 "-m",
                 model,
-                "--layers",
+                "--codebooks",
                 1,
             ).code
             == 0
@@ -102,9 +102,11 @@ def test_a_prior_of_some_first_layers(run, model, plan, clip, tmp_path):
     ):
         done = run(*refused)
         assert done.code == 1
-        assert "knows 1 layers" in done.err
+        assert "knows 1 codebooks" in done.err
     assert (
-        run("encode", clip, tmp_path / "a.codes", *use, "--entropy", "wavenet", "--layers", 1).code
+        run(
+            "encode", clip, tmp_path / "a.codes", *use, "--entropy", "wavenet", "--codebooks", 1
+        ).code
         == 0
     )
 
@@ -136,12 +138,12 @@ def test_a_prior_begins_with_another_one(run, model, other_model, plan, tmp_path
     changes = [(weights[0][name] - weights[1][name]).abs().max() for name in weights[0]]
     assert (
         0 < max(changes) < 1e-2
-    )  # one step at the foot of the warmup; entries of another codec are further away
+    )  # one step at the foot of the warmup; codewords of another codec are further away
     plan.write_text(PLAN.replace("width = 8", "width = 12"))
     refused = run(*files["second"], "--folder", tmp_path / "c", "--start", begun)
     assert refused.code == 1
     assert (
-        "the prior tiny has other layers than these codes, or another shape than [prior] says"
+        "the prior tiny has other codebooks than these codes, or another shape than [prior] says"
         in refused.err
     )
 

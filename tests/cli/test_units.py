@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from speechvq.codes import Codes, Layer, ModelId, write_codes
+from speechvq.codes import CodebookShape, Codes, ModelId, write_codes
 from speechvq.units.aligned import find_alignments
 from speechvq.units.alignments.alignment import Alignment, Interval
 from speechvq.units.alignments.readers import read_textgrid
@@ -19,16 +19,16 @@ RECORDINGS, LABELS = corpus(speakers=3, each=3)
 
 
 def code_file(path, row, seconds=4.0):
-    """Two layers at 25 and 50 Hz; the second tells nothing."""
+    """Two codebooks at 25 and 50 Hz; the second tells nothing."""
     fine = np.random.default_rng(len(row)).integers(0, 7, 2 * len(row))
-    layers = (row.astype(np.uint16), fine.astype(np.uint16))
+    codebooks = (row.astype(np.uint16), fine.astype(np.uint16))
     codes = Codes(
         ModelId("m", bytes(8)),
         8000,
         8000,
         round(8000 * seconds),
-        (Layer(320, 5), Layer(160, 7)),
-        layers,
+        (CodebookShape(320, 5), CodebookShape(160, 7)),
+        codebooks,
         b"",
     )
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def test_perfect_codes_are_found_perfect(run, folder):
     )
     assert number(done.out, "held-out frame accuracy, %") == [100]
     assert number(done.out, "ABX error of codes, within") == [0]
-    assert "| m layer 0 |" in done.out
+    assert "| m codebook 0 |" in done.out
     found = json.loads((folder / "out" / "results.json").read_text())
     assert found["scores"][0]["accuracy"] == 100
     assert found["split"]["unseen_speakers"] is True
@@ -99,7 +99,7 @@ def test_all_layers_have_their_column(run, folder):
         folder / "codes",
         "--align",
         folder / "align",
-        "--layer",
+        "--codebook",
         "all",
         "--out",
         folder / "out",
@@ -107,8 +107,10 @@ def test_all_layers_have_their_column(run, folder):
     assert done.code == 0, done.err
     assert number(done.out, "held-out frame accuracy, %")[0] == 100
     assert number(done.out, "PNMI")[1] < 30
-    assert "m layer 1, 7 codes at 50 Hz" in done.out
-    second = run("units", folder / "codes", "--align", folder / "align", "--layer", 1, "--no-abx")
+    assert "m codebook 1, 7 codes at 50 Hz" in done.out
+    second = run(
+        "units", folder / "codes", "--align", folder / "align", "--codebook", 1, "--no-abx"
+    )
     assert number(second.out, "PNMI") == [pytest.approx(number(done.out, "PNMI")[1])]
     tier = read_textgrid(folder / "out" / "textgrids" / "s0-0.TextGrid", "codes 1")
     assert tier.end == 4
@@ -241,7 +243,7 @@ def other_model(folder):
         8000,
         8000,
         32000,
-        (Layer(320, 5),),
+        (CodebookShape(320, 5),),
         (LABELS["s2-2"].astype(np.uint16),),
         b"",
     )
@@ -267,8 +269,12 @@ def other_model(folder):
         ),
         (silence, (), "no alignment has a phone, only silence: 9 files"),
         (other_model, (), "give code files of one model"),
-        (None, ("--layer", "2"), "has 2 layers, counted from 0, and no layer 2"),
-        (None, ("--layer", "top"), "--layer top is no layer: give a number from 0 on, or all"),
+        (None, ("--codebook", "2"), "has 2 codebooks, counted from 0, and no codebook 2"),
+        (
+            None,
+            ("--codebook", "top"),
+            "--codebook top is no codebook: give a number from 0 on, or all",
+        ),
         (None, ("--held-out", "ben"), "nobody is called ben"),
         (None, ("--speaker-pattern", "("), "is no regular expression"),
         (None, ("--speaker-pattern", "s0"), "has no group that says who speaks"),
@@ -370,7 +376,7 @@ def test_finer_layers_end_with_the_recording(run, folder):
         folder / "codes",
         "--align",
         folder / "align",
-        "--layer",
+        "--codebook",
         1,
         "--no-abx",
         "--out",

@@ -33,8 +33,8 @@ def test_a_batch_changes_nothing(request, long, name, rate):
     waves = [long[:n] for n in (5 * 16_000, 1, 700, 161_000, 163_840, len(long))]
     alone = [codec.encode(wave, rate) for wave in waves]
     assert codec.encode_batch(waves, rate) == alone
-    assert codec.encode_batch(waves[2:4], rate, layers=2) == [
-        codec.encode(wave, rate, layers=2) for wave in waves[2:4]
+    assert codec.encode_batch(waves[2:4], rate, codebooks=2) == [
+        codec.encode(wave, rate, codebooks=2) for wave in waves[2:4]
     ]
     assert codec.encode_batch([]) == []
 
@@ -66,7 +66,7 @@ def test_pieces_are_what_the_network_makes_of_the_whole(request, monkeypatch, lo
             torch.tensor([unpack(codes.speaker, codec.network.config.speaker.size)])
         )
         wave = codec.network.decode(whole, vector)[0, 0, : len(long)].numpy()
-    for row, expected in zip(codes.layers, whole, strict=True):
+    for row, expected in zip(codes.codebooks, whole, strict=True):
         assert np.array_equal(row, expected[0])
     assert np.abs(codec.decode(codes) - wave).max() < 1e-4
 
@@ -95,7 +95,7 @@ def test_a_file_of_another_rate_gives_nearly_the_same_codes(
     monkeypatch.setattr(audio, "PIECE", 1)
     found, expected = tiny.encode_file(inspect(tmp_path / "a.wav")), tiny.encode(long, rate)
     assert found.frames == expected.frames
-    for one, other in zip(found.layers, expected.layers, strict=True):
+    for one, other in zip(found.codebooks, expected.codebooks, strict=True):
         assert (
             np.mean(one == other) > 0.99
         )  # two ways of resampling differ by 1e-5; a code may sit on the border
@@ -126,6 +126,6 @@ def test_progress_adds_up_to_the_length(tiny, monkeypatch, tmp_path, long):
 
 
 def test_ten_seconds_of_speech_at_the_lowest_rate(codec, speech):
-    codes = codec.encode(np.tile(speech, 3)[:160_000], layers=1)
+    codes = codec.encode(np.tile(speech, 3)[:160_000], codebooks=1)
     assert overhead(of(codes)) < 64
     assert len(dump(codes)) < 64 + codes.bits_per_second * 10 / 8

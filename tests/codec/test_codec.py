@@ -70,14 +70,14 @@ def test_codes_say_what_was_encoded(tiny):
         44100,
         30000,
     )
-    assert codes.table == tiny.table
-    assert [row.shape for row in codes.layers] == [
+    assert codes.shapes == tiny.shapes
+    assert [row.shape for row in codes.codebooks] == [
         (18,),
         (18,),
         (36,),
         (36,),
     ]  # 0.68 s at 25 and 50 Hz, whole coarse frames
-    assert {row.dtype for row in codes.layers} == {np.dtype(np.uint16)}
+    assert {row.dtype for row in codes.codebooks} == {np.dtype(np.uint16)}
     assert len(codes.speaker) == 16
 
 
@@ -188,8 +188,8 @@ def test_encoding_and_decoding_are_deterministic_and_leave_no_trace(codec, speec
 def test_every_prefix_is_what_greedy_encoding_with_fewer_layers_gives(tiny, speech):
     whole = tiny.encode(speech)
     waves = []
-    for count in range(1, len(tiny.table) + 1):
-        few = tiny.encode(speech, layers=count)
+    for count in range(1, len(tiny.shapes) + 1):
+        few = tiny.encode(speech, codebooks=count)
         assert few == whole.prefix(count)
         waves.append(tiny.decode(whole.prefix(count)))
         assert np.array_equal(waves[-1], tiny.decode(few))
@@ -198,7 +198,7 @@ def test_every_prefix_is_what_greedy_encoding_with_fewer_layers_gives(tiny, spee
 
 
 def test_any_prefix_decodes_and_codes_searched_for_fewer_layers_say_more(codec, speech):
-    """The default model searches a level's layers together, for as many as are asked for."""
+    """The default model searches a level's codebooks together, for as many as are asked for."""
     whole, topdown = codec.encode(speech), codec.network.topdown
     features = codec.network.features(torch.from_numpy(speech.copy())[None, None])
     z = topdown.levels[0].latent(
@@ -206,7 +206,7 @@ def test_any_prefix_decodes_and_codes_searched_for_fewer_layers_say_more(codec, 
     )
 
     def left(codes):
-        rows = [torch.from_numpy(row.astype(np.int64))[None] for row in codes.layers[:4]]
+        rows = [torch.from_numpy(row.astype(np.int64))[None] for row in codes.codebooks[:4]]
         return (
             (z[..., : rows[0].shape[1]] - topdown.levels[0].quantizers.decode(rows))
             .square()
@@ -214,28 +214,28 @@ def test_any_prefix_decodes_and_codes_searched_for_fewer_layers_say_more(codec, 
             .item()
         )
 
-    for count in range(1, len(codec.table)):
+    for count in range(1, len(codec.shapes)):
         assert len(codec.decode(whole.prefix(count))) == len(speech)
-        few = codec.encode(speech, layers=count)
-        assert few.table == whole.prefix(count).table
+        few = codec.encode(speech, codebooks=count)
+        assert few.shapes == whole.prefix(count).shapes
         assert left(few) < left(whole.prefix(count)) or count >= 4
-    assert codec.encode(speech, layers=len(codec.table)) == whole
+    assert codec.encode(speech, codebooks=len(codec.shapes)) == whole
 
 
 def test_depth_by_layers_or_rate(tiny):
     assert tiny.rates == (100, 200, 350, 500)
-    assert [tiny.depth(layers=count) for count in (1, 4)] == [1, 4]
+    assert [tiny.depth(codebooks=count) for count in (1, 4)] == [1, 4]
     assert tiny.depth() == 4
-    for kbps, layers in {0.1: 1, 0.1999: 1, 0.34: 2, 0.35: 3, 1e9: 4, float("inf"): 4}.items():
-        assert tiny.depth(kbps=kbps) == layers
-        assert tiny.encode(noise(8000), kbps=kbps) == tiny.encode(noise(8000), layers=layers)
+    for kbps, codebooks in {0.1: 1, 0.1999: 1, 0.34: 2, 0.35: 3, 1e9: 4, float("inf"): 4}.items():
+        assert tiny.depth(kbps=kbps) == codebooks
+        assert tiny.encode(noise(8000), kbps=kbps) == tiny.encode(noise(8000), codebooks=codebooks)
     for wrong in (
-        {"layers": 0},
-        {"layers": 5},
-        {"layers": -1},
+        {"codebooks": 0},
+        {"codebooks": 5},
+        {"codebooks": -1},
         {"kbps": 0.0999},
         {"kbps": float("nan")},
-        {"layers": 1, "kbps": 1},
+        {"codebooks": 1, "kbps": 1},
     ):
         with pytest.raises(ConfigError):
             tiny.depth(**wrong)
@@ -256,7 +256,7 @@ def test_named_voices(tiny):
     for one, other in ((own, bdl), (own, slt), (bdl, slt)):
         assert np.abs(one - other).max() > 1e-4
     assert np.array_equal(
-        tiny.convert(wave, "slt"), tiny.decode(codes.prefix(tiny.content_layers), "slt")
+        tiny.convert(wave, "slt"), tiny.decode(codes.prefix(tiny.content_codebooks), "slt")
     )
     assert tiny.convert(wave, "slt", 44100).shape == wave.shape
     for use in (lambda: tiny.decode(codes, "nobody"), lambda: tiny.convert(wave, "nobody")):

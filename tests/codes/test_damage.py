@@ -80,27 +80,27 @@ ABSURD = {
     "a model without a rate": forged(rate=0),
     "a model of a gigahertz": forged(rate=10**9),
     "a recording of a gigahertz": forged(source=10**9, samples=1),
-    "layers in one run": forged(runs=((LARGEST, 8, 4),)),
-    "layers in many runs": forged(runs=((1, 8, 4),) * 65),
+    "codebooks in one run": forged(runs=((LARGEST, 8, 4),)),
+    "codebooks in many runs": forged(runs=((1, 8, 4),) * 65),
     "more runs than there are": sealed(forged()[:19] + b"\xff\xff\xff\xff\x7f" + forged()[20:-4]),
     "no runs": forged(runs=()),
-    "a run of no layers": forged(runs=((0, 8, 4),)),
-    "no entries": forged(runs=((1, 8, 0),)),
-    "one entry": forged(runs=((1, 8, 1),), payload=b""),
-    "70,000 entries": forged(runs=((1, 8, 70_000),), payload=b"\0\0\0"),
-    "endless entries": forged(runs=((1, 8, LARGEST),)),
+    "a run of no codebooks": forged(runs=((0, 8, 4),)),
+    "no codewords": forged(runs=((1, 8, 0),)),
+    "one codeword": forged(runs=((1, 8, 1),), payload=b""),
+    "70,000 codewords": forged(runs=((1, 8, 70_000),), payload=b"\0\0\0"),
+    "endless codewords": forged(runs=((1, 8, LARGEST),)),
     "hop 0": forged(runs=((1, 0, 4),)),
     "hop 0 below": forged(runs=((1, 8, 4), (1, 0, 4))),
     "endless hop": forged(runs=((1, LARGEST, 4), (1, 1, 4))),
     "hops that do not divide": forged(runs=((1, 8, 4), (1, 3, 4)), payload=b"\0\0"),
-    "a finer layer first": forged(runs=((1, 4, 4), (1, 8, 4))),
+    "a finer codebook first": forged(runs=((1, 4, 4), (1, 8, 4))),
     "a speaker of 33 bytes": forged(speaker=bytes(33)),
     "a speaker of 255 bytes": forged(speaker=bytes(255)),
     "a name that is not UTF-8": forged(name=b"\xff\xfe"),
     "a name that clears the screen": forged(name=b"\x1b[2J"),
     "a name of two lines": forged(name=b"a\nspeechvq: b"),
     "a number of six bytes": sealed(forged()[:15] + b"\x80\x80\x80\x80\x80\x00" + forged()[17:-4]),
-    "an entry beyond the last": forged(runs=((1, 8, 3),), payload=b"\xc0"),
+    "an codeword beyond the last": forged(runs=((1, 8, 3),), payload=b"\xc0"),
     "something in the padding": forged(payload=b"\x01"),
     "a byte too few": forged(payload=b""),
     "a byte too many": forged(payload=b"\0\0"),
@@ -110,7 +110,7 @@ ABSURD = {
 
 
 def test_the_forged_file_is_good_before_it_is_changed():
-    assert parse(forged()).layers[0].tolist() == [0]
+    assert parse(forged()).codebooks[0].tolist() == [0]
 
 
 @pytest.mark.parametrize("what", ABSURD)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 import speechvq
-from speechvq.codes import Codes, Layer, ModelId, dump, parse, read_codes, write_codes
+from speechvq.codes import CodebookShape, Codes, ModelId, dump, parse, read_codes, write_codes
 from speechvq.codes.file import overhead
 from speechvq.codes.header import of
 from speechvq.errors import NotACodesFile, OutputError
@@ -27,8 +27,8 @@ GOLDEN = bytes.fromhex(
     "807d"  # 16000 Hz
     "09"  # samples
     "02"  # runs
-    "010405"  # 1 layer, hop 4, 5 entries
-    "020202"  # 2 layers, hop 2, 2 entries
+    "010405"  # 1 codebook, hop 4, 5 codewords
+    "020202"  # 2 codebooks, hop 2, 2 codewords
     "01ab"  # speaker
     "86d8"  # 100 001, 1011, 0110, 00
     "f7999c11"
@@ -44,8 +44,8 @@ def test_round_trip(codes):
 @settings(max_examples=100, deadline=None)
 @given(records())
 def test_any_reader_of_the_format_finds_the_same(codes):
-    table = [(layer.hop, layer.size) for layer in codes.table]
-    rows = [row.tolist() for row in codes.layers]
+    table = [(codebook.hop, codebook.size) for codebook in codes.shapes]
+    rows = [row.tolist() for row in codes.codebooks]
     facts = (
         codes.model.digest,
         codes.model.name,
@@ -63,7 +63,7 @@ def test_golden_bytes():
 
 def test_a_file_forged_by_hand_is_read():
     codes = parse(forged(rate=8000, source=0, samples=8, runs=((1, 8, 4),), payload=b"\x80"))
-    assert codes.layers[0].tolist() == [2]
+    assert codes.codebooks[0].tolist() == [2]
     assert codes.source_rate == 8000
 
 
@@ -91,16 +91,16 @@ def test_nothing_is_overwritten_unasked(tmp_path):
     assert path.read_bytes() == GOLDEN
 
 
-def ten_seconds(layers):
+def ten_seconds(codebooks):
     """Tokens at 25 Hz with a speaker vector of usual size."""
     noise = np.random.default_rng(0)
-    rows = tuple(noise.integers(0, 512, 250).astype(np.uint16) for _ in range(layers))
+    rows = tuple(noise.integers(0, 512, 250).astype(np.uint16) for _ in range(codebooks))
     return Codes(
         ModelId("base0", bytes(8)),
         16000,
         44100,
         441000,
-        (Layer(640, 512),) * layers,
+        (CodebookShape(640, 512),) * codebooks,
         rows,
         bytes(16),
     )
@@ -109,14 +109,14 @@ def ten_seconds(layers):
 def test_ten_seconds_are_far_smaller_than_an_npy_of_the_tokens():
     codes = ten_seconds(1)
     npy = io.BytesIO()
-    np.save(npy, codes.layers[0])
+    np.save(npy, codes.codebooks[0])
     assert 1.8 * len(dump(codes)) < len(npy.getvalue())
 
 
-@pytest.mark.parametrize("layers", [1, 2, 4, 8])
-def test_overhead_is_small_and_does_not_grow_with_the_layers(layers):
-    codes = ten_seconds(layers)
-    payload = -(-layers * 250 * 9 // 8)
+@pytest.mark.parametrize("codebooks", [1, 2, 4, 8])
+def test_overhead_is_small_and_does_not_grow_with_the_layers(codebooks):
+    codes = ten_seconds(codebooks)
+    payload = -(-codebooks * 250 * 9 // 8)
     assert overhead(of(codes)) == len(dump(codes)) - payload
     assert overhead(of(codes)) < 64
     assert overhead(of(codes)) == overhead(of(codes.prefix(1)))

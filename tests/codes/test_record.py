@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speechvq.codes import Codes, Layer, dump, parse
+from speechvq.codes import CodebookShape, Codes, dump, parse
 from speechvq.errors import CodesError
 from tests.helpers.code_files import records, small
 
@@ -15,8 +15,10 @@ from tests.helpers.code_files import records, small
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_prefix_keeps_the_first_layers(count):
     whole, part = small(), small().prefix(count)
-    assert part.table == whole.table[:count]
-    assert [row.tolist() for row in part.layers] == [row.tolist() for row in whole.layers[:count]]
+    assert part.shapes == whole.shapes[:count]
+    assert [row.tolist() for row in part.codebooks] == [
+        row.tolist() for row in whole.codebooks[:count]
+    ]
     assert (part.samples, part.source_rate, part.speaker, part.model) == (
         9,
         16000,
@@ -39,9 +41,9 @@ def test_codes_that_differ_in_anything_are_not_equal():
         replace(one, samples=10),
         replace(one, speaker=b"\xac"),
         replace(one, model=replace(one.model, name="m1")),
-        replace(one, layers=(one.layers[0], one.layers[2], one.layers[1])),
+        replace(one, codebooks=(one.codebooks[0], one.codebooks[2], one.codebooks[1])),
         one.prefix(2),
-        one.layers,
+        one.codebooks,
         None,
     ):
         assert one != other
@@ -50,16 +52,16 @@ def test_codes_that_differ_in_anything_are_not_equal():
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        ([[4, 1]], "1 layers of codes do not fit a table of 2"),
-        ([[4, 1, 0], [1, 0, 1, 1]], "layer 0 has shape"),
-        ([[4, 1], [[1, 0, 1, 1]]], "layer 1 has shape"),
-        ([[5, 1], [1, 0, 1, 1]], "layer 0 holds code 5, but has only 5 entries"),
-        ([[4, 1], [1, 0, -1, 1]], "layer 1 holds code -1"),
-        ([[4.0, 1.0], [1, 0, 1, 1]], "layer 0 holds float64, but codes are whole numbers"),
+        ([[4, 1]], "1 codebooks of codes do not fit shapes of 2"),
+        ([[4, 1, 0], [1, 0, 1, 1]], "codebook 0 has shape"),
+        ([[4, 1], [[1, 0, 1, 1]]], "codebook 1 has shape"),
+        ([[5, 1], [1, 0, 1, 1]], "codebook 0 holds code 5, but has only 5 codewords"),
+        ([[4, 1], [1, 0, -1, 1]], "codebook 1 holds code -1"),
+        ([[4.0, 1.0], [1, 0, 1, 1]], "codebook 0 holds float64, but codes are whole numbers"),
     ],
 )
 def test_impossible_records_cannot_be_made(rows, says):
-    table = (Layer(4, 5), Layer(2, 2))
+    table = (CodebookShape(4, 5), CodebookShape(2, 2))
     with pytest.raises(CodesError, match=says):
         Codes(small().model, 8000, 16000, 9, table, tuple(np.array(row) for row in rows), b"")
 
@@ -73,7 +75,7 @@ def test_length_and_rate_in_people_s_units():
 @settings(max_examples=100, deadline=None)
 @given(records(), st.data())
 def test_a_prefix_of_a_prefix_is_a_prefix(codes, data):
-    long = data.draw(st.integers(1, len(codes.table)))
+    long = data.draw(st.integers(1, len(codes.shapes)))
     short = data.draw(st.integers(1, long))
     assert codes.prefix(long).prefix(short) == codes.prefix(short)
     assert codes.prefix(short).frames == codes.frames[:short]

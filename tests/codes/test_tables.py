@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from speechvq.codes import Codes, Layer, ModelId, dump, parse, read_codes, read_header, write_codes
+from speechvq.codes import (
+    CodebookShape,
+    Codes,
+    ModelId,
+    dump,
+    parse,
+    read_codes,
+    read_header,
+    write_codes,
+)
 from speechvq.codes.coder import SPARSEST
 from speechvq.codes.tables import LayerTable, Tables, contexts, load_tables, save_tables, shipped
 from speechvq.errors import CodesError, DamagedCodes, MissingCoder, ModelError
@@ -18,20 +27,25 @@ from speechvq.prior.tokens import gathered
 from tests.helpers.code_files import forged
 
 MODEL = ModelId("m", b"12345678")
-TABLE = (Layer(640, 16), Layer(640, 8), Layer(320, 16), Layer(320, 4))
+TABLE = (
+    CodebookShape(640, 16),
+    CodebookShape(640, 8),
+    CodebookShape(320, 16),
+    CodebookShape(320, 4),
+)
 KINDS = ("before", "above", "before", "nothing")
 
 
 def save(path, seed=0):
     """Tables in which every context has its own few likely codes."""
     random = np.random.default_rng(seed)
-    layers = []
-    for depth, (kind, layer) in enumerate(zip(KINDS, TABLE, strict=True)):
-        rows = {"nothing": 1, "before": layer.size + 1, "above": TABLE[depth - 1].size}[kind]
-        layers.append(
-            LayerTable(kind, random.integers(0, 256, (rows, layer.size)).astype(np.uint8))
+    codebooks = []
+    for depth, (kind, codebook) in enumerate(zip(KINDS, TABLE, strict=True)):
+        rows = {"nothing": 1, "before": codebook.size + 1, "above": TABLE[depth - 1].size}[kind]
+        codebooks.append(
+            LayerTable(kind, random.integers(0, 256, (rows, codebook.size)).astype(np.uint8))
         )
-    save_tables(path, MODEL, TABLE, LEVELS, layers)
+    save_tables(path, MODEL, TABLE, LEVELS, codebooks)
     return path
 
 
@@ -42,12 +56,14 @@ def tables(tmp_path_factory):
 
 def drawn(tables, frames, seed=0, depth=4):
     """Codes drawn from the tables, one at a time, and minus the binary logarithm of their probability."""
-    random, layers, bits = np.random.default_rng(seed), [], 0.0
-    for index, (one, shape) in enumerate(zip(tables.layers, tables.table[:depth], strict=False)):
-        layer = np.zeros(frames * 640 // shape.hop, np.uint16)
-        for place in range(len(layer)):
+    random, codebooks, bits = np.random.default_rng(seed), [], 0.0
+    for index, (one, shape) in enumerate(
+        zip(tables.codebooks, tables.shapes[:depth], strict=False)
+    ):
+        codebook = np.zeros(frames * 640 // shape.hop, np.uint16)
+        for place in range(len(codebook)):
             row = (
-                contexts(one.context, index, layer[: place + 1], layers, shape.size)[-1]
+                contexts(one.context, index, codebook[: place + 1], codebooks, shape.size)[-1]
                 if one.context == "before"
                 else None
             )
@@ -55,14 +71,14 @@ def drawn(tables, frames, seed=0, depth=4):
                 row = (
                     0
                     if one.context == "nothing"
-                    else layers[index - 1][place * len(layers[index - 1]) // len(layer)]
+                    else codebooks[index - 1][place * len(codebooks[index - 1]) // len(codebook)]
                 )
             weights = LEVELS[one.places[row]].astype(np.float64)
-            layer[place] = random.choice(shape.size, p=weights / weights.sum())
-            bits -= np.log2(weights[layer[place]] / weights.sum())
-        layers.append(layer)
+            codebook[place] = random.choice(shape.size, p=weights / weights.sum())
+            bits -= np.log2(weights[codebook[place]] / weights.sum())
+        codebooks.append(codebook)
     return Codes(
-        MODEL, 16_000, 16_000, frames * 640 - 5, TABLE[:depth], tuple(layers), bytes(16)
+        MODEL, 16_000, 16_000, frames * 640 - 5, TABLE[:depth], tuple(codebooks), bytes(16)
     ), bits
 
 
@@ -94,22 +110,31 @@ def test_bytes_are_as_few_as_the_tables_promise(tables, depth):
 
 def codes_bytes(codes):
     return -(
-        -sum(layer.bits * len(row) for layer, row in zip(codes.table, codes.layers, strict=True))
+        -sum(
+            codebook.bits * len(row)
+            for codebook, row in zip(codes.shapes, codes.codebooks, strict=True)
+        )
         // 8
     )
 
 
 def test_fixed_width_stays_where_it_is_smaller(tables):
-    unlikely = tables.layers[0].places.argmin(1)
-    layer = [16]
+    unlikely = tables.codebooks[0].places.argmin(1)
+    codebook = [16]
     for _ in range(50):
-        layer.append(unlikely[layer[-1]])
+        codebook.append(unlikely[codebook[-1]])
     codes = Codes(
-        MODEL, 16_000, 16_000, 640 * 50, TABLE[:1], (np.array(layer[1:], np.uint16),), b""
+        MODEL, 16_000, 16_000, 640 * 50, TABLE[:1], (np.array(codebook[1:], np.uint16),), b""
     )
     assert dump(codes, [tables]) == dump(codes)
     other = Codes(
-        ModelId("m", bytes(8)), 16_000, 16_000, 640 * 300, TABLE, drawn(tables, 300)[0].layers, b""
+        ModelId("m", bytes(8)),
+        16_000,
+        16_000,
+        640 * 300,
+        TABLE,
+        drawn(tables, 300)[0].codebooks,
+        b"",
     )
     assert dump(other, [tables])[4] == 0  # of another model
 
@@ -120,8 +145,8 @@ def test_bytes_are_pinned():
         (np.arange(size * count).reshape(count, size) * 37 % 256).astype(np.uint8)
         for count, size in ((17, 16), (16, 8))
     ]
-    layers = [LayerTable(kind, places) for kind, places in zip(KINDS, rows, strict=False)]
-    pinned = Tables(MODEL, TABLE[:2], LEVELS, layers, b"1234")
+    codebooks = [LayerTable(kind, places) for kind, places in zip(KINDS, rows, strict=False)]
+    pinned = Tables(MODEL, TABLE[:2], LEVELS, codebooks, b"1234")
     codes = (np.arange(12, dtype=np.uint16) * 5 % 16, np.arange(12, dtype=np.uint16) * 3 % 8)
     data = bytes.fromhex("72240000b872ebec74fc462e1aafc74d7ec1f88f550db0e5b5e65fbba5a45765")
     assert pinned.encode(codes, b"").hex() == data.hex()
@@ -152,21 +177,21 @@ def coded(tables, *, samples=640 * 32, runs=((1, 640, 16),), payload=bytes(2), s
 
 
 def test_forged_payloads_are_refused(tables):
-    assert len(coded(tables).layers[0]) == 32  # a byte for every 16 codes is enough
+    assert len(coded(tables).codebooks[0]) == 32  # a byte for every 16 codes is enough
     for payload in (bytes(1), bytes(32 * 4 + 9)):
         with pytest.raises(DamagedCodes, match=f"32 codes do not come in {len(payload)} bytes"):
             coded(tables, payload=payload)
     with pytest.raises(DamagedCodes, match="codes do not come in 2 bytes"):
         coded(tables, samples=2**34)
-    with pytest.raises(DamagedCodes, match="its model or layers are not those of its tables"):
+    with pytest.raises(DamagedCodes, match="its model or codebooks are not those of its tables"):
         parse(
             forged(coding=1, rate=16_000, runs=((1, 640, 16),), payload=tables.digest + b"1"),
             "x.codes",
             [tables],
         )
-    with pytest.raises(DamagedCodes, match="its model or layers are not those of its tables"):
+    with pytest.raises(DamagedCodes, match="its model or codebooks are not those of its tables"):
         coded(tables, runs=((1, 640, 32),))
-    with pytest.raises(DamagedCodes, match="its model or layers are not those of its tables"):
+    with pytest.raises(DamagedCodes, match="its model or codebooks are not those of its tables"):
         coded(tables, runs=((5, 640, 16),), payload=bytes(99))
     with pytest.raises(DamagedCodes, match="its header ends too early"):
         parse(forged(coding=1, payload=b"123"), "x.codes", [tables])
@@ -197,13 +222,13 @@ def test_files_that_are_no_tables_are_refused(tmp_path):
     header = read_entry(path)
     cases = [
         ({"format": 2}, {}, "has tables format 2, this speechvq reads 1"),
-        ({"contexts": ["above", *KINDS[1:]]}, {}, "layer 0 cannot have the context 'above'"),
-        ({"contexts": ["left", *KINDS[1:]]}, {}, "layer 0 cannot have the context 'left'"),
+        ({"contexts": ["above", *KINDS[1:]]}, {}, "codebook 0 cannot have the context 'above'"),
+        ({"contexts": ["left", *KINDS[1:]]}, {}, "codebook 0 cannot have the context 'left'"),
         ({"contexts": KINDS[:2]}, {}, "not a file of tables"),
         (
             {},
             {"frequency1": good["frequency1"][:3]},
-            r"the table of layer 1 has shape \(3, 8\), not \(16, 8\)",
+            r"the table of codebook 1 has shape \(3, 8\), not \(16, 8\)",
         ),
         ({}, {"levels": np.zeros(256, np.uint32)}, "levels are not 256 whole numbers"),
         ({}, {"levels": LEVELS[:9]}, "levels are not 256 whole numbers"),
@@ -229,11 +254,11 @@ def test_fitting_finds_the_contexts_that_help(tables, tmp_path):
         tokens.chosen(np.array([1, 1, 1, 1, 0, 0], bool)),
         tokens.chosen(np.array([0, 0, 0, 0, 1, 1], bool)),
     )
-    layers, bits = fitted(learned, held)
-    assert tuple(one.context for one in layers) == KINDS
-    found = sum(cost * len(layer) for cost, layer in zip(bits, held.layers, strict=True))
+    codebooks, bits = fitted(learned, held)
+    assert tuple(one.context for one in codebooks) == KINDS
+    found = sum(cost * len(codebook) for cost, codebook in zip(bits, held.codebooks, strict=True))
     assert found == pytest.approx(sum(bits for _, bits in given[4:]), rel=0.02)
-    save_tables(tmp_path / "found.tables", MODEL, TABLE, LEVELS, layers)
+    save_tables(tmp_path / "found.tables", MODEL, TABLE, LEVELS, codebooks)
     data = [dump(codes, [load_tables(tmp_path / "found.tables")]) for codes, _ in given[4:]]
     assert 8 * sum(map(len, data)) == pytest.approx(found + 2 * 8 * 60, rel=0.01)
 
@@ -241,9 +266,9 @@ def test_fitting_finds_the_contexts_that_help(tables, tmp_path):
 def test_the_default_models_tables_make_speech_smaller(codec, speech):
     (own,) = shipped()
     assert own.digest.hex() == "7b837904"  # for ever: without them code files cannot be read
-    assert (own.model, own.table) == (codec.model, codec.table)
+    assert (own.model, own.shapes) == (codec.model, codec.shapes)
     codes = codec.encode(speech)
-    for depth, share in ((1, 0.85), (2, 0.93), (len(codes.table), 1.0)):
+    for depth, share in ((1, 0.85), (2, 0.93), (len(codes.shapes), 1.0)):
         part = codes.prefix(depth)
         data = dump(part)
         assert data[4] == 1

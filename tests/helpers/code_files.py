@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 from hypothesis import strategies as st
 
-from speechvq.codes import Codes, Layer, ModelId
+from speechvq.codes import CodebookShape, Codes, ModelId
 
 
 def slow_crc32(data):
@@ -81,14 +81,14 @@ def slow_read(data):
     speaker = take(rest.pop(0))
     flags = "".join(f"{byte:08b}" for byte in rest)
     coarse = math.ceil(math.ceil(Fraction(samples * rate, source)) / Fraction(table[0][0]))
-    layers = []
+    codebooks = []
     for hop, size in table:
         count, width = coarse * table[0][0] // hop, math.ceil(math.log2(size))
-        layers.append([int(flags[i * width : (i + 1) * width], 2) for i in range(count)])
+        codebooks.append([int(flags[i * width : (i + 1) * width], 2) for i in range(count)])
         flags = flags[count * width :]
     assert len(flags) < 8
     assert "1" not in flags
-    return digest, name, rate, source, samples, table, layers, speaker
+    return digest, name, rate, source, samples, table, codebooks, speaker
 
 
 @st.composite
@@ -106,7 +106,7 @@ def records(draw):
     sizes = st.sampled_from([2, 3, 5, 256, 500, 512, 1000, 1024, 65535, 65536]) | st.integers(
         2, 65536
     )
-    table = tuple(Layer(finest * step, draw(sizes)) for step in steps)
+    table = tuple(CodebookShape(finest * step, draw(sizes)) for step in steps)
     coarse = draw(st.integers(1, 12))
     longest = coarse * table[0].hop * source // rate
     samples = draw(st.integers(1, max(longest, 1)))
@@ -114,8 +114,8 @@ def records(draw):
     coarse = math.ceil(Fraction(at_rate, table[0].hop))
     noise = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     rows = tuple(
-        noise.integers(0, layer.size, coarse * table[0].hop // layer.hop).astype(np.uint16)
-        for layer in table
+        noise.integers(0, codebook.size, coarse * table[0].hop // codebook.hop).astype(np.uint16)
+        for codebook in table
     )
     name = draw(st.text(st.characters(categories=["L", "N", "P"]), max_size=20))
     model = ModelId(name, draw(st.binary(min_size=8, max_size=8)))
@@ -123,14 +123,14 @@ def records(draw):
 
 
 def small():
-    """Three layers at two rates, one size no power of two: 14 bits of codes."""
+    """Three codebooks at two rates, one size no power of two: 14 bits of codes."""
     rows = ([4, 1], [1, 0, 1, 1], [0, 1, 1, 0])
     return Codes(
         model=ModelId("m0", bytes(range(1, 9))),
         sample_rate=8000,
         source_rate=16000,
         samples=9,
-        table=(Layer(4, 5), Layer(2, 2), Layer(2, 2)),
-        layers=tuple(np.array(row, np.uint16) for row in rows),
+        shapes=(CodebookShape(4, 5), CodebookShape(2, 2), CodebookShape(2, 2)),
+        codebooks=tuple(np.array(row, np.uint16) for row in rows),
         speaker=b"\xab",
     )

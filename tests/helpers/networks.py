@@ -16,8 +16,8 @@ def tiny_config(**changes) -> CodecConfig:
             StageConfig(width=8, lookahead=(0,), kernel=3, stride=2),
         ),
         "levels": (
-            LevelConfig(stage=2, layers=2, size=16, width=4),
-            LevelConfig(stage=1, layers=2, size=8, width=4),
+            LevelConfig(stage=2, codebooks=2, size=16, width=4),
+            LevelConfig(stage=1, codebooks=2, size=8, width=4),
         ),
         "decoder": (
             StageConfig(width=8, lookahead=(1,), kernel=3),

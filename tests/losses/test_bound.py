@@ -36,18 +36,18 @@ def log_likelihood(x, z):
 
 
 def enumerate_codes(one: ResidualSQ, z, x):
-    """(log q, log p(x | Z), sum of entries) of every choice of both layers at both positions."""
+    """(log q, log p(x | Z), sum of codewords) of every choice of both codebooks at both positions."""
     found = []
-    first, second = (layer.codebook for layer in one.layers)
+    first, second = (codebook.codewords for codebook in one.codebooks)
     for a in itertools.product(range(K), repeat=POSITIONS):
         for b in itertools.product(range(K), repeat=POSITIONS):
-            entries = first[list(a)].T + second[list(b)].T
-            log_p1 = log_posterior(z.T, first, one.layers[0].log_variance)
-            log_p2 = log_posterior((z - first[list(a)].T).T, second, one.layers[1].log_variance)
+            codewords = first[list(a)].T + second[list(b)].T
+            log_p1 = log_posterior(z.T, first, one.codebooks[0].log_variance)
+            log_p2 = log_posterior((z - first[list(a)].T).T, second, one.codebooks[1].log_variance)
             log_q = sum(log_p1[i, a[i]] + log_p2[i, b[i]] for i in range(POSITIONS))
-            found.append((log_q, log_likelihood(x, entries), entries))
-    log_q, log_px, entries = zip(*found, strict=True)
-    return torch.stack(log_q), torch.stack(log_px), torch.stack(entries)
+            found.append((log_q, log_likelihood(x, codewords), codewords))
+    log_q, log_px, codewords = zip(*found, strict=True)
+    return torch.stack(log_q), torch.stack(log_px), torch.stack(codewords)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -55,13 +55,13 @@ def test_t6_t7_the_bound_on_exact_draws_is_bits_back_and_above_the_likelihood(se
     """-log p(x) <= J_0 <= J by enumeration, and the package's draws and rates average to that J_0."""
     one = two_layers(seed)
     z, x = torch.randn(2, WIDTH, POSITIONS, generator=draw(seed), dtype=torch.float64)
-    log_q, log_px, entries = enumerate_codes(one, z, x)
+    log_q, log_px, codewords = enumerate_codes(one, z, x)
     prior = -2 * POSITIONS * math.log(K)
     assert log_q.exp().sum().item() == pytest.approx(1.0)
     evidence = -torch.logsumexp(log_px + prior, 0).item()
     bits_back = (log_q.exp() * (-log_px - prior + log_q)).sum().item()
-    quadratic = (log_q.exp() * (z - entries).square().sum((1, 2))).sum() / (
-        2 * sum(layer.variance for layer in one.layers)
+    quadratic = (log_q.exp() * (z - codewords).square().sum((1, 2))).sum() / (
+        2 * sum(codebook.variance for codebook in one.codebooks)
     )
     assert evidence <= bits_back <= bits_back + quadratic.item()
     count = 40_000
@@ -78,7 +78,7 @@ def test_t6_with_the_exact_posterior_the_bound_is_the_likelihood():
     torch.manual_seed(0)
     one = GumbelQuantizer(4, WIDTH).double()
     x = torch.randn(WIDTH, 1, dtype=torch.float64)
-    log_px = torch.stack([log_likelihood(x, one.codebook[k][:, None]) for k in range(4)])
+    log_px = torch.stack([log_likelihood(x, one.codewords[k][:, None]) for k in range(4)])
     one.logits.weight.data.zero_()
     one.logits.bias.data = torch.log_softmax(log_px, 0)
     evidence = -(torch.logsumexp(log_px, 0) - math.log(4))
@@ -101,7 +101,7 @@ def test_t7_hard_codes_cost_log_k_each():
     torch.testing.assert_close(bound.nats / math.log(2), two_part_code)
     seconds = bound.per_second(0.5)
     assert seconds["rate/bits_per_second"] == pytest.approx(2 * 2 * POSITIONS * math.log2(K))
-    assert seconds["layer1/bits_per_second"] == pytest.approx(2 * POSITIONS * math.log2(K))
+    assert seconds["codebook1/bits_per_second"] == pytest.approx(2 * POSITIONS * math.log2(K))
 
 
 def test_t8_the_batchs_variance_is_the_best_and_its_gradient_that_of_the_log():
@@ -150,9 +150,9 @@ def test_t8_posterior_and_means_each_lower_the_latent_cost():
         torch.tensor(-0.3).double(),
     )
 
-    def cost(p, entries):
+    def cost(p, codewords):
         return (
-            (p * half_distances(z, entries)).sum() / log_variance.exp() - entropy(p.log()).sum()
+            (p * half_distances(z, codewords)).sum() / log_variance.exp() - entropy(p.log()).sum()
         ).item()
 
     p = log_posterior(z, codebook, log_variance).exp()
@@ -166,16 +166,16 @@ def test_t8_posterior_and_means_each_lower_the_latent_cost():
 
 
 class Toy(nn.Module):
-    """Forty dimensions through one or two stochastic layers of eight entries and back, both maps linear.
+    """Forty dimensions through one or two stochastic codebooks of eight codewords and back, both maps linear.
 
     With few data dimensions for each code, doing without the code is the optimum: four are too few
     here.
     """
 
-    def __init__(self, layers: int) -> None:
+    def __init__(self, codebooks: int) -> None:
         super().__init__()
         self.quantizer = ResidualSQ(
-            [StochasticQuantizer(8, 2, initial_variance=2.0) for _ in range(layers)]
+            [StochasticQuantizer(8, 2, initial_variance=2.0) for _ in range(codebooks)]
         )
         self.encoder, self.decoder = nn.Conv1d(40, 2, 1), nn.Conv1d(2, 40, 1)
         self.likelihood = GaussianLikelihood()
@@ -185,14 +185,16 @@ class Toy(nn.Module):
         return self.decoder(result.z), result
 
 
-def trained(layers: int, steps: int, *, reconstruct: bool):
+def trained(codebooks: int, steps: int, *, reconstruct: bool):
     torch.manual_seed(0)
-    toy, generator, history = Toy(layers), draw(), []
+    toy, generator, history = Toy(codebooks), draw(), []
     mixing = torch.randn(40, 2, generator=draw(5))
-    centres = mixing @ torch.randn(2, 8**layers, generator=draw(6)) * 1.5
+    centres = mixing @ torch.randn(2, 8**codebooks, generator=draw(6)) * 1.5
     optimizer = torch.optim.Adam(toy.parameters(), lr=0.01)
     for step in range(steps):
-        picked = centres[:, torch.randint(8**layers, (16, 16), generator=generator)].transpose(0, 1)
+        picked = centres[:, torch.randint(8**codebooks, (16, 16), generator=generator)].transpose(
+            0, 1
+        )
         x = picked + 0.02 * torch.randn(picked.shape, generator=generator)
         estimate, result = toy(x, max(0.2, 1 - 1.6 * step / steps), generator)
         distortion = toy.likelihood(x, estimate)
@@ -204,11 +206,11 @@ def trained(layers: int, steps: int, *, reconstruct: bool):
         optimizer.zero_grad()
         (loss.mean() / 640).backward()
         optimizer.step()
-        entropies = [result.stats[f"{index}/entropy"] for index in range(layers)]
+        entropies = [result.stats[f"{index}/entropy"] for index in range(codebooks)]
         history.append(
             (
                 toy.likelihood.variance.item(),
-                toy.quantizer.layers[0].variance.item(),
+                toy.quantizer.codebooks[0].variance.item(),
                 sum(entropies),
             )
         )
@@ -239,7 +241,7 @@ def test_t13_every_layer_earns_its_bits():
 
     whole = error(codes)
     assert whole < error(codes[:1])
-    for layer in range(2):
+    for codebook in range(2):
         changed = list(codes)
-        changed[layer] = torch.randint(8, codes[layer].shape, generator=draw())
+        changed[codebook] = torch.randint(8, codes[codebook].shape, generator=draw())
         assert error(changed) > 1.5 * whole

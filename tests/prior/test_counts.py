@@ -21,11 +21,11 @@ def recordings(count: int = 6, frames: int = 40, seed: int = 0) -> list[tuple[np
 
 
 def oracle(train: list, test: tuple, order: int) -> list[float]:
-    """Witten-Bell over the past of layer 1, with dictionaries, one code at a time."""
+    """Witten-Bell over the past of codebook 1, with dictionaries, one code at a time."""
     tables = [defaultdict(Counter) for _ in range(order + 1)]
     padded = lambda codes: [SIZE] * order + [int(code) for code in codes]  # noqa: E731
-    for layers in train:
-        codes = padded(layers[1])
+    for codebooks in train:
+        codes = padded(codebooks[1])
         for place in range(order, len(codes)):
             for length, table in enumerate(tables):
                 table[tuple(codes[place - length : place])][codes[place]] += 1
@@ -60,7 +60,7 @@ def test_probabilities_sum_to_one_in_known_and_unknown_contexts():
 
 
 def test_a_context_that_says_all_leaves_the_rest():
-    """The fine layer is the coarse one or one more, with chances .7 and .3: its entropy given the layer above is .88 bits."""
+    """The fine codebook is the coarse one or one more, with chances .7 and .3: its entropy given the codebook above is .88 bits."""
     train, test = recordings(400), recordings(50, seed=1)
     plain = CountModel(train, 1, SIZE, [nothing])
     told = CountModel(train, 1, SIZE, [nothing, above])

@@ -59,12 +59,14 @@ def test_scores_and_samples(run, clip, tmp_path):
     assert soundfile.info(tmp_path / "a.wav").frames == 16_000
 
 
-@pytest.mark.parametrize("layers", [1, 3])
-def test_prefixes_are_coded_with_it_too(run, clip, tmp_path, layers):
-    encoded = run("encode", clip, tmp_path / "a.codes", "--layers", layers, "--entropy", "wavenet")
+@pytest.mark.parametrize("codebooks", [1, 3])
+def test_prefixes_are_coded_with_it_too(run, clip, tmp_path, codebooks):
+    encoded = run(
+        "encode", clip, tmp_path / "a.codes", "--codebooks", codebooks, "--entropy", "wavenet"
+    )
     assert encoded.code == 0, encoded.err
-    assert re.search(rf"{layers} of 8 layers", encoded.err)
-    assert len(read_codes(tmp_path / "a.codes", [PriorCoder(load_prior())]).layers) == layers
+    assert re.search(rf"{codebooks} of 8 codebooks", encoded.err)
+    assert len(read_codes(tmp_path / "a.codes", [PriorCoder(load_prior())]).codebooks) == codebooks
 
 
 RECODE = """
@@ -106,7 +108,7 @@ def test_other_kernels_and_threads_read_and_write_the_same_bytes(settings):
 def test_pure_whole_numbers_write_the_same_bytes():
     """The reference arithmetic, slow, on a second of it."""
     prior, codes = load_prior().prior, read_codes(CLIPS / "golden-tables.codes")
-    part = [layer[: len(layer) // 4] for layer in codes.layers]
+    part = [codebook[: len(codebook) // 4] for codebook in codes.codebooks]
     speaker = np.frombuffer(codes.speaker, np.uint8)
     once, again = (
         coder.encode(integer_streams(prior, dtype), part, speaker)

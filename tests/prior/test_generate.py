@@ -17,7 +17,7 @@ from speechvq.prior.network import Prior, PriorConfig
 def prior_file(tiny, tmp_path_factory):
     """An untrained prior for the tiny model."""
     torch.manual_seed(0)
-    shapes = [(layer.hop, layer.size) for layer in tiny.table]
+    shapes = [(codebook.hop, codebook.size) for codebook in tiny.shapes]
     prior = Prior(
         PriorConfig(width=8, skip=8, layers=3, cycle=3), shapes, tiny.network.config.speaker.size
     ).eval()
@@ -47,8 +47,8 @@ def test_a_prompt_is_kept_with_its_voice(tiny, named, speech):
     codes = generate(tiny, named, seconds=0.5, prompt=begun)
     assert codes.speaker == begun.speaker
     assert all(
-        np.array_equal(layer[: len(own)], own)
-        for layer, own in zip(codes.layers, begun.layers, strict=True)
+        np.array_equal(codebook[: len(own)], own)
+        for codebook, own in zip(codes.codebooks, begun.codebooks, strict=True)
     )
     assert codes.seconds == pytest.approx(1.5, abs=0.04)
 
@@ -58,10 +58,13 @@ def test_scores_add_up_to_the_bits_of_all_codes(tiny, named, speech):
     found = score(tiny, named, codes)
     assert found.nominal == codes.bits_per_second
     assert len(found.bits) == 3
-    total = sum(bits * len(layer) for bits, layer in zip(found.layers, codes.layers, strict=True))
+    total = sum(
+        bits * len(codebook)
+        for bits, codebook in zip(found.codebooks, codes.codebooks, strict=True)
+    )
     lengths = (
-        np.bincount(np.arange(codes.frames[0]) * codes.table[0].hop // 16_000)
-        * codes.table[0].hop
+        np.bincount(np.arange(codes.frames[0]) * codes.shapes[0].hop // 16_000)
+        * codes.shapes[0].hop
         / 16_000
     )
     assert total == pytest.approx(float((found.bits * lengths).sum()), rel=1e-3)
@@ -73,21 +76,21 @@ def test_scores_add_up_to_the_bits_of_all_codes(tiny, named, speech):
 
 
 def test_a_prior_of_fewer_layers_scores_those_and_no_more(tiny, speech, tmp_path):
-    layer, config = tiny.table[0], PriorConfig(width=8, skip=8, layers=2, cycle=2)
-    prior = Prior(config, [(layer.hop, layer.size)], tiny.network.config.speaker.size)
+    codebook, config = tiny.shapes[0], PriorConfig(width=8, skip=8, layers=2, cycle=2)
+    prior = Prior(config, [(codebook.hop, codebook.size)], tiny.network.config.speaker.size)
     save_prior(tmp_path / "p", NamedPrior(prior, "p", tiny.model))
     few, codes = load_prior(tmp_path / "p"), tiny.encode(speech[:16_000], 16_000)
     assert score(tiny, few, codes.prefix(1)).mean > 0
     for wanted in (lambda: score(tiny, few, codes), lambda: generate(tiny, few, seconds=1)):
-        with pytest.raises(WrongModel, match="the prior p knows 1 layers, the codes have"):
+        with pytest.raises(WrongModel, match="the prior p knows 1 codebooks, the codes have"):
             wanted()
 
 
 def test_what_does_not_fit_is_refused(tiny, named, speech, other_model):
     with pytest.raises(ConfigError, match="above 0 and at most 3600"):
         generate(tiny, named, seconds=0)
-    with pytest.raises(ConfigError, match="the prompt must have all 4 layers"):
-        generate(tiny, named, seconds=1, prompt=tiny.encode(speech[:8000], 16_000, layers=2))
+    with pytest.raises(ConfigError, match="the prompt must have all 4 codebooks"):
+        generate(tiny, named, seconds=1, prompt=tiny.encode(speech[:8000], 16_000, codebooks=2))
     with pytest.raises(WrongModel, match="the prior p knows the codes of tiny@"):
         generate(speechvq.load(other_model), named, seconds=1)
 

@@ -55,21 +55,21 @@ def test_an_output_depends_on_just_as_much_past_as_a_wavenet_says():
 @torch.no_grad()
 def test_steps_give_the_probabilities_of_the_full_pass():
     prior, given, speaker = tiny(), codes(), torch.randn(2, 3)
-    for depth, (stream, layer) in enumerate(zip(prior.streams, given, strict=True)):
-        condition = stream.condition(given[:depth], layer.shape[1], speaker)
-        wanted = stream(layer, condition)
+    for depth, (stream, codebook) in enumerate(zip(prior.streams, given, strict=True)):
+        condition = stream.condition(given[:depth], codebook.shape[1], speaker)
+        wanted = stream(codebook, condition)
         state, before = stream.wavenet.initial_state(2), None
-        for t in range(layer.shape[1]):
+        for t in range(codebook.shape[1]):
             logits, state = stream.step(before, condition[..., t : t + 1], state)
             assert torch.allclose(logits, wanted[..., t], atol=1e-5)
-            before = layer[:, t]
+            before = codebook[:, t]
 
 
 @torch.no_grad()
 def test_a_code_changes_what_is_said_of_later_ones_of_its_layer_and_of_finer_layers_only():
     prior, given, speaker = tiny(), codes(frames=20), torch.zeros(2, 3)
     once = prior.nats(given, speaker)
-    other = [layer.clone() for layer in given]
+    other = [codebook.clone() for codebook in given]
     other[1][:, 12] = (other[1][:, 12] + 1) % TABLE[1][1]
     again = prior.nats(other, speaker)
     assert torch.equal(once[0], again[0])
@@ -77,7 +77,7 @@ def test_a_code_changes_what_is_said_of_later_ones_of_its_layer_and_of_finer_lay
     assert not torch.allclose(once[1][:, 13:], again[1][:, 13:])
     moved = (once[2] - again[2]).abs().sum(0).nonzero().flatten()
     assert moved.min() < 24 <= moved.max()
-    assert [layer.shape for layer in once] == [layer.shape for layer in given]
+    assert [codebook.shape for codebook in once] == [codebook.shape for codebook in given]
 
 
 @torch.no_grad()
@@ -104,7 +104,7 @@ def test_long_recordings_pass_in_pieces(monkeypatch):
 
 
 def test_a_known_source_is_learned_to_its_entropy():
-    """Layer 0 steps through a cycle, at random by one or two: one bit. Finer layers copy it: none."""
+    """Codebook 0 steps through a cycle, at random by one or two: one bit. Finer codebooks copy it: none."""
     torch.manual_seed(0)
     table = ((640, 8), (320, 8))
     prior = Prior(PriorConfig(width=16, skip=16, layers=2, cycle=2, around=1), table)
@@ -116,13 +116,14 @@ def test_a_known_source_is_learned_to_its_entropy():
         return [coarse, coarse.repeat_interleave(2, 1)]
 
     for _ in range(150):
-        loss = sum(layer.mean() for layer in prior.nats(drawn()))
+        loss = sum(codebook.mean() for codebook in prior.nats(drawn()))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     with torch.no_grad():
         coarse, fine = (
-            layer[:, 2:].mean() / torch.log(torch.tensor(2.0)) for layer in prior.nats(drawn())
+            codebook[:, 2:].mean() / torch.log(torch.tensor(2.0))
+            for codebook in prior.nats(drawn())
         )
     assert coarse == pytest.approx(1, abs=0.05)
     assert fine < 0.05
@@ -149,25 +150,25 @@ def drawn(
 def test_a_draw_is_repeatable_and_of_the_shape_asked_for():
     prior = tiny()
     once, again, other = drawn(prior), drawn(prior), drawn(prior, seed=1)
-    assert [layer.shape for layer in once] == [(1, 9), (1, 9), (1, 18), (1, 18)]
+    assert [codebook.shape for codebook in once] == [(1, 9), (1, 9), (1, 18), (1, 18)]
     assert all(torch.equal(*pair) for pair in zip(once, again, strict=True))
     assert not all(torch.equal(*pair) for pair in zip(once, other, strict=True))
     assert all(
-        layer.min() >= 0 and layer.max() < size
-        for layer, (_, size) in zip(once, TABLE, strict=True)
+        codebook.min() >= 0 and codebook.max() < size
+        for codebook, (_, size) in zip(once, TABLE, strict=True)
     )
     assert len(drawn(prior, frames=(9, 9))) == 2
     several = sample(
         prior, (9, 9), generator=torch.Generator().manual_seed(0), speaker=torch.zeros(3, 3)
     )
-    assert [layer.shape for layer in several] == [(3, 9), (3, 9)]
+    assert [codebook.shape for codebook in several] == [(3, 9), (3, 9)]
 
 
 def test_a_prompt_is_kept_and_what_follows_is_what_would_have_followed():
     """Continuing the beginning of a draw with the most probable codes gives the whole draw."""
     prior = tiny()
     whole = drawn(prior, temperature=0)
-    going_on = drawn(prior, temperature=0, prompt=[layer[:, :4] for layer in whole])
+    going_on = drawn(prior, temperature=0, prompt=[codebook[:, :4] for codebook in whole])
     assert all(torch.equal(*pair) for pair in zip(whole, going_on, strict=True))
     other = [
         torch.full((1, 3), 1),
@@ -177,8 +178,8 @@ def test_a_prompt_is_kept_and_what_follows_is_what_would_have_followed():
     ]
     found = drawn(prior, prompt=other)
     assert all(
-        torch.equal(layer[:, : begun.shape[1]], begun)
-        for layer, begun in zip(found, other, strict=True)
+        torch.equal(codebook[:, : begun.shape[1]], begun)
+        for codebook, begun in zip(found, other, strict=True)
     )
 
 
@@ -201,7 +202,7 @@ def test_draws_have_the_probabilities_of_the_logits():
     [
         ({"temperature": -1.0}, "temperature"),
         ({"top_p": 0.0}, "top-p"),
-        ({"frames": (1,) * 5}, "has 4 layers"),
+        ({"frames": (1,) * 5}, "has 4 codebooks"),
         ({"prompt": [torch.zeros(2, 1, dtype=torch.long)]}, "are of 1 and 2 recordings"),
     ],
 )

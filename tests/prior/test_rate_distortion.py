@@ -24,7 +24,7 @@ from speechvq.quantize.config import LevelConfig, build
 def named(tiny):
     """A prior of the tiny model that was not trained, but has strong opinions."""
     torch.manual_seed(0)
-    shapes = [(layer.hop, layer.size) for layer in tiny.table]
+    shapes = [(codebook.hop, codebook.size) for codebook in tiny.shapes]
     prior = Prior(
         PriorConfig(width=8, skip=8, layers=3, cycle=3), shapes, tiny.network.config.speaker.size
     ).eval()
@@ -45,7 +45,7 @@ def latents(codec, wave):
 
 def left(codec, wave, codes):
     """Squared error that the codes of the first level leave of its latents."""
-    rows = [torch.from_numpy(row.astype(np.int64))[None] for row in codes.layers[:2]]
+    rows = [torch.from_numpy(row.astype(np.int64))[None] for row in codes.codebooks[:2]]
     return (
         (latents(codec, wave) - codec.network.topdown.levels[0].quantizers.decode(rows))
         .square()
@@ -59,7 +59,7 @@ def test_more_weight_takes_fewer_bits_and_leaves_more(tiny, named, speech):
     bits, errors = [], []
     for weight in (0, 1, 4, 100):
         codes = tiny.encode(wave, search=RateDistortion(named, weight))
-        assert codes.table == tiny.table
+        assert codes.shapes == tiny.shapes
         assert len(tiny.decode(codes)) == len(wave)
         bits.append(score(tiny, named, codes).mean)
         errors.append(left(tiny, wave, codes))
@@ -68,16 +68,16 @@ def test_more_weight_takes_fewer_bits_and_leaves_more(tiny, named, speech):
     assert bits[-1] < 0.9 * bits[0]
     assert (
         errors[0] <= left(tiny, wave, tiny.encode(wave)) + 1e-6
-    )  # all candidates to the end: no worse than greedy
+    )  # all beam to the end: no worse than greedy
 
 
 def test_every_code_makes_error_and_price_least(tiny, named, speech):
-    """Against the definition, slowly: one layer, every entry tried in every place, given the codes of the pass before."""
+    """Against the definition, slowly: one codebook, every codeword tried in every place, given the codes of the pass before."""
     wave, weight = speech[:16_000].copy(), 2.0
-    found = tiny.encode(wave, layers=1, search=RateDistortion(named, weight))
+    found = tiny.encode(wave, codebooks=1, search=RateDistortion(named, weight))
     stream, book = (
         named.prior.streams[0],
-        tiny.network.topdown.levels[0].quantizers.layers[0].codebook,
+        tiny.network.topdown.levels[0].quantizers.codebooks[0].codewords,
     )
     errors = torch.stack([(book - row).square().sum(1) for row in latents(tiny, wave)[0].T])
     price = weight * 2 * errors.amin(1).mean() / 4
@@ -90,26 +90,28 @@ def test_every_code_makes_error_and_price_least(tiny, named, speech):
             logits, state = stream.step(before, condition[..., place : place + 1], state)
             rows.append(-torch.log_softmax(logits[0], 0))
         codes = (errors + price * torch.stack(rows)).argmin(1)
-    assert np.array_equal(found.layers[0], codes.numpy())
-    assert not np.array_equal(found.layers[0], tiny.encode(wave, layers=1).layers[0])
+    assert np.array_equal(found.codebooks[0], codes.numpy())
+    assert not np.array_equal(found.codebooks[0], tiny.encode(wave, codebooks=1).codebooks[0])
 
 
 @pytest.mark.parametrize("kind", ["vq", "sq"])
 def test_options_are_the_nearest_entries_and_what_is_left_in_the_end(kind):
     torch.manual_seed(0)
     one = (
-        build(LevelConfig(stage=0, layers=3, size=5, width=3, quantizer=kind, candidates=5))
+        build(LevelConfig(stage=0, codebooks=3, size=5, width=3, quantizer=kind, beam=5))
         .double()
         .eval()
     )
     z = torch.randn(40, 3, dtype=torch.float64)
     codes, errors = one.options(z, 1, 3, 4)
-    books = [layer.codebook for layer in one.layers]
+    books = [codebook.codewords for codebook in one.codebooks]
     for row, some, costs in zip(z, codes, errors, strict=True):
         order = (books[1] - row).square().sum(1).argsort()
         assert sorted(some.tolist()) == sorted(order[:4].tolist())
         for code, cost in zip(some, costs, strict=True):
-            best = min((row - books[1][code] - entry).square().sum().item() for entry in books[2])
+            best = min(
+                (row - books[1][code] - codeword).square().sum().item() for codeword in books[2]
+            )
             assert cost.item() == pytest.approx(best)
     assert one.options(z, 0, 1, 99)[0].shape == (40, 5)
     pairs = itertools.product(range(5), repeat=2)
@@ -138,12 +140,12 @@ def test_as_a_command(run, clip, tmp_path):
     sizes = {}
     for weight in (None, 0.5, 2):
         path, more = tmp_path / f"{weight}.codes", () if weight is None else ("--rdo", weight)
-        done = run("encode", clip, path, "--entropy", "wavenet", "--layers", 4, *more)
+        done = run("encode", clip, path, "--entropy", "wavenet", "--codebooks", 4, *more)
         assert done.code == 0, done.err
         sizes[weight] = path.stat().st_size
     assert sizes[2] < 0.97 * sizes[0.5] < 0.97 * sizes[None]
     assert read_header(tmp_path / "2.codes").coding == PRIOR
-    assert len(read_codes(tmp_path / "2.codes", [PriorCoder(load_prior())]).layers) == 4
+    assert len(read_codes(tmp_path / "2.codes", [PriorCoder(load_prior())]).codebooks) == 4
     wavenet = ("--entropy", "wavenet")
     for more, code, says in (
         (("--rdo", 1), 1, "--rdo is for --entropy wavenet"),

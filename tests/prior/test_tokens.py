@@ -5,20 +5,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from speechvq.codes import Codes, Layer, ModelId, write_codes
+from speechvq.codes import CodebookShape, Codes, ModelId, write_codes
 from speechvq.errors import CodesError
 from speechvq.prior.tokens import from_files, gathered, load
 
-TABLE = (Layer(640, 512), Layer(640, 512), Layer(320, 16))
+TABLE = (CodebookShape(640, 512), CodebookShape(640, 512), CodebookShape(320, 16))
 
 
-def codes(seed: int, seconds: float = 0.4, table: tuple[Layer, ...] = TABLE) -> Codes:
+def codes(seed: int, seconds: float = 0.4, table: tuple[CodebookShape, ...] = TABLE) -> Codes:
     random = np.random.default_rng(seed)
     samples = round(seconds * 16_000)
     coarse = -(-samples // table[0].hop)
-    layers = tuple(
-        random.integers(0, layer.size, coarse * table[0].hop // layer.hop).astype(np.uint16)
-        for layer in table
+    codebooks = tuple(
+        random.integers(0, codebook.size, coarse * table[0].hop // codebook.hop).astype(np.uint16)
+        for codebook in table
     )
     return Codes(
         ModelId("m", b"12345678"),
@@ -26,7 +26,7 @@ def codes(seed: int, seconds: float = 0.4, table: tuple[Layer, ...] = TABLE) -> 
         16_000,
         samples,
         table,
-        layers,
+        codebooks,
         bytes(random.integers(0, 256, 16).tolist()),
     )
 
@@ -36,19 +36,19 @@ def test_recordings_come_back_as_they_went_in_also_through_a_file(tmp_path):
     tokens = gathered(given, ["a", "", "c"], ["1", "2", "3"])
     tokens.save(tmp_path / "tokens.npz")
     for found in (tokens, load(tmp_path / "tokens.npz")):
-        assert (len(found), found.table, found.model, found.voices) == (
+        assert (len(found), found.shapes, found.model, found.voices) == (
             3,
             TABLE,
             given[0].model,
             ("a", "", "c"),
         )
-        for one, layers in zip(given, found.recordings(), strict=True):
-            assert all(map(np.array_equal, one.layers, layers))
+        for one, codebooks in zip(given, found.recordings(), strict=True):
+            assert all(map(np.array_equal, one.codebooks, codebooks))
         assert [row.tobytes() for row in found.speakers] == [one.speaker for one in given]
     assert tokens.seconds(16_000) == pytest.approx(1.44)
     some = tokens.chosen(np.array([False, True, True]))
     assert some.voices == ("", "c")
-    assert all(map(np.array_equal, some.recording(0), given[1].layers))
+    assert all(map(np.array_equal, some.recording(0), given[1].codebooks))
 
 
 def test_codes_are_gathered_from_files_and_folders(tmp_path):
@@ -59,7 +59,7 @@ def test_codes_are_gathered_from_files_and_folders(tmp_path):
     write_codes(tmp_path / "single.codes", codes(9))
     tokens = from_files([tmp_path / "corpus", tmp_path / "single.codes"])
     assert tokens.voices == ("bdl", "slt", "corpus", "")
-    assert np.array_equal(tokens.recording(3)[0], codes(9).layers[0])
+    assert np.array_equal(tokens.recording(3)[0], codes(9).codebooks[0])
     assert from_files([tmp_path / "corpus"]).voices == ("bdl", "slt", "")
     several = from_files(
         [tmp_path / "corpus" / "bdl", tmp_path / "corpus" / "slt", tmp_path / "corpus"]
@@ -71,7 +71,7 @@ def test_codes_that_do_not_belong_together_are_refused_by_name(tmp_path):
     other = replace(codes(1), model=ModelId("other", b"87654321"))
     with pytest.raises(CodesError, match=r"two was made by other@\w+, one by m@\w+"):
         gathered([codes(0), other], ["", ""], ["one", "two"])
-    with pytest.raises(CodesError, match="two has 2 layers, one has 3"):
+    with pytest.raises(CodesError, match="two has 2 codebooks, one has 3"):
         gathered([codes(0), codes(1).prefix(2)], ["", ""], ["one", "two"])
     with pytest.raises(CodesError, match="there are no codes"):
         from_files([tmp_path])

@@ -15,7 +15,7 @@ from speechvq.quantize.gaussian import GaussianLatent
 from speechvq.quantize.gumbel import GumbelQuantizer
 from speechvq.quantize.joint import JointQuantizer, capacity_cost
 from speechvq.quantize.kmeans import kmeans
-from speechvq.quantize.learning import Codebooks
+from speechvq.quantize.learning import CodebookLearner
 from speechvq.quantize.residual import ResidualSQ, ResidualVQ
 from speechvq.quantize.stochastic import StochasticQuantizer
 from speechvq.quantize.vector import VectorQuantizer
@@ -29,11 +29,18 @@ def draw(seed=1):
     return torch.Generator().manual_seed(seed)
 
 
-def made(kind, *, layers=None, seed=0, **changes):
+def made(kind, *, codebooks=None, seed=0, **changes):
     torch.manual_seed(seed)
-    layers = layers or (3 if kind in RESIDUAL else 1)
+    codebooks = codebooks or (3 if kind in RESIDUAL else 1)
     level = LevelConfig(
-        stage=0, layers=layers, size=11, width=6, lookup=3, continuous=2, quantizer=kind, **changes
+        stage=0,
+        codebooks=codebooks,
+        size=11,
+        width=6,
+        lookup=3,
+        continuous=2,
+        quantizer=kind,
+        **changes,
     )
     return build(level).double()
 
@@ -47,7 +54,7 @@ def test_the_record_has_the_shapes_of_the_contract(kind):
     one, z = made(kind), latents()
     result = one(z, temperature=0.5, generator=draw())
     assert result.z.shape == z.shape
-    assert len(result.codes) == len(result.inputs) == len(one.layers)
+    assert len(result.codes) == len(result.inputs) == len(one.codebooks)
     assert all(
         code.shape == (2, 7) and code.min() >= 0 and code.max() < 11 for code in result.codes
     )
@@ -79,7 +86,7 @@ def test_t10_codes_say_all_that_eval_mode_decodes(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_layers_not_kept_leave_no_trace(kind):
     one, z = made(kind), latents()
-    count = max(1, len(one.layers))
+    count = max(1, len(one.codebooks))
     result = one(z, torch.zeros(2, count, dtype=torch.float64), temperature=0.5, generator=draw())
     assert not result.z.any()
     assert not result.rates.any()
@@ -106,8 +113,8 @@ def test_continuous_latents_refuse_codes(kind):
 @pytest.mark.parametrize("kind", RESIDUAL)
 def test_a_shared_codebook_is_one_codebook(kind):
     one = made(kind, shared=True)
-    assert len(one.layers) == 3
-    assert len(set(one.layers)) == 1
+    assert len(one.codebooks) == 3
+    assert len(set(one.codebooks)) == 1
     assert len({name.split(".")[0] for name in one.state_dict()}) == 1
     result = one(latents(), temperature=0.5, generator=draw())
     assert len(result.codes) == 3
@@ -116,20 +123,20 @@ def test_a_shared_codebook_is_one_codebook(kind):
 
 def test_a_shared_codebook_learns_from_all_its_layers():
     one = made("vq", shared=True)
-    books = Codebooks(one.layers, keep=0.5)
+    books = CodebookLearner(one.codebooks, keep=0.5)
     table = torch.zeros(3, 11, 7)
     table[0, 4] = torch.cat([torch.ones(1), torch.full((6,), 2.0)])
     table[2, 4] = torch.cat([torch.ones(1), torch.full((6,), 5.0)])
-    before = one.layers[0].codebook[4].clone()
+    before = one.codebooks[0].codewords[4].clone()
     books.learn(table)
     torch.testing.assert_close(
-        one.layers[0].codebook[4], (10 * before + 7.0) / 12
+        one.codebooks[0].codewords[4], (10 * before + 7.0) / 12
     )  # PRIOR 20, half forgotten
     assert books.recent[0, 4] == 2
 
 
 def test_layers_and_codebooks_must_fit():
-    with pytest.raises(ValueError, match="3 layers cannot share 2 codebooks"):
+    with pytest.raises(ValueError, match="3 codebooks cannot share 2 codebooks"):
         ResidualVQ([VectorQuantizer(4, 2), VectorQuantizer(4, 2)], 3)
 
 
@@ -138,8 +145,8 @@ def test_layers_and_codebooks_must_fit():
 
 @pytest.mark.parametrize("kind", ["vq", "sq"])
 def test_searching_with_all_candidates_finds_the_best_codes_of_all(kind):
-    one, z = made(kind, layers=2, candidates=11).eval(), latents()
-    books = [layer.codebook for layer in one.layers]
+    one, z = made(kind, codebooks=2, beam=11).eval(), latents()
+    books = [codebook.codewords for codebook in one.codebooks]
     sums = (books[0][:, None] + books[1]).flatten(0, 1)
     best = half_distances(z.transpose(1, 2).flatten(0, 1), sums).argmin(1)
     first, second = one.encode(z)
@@ -150,8 +157,8 @@ def test_searching_with_all_candidates_finds_the_best_codes_of_all(kind):
 
 def test_more_candidates_leave_less_and_one_is_greedy():
     errors = []
-    for candidates in (1, 2, 4, 11):
-        one, z = made("vq", candidates=candidates).eval(), latents(batch=4, frames=50)
+    for beam in (1, 2, 4, 11):
+        one, z = made("vq", beam=beam).eval(), latents(batch=4, frames=50)
         errors.append((z - one(z).z).square().sum().item())
         alone = one.encode(z[:1, :, 3:4])
         assert all(
@@ -160,14 +167,14 @@ def test_more_candidates_leave_less_and_one_is_greedy():
         )
     assert errors[0] > errors[1] > errors[2] > errors[3]
     greedy, left = made("vq"), latents(batch=4, frames=50)
-    for layer, row in zip(greedy.layers, greedy.encode(left), strict=True):
-        assert torch.equal(row, layer.choose(left))
-        left = left - layer.look_up(row)
+    for codebook, row in zip(greedy.codebooks, greedy.encode(left), strict=True):
+        assert torch.equal(row, codebook.choose(left))
+        left = left - codebook.look_up(row)
 
 
 @pytest.mark.parametrize("kind", ["vq", "sq"])
 def test_a_search_makes_the_best_of_the_layers_that_are_wanted(kind):
-    one, z = made(kind, candidates=11).eval(), latents(frames=50)
+    one, z = made(kind, beam=11).eval(), latents(frames=50)
 
     def left(codes):
         return (z - one.decode(codes)).square().sum().item()
@@ -178,7 +185,7 @@ def test_a_search_makes_the_best_of_the_layers_that_are_wanted(kind):
         assert len(codes) == depth
         assert left(codes) < left(every[:depth])
     two = build(
-        LevelConfig(stage=0, layers=2, size=11, width=6, quantizer=kind, candidates=11)
+        LevelConfig(stage=0, codebooks=2, size=11, width=6, quantizer=kind, beam=11)
     ).double()
     two.load_state_dict(one.state_dict(), strict=False)
     assert all(
@@ -188,7 +195,7 @@ def test_a_search_makes_the_best_of_the_layers_that_are_wanted(kind):
 
 @pytest.mark.parametrize("training", [True, False])
 def test_each_example_gets_the_best_codes_for_the_layers_that_it_keeps(training):
-    one, z = made("vq", candidates=11).train(training), latents(batch=3, frames=20)
+    one, z = made("vq", beam=11).train(training), latents(batch=3, frames=20)
     depths = [1, 3, 2]
     keep = (torch.tensor(depths)[:, None] > torch.arange(3)).double()
     found = one(z, keep)
@@ -201,8 +208,8 @@ def test_each_example_gets_the_best_codes_for_the_layers_that_it_keeps(training)
         )
     if training:
         total, error = torch.zeros_like(z[2]), 0.0
-        for layer, codes in zip(one.layers, one.encode(z[2:], 2), strict=False):
-            total = total + layer.look_up(codes)[0]
+        for codebook, codes in zip(one.codebooks, one.encode(z[2:], 2), strict=False):
+            total = total + codebook.look_up(codes)[0]
             error += (z[2] - total).square().sum().item()
         assert found.terms["commitment"][2].item() == pytest.approx(error)
 
@@ -219,13 +226,15 @@ def test_the_smallest_are_those_of_a_full_order(width, count):
 
 
 def test_entries_learned_by_loss_are_drawn_to_what_chose_them_and_by_nothing_else():
-    one, z = made("vq", layers=1, learned="loss"), latents()
-    layer = one.layers[0]
+    one, z = made("vq", codebooks=1, learned="loss"), latents()
+    codebook = one.codebooks[0]
     result = one(z)
     assert not result.z.requires_grad
-    (gradient,) = torch.autograd.grad(result.terms["codebook"].sum(), layer.codebook)
+    (gradient,) = torch.autograd.grad(result.terms["codebook"].sum(), codebook.codewords)
     flat, codes = z.transpose(1, 2).flatten(0, 1), result.codes[0].flatten()
-    expected = torch.stack([2 * (layer.codebook[k] - flat[codes == k]).sum(0) for k in range(11)])
+    expected = torch.stack(
+        [2 * (codebook.codewords[k] - flat[codes == k]).sum(0) for k in range(11)]
+    )
     torch.testing.assert_close(gradient, expected)
     torch.testing.assert_close(result.terms["codebook"], result.terms["commitment"])
 
@@ -236,17 +245,17 @@ def test_cosine_goes_by_direction_alone():
     z = latents()
     e = one.down(z)
     similarity = torch.stack(
-        [functional.cosine_similarity(e, b[None, :, None].expand_as(e)) for b in one.codebook]
+        [functional.cosine_similarity(e, b[None, :, None].expand_as(e)) for b in one.codewords]
     )
     assert torch.equal(one.choose(z), similarity.argmax(0))
     one.down.bias.data.zero_()
     before = one.choose(z)
-    one.codebook.data *= torch.rand(11, 1, dtype=torch.float64) + 0.1
+    one.codewords.data *= torch.rand(11, 1, dtype=torch.float64) + 0.1
     assert torch.equal(one.choose(3 * z), before)
 
 
 def test_cosine_trains_its_maps_and_its_entries():
-    one, z = made("cosine", layers=2), latents().requires_grad_()
+    one, z = made("cosine", codebooks=2), latents().requires_grad_()
     result = one(z)
     ((result.z - z).square().sum() + sum(term.sum() for term in result.terms.values())).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in one.parameters())
@@ -256,7 +265,7 @@ def test_cosine_trains_its_maps_and_its_entries():
 
 
 def test_t9_autograd_agrees_with_finite_differences():
-    """With the noise fixed, in float64: the relaxed sample's slope in z, in an entry and in log s^2."""
+    """With the noise fixed, in float64: the relaxed sample's slope in z, in an codeword and in log s^2."""
     torch.manual_seed(0)
     one = ResidualSQ([StochasticQuantizer(5, 2, initial_variance=0.8) for _ in range(2)]).double()
     z = torch.randn(1, 2, 3, dtype=torch.float64, requires_grad=True)
@@ -286,15 +295,15 @@ def test_at_temperature_zero_draws_are_entries_and_follow_the_posterior():
     one = ResidualSQ([StochasticQuantizer(4, 2, initial_variance=0.7)]).double()
     z = torch.randn(1, 2, 1, dtype=torch.float64).expand(1, 2, 20_000)
     drawn = one(z, temperature=0.0, generator=draw()).z[0].T
-    entry = half_distances(drawn, one[0].codebook).argmin(1)
-    torch.testing.assert_close(drawn, one[0].codebook[entry])
+    codeword = half_distances(drawn, one[0].codewords).argmin(1)
+    torch.testing.assert_close(drawn, one[0].codewords[codeword])
     p = one[0].posterior(z[..., :1])[0, 0]
-    chi_square = ((entry.bincount(minlength=4) - 20_000 * p).square() / (20_000 * p)).sum()
+    chi_square = ((codeword.bincount(minlength=4) - 20_000 * p).square() / (20_000 * p)).sum()
     assert chi_square < 16.27  # 0.1 % for 3 degrees of freedom
 
 
 def test_naive_residual_term_is_never_below_the_grouped_one():
-    """One quadratic term a layer, each over its own variance, asks for more than RSQ-VAE's."""
+    """One quadratic term a codebook, each over its own variance, asks for more than RSQ-VAE's."""
     for seed in range(20):
         torch.manual_seed(seed)
         one = ResidualSQ(
@@ -303,9 +312,9 @@ def test_naive_residual_term_is_never_below_the_grouped_one():
         z = torch.randn(1, 2, 4, dtype=torch.float64)
         result = one(z, temperature=0.5, generator=draw(seed))
         generator, total, naive = draw(seed), torch.zeros_like(z), 0.0
-        for layer in one.layers:
-            total = total + layer.sample(z - total, temperature=0.5, generator=generator)[0]
-            naive += ((z - total).square().sum() / (2 * layer.variance)).item()
+        for codebook in one.codebooks:
+            total = total + codebook.sample(z - total, temperature=0.5, generator=generator)[0]
+            naive += ((z - total).square().sum() / (2 * codebook.variance)).item()
         assert naive >= result.terms["quadratic"].item()
 
 
@@ -414,14 +423,14 @@ def test_kmeans_finds_clusters_and_makes_up_for_missing_points():
 
 
 def test_codebooks_start_as_kmeans_of_what_each_layer_sees():
-    """Layer by layer: each start leaves less than random entries, and the second is fitted to the first one's residuals."""
-    one, z = made("vq", layers=2), 5 + 3 * latents(batch=8, frames=50)
+    """Codebook by codebook: each start leaves less than random codewords, and the second is fitted to the first one's residuals."""
+    one, z = made("vq", codebooks=2), 5 + 3 * latents(batch=8, frames=50)
     before = (z - one.eval()(z).z).square().mean()
-    Codebooks(one.layers, keep=0.9).start(lambda: one(z).inputs, seed=0)
+    CodebookLearner(one.codebooks, keep=0.9).start(lambda: one(z).inputs, seed=0)
     first = z.transpose(1, 2).flatten(0, 1)
-    torch.testing.assert_close(one.layers[0].codebook, kmeans(first, 11))
-    rest = (z - one.layers[0].look_up(one.layers[0].choose(z))).transpose(1, 2).flatten(0, 1)
-    torch.testing.assert_close(one.layers[1].codebook, kmeans(rest, 11))
+    torch.testing.assert_close(one.codebooks[0].codewords, kmeans(first, 11))
+    rest = (z - one.codebooks[0].look_up(one.codebooks[0].choose(z))).transpose(1, 2).flatten(0, 1)
+    torch.testing.assert_close(one.codebooks[1].codewords, kmeans(rest, 11))
     assert (z - one(z).z).square().mean() < 0.2 * before
 
 
@@ -432,10 +441,10 @@ def test_codebooks_start_as_kmeans_of_what_each_layer_sees():
     ("changes", "message"),
     [
         ({"size": 1}, r"levels\.size.* 2 to 65536, not 1"),
-        ({"layers": 0}, r"levels\.layers must be at least 1"),
+        ({"codebooks": 0}, r"levels\.codebooks must be at least 1"),
         (
-            {"layers": 2, "quantizer": "gumbel"},
-            r"levels\.layers of a 'gumbel' level must be 1, not 2; vq, cosine, sq can have more",
+            {"codebooks": 2, "quantizer": "gumbel"},
+            r"levels\.codebooks of a 'gumbel' level must be 1, not 2; vq, cosine, sq can have more",
         ),
         ({"learned": "magic"}, r"levels\.learned must be means or loss, not 'magic'"),
         (
@@ -444,12 +453,12 @@ def test_codebooks_start_as_kmeans_of_what_each_layer_sees():
         ),
         ({"quantizer": "joint", "continuous": 16}, r"levels\.continuous must be 1 to 15"),
         (
-            {"candidates": 0},
-            r"levels\.candidates must be 1, or for vq and sq up to the size 1024, not 0",
+            {"beam": 0},
+            r"levels\.beam must be 1, or for vq and sq up to the size 1024, not 0",
         ),
         (
-            {"candidates": 4, "quantizer": "cosine"},
-            r"levels\.candidates must be 1, or for vq and sq",
+            {"beam": 4, "quantizer": "cosine"},
+            r"levels\.beam must be 1, or for vq and sq",
         ),
         ({"variance": 0.0}, r"levels\.variance must be positive"),
         ({"width": 0}, r"levels\.width must be positive"),
@@ -457,7 +466,7 @@ def test_codebooks_start_as_kmeans_of_what_each_layer_sees():
 )
 def test_levels_that_cannot_exist_are_refused_by_name(changes, message):
     with pytest.raises(ConfigError, match=message):
-        LevelConfig(**({"stage": 0, "layers": 1} | changes))
+        LevelConfig(**({"stage": 0, "codebooks": 1} | changes))
 
 
 def test_one_line_swaps_one_quantizer_for_another():

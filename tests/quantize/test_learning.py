@@ -1,9 +1,9 @@
-"""Codebooks as running means: against sums written out by hand, and against k-means on data it can solve."""
+"""CodebookLearner as running means: against sums written out by hand, and against k-means on data it can solve."""
 
 import torch
 
 from speechvq.quantize.base import Quantized
-from speechvq.quantize.learning import PRIOR, Codebooks, tally
+from speechvq.quantize.learning import PRIOR, CodebookLearner, tally
 from speechvq.quantize.stochastic import StochasticQuantizer
 from speechvq.quantize.vector import VectorQuantizer
 
@@ -23,24 +23,24 @@ def test_tally_counts_and_sums_what_each_entry_got_where_the_layer_is_used():
     depth = torch.tensor([1, 2])
     table = tally(Quantized(torch.empty(0), codes, torch.empty(0), {}, {}, inputs), depth, 4)
     assert table.shape == (2, 4, 6)
-    for layer in range(2):
-        for entry in range(4):
+    for codebook in range(2):
+        for codeword in range(4):
             got = [
-                inputs[layer][b, :, f]
+                inputs[codebook][b, :, f]
                 for b in range(2)
                 for f in range(3)
-                if depth[b] > layer and codes[layer][b, f] == entry
+                if depth[b] > codebook and codes[codebook][b, f] == codeword
             ]
-            wanted = torch.stack(got).sum(0) if got else torch.zeros(inputs[layer].shape[1])
-            assert table[layer, entry, 0] == len(got)
-            torch.testing.assert_close(table[layer, entry, 1 : 1 + len(wanted)], wanted)
+            wanted = torch.stack(got).sum(0) if got else torch.zeros(inputs[codebook].shape[1])
+            assert table[codebook, codeword, 0] == len(got)
+            torch.testing.assert_close(table[codebook, codeword, 1 : 1 + len(wanted)], wanted)
     assert not table[0, :, 3:].any()  # narrower than the widest
 
 
 def test_an_entry_is_the_forgetting_mean_of_what_it_got():
     (one,) = quantizers()
-    first = one.codebook.clone()
-    books = Codebooks([one], keep=0.9)
+    first = one.codewords.clone()
+    books = CodebookLearner([one], keep=0.9)
     gifts = [torch.tensor([1.0, 2.0]), torch.tensor([3.0, -1.0])]
     for gift in gifts:
         table = torch.zeros(1, 4, 3)
@@ -48,17 +48,17 @@ def test_an_entry_is_the_forgetting_mean_of_what_it_got():
         books.learn(table)
     weights = torch.tensor([PRIOR * 0.81, 0.9, 1.0])[:, None]
     expected = (weights * torch.stack([first[1], *gifts])).sum(0) / weights.sum()
-    torch.testing.assert_close(one.codebook[1], expected)
-    torch.testing.assert_close(one.codebook[[0, 2, 3]], first[[0, 2, 3]])
+    torch.testing.assert_close(one.codewords[1], expected)
+    torch.testing.assert_close(one.codewords[[0, 2, 3]], first[[0, 2, 3]])
     assert books.recent[0].tolist() == [0, 2, 0, 0]
 
 
 def test_entries_find_the_clusters_though_all_but_one_start_far_away():
-    """Eight tight clusters, eight entries, seven of them out of reach: revival and means find every cluster."""
+    """Eight tight clusters, eight codewords, seven of them out of reach: revival and means find every cluster."""
     centres = torch.tensor([[x, y] for x in (-3.0, -1.0, 1.0, 3.0) for y in (-2.0, 2.0)])
     (one,) = quantizers(size=8)
-    one.codebook[1:] += 100
-    books = Codebooks([one], keep=0.9)
+    one.codewords[1:] += 100
+    books = CodebookLearner([one], keep=0.9)
     random = draw()
     for step in range(600):
         picked = centres[torch.randint(8, (64,), generator=random)]
@@ -73,12 +73,12 @@ def test_entries_find_the_clusters_though_all_but_one_start_far_away():
         )
         if step % 20 == 19 and step < 500:
             books.revive(random)
-    distances = (centres[:, None] - one.codebook).norm(dim=-1).min(1).values
+    distances = (centres[:, None] - one.codewords).norm(dim=-1).min(1).values
     assert distances.max() < 0.1
 
 
 def test_revival_counts_what_it_moved_and_starts_anew():
-    books = Codebooks(quantizers(count=2), keep=0.9)
+    books = CodebookLearner(quantizers(count=2), keep=0.9)
     table = torch.zeros(2, 4, 3)
     table[0, :, 0] = 1.0
     table[1, 2:, 0] = 1.0
@@ -86,16 +86,16 @@ def test_revival_counts_what_it_moved_and_starts_anew():
     assert books.revive(draw()) == 2
     assert not books.recent.any()
     assert books.mean[1, :2, 0].tolist() == [1.0, 1.0]
-    torch.testing.assert_close(books.mean[1, :2, 1:], books.quantizers[1].codebook[:2])
+    torch.testing.assert_close(books.mean[1, :2, 1:], books.quantizers[1].codewords[:2])
 
 
 def test_stochastic_quantizers_are_left_alone():
     both = [*quantizers(), StochasticQuantizer(4, 2, initial_variance=1.0)]
-    before = both[1].codebook.detach().clone()
-    books = Codebooks(both, keep=0.9)
+    before = both[1].codewords.detach().clone()
+    books = CodebookLearner(both, keep=0.9)
     books.learn(torch.ones(2, 4, 3) * torch.tensor([1.0, 0.0, 1.0, 0.0])[None, :, None])
     assert books.revive(draw()) == 2
-    assert torch.equal(both[1].codebook, before)
+    assert torch.equal(both[1].codewords, before)
 
 
 def test_every_process_moves_entries_alike():
@@ -105,18 +105,18 @@ def test_every_process_moves_entries_alike():
     )
     found = []
     for _ in range(2):
-        books = Codebooks(quantizers(), keep=0.99)
+        books = CodebookLearner(quantizers(), keep=0.99)
         books.learn(table)
         books.revive(draw(7))
-        found.append(books.quantizers[0].codebook.clone())
+        found.append(books.quantizers[0].codewords.clone())
     assert torch.equal(*found)
     assert found[0].isfinite().all()
 
 
 def test_entries_that_get_nothing_stay_where_they_are():
     (one,) = quantizers()
-    before = one.codebook.clone()
-    books = Codebooks([one], keep=0.5)
+    before = one.codewords.clone()
+    books = CodebookLearner([one], keep=0.5)
     for _ in range(3000):
         books.learn(torch.zeros(1, 4, 3))
-    torch.testing.assert_close(one.codebook, before)
+    torch.testing.assert_close(one.codewords, before)

@@ -21,17 +21,17 @@ def quantizer(size=16, width=3, variance=1.0, seed=0) -> StochasticQuantizer:
     return StochasticQuantizer(size, width, initial_variance=variance).double()
 
 
-def level(layers=3, variance=1.0, width=3, seed=0) -> Level:
+def level(codebooks=3, variance=1.0, width=3, seed=0) -> Level:
     torch.manual_seed(seed)
     quantizers = [
-        StochasticQuantizer(8, width, initial_variance=variance * 2.0**-i) for i in range(layers)
+        StochasticQuantizer(8, width, initial_variance=variance * 2.0**-i) for i in range(codebooks)
     ]
     return Level(5, 4, ResidualSQ(quantizers)).double()
 
 
-def vector_level(layers=3, width=3) -> Level:
+def vector_level(codebooks=3, width=3) -> Level:
     torch.manual_seed(0)
-    return Level(5, 4, ResidualVQ([VectorQuantizer(8, width) for _ in range(layers)])).double()
+    return Level(5, 4, ResidualVQ([VectorQuantizer(8, width) for _ in range(codebooks)])).double()
 
 
 def nearest(z, codebook):
@@ -55,10 +55,10 @@ def test_distances_are_squared_differences():
 def test_posterior_is_bayes_rule_for_blurred_entries():
     one = quantizer(variance=0.7)
     z = torch.randn(5, 3, dtype=torch.float64)
-    density = torch.exp(-(z[:, None] - one.codebook).square().sum(-1) / (2 * one.variance))
+    density = torch.exp(-(z[:, None] - one.codewords).square().sum(-1) / (2 * one.variance))
     expected = density / density.sum(1, keepdim=True)
     torch.testing.assert_close(
-        log_posterior(z, one.codebook, one.log_variance).exp(), expected, rtol=1e-12, atol=1e-15
+        log_posterior(z, one.codewords, one.log_variance).exp(), expected, rtol=1e-12, atol=1e-15
     )
 
 
@@ -67,13 +67,13 @@ def test_t1_small_variance_is_vector_quantization():
     one = quantizer(variance=1e-6)
     z = torch.randn(2, 3, 11, dtype=torch.float64)
     flat = z.transpose(1, 2).reshape(-1, 3)
-    oracle = nearest(flat, one.codebook)
+    oracle = nearest(flat, one.codewords)
     sample, entropies, codes = one.sample(z, temperature=0.1, generator=draw())
     assert torch.equal(codes.flatten(), oracle)
     assert torch.equal(one.choose(z).flatten(), oracle)
     torch.testing.assert_close(entropies, torch.zeros(2, dtype=torch.float64), rtol=0, atol=1e-6)
     torch.testing.assert_close(
-        sample.transpose(1, 2).reshape(-1, 3), one.codebook[oracle], rtol=0, atol=1e-6
+        sample.transpose(1, 2).reshape(-1, 3), one.codewords[oracle], rtol=0, atol=1e-6
     )
 
 
@@ -86,9 +86,9 @@ def test_t1_residual_layers_are_greedy_residual_quantization():
     residual = stack.latent(feature, u).double().transpose(1, 2).reshape(-1, 3)
     expected, total = [], torch.zeros_like(residual)
     for one in stack.quantizers:
-        expected.append(nearest(residual, one.codebook))
-        total = total + one.codebook[expected[-1]]
-        residual = residual - one.codebook[expected[-1]]
+        expected.append(nearest(residual, one.codewords))
+        total = total + one.codewords[expected[-1]]
+        residual = residual - one.codewords[expected[-1]]
     codes, after = stack.encode(feature, u)
     for found, wanted in zip(codes, expected, strict=True):
         assert torch.equal(found.flatten(), wanted)
@@ -103,13 +103,13 @@ def test_t2_large_variance_is_uniform():
     """P = 1/K, H = log K, a hot sample is the codebook's mean, and no gradient reaches the encoder."""
     one = quantizer()
     z = torch.randn(1, 3, 4, dtype=torch.float64, requires_grad=True)
-    log_p = log_posterior(z[0].T, one.codebook, torch.tensor(math.log(1e8), dtype=torch.float64))
+    log_p = log_posterior(z[0].T, one.codewords, torch.tensor(math.log(1e8), dtype=torch.float64))
     torch.testing.assert_close(log_p.exp(), torch.full_like(log_p, 1 / 16), rtol=1e-6, atol=0)
     torch.testing.assert_close(
         entropy(log_p), torch.full((4,), math.log(16), dtype=torch.float64), rtol=1e-9, atol=0
     )
-    soft = gumbel_softmax(log_p, 1e6, draw()) @ one.codebook
-    torch.testing.assert_close(soft, one.codebook.mean(0).expand_as(soft), rtol=1e-4, atol=1e-4)
+    soft = gumbel_softmax(log_p, 1e6, draw()) @ one.codewords
+    torch.testing.assert_close(soft, one.codewords.mean(0).expand_as(soft), rtol=1e-4, atol=1e-4)
     (gradient,) = torch.autograd.grad(soft.square().sum(), z)
     assert gradient.abs().max() < 1e-6
 
@@ -118,8 +118,8 @@ def test_t3_latent_terms_collapse_to_a_log_sum_exp():
     """E_P |z-b|^2 / 2s^2 - H(P) = -log sum_k exp(-|z-b_k|^2 / 2s^2), and its slope in log s^2 is -E_P |z-b|^2 / 2s^2."""
     one = quantizer(variance=0.9)
     z = torch.randn(20, 3, dtype=torch.float64)
-    log_p = log_posterior(z, one.codebook, one.log_variance)
-    energy = half_distances(z, one.codebook) / one.log_variance.exp()
+    log_p = log_posterior(z, one.codewords, one.log_variance)
+    energy = half_distances(z, one.codewords) / one.log_variance.exp()
     expected_energy = (log_p.exp() * energy).sum(1)
     collapsed = -torch.logsumexp(-energy, 1)
     torch.testing.assert_close(expected_energy - entropy(log_p), collapsed, rtol=1e-12, atol=1e-12)
@@ -128,7 +128,7 @@ def test_t3_latent_terms_collapse_to_a_log_sum_exp():
 
 
 def test_t4_partial_sums_telescope_and_variances_add():
-    stack = level(layers=3)
+    stack = level(codebooks=3)
     feature, u = (
         torch.randn(2, 5, 6, dtype=torch.float64),
         torch.zeros(2, 4, 6, dtype=torch.float64),
@@ -147,7 +147,7 @@ def test_t4_partial_sums_telescope_and_variances_add():
 
 
 def test_t4_one_layer_level_is_the_single_quantizer():
-    stack = level(layers=1)
+    stack = level(codebooks=1)
     feature, u = (
         torch.randn(2, 5, 6, dtype=torch.float64),
         torch.zeros(2, 4, 6, dtype=torch.float64),
@@ -169,12 +169,12 @@ def test_t4_one_layer_level_is_the_single_quantizer():
 
 def test_t4_dropped_layers_leave_no_trace():
     """With a prefix kept, terms and state are those of a level that has only the prefix."""
-    stack = level(layers=3)
+    stack = level(codebooks=3)
     feature, u = (
         torch.randn(2, 5, 6, dtype=torch.float64),
         torch.zeros(2, 4, 6, dtype=torch.float64),
     )
-    shorter = level(layers=3)
+    shorter = level(codebooks=3)
     shorter.quantizers = ResidualSQ(list(stack.quantizers)[:2])
     shorter.load_state_dict(
         {k: v for k, v in stack.state_dict().items() if not k.startswith("quantizers.2")}
@@ -268,9 +268,9 @@ def test_t10_codes_do_not_depend_on_a_common_offset(offset):
     torch.manual_seed(0)
     one = StochasticQuantizer(64, 8, initial_variance=1.0).eval()
     z = torch.round(torch.randn(1, 8, 200) * 64) / 64
-    one.codebook.data = torch.round(one.codebook.data * 64) / 64
+    one.codewords.data = torch.round(one.codewords.data * 64) / 64
     before = one.choose(z)
-    one.codebook.data += offset
+    one.codewords.data += offset
     assert torch.equal(one.choose(z + offset), before)
 
 
@@ -286,25 +286,25 @@ def test_every_prefix_decodes_and_adds_only_its_layers():
 
 
 def test_t11_everything_learns_at_the_first_step():
-    """Soft assignment reaches every entry, every variance and the encoder; with a tiny variance most entries get nothing."""
+    """Soft assignment reaches every codeword, every variance and the encoder; with a tiny variance most codewords get nothing."""
     stack, inputs = topdown(), [f.requires_grad_() for f in features()]
     result = stack(inputs, torch.tensor([3, 3]), temperature=1.0, generator=draw())
     (
         result.z.square().mean() + result.terms["quadratic"].mean() + result.rates.sum(1).mean()
     ).backward()
     for one in (q for lev in stack.levels for q in lev.quantizers):
-        assert one.codebook.grad.abs().sum(1).gt(0).all()
+        assert one.codewords.grad.abs().sum(1).gt(0).all()
         assert one.log_variance.grad.abs() > 0
     assert all(f.grad.abs().max() > 0 for f in inputs)
     cold = ResidualSQ([quantizer(size=64, variance=1e-6)])
     cold(
         torch.randn(1, 3, 5, dtype=torch.float64), temperature=0.1, generator=draw()
     ).z.square().sum().backward()
-    assert cold[0].codebook.grad.abs().sum(1).gt(1e-12).sum() <= 5
+    assert cold[0].codewords.grad.abs().sum(1).gt(1e-12).sum() <= 5
 
 
 def test_t9_hard_draws_follow_the_posterior():
-    """At a low temperature the largest entry of the relaxed sample is a draw from P (chi-square over 20,000 draws)."""
+    """At a low temperature the largest codeword of the relaxed sample is a draw from P (chi-square over 20,000 draws)."""
     p = torch.tensor([0.5, 0.3, 0.15, 0.05])
     draws = gumbel_softmax(p.log().expand(20_000, 4), 0.1, draw()).argmax(1).bincount(minlength=4)
     chi_square = ((draws - 20_000 * p).square() / (20_000 * p)).sum()
@@ -326,7 +326,7 @@ def test_t1_vector_layers_decode_to_their_codes():
 
 
 def test_vector_layers_copy_the_gradient_to_z_once():
-    """However many layers, the decoder's gradient reaches z unchanged; the commitment term draws z alone, not the entries."""
+    """However many codebooks, the decoder's gradient reaches z unchanged; the commitment term draws z alone, not the codewords."""
     stack = vector_level()
     feature = torch.randn(1, 5, 6, dtype=torch.float64)
     z = stack.latent(feature, torch.zeros(1, 4, 6, dtype=torch.float64)).detach().requires_grad_()
@@ -350,7 +350,7 @@ def test_vector_layers_copy_the_gradient_to_z_once():
 
 @pytest.mark.parametrize("make", [vector_level, level])
 def test_bypassed_examples_decode_from_z_and_still_teach_the_quantizers(make):
-    stack = make(layers=2)
+    stack = make(codebooks=2)
     feature, u = (
         torch.randn(2, 5, 6, dtype=torch.float64),
         torch.randn(2, 4, 6, dtype=torch.float64),
@@ -374,12 +374,12 @@ def test_bypassed_examples_decode_from_z_and_still_teach_the_quantizers(make):
 def test_split_moves_dead_entries_beside_busy_ones_and_nothing_else():
     torch.manual_seed(0)
     one = VectorQuantizer(6, 3).double()
-    before = one.codebook.clone()
+    before = one.codewords.clone()
     dead = one.split(torch.tensor([5.0, 0.0, 7.0, 0.0, 3.0, 4.0]), draw())
     assert dead.tolist() == [False, True, False, True, False, False]
-    assert torch.equal(one.codebook[~dead], before[~dead])
+    assert torch.equal(one.codewords[~dead], before[~dead])
     spread = before[~dead].std(0).norm()
-    nearest_busy = (one.codebook[dead][:, None] - before[~dead]).norm(dim=-1).min(1).values
+    nearest_busy = (one.codewords[dead][:, None] - before[~dead]).norm(dim=-1).min(1).values
     assert (nearest_busy > 0).all()
     assert (nearest_busy < 0.3 * spread).all()
     assert not one.split(torch.ones(6), draw()).any()
@@ -424,13 +424,13 @@ def test_t1_stochastic_models_become_their_deterministic_twins(depths):
 
 
 def test_t4_an_injected_layer_that_sees_the_residual_is_a_residual_layer():
-    """Two one-layer levels, the second fed z - Z_1 by hand, quantize as one level of two layers."""
+    """Two one-codebook levels, the second fed z - Z_1 by hand, quantize as one level of two codebooks."""
     torch.manual_seed(0)
-    layers = [StochasticQuantizer(8, 3, initial_variance=0.5 / (i + 1)) for i in range(2)]
+    codebooks = [StochasticQuantizer(8, 3, initial_variance=0.5 / (i + 1)) for i in range(2)]
     whole, first, second = (
-        ResidualSQ(layers).double(),
-        ResidualSQ(layers[:1]).double(),
-        ResidualSQ(layers[1:]).double(),
+        ResidualSQ(codebooks).double(),
+        ResidualSQ(codebooks[:1]).double(),
+        ResidualSQ(codebooks[1:]).double(),
     )
     z, generator = torch.randn(2, 3, 6, dtype=torch.float64), draw()
     one = first(z, temperature=0.7, generator=generator)
@@ -442,8 +442,8 @@ def test_t4_an_injected_layer_that_sees_the_residual_is_a_residual_layer():
     expected = (
         two.terms["quadratic"]
         * 2
-        * layers[1].variance
-        / (2 * (layers[0].variance + layers[1].variance))
+        * codebooks[1].variance
+        / (2 * (codebooks[0].variance + codebooks[1].variance))
     )
     torch.testing.assert_close(together.terms["quadratic"], expected)
 

@@ -21,7 +21,7 @@ def test_read_as_written(tmp_path):
     assert back.features.keys() == FEATURES.keys()
     assert all(np.array_equal(back.codes[name], codes) for name, codes in CODES.items())
     assert all(np.array_equal(back.features[name], rows) for name, rows in FEATURES.items())
-    assert np.array_equal(back.codebook, units.codebook)
+    assert np.array_equal(back.codewords, units.codewords)
     with pytest.raises(OutputError, match="exists already"):
         write_units(tmp_path / "a.units", units)
 
@@ -29,7 +29,7 @@ def test_read_as_written(tmp_path):
 def test_only_codes(tmp_path):
     write_units(tmp_path / "a.units", Units("codes", 50.0, 4, CODES))
     back = read_units(tmp_path / "a.units")
-    assert back.codebook is None
+    assert back.codewords is None
     assert not back.features
 
 
@@ -39,7 +39,7 @@ def test_only_codes(tmp_path):
         ({"rate": 0.0}, "give some"),
         ({"size": 3}, "from 0 to 2"),
         ({"features": {"ann-1": np.zeros((2, 2))}}, "a row for each frame"),
-        ({"codebook": np.zeros((3, 2))}, "not one of 4"),
+        ({"codewords": np.zeros((3, 2))}, "not one of 4"),
     ],
 )
 def test_units_that_cannot_be(change, message):

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from speechvq.codes import Layer as Shape
+from speechvq.codes import CodebookShape
 from speechvq.codes.coder import Rows
 from speechvq.codes.header import CODER, PRIOR
 from speechvq.codes.range_coder import RangeDecoder, RangeEncoder, fixed
@@ -20,7 +20,7 @@ from speechvq.prior.integer.network import IntegerStream, integer_streams
 PIECE = 1024
 """Codes whose conditions and frequencies are held at once."""
 
-Layer = NDArray[np.uint16]
+CodeArray = NDArray[np.uint16]
 Streams = Sequence[IntegerStream]
 Report = Callable[[int], None]
 
@@ -40,16 +40,16 @@ class PriorCoder:
                 "save it first"
             )
         self.model, self.digest, self._speaker = named.model, named.digest, named.prior.speaker
-        self.table = tuple(Shape(hop, size) for hop, size in named.prior.table)
+        self.shapes = tuple(CodebookShape(hop, size) for hop, size in named.prior.shapes)
         self._prior, self._report = named.prior, report
 
     @cached_property
     def _streams(self) -> list[IntegerStream]:
         return integer_streams(self._prior)
 
-    def encode(self, layers: Sequence[Layer], speaker: bytes) -> bytes:
+    def encode(self, codebooks: Sequence[CodeArray], speaker: bytes) -> bytes:
         """See `Coder`."""
-        return encode(self._streams, layers, self._packed(speaker), self._report)
+        return encode(self._streams, codebooks, self._packed(speaker), self._report)
 
     def decode(self, counts: Sequence[int], data: bytes, speaker: bytes) -> Rows:
         """See `Coder`."""
@@ -64,25 +64,25 @@ class PriorCoder:
 
 def encode(
     streams: Streams,
-    layers: Sequence[Layer],
+    codebooks: Sequence[CodeArray],
     speaker: NDArray[np.uint8] | None,
     report: Report | None = None,
 ) -> bytes:
-    """Codes of some first layers, coarse first, to bytes. speaker: the packed speaker vector, for a prior that knows voices.
+    """Codes of some first codebooks, coarse first, to bytes. speaker: the packed speaker vector, for a prior that knows voices.
 
-    Raises ValueError for more layers than the prior has.
+    Raises ValueError for more codebooks than the prior has.
     """
-    _enough(streams, len(layers))
+    _enough(streams, len(codebooks))
     coder = RangeEncoder()
-    for depth, (stream, layer) in enumerate(zip(streams, layers, strict=False)):
+    for depth, (stream, codebook) in enumerate(zip(streams, codebooks, strict=False)):
         before, state = (
-            np.concatenate([[stream.size], layer[:-1]]).astype(np.int64),
+            np.concatenate([[stream.size], codebook[:-1]]).astype(np.int64),
             stream.initial_state(),
         )
-        for part in _parts(len(layer)):
-            told = stream.told(layers[:depth], part, len(layer), speaker)
+        for part in _parts(len(codebook)):
+            told = stream.told(codebooks[:depth], part, len(codebook), speaker)
             found, state = stream.step(before[part.start : part.stop], told, state)
-            coder.put(layer[part.start : part.stop], found)
+            coder.put(codebook[part.start : part.stop], found)
             if report is not None:
                 report(len(part))
     return coder.data()
@@ -94,31 +94,31 @@ def decode(
     data: bytes,
     speaker: NDArray[np.uint8] | None,
     report: Report | None = None,
-) -> tuple[Layer, ...]:
-    """The inverse; counts: how many codes each layer has.
+) -> tuple[CodeArray, ...]:
+    """The inverse; counts: how many codes each codebook has.
 
     Raises ValueError for bytes that cannot have come from `encode`. Others may give wrong codes: a
     file's checksum tells.
     """
     counts = list(counts)
     _enough(streams, len(counts))
-    coder, layers = RangeDecoder(data), list[Layer]()
+    coder, codebooks = RangeDecoder(data), list[CodeArray]()
     for stream, count in zip(streams, counts, strict=False):
-        layer, before, state = (
+        codebook, before, state = (
             np.empty(count, np.uint16),
             np.array([stream.size]),
             stream.initial_state(),
         )
         for part in _parts(count):
-            told = stream.told(layers, part, count, speaker)
+            told = stream.told(codebooks, part, count, speaker)
             for row, place in enumerate(part):
                 found, state = stream.step(before, [one[row : row + 1] for one in told], state)
                 before = np.array([coder.one(fixed(found[0]))])
-                layer[place] = before[0]
+                codebook[place] = before[0]
             if report is not None:
                 report(len(part))
-        layers.append(layer)
-    return tuple(layers)
+        codebooks.append(codebook)
+    return tuple(codebooks)
 
 
 def _parts(count: int) -> Iterator[range]:
@@ -126,6 +126,6 @@ def _parts(count: int) -> Iterator[range]:
     return (range(first, min(first + PIECE, count)) for first in range(0, count, PIECE))
 
 
-def _enough(streams: Streams, layers: int) -> None:
-    if layers > len(streams):
-        raise ValueError(f"the prior has {len(streams)} layers, the codes have {layers}")
+def _enough(streams: Streams, codebooks: int) -> None:
+    if codebooks > len(streams):
+        raise ValueError(f"the prior has {len(streams)} codebooks, the codes have {codebooks}")

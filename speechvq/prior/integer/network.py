@@ -61,7 +61,7 @@ class IntegerGate:
 
 
 class IntegerStream:
-    """`Stream`: frequencies of one layer's codes."""
+    """`Stream`: frequencies of one codebook's codes."""
 
     def __init__(self, stream: Stream, dtype: type = np.float64) -> None:
         embed = lambda table: limited(whole(table.weight.detach().numpy(), ACTIVATION, dtype))  # noqa: E731
@@ -91,13 +91,13 @@ class IntegerStream:
     def told(
         self, codes: Sequence[Codes], frames: range, count: int, speaker: NDArray[np.uint8] | None
     ) -> list[Whole]:
-        """What every gate is told of some of `count` frames: coarser layers' codes (n_l,), and the packed speaker vector."""
+        """What every gate is told of some of `count` frames: coarser codebooks' codes (n_l,), and the packed speaker vector."""
         reach = sum(len(taps) // 2 for taps in self.around)
         first, last = max(0, frames.start - reach), min(count, frames.stop + reach)
         places = np.arange(first, last)
         x = self.place[places % len(self.place)]
-        for table, ratio, layer in zip(self.coarser, self.ratios, codes, strict=True):
-            x = x + table[layer[places // ratio]]
+        for table, ratio, codebook in zip(self.coarser, self.ratios, codes, strict=True):
+            x = x + table[codebook[places // ratio]]
         x = limited(x)
         for taps, bias in zip(self.around, self.around_bias, strict=True):
             side = len(taps) // 2

@@ -63,15 +63,15 @@ class OptimConfig:
     codebook_rate: learning rate of codebooks that learn by gradient, as a multiple of `rate`
     variance_rate: that of the log variances
     bypass: the share of the steps in which fewer and fewer examples skip the quantizers
-    codebook_keep: entries of vector quantizers are running means of what they got, keeping so much
+    codebook_keep: codewords of vector quantizers are running means of what they got, keeping so much
       of their past at each step
-    codebook_start: entries of vector quantizers are at first "random", or the "kmeans" centres of a
+    codebook_start: codewords of vector quantizers are at first "random", or the "kmeans" centres of a
       few batches
     average: validated and exported is a running mean of the weights, keeping so much of its past at
       each step; 0: no mean
     revive_every: those not chosen for so many steps are moved beside busy ones
     frozen: parts of the network that keep their weights, of encoder, topdown, decoder and reference
-    full_depth: probability that an example uses all layers; else every shorter prefix is as likely
+    full_depth: probability that an example uses all codebooks; else every shorter prefix is as likely
     """
 
     steps: int
@@ -143,7 +143,7 @@ class RunConfig:
     """How often things happen, in steps, and where results go.
 
     start: a model file whose weights a new run begins with, or "default" for the one in the
-        package; it may have fewer layers in levels and fewer blocks in stages than [codec]
+        package; it may have fewer codebooks in levels and fewer blocks in stages than [codec]
     """
 
     folder: str = "runs/default"

@@ -1,6 +1,6 @@
-"""Whether every layer earns its bits: counted over a whole validation set, and said in words.
+"""Whether every codebook earns its bits: counted over a whole validation set, and said in words.
 
-Perplexity in a batch depends on the batch, and soft perplexity looks best where a layer is dead: a
+Perplexity in a batch depends on the batch, and soft perplexity looks best where a codebook is dead: a
 posterior that is uniform at every position has perplexity K and tells nothing. So here are hard
 codes over the whole set, and the mutual information
 
@@ -18,51 +18,51 @@ from speechvq.quantize.codebook import Codebook
 from speechvq.quantize.stochastic import StochasticQuantizer
 
 DEAD = 0.9
-"""Mean entropy of the choice, as a share of log K, above which a layer is dead."""
+"""Mean entropy of the choice, as a share of log K, above which a codebook is dead."""
 
 COLLAPSED = 0.1
-"""Perplexity, as a share of K, below which a layer has collapsed."""
+"""Perplexity, as a share of K, below which a codebook has collapsed."""
 
 
 class Usage:
-    """Counts of every layer over a set.
+    """Counts of every codebook over a set.
 
-    layers: the codebook behind every code
+    codebooks: the codebook behind every code
     """
 
-    def __init__(self, layers: Sequence[Codebook]) -> None:
-        self.layers = tuple(layers)
-        self.counts = [torch.zeros(layer.size, dtype=torch.float64) for layer in layers]
-        self.means = [torch.zeros(layer.size, dtype=torch.float64) for layer in layers]
-        self.entropies = [0.0] * len(self.layers)
+    def __init__(self, codebooks: Sequence[Codebook]) -> None:
+        self.codebooks = tuple(codebooks)
+        self.counts = [torch.zeros(codebook.size, dtype=torch.float64) for codebook in codebooks]
+        self.means = [torch.zeros(codebook.size, dtype=torch.float64) for codebook in codebooks]
+        self.entropies = [0.0] * len(self.codebooks)
 
     @torch.no_grad()
     def add(self, quantized: Quantized) -> None:
         """Count what was quantized, in eval mode."""
-        for index, (layer, codes, z) in enumerate(
-            zip(self.layers, quantized.codes, quantized.inputs, strict=True)
+        for index, (codebook, codes, z) in enumerate(
+            zip(self.codebooks, quantized.codes, quantized.inputs, strict=True)
         ):
-            posterior = layer.posterior(z).double()
-            self.counts[index] += torch.bincount(codes.flatten().cpu(), minlength=layer.size)
+            posterior = codebook.posterior(z).double()
+            self.counts[index] += torch.bincount(codes.flatten().cpu(), minlength=codebook.size)
             self.means[index] += posterior.sum((0, 1)).cpu()
             self.entropies[index] += torch.special.entr(posterior).sum().item()
 
     def numbers(self) -> dict[str, float]:
-        """Of every layer: used (share of entries), perplexity (hard codes), information and doubt (nats), variance if any.
+        """Of every codebook: used (share of codewords), perplexity (hard codes), information and doubt (nats), variance if any.
 
         doubt is the mean entropy of the choice, 0 for a hard one.
         """
         result = dict[str, float]()
-        for index, layer in enumerate(self.layers):
+        for index, codebook in enumerate(self.codebooks):
             seen = self.counts[index].sum()
             doubt = self.entropies[index] / seen.item()
             information = entropy(self.means[index]) - doubt
-            result[f"layer{index}/used"] = (self.counts[index] > 0).double().mean().item()
-            result[f"layer{index}/perplexity"] = entropy(self.counts[index]).exp().item()
-            result[f"layer{index}/information"] = max(0.0, information.item())
-            result[f"layer{index}/doubt"] = doubt
-            if isinstance(layer, StochasticQuantizer):
-                result[f"layer{index}/variance"] = layer.variance.item()
+            result[f"codebook{index}/used"] = (self.counts[index] > 0).double().mean().item()
+            result[f"codebook{index}/perplexity"] = entropy(self.counts[index]).exp().item()
+            result[f"codebook{index}/information"] = max(0.0, information.item())
+            result[f"codebook{index}/doubt"] = doubt
+            if isinstance(codebook, StochasticQuantizer):
+                result[f"codebook{index}/variance"] = codebook.variance.item()
         return result
 
 
@@ -72,38 +72,38 @@ def entropy(counts: Tensor) -> Tensor:
 
 
 def diagnose(numbers: Mapping[str, float], sizes: Sequence[int]) -> list[str]:
-    """A sentence for every layer that does not earn its bits, with what to try; from the numbers of a validation.
+    """A sentence for every codebook that does not earn its bits, with what to try; from the numbers of a validation.
 
-    sizes: codebook entries of every layer
+    sizes: codebook codewords of every codebook
     """
     found = []
     for index, size in enumerate(sizes):
         of = {
-            name: numbers[f"layer{index}/{name}"]
+            name: numbers[f"codebook{index}/{name}"]
             for name in ("used", "perplexity", "information", "doubt")
         }
         if of["doubt"] > DEAD * math.log(size):
             found.append(
-                f"layer {index} is dead: its choice is nearly uniform everywhere (mutual "
+                f"codebook {index} is dead: its choice is nearly uniform everywhere (mutual "
                 f"information {of['information']:.2f} of"
                 f" {math.log(size):.2f} nats), so the decoder has learned to do without; start "
                 "with a smaller levels.variance,"
                 " let more examples use it (optim.full_depth), count more data (mel.windows, "
-                "mel.bands), or take fewer layers"
+                "mel.bands), or take fewer codebooks"
             )
         elif of["perplexity"] < COLLAPSED * size:
             soft = "start with a larger levels.variance"
             hard = 'try optim.codebook_start = "kmeans", a smaller optim.revive_every'
             found.append(
-                f"layer {index} has collapsed: perplexity {of['perplexity']:.1f} of {size}, "
-                f"{of['used']:.0%} of its entries in"
+                f"codebook {index} has collapsed: perplexity {of['perplexity']:.1f} of {size}, "
+                f"{of['used']:.0%} of its codewords in"
                 f" use; {soft if of['doubt'] else hard}, or a smaller levels.size"
             )
         elif numbers.get(f"prefix{index + 1}/mel", 0.0) > numbers.get(
             f"prefix{index}/mel", float("inf")
         ):
             found.append(
-                f"layer {index} adds nothing: the error with it is larger than without; train on, "
-                "or take fewer layers"
+                f"codebook {index} adds nothing: the error with it is larger than without; train on, "
+                "or take fewer codebooks"
             )
     return found

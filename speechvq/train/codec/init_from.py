@@ -16,11 +16,11 @@ DECODER = "decoder.layers."
 
 
 def begin_with(network: Network, start: str) -> list[Codebook]:
-    """Give a new network the weights of a model file; the codebooks of layers that it has and the model lacks.
+    """Give a new network the weights of a model file; the codebooks of codebooks that it has and the model lacks.
 
     Blocks that the model lacks, at the ends of stages, pass everything on unchanged at first (Chen
     et al. 2016, "Net2Net"). Raises ModelError, or ConfigError when the model differs in more than
-    having fewer layers in levels or blocks in stages.
+    having fewer codebooks in levels or blocks in stages.
     """
     model = load(None if start == "default" else start).network
     if not _fits(model.config, network.config):
@@ -35,12 +35,12 @@ def begin_with(network: Network, start: str) -> list[Codebook]:
     return [
         one
         for name, one in network.named_modules()
-        if isinstance(one, Codebook) and f"{name}.codebook" in missing
+        if isinstance(one, Codebook) and f"{name}.codewords" in missing
     ]
 
 
 def _fits(have: CodecConfig, want: CodecConfig) -> bool:
-    """Whether `want` is `have` but for further layers, further blocks and the search."""
+    """Whether `want` is `have` but for further codebooks, further blocks and the search."""
     if any(
         len(getattr(have, name)) != len(getattr(want, name))
         for name in ("levels", "encoder", "decoder")
@@ -50,13 +50,13 @@ def _fits(have: CodecConfig, want: CodecConfig) -> bool:
     grown = replace(
         have,
         levels=tuple(
-            replace(one, layers=more.layers, candidates=more.candidates) for one, more in levels
+            replace(one, codebooks=more.codebooks, beam=more.beam) for one, more in levels
         ),
         encoder=_grown(have.encoder, want.encoder),
         decoder=_grown(have.decoder, want.decoder),
-        content_layers=want.content_layers,
+        content_codebooks=want.content_codebooks,
     )
-    return grown == want and all(one.layers <= more.layers for one, more in levels)
+    return grown == want and all(one.codebooks <= more.codebooks for one, more in levels)
 
 
 def _grown(have: Sequence[StageConfig], want: Sequence[StageConfig]) -> tuple[StageConfig, ...]:
@@ -71,7 +71,7 @@ def _grown(have: Sequence[StageConfig], want: Sequence[StageConfig]) -> tuple[St
 def _moved(
     weights: dict[str, Tensor], have: Sequence[StageConfig], want: Sequence[StageConfig]
 ) -> dict[str, Tensor]:
-    """Weights under the names that a decoder with more blocks has for them: its layers are numbered through all stages."""
+    """Weights under the names that a decoder with more blocks has for them: its codebooks are numbered through all stages."""
     place, further = [], 0
     for one, more in zip(have, want, strict=True):
         place += [len(place) + further + i for i in range(1 + len(one.lookahead))]

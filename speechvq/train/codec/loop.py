@@ -19,7 +19,7 @@ from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import ConfigError, TrainingError
 from speechvq.nn.speaker import rounded
 from speechvq.quantize.codebook import Codebook
-from speechvq.quantize.learning import Codebooks
+from speechvq.quantize.learning import CodebookLearner
 from speechvq.train.checkpoint import TrainState
 from speechvq.train.codec.adversary import Adversary
 from speechvq.train.codec.config import (
@@ -98,7 +98,7 @@ def train(
         variance_rate=plan.variance_rate,
     )
     optimizer = torch.optim.AdamW(groups, lr=plan.rate, betas=_betas(plan), fused=True)
-    codebooks = Codebooks(objective.network.topdown.layers, keep=plan.codebook_keep)
+    codebooks = CodebookLearner(objective.network.topdown.codebooks, keep=plan.codebook_keep)
     average = Average(objective.network, plan.average) if plan.average else None
     adversary = Adversary(experiment.adversary, fabric) if judged(experiment.weights) else None
     state = TrainState(objective.network, optimizer, codebooks, average, adversary)
@@ -127,7 +127,7 @@ class Run:
     objective: Objective
     model: nn.Module
     state: TrainState
-    codebooks: Codebooks
+    codebooks: CodebookLearner
     sampler: Sampler
     waves: list[Tensor]
     log: Log
@@ -161,7 +161,7 @@ class Run:
         return self.folder / f"step-{self.state.step:08d}"
 
     def start_codebooks(self, only: Sequence[Codebook] | None = None) -> None:
-        """k-means centres of what every layer, or only these, gets to quantize in a few batches, the same on every rank."""
+        """k-means centres of what every codebook, or only these, gets to quantize in a few batches, the same on every rank."""
         count, network = self.experiment.optim.batch, self.objective.network
         batches = [self.sampler.batch(step, 0, count).waves for step in range(STARTING_BATCHES)]
 
@@ -171,12 +171,12 @@ class Run:
                 torch.from_numpy(batch).to(self.fabric.device).unsqueeze(1) for batch in batches
             ]
             found = [network.topdown(network.features(wave)).inputs for wave in waves]
-            return [torch.cat(layer) for layer in zip(*found, strict=True)]
+            return [torch.cat(codebook) for codebook in zip(*found, strict=True)]
 
         network.eval()
         self.codebooks.start(inputs, seed=self.experiment.run.seed, only=only)
         for one in self.codebooks.quantizers:
-            one.codebook.data.copy_(self.fabric.broadcast(one.codebook.data))
+            one.codewords.data.copy_(self.fabric.broadcast(one.codewords.data))
         network.train()
 
     def step(self) -> dict[str, float]:

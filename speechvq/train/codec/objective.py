@@ -16,13 +16,13 @@ from speechvq.train.codec.diagnostics import Usage
 
 
 class Objective(nn.Module):
-    """The network and its likelihood; `forward` gives the bound J of HQ-VAE for a random prefix of the layers of each example.
+    """The network and its likelihood; `forward` gives the bound J of HQ-VAE for a random prefix of the codebooks of each example.
 
     Decoding a random prefix makes every prefix a codec of its own (progressive coding). With the
     probability of each prefix fixed, the result is still a bound: of the model that draws a depth
     first.
 
-    table: what each entry got in the last pass, as from `tally`, over all devices
+    table: what each codeword got in the last pass, as from `tally`, over all devices
     estimate: what the last pass decoded, (b, t), without its graph
     """
 
@@ -33,15 +33,15 @@ class Objective(nn.Module):
         self.phase = PhaseLikelihood(experiment.phase, experiment.codec.sample_rate)
         self.loudness, self.envelopes = Loudness(), Envelopes()
         self.weights, self.full_depth = experiment.weights, experiment.optim.full_depth
-        self.layers = len(experiment.codec.layers)
-        self.size = max(size for _, size in experiment.codec.layers)
+        self.codebooks = len(experiment.codec.codebooks)
+        self.size = max(size for _, size in experiment.codec.codebooks)
         self.table = self.estimate = torch.zeros(0)
 
     def depths(self, count: int, generator: torch.Generator) -> Tensor:
-        """How many layers each example uses, (count,): all with probability `full_depth`, else any fewer alike."""
-        fewer = torch.randint(1, max(2, self.layers), (count,), generator=generator)
+        """How many codebooks each example uses, (count,): all with probability `full_depth`, else any fewer alike."""
+        fewer = torch.randint(1, max(2, self.codebooks), (count,), generator=generator)
         full = torch.rand(count, generator=generator) < self.full_depth
-        return torch.where(full, self.layers, fewer)
+        return torch.where(full, self.codebooks, fewer)
 
     @staticmethod
     def bypasses(count: int, share: float, generator: torch.Generator) -> Tensor:
@@ -83,13 +83,13 @@ class Objective(nn.Module):
         groups = torch.where(bypass, 0, depth) * (
             not self.likelihood.shared
         )  # alike in how much reaches the decoder
-        nats, stats = self.likelihood(waves, estimate[:, 0], groups, self.layers + 1, add)
+        nats, stats = self.likelihood(waves, estimate[:, 0], groups, self.codebooks + 1, add)
         phase, coherence = self.phase(waves, estimate[:, 0])
-        phase = phase * (depth > self.network.config.content_layers)  # words have no phase
+        phase = phase * (depth > self.network.config.content_codebooks)  # words have no phase
         heard = self.heard(waves, estimate[:, 0], groups, add, stats)
         bound = Bound(nats, quantized.rates)
         for name, chosen in (
-            ("coherence", (depth == self.layers) & ~bypass),
+            ("coherence", (depth == self.codebooks) & ~bypass),
             ("coherence_bypassed", bypass),
         ):
             stats[name] = coherence[chosen].mean().item()
@@ -140,7 +140,7 @@ class Objective(nn.Module):
                 values = (
                     measure.values_per_second * waves.shape[-1] / self.network.config.sample_rate
                 )
-                found[name] = values * log_scale(errors, groups, self.layers + 1, add)
+                found[name] = values * log_scale(errors, groups, self.codebooks + 1, add)
             else:
                 found[name] = waves.new_zeros(len(waves))
         return found
@@ -148,27 +148,31 @@ class Objective(nn.Module):
 
 @torch.inference_mode()
 def validate(objective: Objective, waves: list[Tensor]) -> dict[str, float]:
-    """Hard codes over a whole validation set: mel error of every prefix, what `Usage` counts for every layer, and the bound.
+    """Hard codes over a whole validation set: mel error of every prefix, what `Usage` counts for every codebook, and the bound.
 
     waves: (1, 1, t) each
     """
-    network, layers = objective.network, objective.layers
+    network, codebooks = objective.network, objective.codebooks
     network.eval()
-    errors, usage = torch.zeros(layers), Usage(network.topdown.layers)
-    distortion, rates = torch.zeros(1), torch.zeros(1, layers)
+    errors, usage = torch.zeros(codebooks), Usage(network.topdown.codebooks)
+    distortion, rates = torch.zeros(1), torch.zeros(1, codebooks)
     for wave in waves:
         vector = rounded(network.reference(wave))
         quantized = network.topdown(network.features(wave))
         usage.add(quantized)
         group = torch.zeros(1, dtype=torch.long, device=wave.device)
         nats = torch.zeros(1)
-        for layer in range(layers):
-            estimate = network.decode(quantized.codes[: layer + 1], vector)[0, :, : wave.shape[-1]]
+        for codebook in range(codebooks):
+            estimate = network.decode(quantized.codes[: codebook + 1], vector)[
+                0, :, : wave.shape[-1]
+            ]
             nats, stats = objective.likelihood(wave[0], estimate, group, 1)
-            errors[layer] += sum(stats.values()) / len(stats) / len(waves)
-        distortion += nats.cpu()  # of all layers
+            errors[codebook] += sum(stats.values()) / len(stats) / len(waves)
+        distortion += nats.cpu()  # of all codebooks
         rates += quantized.rates.cpu()
     network.train()
     seconds = sum(wave.shape[-1] for wave in waves) / network.config.sample_rate
-    prefixes = {f"prefix{layer + 1}/mel": errors[layer].item() for layer in range(layers)}
+    prefixes = {
+        f"prefix{codebook + 1}/mel": errors[codebook].item() for codebook in range(codebooks)
+    }
     return prefixes | usage.numbers() | Bound(distortion, rates).per_second(seconds)

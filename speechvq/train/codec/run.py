@@ -15,7 +15,7 @@ from speechvq.train.codec.diagnostics import diagnose
 from speechvq.train.codec.loop import train
 
 EARLY = 0.25
-"""Up to this share of the steps layers may still be waking up: no warnings."""
+"""Up to this share of the steps codebooks may still be waking up: no warnings."""
 
 
 def run(
@@ -30,7 +30,7 @@ def run(
     Raises ConfigError for devices that are not there.
     """
     fabric = launched(accelerator, devices, precision, unused=True)
-    sizes = [size for _, size in experiment.codec.layers]
+    sizes = [size for _, size in experiment.codec.codebooks]
     columns = (
         TextColumn("{task.completed}/{task.total}"),
         BarColumn(),

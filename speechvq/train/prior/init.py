@@ -1,6 +1,6 @@
 """Where a prior's weights begin: with what the codec already knows of its codes.
 
-Entries of a codebook that lie close together mean nearly the same, and a residual layer's entry is
+Entries of a codebook that lie close together mean nearly the same, and a residual codebook's codeword is
 added to those above it. A prior whose embeddings begin as those vectors need not find this out from
 the codes alone.
 """
@@ -15,38 +15,38 @@ from speechvq.prior.network import Prior
 from speechvq.prior.tokens import Tokens
 
 GAIN = 2.0
-"""Of the entries in the logits' weights, in standard deviations of the weights that they replace."""
+"""Of the codewords in the logits' weights, in standard deviations of the weights that they replace."""
 
 
 @torch.no_grad()
 def start(prior: Prior, codebooks: Sequence[Tensor], tokens: Tokens) -> None:
-    """Put the codec's entries (size, width), one table a layer, into an untrained prior, and how often each code comes.
+    """Put the codec's codewords (size, width), one table a codebook, into an untrained prior, and how often each code comes.
 
-    Of every embedding the first channels become the entry on the scale of its rate's first layer,
-    so that the layers of one rate add up as in the codec, the next ones the entry on a scale of its
-    own. The logits of a code begin with a product with its entry, as those of a Gaussian around a
+    Of every embedding the first channels become the codeword on the scale of its rate's first codebook,
+    so that the codebooks of one rate add up as in the codec, the next ones the codeword on a scale of its
+    own. The logits of a code begin with a product with its codeword, as those of a Gaussian around a
     predicted vector, and with the logarithm of its frequency. Other channels stay random.
     """
     width = prior.config.width
-    first = {hop: depth for depth, (hop, _) in reversed(list(enumerate(prior.table)))}
+    first = {hop: depth for depth, (hop, _) in reversed(list(enumerate(prior.shapes)))}
     turns = [_turn(codebook.shape[1], width // 2, seed) for seed, codebook in enumerate(codebooks)]
     own = [_standard(codebook) @ turn for codebook, turn in zip(codebooks, turns, strict=True)]
     shared = [
         codebook
         / _spread(codebooks[first[hop]])
         @ _turn(codebook.shape[1], width // 2, len(codebooks) + first[hop])
-        for codebook, (hop, _) in zip(codebooks, prior.table, strict=True)
+        for codebook, (hop, _) in zip(codebooks, prior.shapes, strict=True)
     ]
     for depth, stream in enumerate(prior.streams):
-        for layer, embedding in enumerate([*stream.coarser, stream.before]):
-            _put(embedding.weight, torch.cat([shared[layer], own[layer]], 1))
+        for codebook, embedding in enumerate([*stream.coarser, stream.before]):
+            _put(embedding.weight, torch.cat([shared[codebook], own[codebook]], 1))
         last = stream.wavenet.head[-1]
         assert isinstance(last, nn.Conv1d)
         assert last.bias is not None
-        counts = np.bincount(tokens.layers[depth], minlength=stream.size) + 1.0
+        counts = np.bincount(tokens.codebooks[depth], minlength=stream.size) + 1.0
         last.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
-        entries = _standard(codebooks[depth])[:, : last.in_channels]
-        _put(last.weight[..., 0], GAIN * last.weight.std() * entries)
+        codewords = _standard(codebooks[depth])[:, : last.in_channels]
+        _put(last.weight[..., 0], GAIN * last.weight.std() * codewords)
 
 
 def _put(weight: Tensor, vectors: Tensor) -> None:

@@ -35,7 +35,7 @@ class PriorData:
 
     held_out: share of all codes, of voices chosen by a hash of their names, that is kept out and
       measured on
-    longest: longer recordings are cut into pieces of so many codes of the coarsest layer
+    longest: longer recordings are cut into pieces of so many codes of the coarsest codebook
     measured: at most so many held-out pieces are measured while training
     silent: share of the examples that are not told the speaker vector
     """
@@ -135,7 +135,7 @@ def fit(
 ) -> Path:
     """Fit a prior, or go on, in `experiment.run.folder`; the path of the last checkpoint.
 
-    codebooks: the codec's entries (size, width), a table a layer, which the prior begins with;
+    codebooks: the codec's codewords (size, width), a table a codebook, which the prior begins with;
       none: it begins at random
     begin: a prior whose weights a new run begins with instead
     Raises TrainingError when the loss is no longer a number, CodesError when there is too little to
@@ -212,7 +212,7 @@ def claim(folder: Path, tokens: Tokens) -> None:
 
 
 class Loss(nn.Module):
-    """Nats a code, over all layers alike."""
+    """Nats a code, over all codebooks alike."""
 
     def __init__(self, prior: Prior) -> None:
         super().__init__()
@@ -244,7 +244,7 @@ def _step(
     torch.manual_seed((seed * 1_000_003 + state.step) * 64 + fabric.global_rank)
     model.train()
     loss = model(
-        [layer.to(fabric.device) for layer in codes],
+        [codebook.to(fabric.device) for codebook in codes],
         (speaker * told).to(fabric.device) if experiment.speaker else None,
     )
     mean = torch.as_tensor(
@@ -264,7 +264,7 @@ def _step(
 
 @torch.no_grad()
 def measure(prior: Prior, pieces: Pieces, count: int) -> dict[str, float]:
-    """Bits a code of every layer, and over all, on pieces spread over the lengths."""
+    """Bits a code of every codebook, and over all, on pieces spread over the lengths."""
     prior.eval()
     device = next(prior.parameters()).device
     chosen = np.unique(np.linspace(0, len(pieces) - 1, count).round().astype(int))
@@ -272,13 +272,14 @@ def measure(prior: Prior, pieces: Pieces, count: int) -> dict[str, float]:
     for index in chosen:
         codes, speaker = pieces.batch(int(index), 1)
         nats = prior.nats(
-            [layer.to(device) for layer in codes], speaker.to(device) if prior.speaker else None
+            [codebook.to(device) for codebook in codes],
+            speaker.to(device) if prior.speaker else None,
         )
-        sums += [layer.sum().item() / math.log(2) for layer in nats]
-        counts += [layer.shape[1] for layer in codes]
+        sums += [codebook.sum().item() / math.log(2) for codebook in nats]
+        counts += [codebook.shape[1] for codebook in codes]
     prior.train()
     found = {
-        f"layer{depth}/bits": float(one / n)
+        f"codebook{depth}/bits": float(one / n)
         for depth, (one, n) in enumerate(zip(sums, counts, strict=True))
     }
     return found | {"bits": float(sums.sum() / counts.sum())}
@@ -290,8 +291,8 @@ def new_prior(
     codebooks: Sequence[Tensor] = (),
     begin: NamedPrior | None = None,
 ) -> Prior:
-    """A prior for such codes, not trained on them: with the weights of another one, or the codec's entries, or at random."""
-    shapes = [(layer.hop, layer.size) for layer in tokens.table]
+    """A prior for such codes, not trained on them: with the weights of another one, or the codec's codewords, or at random."""
+    shapes = [(codebook.hop, codebook.size) for codebook in tokens.shapes]
     prior = Prior(
         experiment.prior, shapes, 2 * tokens.speakers.shape[1] if experiment.speaker else 0
     )
@@ -304,14 +305,14 @@ def new_prior(
 
 def begin_with(prior: Prior, begin: NamedPrior) -> None:
     """Give a new prior the weights of another one. Raises ConfigError when that has another shape."""
-    same = (begin.prior.config, begin.prior.table, begin.prior.speaker) == (
+    same = (begin.prior.config, begin.prior.shapes, begin.prior.speaker) == (
         prior.config,
-        prior.table,
+        prior.shapes,
         prior.speaker,
     )
     if not same:
         raise ConfigError(
-            f"the prior {begin.name} has other layers than these codes, or another shape than "
+            f"the prior {begin.name} has other codebooks than these codes, or another shape than "
             "[prior] says: begin without it"
         )
     prior.load_state_dict(begin.prior.state_dict())

@@ -80,7 +80,9 @@ def run(
                     soft_wrap=True,
                 )
 
-        codebooks = [layer.codebook for layer in codec.network.topdown.layers[: len(tokens.table)]]
+        codebooks = [
+            codebook.codewords for codebook in codec.network.topdown.codebooks[: len(tokens.shapes)]
+        ]
         fit(experiment, tokens, fabric, codebooks=codebooks, begin=begin, report=report)
     if fabric.global_rank:
         return []
@@ -127,13 +129,13 @@ def make_tables(
         )
     codec, tokens = gathered_for(model, sources, folder, prior, console)
     learned, held = parted(tokens, held_out)
-    layers, bits = fitted(learned, held)
+    codebooks, bits = fitted(learned, held)
     if target.is_file():  # files coded with the old ones can still be read
         target.rename(target.with_suffix(f".{load_tables(target).digest.hex()}{SUFFIX}"))
-    save_tables(target, tokens.model, tokens.table, LEVELS, layers)
+    save_tables(target, tokens.model, tokens.shapes, LEVELS, codebooks)
     return [
         f"{target}: tables of {tokens.model}",
-        *static_table(held, bits, layers, codec.sample_rate),
+        *static_table(held, bits, codebooks, codec.sample_rate),
     ]
 
 
@@ -159,7 +161,7 @@ def gathered_for(
 
 
 def encoded(codec: Codec, manifest: Path, place: Path, console: Console) -> Tokens:
-    """All layers' codes of a manifest's recordings."""
+    """All codebooks' codes of a manifest's recordings."""
     rows = read_manifest(manifest)
     listing = [
         str(codec.model),

@@ -65,7 +65,7 @@ def _representations(
     found: dict[str, tuple[Mapping[str, NDArray[Any]], Distance]] = {}
     if all(name in units.features for name in names):
         found["features"] = {name: units.features[name] for name in names}, "angular"
-    if units.codebook is not None:
-        found["vectors"] = {name: units.codebook[units.codes[name]] for name in names}, "angular"
+    if units.codewords is not None:
+        found["vectors"] = {name: units.codewords[units.codes[name]] for name in names}, "angular"
     found["codes"] = {name: units.codes[name] for name in names}, "identical"
     return found

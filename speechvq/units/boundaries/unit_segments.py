@@ -60,8 +60,8 @@ def unit_costs(units: Units, name: str, bits: Floats) -> Costs:
     Raises UnitsError for a recording without codes.
     """
     longest = max(LONGEST, round(LONGEST_SECONDS * units.rate))
-    if units.codebook is not None and name in units.features:
-        return segment_costs(squared_distances(units.features[name], units.codebook), longest)
+    if units.codewords is not None and name in units.features:
+        return segment_costs(squared_distances(units.features[name], units.codewords), longest)
     codes = units.codes[name]
     used, numbers = np.unique(codes, return_inverse=True)
     found = segment_costs(

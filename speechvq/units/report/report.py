@@ -30,7 +30,7 @@ def write_report(
 
     recordings: of which those named by `scored` are shown; the map from codes to phones is made
         from the others, if there are others with phones
-    tables: headings and rows to begin with, as `page.table` takes them: column to text or number,
+    tables: headings and rows to begin with, as `page.shapes` takes them: column to text or number,
       `**text**` for the best
     notes: sentences to end with, on data, alignments, versions
     segments: found in scored recordings, by name

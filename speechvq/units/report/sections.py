@@ -152,7 +152,7 @@ def lengths(scene: Scene) -> Section | None:
 
 def codebook(scene: Scene) -> Section | None:
     """The codebook in the plane."""
-    if scene.units.codebook is None or scene.usage.used < 2:
+    if scene.units.codewords is None or scene.usage.used < 2:
         return None
     words = (
         "The vectors of the codes that occur, on the two axes along which they differ most; "
@@ -163,7 +163,7 @@ def codebook(scene: Scene) -> Section | None:
             " Colour and shape are the manner of the most likely phone; named is the most "
             "frequent code of each phone."
         )
-    picture = codebook_plane(scene.units.codebook, scene.phones, scene.usage.counts)
+    picture = codebook_plane(scene.units.codewords, scene.phones, scene.usage.counts)
     return Section("Codes in their space", (paragraph(words), figure(picture)))
 
 

@@ -24,7 +24,7 @@ Ints = NDArray[np.integer]
 def runs(codes: Ints) -> tuple[Ints, NDArray[np.int64]]:
     """Runs of equal codes of one utterance: their codes and their lengths in frames, (r,) each.
 
-    codes: (f,), or (f, l) for tuples of l layers; then the codes of runs are (r, l)
+    codes: (f,), or (f, l) for tuples of l codebooks; then the codes of runs are (r, l)
     """
     if not len(codes):
         return codes, np.zeros(0, np.int64)
@@ -37,8 +37,8 @@ def runs(codes: Ints) -> tuple[Ints, NDArray[np.int64]]:
 def bit_rate(utterances: Iterable[Ints], seconds: float) -> float:
     """B of symbols that last `seconds` together, bits a second.
 
-    utterances: the symbols of each, (n,), or (n, l) where a symbol is a tuple, say of the layers of
-    a hierarchy: their joint entropy; adding up the rates of layers instead gives at least as much
+    utterances: the symbols of each, (n,), or (n, l) where a symbol is a tuple, say of the codebooks of
+    a hierarchy: their joint entropy; adding up the rates of codebooks instead gives at least as much
     Raises UnitsError when there are no symbols or no seconds.
     """
     rows = [one.reshape(len(one), -1) for one in utterances if len(one)]
@@ -117,13 +117,13 @@ def run_lengths(utterances: Iterable[Ints], rate: float) -> RunLengths:
 
 @dataclass(frozen=True, eq=False)
 class Usage:
-    """How often each entry of a codebook was used, counts (size,)."""
+    """How often each codeword of a codebook was used, counts (size,)."""
 
     counts: NDArray[np.int64]
 
     @property
     def used(self) -> int:
-        """How many entries occur."""
+        """How many codewords occur."""
         return int((self.counts > 0).sum())
 
     @property

@@ -18,7 +18,7 @@ from tests.prior.integer.test_network import SPEAKER, TABLE, codes, prior  # noq
 def test_codes_come_back_any_prefix(prior, depth):  # noqa: F811
     streams, given = integer_streams(prior), codes(30, seed=5)[:depth]
     data = coder.encode(streams, given, SPEAKER)
-    back = coder.decode(streams, [len(layer) for layer in given], data, SPEAKER)
+    back = coder.decode(streams, [len(codebook) for codebook in given], data, SPEAKER)
     assert len(back) == depth
     assert all(map(np.array_equal, given, back))
 
@@ -28,15 +28,17 @@ def test_as_many_bits_as_the_prior_promises(prior):  # noqa: F811
     """Codes drawn from the prior take their entropy, to two parts in a thousand and two words."""
     generator = torch.Generator().manual_seed(0)
     drawn = sample(prior, [300, 300, 600], generator=generator, speaker=vectors(SPEAKER[None]))
-    given = [layer[0].numpy().astype(np.uint16) for layer in drawn]
+    given = [codebook[0].numpy().astype(np.uint16) for codebook in drawn]
     data = coder.encode(integer_streams(prior), given, SPEAKER)
-    tensors = [torch.from_numpy(layer.astype(np.int64))[None] for layer in given]
+    tensors = [torch.from_numpy(codebook.astype(np.int64))[None] for codebook in given]
     bits = sum(
-        layer.sum().item() for layer in prior.nats(tensors, vectors(SPEAKER[None]))
+        codebook.sum().item() for codebook in prior.nats(tensors, vectors(SPEAKER[None]))
     ) / np.log(2)
     assert 8 * len(data) == pytest.approx(bits, rel=0.002, abs=48)
     assert bits != pytest.approx(
-        sum(len(layer) * np.log2(size) for layer, (_, size) in zip(given, TABLE, strict=True)),
+        sum(
+            len(codebook) * np.log2(size) for codebook, (_, size) in zip(given, TABLE, strict=True)
+        ),
         rel=0.01,
     )
 
@@ -55,7 +57,9 @@ def test_long_recordings_pass_in_pieces(prior, monkeypatch):  # noqa: F811
     whole = coder.encode(integer_streams(prior), given, SPEAKER)
     monkeypatch.setattr(coder, "PIECE", 7)
     assert coder.encode(integer_streams(prior), given, SPEAKER) == whole
-    back = coder.decode(integer_streams(prior), [len(layer) for layer in given], whole, SPEAKER)
+    back = coder.decode(
+        integer_streams(prior), [len(codebook) for codebook in given], whole, SPEAKER
+    )
     assert all(map(np.array_equal, given, back))
 
 
@@ -69,7 +73,7 @@ def test_what_cannot_have_been_coded_is_refused(prior):  # noqa: F811
         lambda: coder.encode(streams, codes() * 2, SPEAKER),
         lambda: coder.decode(streams, [1] * 6, b"", SPEAKER),
     ):
-        with pytest.raises(ValueError, match="the prior has 3 layers, the codes have 6"):
+        with pytest.raises(ValueError, match="the prior has 3 codebooks, the codes have 6"):
             wrong()
 
 
@@ -84,7 +88,7 @@ def test_a_coder_needs_a_prior_with_a_name_and_speaker_vectors_that_fit(prior, t
         map(
             np.array_equal,
             given,
-            ready.decode([len(layer) for layer in given], data, SPEAKER.tobytes()),
+            ready.decode([len(codebook) for codebook in given], data, SPEAKER.tobytes()),
         )
     )
     with pytest.raises(ValueError, match="a speaker vector of 1 bytes does not fit the prior"):

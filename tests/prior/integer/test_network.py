@@ -42,17 +42,19 @@ def all_frequencies(
     pieces: int = 10_000,
     speaker: np.ndarray | None = SPEAKER,
 ) -> list[np.ndarray]:
-    """Of every layer (n, size), `pieces` codes at a time."""
+    """Of every codebook (n, size), `pieces` codes at a time."""
     found = []
-    for depth, (stream, layer) in enumerate(zip(integer_streams(prior, dtype), given, strict=True)):
+    for depth, (stream, codebook) in enumerate(
+        zip(integer_streams(prior, dtype), given, strict=True)
+    ):
         before, state, rows = (
-            np.concatenate([[stream.size], layer[:-1]]).astype(np.int64),
+            np.concatenate([[stream.size], codebook[:-1]]).astype(np.int64),
             stream.initial_state(),
             [],
         )
-        for first in range(0, len(layer), pieces):
-            part = range(first, min(first + pieces, len(layer)))
-            told = stream.told(given[:depth], part, len(layer), speaker)
+        for first in range(0, len(codebook), pieces):
+            part = range(first, min(first + pieces, len(codebook)))
+            told = stream.told(given[:depth], part, len(codebook), speaker)
             some, state = stream.step(before[part.start : part.stop], told, state)
             rows.append(some)
         found.append(np.concatenate(rows))
@@ -92,7 +94,7 @@ def test_the_number_of_threads_changes_nothing(prior):
 @pytest.mark.parametrize("known", [True, False])
 def test_frequencies_are_those_of_the_float_prior_to_a_thousandth_of_a_bit(prior, known):
     given = codes(200)
-    tensors = [torch.from_numpy(layer.astype(np.int64))[None] for layer in given]
+    tensors = [torch.from_numpy(codebook.astype(np.int64))[None] for codebook in given]
     speaker = vectors(SPEAKER[None]) if known else None
     found = all_frequencies(prior, given, np.float64, speaker=SPEAKER if known else None)
     for depth, (stream, rows) in enumerate(zip(prior.streams, found, strict=True)):

@@ -261,7 +261,7 @@ def test_long_recordings_go_in_pieces(recipe, speech, monkeypatch):
     torch.manual_seed(0)
     module = recipe["predictor"]
     network = module.Predictor(module.PredictorConfig(16, 2, 2, 5), [8]).eval()
-    features = recipe["encoding"].layer(network, speech, 0)
+    features = recipe["encoding"].codebook(network, speech, 0)
     whole = features(1)
     monkeypatch.setattr(recipe["encoding"], "LONGEST", 120)
     assert features(1).shape == whole.shape
@@ -419,11 +419,11 @@ def test_held_out_speakers_are_not_learnt_from(work, recipe):
 
 
 def test_units_are_what_the_networks_say(work):
-    """Codes of the VQ-VAE are the nearest entries of what was kept beside them."""
+    """Codes of the VQ-VAE are the nearest codewords of what was kept beside them."""
     root, _, _ = work
     units = read_units(root / "work" / "units" / "VQ-VAE-8-25.units")
     for name, rows in units.features.items():
-        distances = ((rows[:, None].astype(float) - units.codebook) ** 2).sum(2)
+        distances = ((rows[:, None].astype(float) - units.codewords) ** 2).sum(2)
         chosen = np.take_along_axis(distances, units.codes[name][:, None].astype(int), 1)[:, 0]
         assert (chosen <= distances.min(1) + 0.02).all()  # rows were kept in half precision
 
@@ -457,7 +457,7 @@ def test_another_plan_in_the_same_folder(work):
             ("steps = 3, clusters = [8]", "steps = 3, clusters = []"),
             "clusters must be numbers above 1",
         ),
-        (("components = 6", "layer = 2"), "layer must be from 0 to 1"),
+        (("components = 6", "codebook = 2"), "codebook must be from 0 to 1"),
         (("components = 6", "component = 6"), "unknown key component"),
     ],
 )

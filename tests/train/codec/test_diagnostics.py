@@ -1,4 +1,4 @@
-"""Usage of every layer over a set, and the words for layers that do not earn their bits."""
+"""Usage of every codebook over a set, and the words for codebooks that do not earn their bits."""
 
 import math
 
@@ -14,18 +14,22 @@ from speechvq.train.codec.diagnostics import Usage, diagnose
 def test_usage_counts_over_the_whole_set():
     torch.manual_seed(0)
     one = ResidualVQ([VectorQuantizer(6, 2) for _ in range(2)]).eval()
-    usage, seen = Usage(one.layers), []
+    usage, seen = Usage(one.codebooks), []
     for frames in (5, 9):
         result = one(torch.randn(1, 2, frames))
         usage.add(result)
         seen.append(torch.stack([code[0] for code in result.codes]))
     numbers = usage.numbers()
-    for layer, codes in enumerate(torch.cat(seen, 1)):
+    for codebook, codes in enumerate(torch.cat(seen, 1)):
         share = codes.bincount(minlength=6) / 14
         entropy = -sum(p * math.log(p) for p in share.tolist() if p)
-        assert numbers[f"layer{layer}/used"] == pytest.approx((share > 0).float().mean().item())
-        assert numbers[f"layer{layer}/perplexity"] == pytest.approx(math.exp(entropy), rel=1e-5)
-        assert numbers[f"layer{layer}/information"] == pytest.approx(
+        assert numbers[f"codebook{codebook}/used"] == pytest.approx(
+            (share > 0).float().mean().item()
+        )
+        assert numbers[f"codebook{codebook}/perplexity"] == pytest.approx(
+            math.exp(entropy), rel=1e-5
+        )
+        assert numbers[f"codebook{codebook}/information"] == pytest.approx(
             entropy, rel=1e-5
         )  # a hard choice says all it is
 
@@ -34,25 +38,28 @@ def test_usage_counts_over_the_whole_set():
 def test_information_is_nothing_for_a_uniform_choice_and_everything_for_a_hard_one(variance, share):
     torch.manual_seed(0)
     one = ResidualSQ([StochasticQuantizer(8, 2, initial_variance=variance)]).eval()
-    usage = Usage(one.layers)
+    usage = Usage(one.codebooks)
     usage.add(one(torch.randn(1, 2, 500)))
     numbers = usage.numbers()
-    assert numbers["layer0/information"] == pytest.approx(
-        share * math.log(numbers["layer0/perplexity"]), abs=1e-3
+    assert numbers["codebook0/information"] == pytest.approx(
+        share * math.log(numbers["codebook0/perplexity"]), abs=1e-3
     )
-    assert numbers["layer0/variance"] == pytest.approx(variance, rel=1e-3)
+    assert numbers["codebook0/variance"] == pytest.approx(variance, rel=1e-3)
 
 
 def healthy(**changes):
     numbers = {}
-    for layer in range(2):
+    for codebook in range(2):
         numbers |= {
-            f"layer{layer}/used": 1.0,
-            f"layer{layer}/perplexity": 400.0,
-            f"layer{layer}/information": 5.0,
+            f"codebook{codebook}/used": 1.0,
+            f"codebook{codebook}/perplexity": 400.0,
+            f"codebook{codebook}/information": 5.0,
         }
-        numbers[f"layer{layer}/doubt"] = 0.5
-        numbers |= {f"layer{layer}/variance": 0.1, f"prefix{layer + 1}/mel": 0.5 - 0.1 * layer}
+        numbers[f"codebook{codebook}/doubt"] = 0.5
+        numbers |= {
+            f"codebook{codebook}/variance": 0.1,
+            f"prefix{codebook + 1}/mel": 0.5 - 0.1 * codebook,
+        }
     return numbers | {name.replace("_", "/"): value for name, value in changes.items()}
 
 
@@ -61,23 +68,23 @@ def healthy(**changes):
     [
         ({}, []),
         (
-            {"layer1_information": 0.01, "layer1_doubt": 6.0},
-            ["layer 1 is dead", "0.01 of 6.24 nats", "levels.variance"],
+            {"codebook1_information": 0.01, "codebook1_doubt": 6.0},
+            ["codebook 1 is dead", "0.01 of 6.24 nats", "levels.variance"],
         ),
         (
-            {"layer0_perplexity": 7.0, "layer0_used": 0.03, "layer0_doubt": 0.0},
-            ["layer 0 has collapsed", "7.0 of 512, 3% "],
+            {"codebook0_perplexity": 7.0, "codebook0_used": 0.03, "codebook0_doubt": 0.0},
+            ["codebook 0 has collapsed", "7.0 of 512, 3% "],
         ),
         (
-            {"layer0_perplexity": 7.0, "layer0_doubt": 0.0},
-            ["layer 0 has collapsed", "codebook_start"],
+            {"codebook0_perplexity": 7.0, "codebook0_doubt": 0.0},
+            ["codebook 0 has collapsed", "codebook_start"],
         ),
         (
-            {"layer0_perplexity": 7.0, "layer0_doubt": 1.0},
-            ["layer 0 has collapsed", "levels.variance"],
+            {"codebook0_perplexity": 7.0, "codebook0_doubt": 1.0},
+            ["codebook 0 has collapsed", "levels.variance"],
         ),
-        ({"layer0_perplexity": 7.0, "layer0_doubt": 6.2}, ["layer 0 is dead"]),
-        ({"prefix2_mel": 0.6}, ["layer 1 adds nothing"]),
+        ({"codebook0_perplexity": 7.0, "codebook0_doubt": 6.2}, ["codebook 0 is dead"]),
+        ({"prefix2_mel": 0.6}, ["codebook 1 adds nothing"]),
     ],
 )
 def test_layers_that_do_not_earn_their_bits_are_named(changes, words):

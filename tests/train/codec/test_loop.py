@@ -232,7 +232,7 @@ def test_training_lowers_the_loss_and_logs(manifest, tmp_path):
     header, *lines = (run / "train.csv").read_text().splitlines()
     assert header.startswith("step,")
     assert len(lines) == 30
-    assert "layer0/perplexity" in (run / "validation.csv").read_text()
+    assert "codebook0/perplexity" in (run / "validation.csv").read_text()
     assert list(run.glob("events.out.tfevents.*"))
 
 
@@ -460,7 +460,7 @@ def test_bad_configurations_are_refused_by_name(text, tmp_path):
     elif "not" not in text:
         path.write_text('name = "x"\n[data]\nmanifest = "m"\n[codec]\nencoder = [{width = 2, '
                         'lookahead = [0]}]\n'
-                        'levels = [{stage = 0, layers = 1}]\ndecoder = [{width = 2, lookahead = '
+                        'levels = [{stage = 0, codebooks = 1}]\ndecoder = [{width = 2, lookahead = '
                         '[0]}]\n' + text)  # fmt: skip
     with pytest.raises(ConfigError, match=BAD[text]):
         read_experiment(path)
@@ -477,7 +477,7 @@ def test_a_run_can_begin_with_a_models_weights(manifest, tmp_path):
     last = train(second, fabric(), stop_at=2)
     begun, found = load(model).network.state_dict(), weights(last)
     moved = {name for name in found if not torch.allclose(begun[name], found[name], atol=1e-6)}
-    assert all(name.endswith("codebook") for name in moved)  # running means learn at any rate
+    assert all(name.endswith("codewords") for name in moved)  # running means learn at any rate
     model.unlink()
     assert train(second, fabric(), stop_at=3).name == "step-00000003"
     with pytest.raises(ModelError, match="there is no model file"):
@@ -492,14 +492,14 @@ def test_a_run_can_begin_with_a_models_weights(manifest, tmp_path):
 
 
 def test_a_run_can_begin_with_a_model_of_fewer_layers(manifest, tmp_path):
-    """What is there is taken over; the new layers' entries are centres of what is left to quantize, not random."""
+    """What is there is taken over; the new codebooks' codewords are centres of what is left to quantize, not random."""
     first = tiny_experiment(manifest, tmp_path / "a", steps=40, rate=3e-3)
     train(first, fabric())
     model = tmp_path / "first.safetensors"
     export_run(Path(first.run.folder), model, 1.0)
     levels = (
         *first.codec.levels[:-1],
-        replace(first.codec.levels[-1], layers=first.codec.levels[-1].layers + 2),
+        replace(first.codec.levels[-1], codebooks=first.codec.levels[-1].codebooks + 2),
     )
     second = tiny_experiment(manifest, tmp_path / "b", rate=1e-9, bypass=0.0)
     second = replace(
@@ -510,12 +510,12 @@ def test_a_run_can_begin_with_a_model_of_fewer_layers(manifest, tmp_path):
     assert len(new) == 2
     same = {name for name in begun if torch.allclose(begun[name], found[name], atol=1e-4)}
     assert all(
-        name.endswith("codebook") for name in begun.keys() - same
+        name.endswith("codewords") for name in begun.keys() - same
     )  # running means learn at any rate
     assert all(found[name].std() < 0.8 * torch.randn_like(found[name]).std() for name in new)
     fewer = (
         *first.codec.levels[:-1],
-        replace(first.codec.levels[-1], layers=first.codec.levels[-1].layers - 1),
+        replace(first.codec.levels[-1], codebooks=first.codec.levels[-1].codebooks - 1),
     )
     third = replace(
         second,
@@ -578,15 +578,15 @@ def test_weights_follow_the_quantizers(manifest, tmp_path):
 @pytest.mark.parametrize("kind", ["cosine", "gumbel", "sq", "vq"])
 def test_every_kind_of_codec_trains_from_a_kmeans_start_and_validates(kind, manifest, tmp_path):
     experiment = tiny_experiment(manifest, tmp_path, codebook_start="kmeans")
-    changes = {"quantizer": kind, "lookup": 2} | ({"layers": 1} if kind == "gumbel" else {})
+    changes = {"quantizer": kind, "lookup": 2} | ({"codebooks": 1} if kind == "gumbel" else {})
     levels = tuple(replace(level, **changes) for level in experiment.codec.levels)
     experiment = replace(experiment, codec=replace(experiment.codec, levels=levels), weights={})
     told = {}
     train(experiment, fabric(), stop_at=3, report=lambda _, numbers: told.update(numbers))
     assert math.isfinite(told["loss"])
-    count = sum(level.layers for level in levels)
-    assert told[f"layer{count - 1}/perplexity"] >= 1
-    bits = sum(16_000 / hop * math.log2(size) for hop, size in experiment.codec.layers)
+    count = sum(level.codebooks for level in levels)
+    assert told[f"codebook{count - 1}/perplexity"] >= 1
+    bits = sum(16_000 / hop * math.log2(size) for hop, size in experiment.codec.codebooks)
     assert told["rate/bits_per_second"] == pytest.approx(bits, rel=0.01)  # hard codes: log K each
     assert math.isfinite(told["distortion/nats_per_second"])
 
@@ -617,7 +617,7 @@ def test_every_parameter_learns_once_and_codebooks_at_their_own_rate(manifest, t
     )
     named = dict(objective.named_parameters())
     for end, expected in (
-        ("codebook", (10.0, 0.0)),
+        ("codewords", (10.0, 0.0)),
         ("log_variance", (5.0, 0.0)),
         ("bias", (1.0, 0.0)),
     ):
@@ -629,7 +629,7 @@ def test_unknown_quantizers_are_refused():
     with pytest.raises(
         ConfigError, match=r"levels\.quantizer must be one of vq, cosine, sq, .*, not 'svq'"
     ):
-        LevelConfig(stage=0, layers=1, quantizer="svq")
+        LevelConfig(stage=0, codebooks=1, quantizer="svq")
 
 
 @pytest.mark.parametrize(
@@ -637,7 +637,7 @@ def test_unknown_quantizers_are_refused():
     [
         ({"hop": 40}, "window must be even"),
         ({"levels": ()}, "must not be empty"),
-        ({"content_layers": 9}, "content_layers must be between 1 and 4"),
+        ({"content_codebooks": 9}, "content_codebooks must be between 1 and 4"),
         ({"decoder": tiny_config().decoder[:1]}, "decoder strides must multiply"),
         ({"levels": tiny_config().levels[::-1]}, r"levels\.stage must be"),
     ],

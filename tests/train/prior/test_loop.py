@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn.functional import pdist
 
-from speechvq.codes import Layer, ModelId
+from speechvq.codes import CodebookShape, ModelId
 from speechvq.errors import CodesError, ConfigError, ModelError, TrainingError
 from speechvq.prior.batches import Pieces, parted, vectors
 from speechvq.prior.compare import taken, usual
@@ -34,7 +34,7 @@ SIZE = 8
 
 
 def source(voices: int = 6, each: int = 6, seed: int = 0) -> Tokens:
-    """A coarse layer that steps by one or two, one bit a code, and a fine one that repeats it, per voice in one direction."""
+    """A coarse codebook that steps by one or two, one bit a code, and a fine one that repeats it, per voice in one direction."""
     random = np.random.default_rng(seed)
     frames = random.integers(20, 40, voices * each)
     up = np.arange(voices * each) // each % 2 == 0
@@ -42,7 +42,7 @@ def source(voices: int = 6, each: int = 6, seed: int = 0) -> Tokens:
         np.cumsum(random.integers(1, 3, n)) * (1 if u else -1) % SIZE
         for n, u in zip(frames, up, strict=True)
     ]
-    layers = (
+    codebooks = (
         np.concatenate(coarse).astype(np.uint16),
         np.concatenate([np.repeat(one, 2) for one in coarse]).astype(np.uint16),
     )
@@ -50,8 +50,8 @@ def source(voices: int = 6, each: int = 6, seed: int = 0) -> Tokens:
     names = tuple(f"v{i // each}" for i in range(voices * each))
     return Tokens(
         ModelId("m", b"12345678"),
-        (Layer(640, SIZE), Layer(320, SIZE)),
-        layers,
+        (CodebookShape(640, SIZE), CodebookShape(320, SIZE)),
+        codebooks,
         frames,
         speakers,
         names,
@@ -80,8 +80,8 @@ def test_a_known_source_is_learned_and_the_file_gives_the_same_prior_back(tmp_pa
     told: dict[str, float] = {}
     tokens, plan = source(), experiment(tmp_path / "run")
     fit(plan, tokens, fabric(), report=lambda _, numbers: told.update(numbers))
-    assert told["layer0/bits"] < 1.35
-    assert told["layer1/bits"] < 0.15
+    assert told["codebook0/bits"] < 1.35
+    assert told["codebook1/bits"] < 0.15
     lines = export_prior(tmp_path / "run", tokens, tmp_path / "prior.safetensors", 16_000)[1:]
     rows = {
         line.split("|")[1].strip(): [float(cell.rstrip(" %")) for cell in line.split("|")[2:-1]]
@@ -89,10 +89,10 @@ def test_a_known_source_is_learned_and_the_file_gives_the_same_prior_back(tmp_pa
     }
     assert rows["uniform"][:3] == [3.0, 3.0, 225.0]
     assert (
-        rows["order 2 and the layer above"][0] < 1.3
+        rows["order 2 and the codebook above"][0] < 1.3
     )  # two codes tell the direction, one does not
     assert rows["static tables"][0] > 1.8
-    assert rows["WaveNet"][0] == pytest.approx(told["layer0/bits"], abs=0.1)
+    assert rows["WaveNet"][0] == pytest.approx(told["codebook0/bits"], abs=0.1)
     assert rows["WaveNet"][2] < rows["static tables"][2] < rows["uniform"][2]
     assert rows["WaveNet"][3] == pytest.approx(
         100 * (1 - rows["WaveNet"][2] / rows["static tables"][2]), abs=1
@@ -101,7 +101,7 @@ def test_a_known_source_is_learned_and_the_file_gives_the_same_prior_back(tmp_pa
         load_prior(tmp_path / "prior.safetensors"),
         best_prior(tmp_path / "run", tokens),
     )
-    assert (again.name, again.model, again.prior.table) == (
+    assert (again.name, again.model, again.prior.shapes) == (
         "tiny",
         tokens.model,
         ((640, SIZE), (320, SIZE)),
@@ -155,13 +155,13 @@ def test_a_prior_begins_with_what_the_codec_knows_of_its_codes():
     latents = (coarse[:, None] + coarse[None] / 4).flatten(0, 1)
     assert torch.allclose(
         pdist(sums), pdist(latents) / scale, atol=1e-4
-    )  # layers of one rate add up as in the codec
+    )  # codebooks of one rate add up as in the codec
     for known in (above, own):
         assert torch.allclose(
             pdist(known[:, 3:6]), pdist(coarse) / scale, atol=1e-4
         )  # each on its own scale too
     counts = (
-        torch.bincount(torch.from_numpy(tokens.layers[0].astype(np.int64)), minlength=SIZE) + 1.0
+        torch.bincount(torch.from_numpy(tokens.codebooks[0].astype(np.int64)), minlength=SIZE) + 1.0
     )
     assert torch.allclose(
         prior.streams[0].wavenet.head[-1].bias.softmax(0), counts / counts.sum(), atol=1e-5
@@ -217,9 +217,9 @@ def test_whole_voices_are_held_out():
 def test_pieces_are_all_of_it_in_lengths_that_fit():
     tokens = source()
     pieces = Pieces(tokens, 30)
-    assert sum(len(layers[0]) for layers in pieces.layers) == tokens.frames.sum()
+    assert sum(len(codebooks[0]) for codebooks in pieces.codebooks) == tokens.frames.sum()
     codes, speakers = pieces.batch(3, 5)
-    assert [layer.shape[0] for layer in codes] == [5, 5]
+    assert [codebook.shape[0] for codebook in codes] == [5, 5]
     assert codes[1].shape[1] == 2 * codes[0].shape[1] <= 60
     assert torch.equal(codes[1], codes[0].repeat_interleave(2, 1))
     assert speakers.shape == (5, 8)
@@ -244,7 +244,9 @@ def test_a_folder_keeps_to_the_codes_it_began_with(tmp_path):
 
 def test_the_loss_must_be_a_number(tmp_path, monkeypatch):
     nats = Prior.nats
-    monkeypatch.setattr(Prior, "nats", lambda *given: [layer * torch.nan for layer in nats(*given)])
+    monkeypatch.setattr(
+        Prior, "nats", lambda *given: [codebook * torch.nan for codebook in nats(*given)]
+    )
     with pytest.raises(TrainingError, match=r"lower optim\.rate"):
         fit(experiment(tmp_path), source(), fabric())
 

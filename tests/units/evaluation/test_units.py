@@ -158,7 +158,7 @@ def test_abx_of_codes_that_tell_phones_and_of_those_that_do_not():
     for errors, least, most in ((0.0, 0, 0), (0.8, 40, 60)):
         units = noisy(LABELS, errors)
         features = {name: book[row] for name, row in units.codes.items()}
-        units = replace(units, codebook=book, features=features)
+        units = replace(units, codewords=book, features=features)
         found = evaluate(units, RECORDINGS, SPLIT, abx=Subsample(4, 1))
         assert (found["abx_group"], found["abx_x_speakers"]) == (4, 1)
         for speaker in ("within", "across"):
@@ -277,9 +277,9 @@ def test_clusters_are_fitted_on_some_recordings_and_name_the_frames_of_all():
     }
     far = rows | {name: rows[name] + 1000 for name in SPLIT.score}
     units = baseline_units(rows, SPLIT.fit, 5, RATE, "clusters")
-    assert np.abs(units.codebook[:, None] - centres).sum(2).min(0).max() < 0.1
+    assert np.abs(units.codewords[:, None] - centres).sum(2).min(0).max() < 0.1
     assert evaluate(units, RECORDINGS, SPLIT, abx=None)["accuracy"] == 100
-    assert np.array_equal(baseline_units(far, SPLIT.fit, 5, RATE, "far").codebook, units.codebook)
+    assert np.array_equal(baseline_units(far, SPLIT.fit, 5, RATE, "far").codewords, units.codewords)
     with pytest.raises(UnitsError, match="400 frames cannot make 401"):
         baseline_units(rows, SPLIT.fit[:4], 401, RATE, "many")
     with pytest.raises(UnitsError, match="no features of nobody"):
