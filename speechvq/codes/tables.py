@@ -183,7 +183,10 @@ def load_tables(path: str | Path) -> Tables:
 
 
 def _context_table(
-    kind: Any, depth: int, shapes: Sequence[CodebookShape], places: NDArray
+    kind: Any,  # noqa: ANN401 - whatever JSON gave
+    depth: int,
+    shapes: Sequence[CodebookShape],
+    places: NDArray,
 ) -> LayerTable:
     """Raises ValueError."""
     if kind not in get_args(Context) or (kind == "above" and not depth):
