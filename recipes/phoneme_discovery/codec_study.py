@@ -21,10 +21,10 @@ import typer
 from torch import Tensor, nn
 
 import speechvq
-from recipes.phoneme_discovery.autoencoder import jittered
+from recipes.phoneme_discovery.corpora.prepare import held_out_of, load_recordings
 from recipes.phoneme_discovery.inputs import check_same, inputs_of, more_speech
+from recipes.phoneme_discovery.models.autoencoder import jittered
 from recipes.phoneme_discovery.plan import read_plan
-from recipes.phoneme_discovery.prepare import held_out_of, load_recordings
 from recipes.phoneme_discovery.run import HERE, split_of
 from recipes.phoneme_discovery.study import KEYS
 from recipes.phoneme_discovery.systems import codec_units
@@ -38,8 +38,8 @@ from speechvq.train.codec.config import Experiment, read_experiment
 from speechvq.train.codec.loop import train
 from speechvq.train.codec.objective import Objective
 from speechvq.train.codec.run import launched
+from speechvq.units.evaluation.scores import evaluate
 from speechvq.units.evaluation.tables import Result, comparison
-from speechvq.units.evaluation.units import evaluate
 from speechvq.units.recordings import Recording
 from speechvq.units.split import Split
 

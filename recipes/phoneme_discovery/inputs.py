@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from recipes.phoneme_discovery.holding_out import shortened
+from recipes.phoneme_discovery.corpora.holding_out import shortened
+from recipes.phoneme_discovery.corpora.prepare import prepared
 from recipes.phoneme_discovery.plan import Plan
-from recipes.phoneme_discovery.prepare import prepared
 from recipes.phoneme_discovery.systems import networks
 from speechvq.audio.files import inspect
 from speechvq.config import table

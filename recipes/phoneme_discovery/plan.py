@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recipes.phoneme_discovery.autoencoder import AutoencoderConfig
-from recipes.phoneme_discovery.contrast import ContrastConfig
-from recipes.phoneme_discovery.learning import Optim
-from recipes.phoneme_discovery.predictor import RATE, PredictorConfig
+from recipes.phoneme_discovery.models.autoencoder import AutoencoderConfig
+from recipes.phoneme_discovery.models.contrast import ContrastConfig
+from recipes.phoneme_discovery.models.learning import Optim
+from recipes.phoneme_discovery.models.predictor import RATE, PredictorConfig
 from speechvq.config import read, require
 
 

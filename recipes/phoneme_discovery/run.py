@@ -25,16 +25,7 @@ from typing import Annotated, Any
 import typer
 
 import speechvq
-from recipes.phoneme_discovery.encoding import by_name, cepstra
-from recipes.phoneme_discovery.inputs import (
-    check_device,
-    check_models,
-    check_plan,
-    check_strangers,
-    more_speech,
-)
-from recipes.phoneme_discovery.plan import Book, Plan, read_plan
-from recipes.phoneme_discovery.prepare import (
+from recipes.phoneme_discovery.corpora.prepare import (
     held_out_of,
     load_recordings,
     load_waves,
@@ -42,7 +33,17 @@ from recipes.phoneme_discovery.prepare import (
     prepare,
     summary,
 )
-from recipes.phoneme_discovery.speech import Speech, speech_of
+from recipes.phoneme_discovery.inputs import (
+    check_device,
+    check_models,
+    check_plan,
+    check_strangers,
+    more_speech,
+)
+from recipes.phoneme_discovery.models.encoding import by_name, cepstra
+from recipes.phoneme_discovery.models.speech import Speech, speech_of
+from recipes.phoneme_discovery.models.topline import topline_units
+from recipes.phoneme_discovery.plan import Book, Plan, read_plan
 from recipes.phoneme_discovery.systems import (
     COMPARED,
     MASKED,
@@ -51,14 +52,13 @@ from recipes.phoneme_discovery.systems import (
     Discovery,
     codec_units,
 )
-from recipes.phoneme_discovery.topline import topline_units
 from speechvq.errors import SpeechVQError
 from speechvq.output import new_file
 from speechvq.units.boundaries.evaluation import BoundaryRow, boundary_rows, found_rows
 from speechvq.units.boundaries.unit_segments import phone_rate, unit_segments
 from speechvq.units.evaluation.results import Results, write_results
+from speechvq.units.evaluation.scores import evaluate
 from speechvq.units.evaluation.tables import CHOSEN, boundary_cells, comparison, comparison_rows
-from speechvq.units.evaluation.units import evaluate
 from speechvq.units.recordings import Recording, Units, read_units, write_units
 from speechvq.units.report.report import write_report
 from speechvq.units.split import Split

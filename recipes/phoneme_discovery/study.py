@@ -17,19 +17,24 @@ import numpy as np
 import typer
 
 import speechvq
-from recipes.phoneme_discovery.encoding import autoencoder_units
+from recipes.phoneme_discovery.corpora.prepare import (
+    held_out_of,
+    load_recordings,
+    load_waves,
+    make_folder,
+)
 from recipes.phoneme_discovery.inputs import check_same, inputs_of, more_speech
-from recipes.phoneme_discovery.learning import learn_autoencoder
+from recipes.phoneme_discovery.models.encoding import autoencoder_units
+from recipes.phoneme_discovery.models.learning import learn_autoencoder
+from recipes.phoneme_discovery.models.speech import GROUP, Speech, speech_of
 from recipes.phoneme_discovery.plan import Book, Plan, read_plan
-from recipes.phoneme_discovery.prepare import held_out_of, load_recordings, load_waves, make_folder
 from recipes.phoneme_discovery.run import HERE, split_of
-from recipes.phoneme_discovery.speech import GROUP, Speech, speech_of
 from recipes.phoneme_discovery.systems import codec_units
 from speechvq.errors import SpeechVQError, UnitsError
 from speechvq.output import new_file
 from speechvq.units.boundaries.unit_segments import phone_rate, segmented
+from speechvq.units.evaluation.scores import evaluate
 from speechvq.units.evaluation.tables import comparison
-from speechvq.units.evaluation.units import evaluate
 from speechvq.units.features import RATE
 from speechvq.units.recordings import Units
 

@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recipes.phoneme_discovery.autoencoder import Autoencoder
-from recipes.phoneme_discovery.contrast import Contrast, dissimilarity
-from recipes.phoneme_discovery.encoding import (
+from recipes.phoneme_discovery.corpora.prepare import load_waves
+from recipes.phoneme_discovery.models.autoencoder import Autoencoder
+from recipes.phoneme_discovery.models.contrast import Contrast, dissimilarity
+from recipes.phoneme_discovery.models.encoding import (
     Features,
     Rows,
     autoencoder_units,
@@ -23,23 +24,22 @@ from recipes.phoneme_discovery.encoding import (
     principal,
     targets,
 )
-from recipes.phoneme_discovery.learning import (
+from recipes.phoneme_discovery.models.learning import (
     finished,
     learn_autoencoder,
     learn_contrast,
     learn_predictor,
 )
+from recipes.phoneme_discovery.models.predictor import RATE as FRAMES
+from recipes.phoneme_discovery.models.predictor import Predictor
+from recipes.phoneme_discovery.models.speech import Speech
 from recipes.phoneme_discovery.plan import Book, Plan
-from recipes.phoneme_discovery.predictor import RATE as FRAMES
-from recipes.phoneme_discovery.predictor import Predictor
-from recipes.phoneme_discovery.prepare import load_waves
-from recipes.phoneme_discovery.speech import Speech
 from speechvq.codec.codec import Codec
 from speechvq.errors import UnitsError
 from speechvq.output import new_file
 from speechvq.units.baselines import baseline_units, segment_means, shuffled_units
 from speechvq.units.boundaries.baselines import audible_change
-from speechvq.units.boundaries.curves import common_prominence, peaks
+from speechvq.units.boundaries.peaks import common_prominence, peaks
 from speechvq.units.boundaries.scores import Times
 from speechvq.units.features import RATE, pooled, standardised
 from speechvq.units.recordings import Recording, Units

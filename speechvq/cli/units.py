@@ -71,7 +71,8 @@ def units(
     """
     from speechvq.units.aligned import aligned, find_alignments, speakers_of
     from speechvq.units.evaluation.results import check_folder, scored, write_results
-    from speechvq.units.evaluation.units import ABX, check_lengths, length_slack
+    from speechvq.units.evaluation.scores import ABX
+    from speechvq.units.recordings import check_lengths, length_slack
     from speechvq.units.split import split_speakers
 
     inputs = _read(sources, codebook, rate, size, model, prior)

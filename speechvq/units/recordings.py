@@ -1,7 +1,7 @@
 """What is scored: recordings with their phones, and the units that a system gives them; a file for the latter."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,6 +84,27 @@ class Units:
         ):
             raise UnitsError(
                 f"{self.name}: a codebook {self.codewords.shape} is not one of {self.size} vectors"
+            )
+
+
+def length_slack(rate: float) -> float:
+    """Seconds by which codes may differ from their recording: 0.1, or two codes if these are longer. Rounding makes one."""
+    return max(2 / rate, 0.1)
+
+
+def check_lengths(units: Units, recordings: Sequence[Recording]) -> None:
+    """Raises UnitsError for the first recording that has no codes, or whose codes last longer or shorter than it does."""
+    for one in recordings:
+        if one.name not in units.codes:
+            raise UnitsError(
+                f"{units.name} has no codes of {one.name}; make them, or leave that recording out"
+            )
+        seconds = len(units.codes[one.name]) / units.rate
+        if abs(seconds - one.seconds) > length_slack(units.rate) + 1e-6:
+            raise UnitsError(
+                f"{units.name}: the codes of {one.name} last {seconds:.2f} s at {units.rate:g} a "
+                "second, and the recording "
+                f"{one.seconds:.2f} s; check the rate, and that both are of the same recording"
             )
 
 

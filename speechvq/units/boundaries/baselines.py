@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from speechvq.errors import UnitsError
-from speechvq.units.boundaries.curves import peaks
+from speechvq.units.boundaries.peaks import peaks
 from speechvq.units.boundaries.scores import TOLERANCE, Rule, Score, Span, Times, score
 
 SPACINGS = tuple(float(spacing) for spacing in np.arange(20, 205, 5) / 1000)

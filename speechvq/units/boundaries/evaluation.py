@@ -22,9 +22,8 @@ from speechvq.units.boundaries.baselines import best_grid, best_mel_peaks, grid,
 from speechvq.units.boundaries.scores import SLACK, Rule, Span, Times, changes, inside, score
 from speechvq.units.boundaries.scores import TOLERANCE as NEAR
 from speechvq.units.boundaries.unit_segments import phone_rate, unit_segments
-from speechvq.units.evaluation.units import check_lengths
 from speechvq.units.features import RATE
-from speechvq.units.recordings import Recording, Units
+from speechvq.units.recordings import Recording, Units, check_lengths
 from speechvq.units.split import Split
 
 BoundaryRow = dict[str, str | float]

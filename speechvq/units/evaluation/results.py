@@ -12,8 +12,8 @@ from speechvq.units.alignments.alignment import Alignment, from_codes
 from speechvq.units.alignments.writers import write_textgrid
 from speechvq.units.boundaries.evaluation import BoundaryRow, boundary_rows
 from speechvq.units.boundaries.unit_segments import phone_rate, unit_segments
+from speechvq.units.evaluation.scores import ABX, evaluate
 from speechvq.units.evaluation.tables import boundary_sheet, csv_text, json_text, sheet
-from speechvq.units.evaluation.units import ABX, evaluate
 from speechvq.units.recordings import Recording, Units
 from speechvq.units.split import Split
 

@@ -28,6 +28,9 @@ DOTS = 130
 SHADES = 255
 """Colours in a PNG: more would not be seen, and the file be three times as large."""
 
+READABLE = 70
+"""Codes whose numbers can be read along an axis."""
+
 STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 9,

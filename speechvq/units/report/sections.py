@@ -6,6 +6,7 @@ import numpy as np
 
 from speechvq.units.evaluation.published import SOURCE, ZEROSPEECH_2019
 from speechvq.units.phones.phone_table import PhoneTable, phone_recalls, phone_table
+from speechvq.units.report.matrices import heat_map, transition_map
 from speechvq.units.report.page import (
     Cell,
     Html,
@@ -17,14 +18,7 @@ from speechvq.units.report.page import (
     paragraph,
     table,
 )
-from speechvq.units.report.pictures import (
-    codebook_plane,
-    heat_map,
-    length_histogram,
-    rates_and_abx,
-    transition_map,
-    usage_curve,
-)
+from speechvq.units.report.plots import codebook_plane, length_histogram, rates_and_abx, usage_curve
 from speechvq.units.report.scene import Scene
 from speechvq.units.usage.transitions import length_shares, phone_seconds, run_seconds, transitions
 

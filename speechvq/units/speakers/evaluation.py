@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from speechvq.errors import MissingExtra
-from speechvq.units.evaluation.frames import labels_of, phone_numbers
+from speechvq.units.phones.frames import labels_of, phone_numbers
 from speechvq.units.phones.joint import NO_LABEL
 from speechvq.units.recordings import Recording, Units
 from speechvq.units.speakers.probe import leakage, phone_leakage, speaker_probe, vector_probe

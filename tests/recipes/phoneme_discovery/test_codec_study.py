@@ -107,7 +107,7 @@ def work(tmp_path):
     command = [
         sys.executable,
         "-m",
-        "recipes.phoneme_discovery.prepare",
+        "recipes.phoneme_discovery.corpora.prepare",
         tmp_path / "audio",
         tmp_path / "work",
     ]

@@ -63,7 +63,13 @@ def recipe():
         "speech",
         "topline",
     )
-    return {name: importlib.import_module(f"recipes.phoneme_discovery.{name}") for name in names}
+    top = {"inputs", "run"}
+    return {
+        name: importlib.import_module(
+            f"recipes.phoneme_discovery.{'' if name in top else 'models.'}{name}"
+        )
+        for name in names
+    }
 
 
 def wave_of(recording, labels, pitch):

@@ -19,7 +19,7 @@ from speechvq.units.boundaries.baselines import (
     mel_change,
     mel_peaks,
 )
-from speechvq.units.boundaries.curves import common_prominence, peaks, prominence_of, prominences
+from speechvq.units.boundaries.peaks import common_prominence, peaks, prominence_of, prominences
 from speechvq.units.boundaries.scores import Score, changes, edges_of, inside, score
 
 TIMES = st.lists(st.integers(0, 30).map(lambda ticks: ticks / 100), max_size=8)

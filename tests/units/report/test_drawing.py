@@ -13,13 +13,12 @@ from speechvq.units.phones.phone_table import PhoneTable
 from speechvq.units.recordings import Recording, Units
 from speechvq.units.report.drawing import drawn, name_points, short
 from speechvq.units.report.example_picture import example_picture, examples
+from speechvq.units.report.matrices import heat_map, transition_map
 from speechvq.units.report.page import Html, page, shown, table
-from speechvq.units.report.pictures import (
+from speechvq.units.report.plots import (
     codebook_plane,
-    heat_map,
     principal_plane,
     rates_and_abx,
-    transition_map,
     usage_curve,
 )
 

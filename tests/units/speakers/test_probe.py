@@ -149,7 +149,7 @@ def test_units_are_imported_without_scikit_learn():
     names = (
         "boundaries.scores",
         "boundaries.baselines",
-        "boundaries.curves",
+        "boundaries.peaks",
         "boundaries.segmentation",
         "phones.joint",
         "phones.mapping",

@@ -8,7 +8,7 @@ import soundfile
 from rich.console import Console
 from rich.progress import track
 
-from recipes.phoneme_discovery.alignments import Folder, Labels, labels_of, stretch
+from recipes.phoneme_discovery.corpora.alignments import Folder, Labels, labels_of, stretch
 from speechvq.audio.files import Source, inspect
 from speechvq.data.manifest import Utterance
 from speechvq.errors import AlignmentError, AudioError, ManifestError

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TypeVar
 
-from recipes.phoneme_discovery.checks import Remarks
+from recipes.phoneme_discovery.corpora.checks import Remarks
 from speechvq.data.manifest import Utterance
 from speechvq.errors import UnitsError
 

@@ -1,68 +1,20 @@
-"""How codes go with phones, frame by frame: the accuracy of a map made from other recordings, purities, and their floors.
+"""Frame-level scores of units: held-out accuracy of a majority map, purities, PNMI, V-measure, and their baselines.
 
-Labels are those of the phone at the centre of each code's time, silence being one of them. Shares
-are from 0 to 1.
+Shares are from 0 to 1.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from speechvq.units.alignments.alignment import SIL
-from speechvq.units.phones.joint import NO_LABEL, frame_labels, joint, shuffled
+from speechvq.units.phones.frames import Labelled, labelled_frames, labels_of, phone_numbers
+from speechvq.units.phones.joint import NO_LABEL, joint, shuffled
 from speechvq.units.phones.mapping import accuracy, floor, majority_map, prior
 from speechvq.units.recordings import Recording, Units
 
-Ints = NDArray[np.integer]
-
 FINE = 100
-"""Frames a second that stand for time itself where a perfect labeller is scored."""
-
-
-@dataclass(frozen=True, eq=False)
-class Labelled:
-    """Codes (n,) and labels (n,) of all frames of some recordings that have a phone."""
-
-    codes: Ints
-    labels: Ints
-
-    def without(self, label: int | None) -> "Labelled":
-        """Only the frames of other labels."""
-        kept = self.labels != (NO_LABEL if label is None else label)
-        return Labelled(self.codes[kept], self.labels[kept])
-
-
-def phone_numbers(recordings: Sequence[Recording]) -> dict[str, int]:
-    """A number for each label, from 0 on, in the order of the alphabet."""
-    found = {
-        one.label
-        for recording in recordings
-        if recording.phones
-        for one in recording.phones.intervals
-    }
-    return {label: number for number, label in enumerate(sorted(found))}
-
-
-def labels_of(recording: Recording, frames: int, rate: float, numbers: Mapping[str, int]) -> Ints:
-    """The number of the phone at the centre of each frame (frames,); NO_LABEL where there is none. Raises UnitsError."""
-    intervals = recording.phones.intervals if recording.phones else ()
-    return frame_labels(
-        [(start, end, numbers[label]) for start, end, label in intervals], frames, rate
-    )
-
-
-def labelled_frames(
-    units: Units, recordings: Sequence[Recording], numbers: Mapping[str, int]
-) -> Labelled:
-    """Codes and labels of the recordings' frames that have a label. Raises UnitsError."""
-    codes = [np.zeros(0, np.int64), *(units.codes[one.name] for one in recordings)]
-    labels = [
-        np.zeros(0, np.int64),
-        *(labels_of(one, len(units.codes[one.name]), units.rate, numbers) for one in recordings),
-    ]
-    return Labelled(np.concatenate(codes), np.concatenate(labels)).without(None)
+"""Frames per second that stand for continuous time where a perfect labeller is scored."""
 
 
 def frame_scores(

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from recipes.phoneme_discovery.encoding import Rows
-from speechvq.units.evaluation.frames import labels_of, phone_numbers
+from recipes.phoneme_discovery.models.encoding import Rows
+from speechvq.units.phones.frames import labels_of, phone_numbers
 from speechvq.units.phones.joint import NO_LABEL
 from speechvq.units.recordings import Recording, Units
 

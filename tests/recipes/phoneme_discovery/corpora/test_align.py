@@ -22,7 +22,7 @@ TEXT, SECONDS = (
 
 @pytest.fixture(scope="module")
 def align():
-    from recipes.phoneme_discovery import align
+    from recipes.phoneme_discovery.corpora import align
 
     return align
 

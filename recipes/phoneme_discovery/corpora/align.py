@@ -1,6 +1,6 @@
 """Phone alignments of transcribed English: what to score units against where nobody has labelled the recordings.
 
-    python -m recipes.phoneme_discovery.align corpus.jsonl alignments [--dictionary more.dict]
+    python -m recipes.phoneme_discovery.corpora.align corpus.jsonl alignments [--dictionary more.dict]
 
 Data: the rows of a manifest that have a `text`. For each there will be
 alignments/SPEAKER/NAME.TextGrid, NAME as the audio file is called (and NAME_12.340 for a row that
@@ -26,7 +26,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from recipes.phoneme_discovery.naming import aligned_as
+from recipes.phoneme_discovery.corpora.naming import aligned_as
 from speechvq.audio.files import Wave, read_mono
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import (

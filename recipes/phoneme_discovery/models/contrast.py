@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from recipes.phoneme_discovery.speech import BANDS
+from recipes.phoneme_discovery.models.speech import BANDS
 from speechvq.config import require
 
 NEGATIVES = 8

@@ -11,8 +11,8 @@ from speechvq.errors import UnitsError
 from speechvq.units.abx.cells import Subsample
 from speechvq.units.alignments.alignment import SIL, Alignment, Interval
 from speechvq.units.baselines import baseline_units, segment_means, shuffled_units
-from speechvq.units.evaluation.frames import ceiling
-from speechvq.units.evaluation.units import METRICS, evaluate
+from speechvq.units.evaluation.scores import METRICS, evaluate
+from speechvq.units.phones.evaluation import ceiling
 from speechvq.units.phones.joint import NO_LABEL, joint
 from speechvq.units.recordings import Recording, Units
 from speechvq.units.speakers.probe import phone_leakage

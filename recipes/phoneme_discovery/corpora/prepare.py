@@ -1,6 +1,6 @@
 """A corpus made ready: who says what when, checked before anything is learnt.
 
-    python -m recipes.phoneme_discovery.prepare CORPUS WORK [--align DIR] [--held-out SPEAKER]
+    python -m recipes.phoneme_discovery.corpora.prepare CORPUS WORK [--align DIR] [--held-out SPEAKER]
 
 CORPUS: VCTK, LibriSpeech, TIMIT, ZeroSpeech 2019, Mboshi (see `layouts`), a manifest, or any folder
 of audio with a folder for each speaker. WORK/manifest.jsonl will have a row for each recording that
@@ -23,13 +23,13 @@ from typing import Annotated, Any
 
 import typer
 
-from recipes.phoneme_discovery.align import make_folder
-from recipes.phoneme_discovery.alignments import folder_of, inline
-from recipes.phoneme_discovery.checks import FOLDS, UNUSABLE, Reading, Remarks, usable
-from recipes.phoneme_discovery.corpora import utterances
-from recipes.phoneme_discovery.holding_out import check_wanted, shortened
-from recipes.phoneme_discovery.holding_out import held_out as chosen
-from recipes.phoneme_discovery.naming import unique_names
+from recipes.phoneme_discovery.corpora.align import make_folder
+from recipes.phoneme_discovery.corpora.alignments import folder_of, inline
+from recipes.phoneme_discovery.corpora.checks import FOLDS, UNUSABLE, Reading, Remarks, usable
+from recipes.phoneme_discovery.corpora.corpus import utterances
+from recipes.phoneme_discovery.corpora.holding_out import check_wanted, shortened
+from recipes.phoneme_discovery.corpora.holding_out import held_out as chosen
+from recipes.phoneme_discovery.corpora.naming import unique_names
 from speechvq.audio.files import Wave, read_mono
 from speechvq.data.manifest import Utterance, read_manifest, write_manifest
 from speechvq.errors import AudioError, ManifestError, OutputError, SpeechVQError, UnitsError

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from recipes.phoneme_discovery.speech import BANDS
+from recipes.phoneme_discovery.models.speech import BANDS
 from speechvq.config import require
 
 RATE = 50

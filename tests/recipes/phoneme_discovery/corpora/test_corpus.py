@@ -12,9 +12,9 @@ RATE, SECONDS = 8000, 0.25
 
 @pytest.fixture(scope="module")
 def corpora():
-    from recipes.phoneme_discovery import corpora
+    from recipes.phoneme_discovery.corpora import corpus
 
-    return corpora
+    return corpus
 
 
 def sound(path, seconds=SECONDS):

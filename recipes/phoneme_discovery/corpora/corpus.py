@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from recipes.phoneme_discovery.layouts import LAYOUTS, Found, text_in
+from recipes.phoneme_discovery.corpora.layouts import LAYOUTS, Found, text_in
 from speechvq.audio.files import inspect
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import AudioError, ManifestError

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor, autocast, nn
 
-from recipes.phoneme_discovery.autoencoder import Autoencoder, AutoencoderConfig
-from recipes.phoneme_discovery.contrast import Contrast, ContrastConfig, contrast_loss
-from recipes.phoneme_discovery.predictor import Predictor, PredictorConfig, prediction_loss
-from recipes.phoneme_discovery.speech import GROUP, Crops, Speech, spans, warped
+from recipes.phoneme_discovery.models.autoencoder import Autoencoder, AutoencoderConfig
+from recipes.phoneme_discovery.models.contrast import Contrast, ContrastConfig, contrast_loss
+from recipes.phoneme_discovery.models.predictor import Predictor, PredictorConfig, prediction_loss
+from recipes.phoneme_discovery.models.speech import GROUP, Crops, Speech, spans, warped
 from speechvq.config import require
 from speechvq.errors import TrainingError
 from speechvq.quantize.learning import CodebookLearner, tally

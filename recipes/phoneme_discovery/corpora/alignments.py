@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unicodedata import normalize
 
-from recipes.phoneme_discovery.naming import stem
+from recipes.phoneme_discovery.corpora.naming import stem
 from speechvq.data.manifest import Utterance
 from speechvq.errors import AlignmentError
 from speechvq.units.alignments.alignment import Alignment, Interval, checked

@@ -18,7 +18,7 @@ RATE, SECONDS = 8000, 1.0
 
 @pytest.fixture(scope="module")
 def prepare():
-    from recipes.phoneme_discovery import prepare
+    from recipes.phoneme_discovery.corpora import prepare
 
     return prepare
 
@@ -138,7 +138,7 @@ def test_audio_that_cannot_be_used_is_left_out(prepare, corpus, tmp_path):
 
 @pytest.mark.usefixtures("prepare")
 def test_sound_that_begins_late_is_sound(tmp_path):
-    from recipes.phoneme_discovery import checks
+    from recipes.phoneme_discovery.corpora import checks
 
     wave = np.zeros(3 * RATE)
     wave[2 * RATE + 5] = 0.5
@@ -205,7 +205,7 @@ def test_two_alignments_of_one_name_are_not_guessed_at(prepare, corpus, tmp_path
 
 def test_stretches_of_one_file(prepare, tmp_path):
     """Alignments by `align` count from the stretch, those of the file from its beginning."""
-    from recipes.phoneme_discovery import alignments, naming
+    from recipes.phoneme_discovery.corpora import alignments, naming
 
     sound(tmp_path / "corpus" / "ann.wav", 3)
     lines = [

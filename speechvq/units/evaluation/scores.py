@@ -14,23 +14,12 @@ from speechvq.errors import UnitsError
 from speechvq.units.abx.cells import Subsample
 from speechvq.units.abx.evaluation import abx_scores
 from speechvq.units.alignments.alignment import SIL
-from speechvq.units.evaluation.frames import frame_scores
-from speechvq.units.evaluation.metrics import METRICS, Metric
-from speechvq.units.recordings import Recording, Units
+from speechvq.units.evaluation.metrics import METRICS
+from speechvq.units.phones.evaluation import frame_scores
+from speechvq.units.recordings import Recording, Units, check_lengths
 from speechvq.units.speakers.evaluation import speaker_scores
-from speechvq.units.split import Split, split_speakers
+from speechvq.units.split import Split
 from speechvq.units.usage.rates import bit_rates, run_lengths, usage
-
-__all__ = [
-    "ABX",
-    "METRICS",
-    "Metric",
-    "Split",
-    "check_lengths",
-    "evaluate",
-    "length_slack",
-    "split_speakers",
-]
 
 ABX = Subsample(max_size_group=10, max_x_across=5)
 """How much of the ABX task is looked at if nothing else is asked for: as much as in ZeroSpeech 2021."""
@@ -93,24 +82,3 @@ def cost_scores(units: Units, recordings: Sequence[Recording]) -> dict[str, floa
     ]
     lengths = [1000 * (one.end - one.start) for one in intervals if one.label != SIL]
     return found | ({"phone_ms": float(np.mean(lengths))} if lengths else {})
-
-
-def length_slack(rate: float) -> float:
-    """Seconds by which codes may differ from their recording: 0.1, or two codes if these are longer. Rounding makes one."""
-    return max(2 / rate, 0.1)
-
-
-def check_lengths(units: Units, recordings: Sequence[Recording]) -> None:
-    """Raises UnitsError for the first recording that has no codes, or whose codes last longer or shorter than it does."""
-    for one in recordings:
-        if one.name not in units.codes:
-            raise UnitsError(
-                f"{units.name} has no codes of {one.name}; make them, or leave that recording out"
-            )
-        seconds = len(units.codes[one.name]) / units.rate
-        if abs(seconds - one.seconds) > length_slack(units.rate) + 1e-6:
-            raise UnitsError(
-                f"{units.name}: the codes of {one.name} last {seconds:.2f} s at {units.rate:g} a "
-                "second, and the recording "
-                f"{one.seconds:.2f} s; check the rate, and that both are of the same recording"
-            )

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from recipes.phoneme_discovery.speech import BANDS
+from recipes.phoneme_discovery.models.speech import BANDS
 from speechvq.config import require
 from speechvq.quantize.base import Quantized
 from speechvq.quantize.vector import VectorQuantizer

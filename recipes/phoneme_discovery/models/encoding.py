@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from torch import autocast
 from torch.nn import functional
 
-from recipes.phoneme_discovery.autoencoder import Autoencoder
-from recipes.phoneme_discovery.predictor import RATE as FRAMES
-from recipes.phoneme_discovery.predictor import Predictor
-from recipes.phoneme_discovery.speech import Speech
+from recipes.phoneme_discovery.models.autoencoder import Autoencoder
+from recipes.phoneme_discovery.models.predictor import RATE as FRAMES
+from recipes.phoneme_discovery.models.predictor import Predictor
+from recipes.phoneme_discovery.models.speech import Speech
 from speechvq.errors import UnitsError
 from speechvq.units import features as spectra
 from speechvq.units.features import RATE, mfcc, pooled

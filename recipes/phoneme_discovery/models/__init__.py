@@ -1,0 +1,1 @@
+"""The networks: their input spectra, training, features and units."""
