@@ -11,13 +11,13 @@ if [ ! -e "$manifest" ]; then
     [ -e "$manifest" ] || speechvq prepare "$data" "$manifest"
 fi
 where=(--manifest "$manifest" --accelerator "${ACCELERATOR:-cpu}" --devices "${DEVICES:-2}" --precision "${PRECISION:-32-true}")
-start=()
+init=()
 for name in base1 base2 base3 base4 base5; do # each begins with the weights of the one before
     if [ ! -e "$run/$name.safetensors" ]; then
-        speechvq train "$here/$name.toml" ${start[@]+"${start[@]}"} --folder "$run/$name" "${where[@]}"
+        speechvq train "$here/$name.toml" ${init[@]+"${init[@]}"} --folder "$run/$name" "${where[@]}"
         speechvq export "$run/$name" "$run/$name.safetensors"
     fi
-    start=(--start "$run/$name.safetensors")
+    init=(--init-from "$run/$name.safetensors")
 done
 # how often its codes come: smaller code files
 [ -e "$run/$name.tables" ] || speechvq prior tables "$run/$name.safetensors" "$run/$name.tables" "$manifest" --folder "$run/codes"

@@ -37,7 +37,10 @@ def fit(config: Variant, speech: Speech, seed: int) -> dict[str, Any]:
         return found | {"curve": [], "parameters": 0, "took": time.perf_counter() - begun}
     model, likelihood = MelAutoencoder(config), GaussianLikelihood()
     groups = parameter_groups(
-        model, weight_decay=0.01, codebook_rate=CODEBOOK_RATE, variance_rate=VARIANCE_RATE
+        model,
+        weight_decay=0.01,
+        codebook_learning_rate=CODEBOOK_RATE,
+        variance_learning_rate=VARIANCE_RATE,
     )
     optimizer = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98), fused=True)
     codebooks = CodebookLearner(model.codebooks, keep=0.99)

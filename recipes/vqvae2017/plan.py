@@ -15,16 +15,16 @@ class Optim:
 
     steps: int
     batch: int = 4
-    rate: float = 1e-3
+    learning_rate: float = 1e-3
     warmup: int = 200
     decay: float = 0.4
-    clip: float = 1.0
-    average: float = 0.99
+    grad_clip: float = 1.0
+    ema_decay: float = 0.99
     commitment: float = 0.25
-    revive_every: int = 100
+    reset_every: int = 100
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "rate", "clip", "revive_every"):
+        for name in ("steps", "batch", "learning_rate", "grad_clip", "reset_every"):
             require(
                 getattr(self, name) > 0, f"optim.{name} must be positive, not {getattr(self, name)}"
             )
@@ -34,7 +34,9 @@ class Optim:
                 f"optim.{name} must not be negative, not {getattr(self, name)}",
             )
         require(0 <= self.decay <= 1, f"optim.decay must be between 0 and 1, not {self.decay}")
-        require(0 < self.average < 1, f"optim.average must be between 0 and 1, not {self.average}")
+        require(
+            0 < self.ema_decay < 1, f"optim.ema_decay must be between 0 and 1, not {self.ema_decay}"
+        )
 
 
 @dataclass(frozen=True)

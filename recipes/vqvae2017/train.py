@@ -79,10 +79,14 @@ def train(
     torch.manual_seed(plan.seed)
     system, optim = System(plan.system, len(corpus.names)), plan.optim
     optimizer = torch.optim.AdamW(
-        system.parameters(), lr=optim.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+        system.parameters(),
+        lr=optim.learning_rate,
+        betas=(0.9, 0.98),
+        weight_decay=0.01,
+        fused=True,
     )
     codebooks = CodebookLearner(system.codebooks, keep=0.99)
-    state = TrainState(system, optimizer, codebooks, Average(system, optim.average))
+    state = TrainState(system, optimizer, codebooks, Average(system, optim.ema_decay))
     sampler = Sampler(
         corpus,
         crop=plan.samples,
@@ -146,16 +150,16 @@ def _step(plan: Plan, state: TrainState, sampler: Sampler, *, bf16: bool) -> dic
         )
     if not math.isfinite(loss.item()):
         raise TrainingError(
-            f"the loss is {loss.item()} at step {step}: lower optim.rate, then run the same "
+            f"the loss is {loss.item()} at step {step}: lower optim.learning_rate, then run the same "
             "command again"
         )
     loss.backward()
-    nn.utils.clip_grad_norm_(system.parameters(), optim.clip)
+    nn.utils.clip_grad_norm_(system.parameters(), optim.grad_clip)
     state.optimizer.step()
     state.optimizer.zero_grad()
     if quantized.codes and state.codebooks is not None:
         state.codebooks.learn(tally(quantized, torch.ones(len(nats)), plan.system.size))
-        if (step + 1) % optim.revive_every == 0:
+        if (step + 1) % optim.reset_every == 0:
             state.codebooks.revive(random)
     rate = (
         quantized.rates.sum(1).mean().item() / plan.samples

@@ -35,8 +35,9 @@ def train(
         int | None, typer.Option(help="Use this many steps instead of optim.steps.", min=1)
     ] = None,
     prior: CodedBy = None,
-    start: Annotated[
-        str | None, typer.Option(help="Begin with the weights of this prior, a file, or 'default'.")
+    init_from: Annotated[
+        str | None,
+        typer.Option(help="Initialize from the weights of this prior, a file, or 'default'."),
     ] = None,
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")] = "auto",
     devices: Annotated[
@@ -55,7 +56,7 @@ def train(
         folder=folder,
         steps=steps,
         prior=prior,
-        start=start,
+        init_from=init_from,
         accelerator=accelerator,
         devices=devices,
         console=console(),

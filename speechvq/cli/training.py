@@ -59,10 +59,10 @@ def train(
     folder: Annotated[
         Path | None, typer.Option(help="Use this folder instead of run.folder.")
     ] = None,
-    start: Annotated[
+    init_from: Annotated[
         str | None,
         typer.Option(
-            help="Begin with the weights of this model file; 'default' is the one in the package."
+            help="Initialize from the weights of this model file; 'default' is the bundled one."
         ),
     ] = None,
     steps: Annotated[
@@ -86,8 +86,8 @@ def train(
         experiment = replace(experiment, data=replace(experiment.data, manifest=str(manifest)))
     if folder is not None:
         experiment = replace(experiment, run=replace(experiment.run, folder=str(folder)))
-    if start is not None:
-        experiment = replace(experiment, run=replace(experiment.run, start=start))
+    if init_from is not None:
+        experiment = replace(experiment, run=replace(experiment.run, init_from=init_from))
     if steps is not None:
         experiment = replace(experiment, optim=replace(experiment.optim, steps=steps))
     try:

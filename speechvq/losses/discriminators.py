@@ -25,31 +25,34 @@ class AdversaryConfig:
 
     channels: of the first layers
     start: share of the steps before the judges come in
-    rate: their learning rate, constant
+    learning_rate: their learning rate, constant
     """
 
     windows: tuple[int, ...] = (1024, 512, 256)
     periods: tuple[int, ...] = ()
     channels: int = 16
     start: float = 0.0
-    rate: float = 2e-4
+    learning_rate: float = 2e-4
 
     def __post_init__(self) -> None:
-        require(bool(self.windows or self.periods), "adversary needs windows or periods")
+        require(bool(self.windows or self.periods), "discriminators needs windows or periods")
         require(
             all(size >= 64 for size in self.windows),
-            f"adversary.windows must be at least 64, not {list(self.windows)}",
+            f"discriminators.windows must be at least 64, not {list(self.windows)}",
         )
         require(
             all(one >= 2 for one in self.periods),
-            f"adversary.periods must be at least 2, not {list(self.periods)}",
+            f"discriminators.periods must be at least 2, not {list(self.periods)}",
         )
-        require(self.channels > 0, f"adversary.channels must be positive, not {self.channels}")
+        require(self.channels > 0, f"discriminators.channels must be positive, not {self.channels}")
         require(
             0 <= self.start < 1,
-            f"adversary.start must be at least 0 and less than 1, not {self.start}",
+            f"discriminators.start must be at least 0 and less than 1, not {self.start}",
         )
-        require(self.rate > 0, f"adversary.rate must be positive, not {self.rate}")
+        require(
+            self.learning_rate > 0,
+            f"discriminators.learning_rate must be positive, not {self.learning_rate}",
+        )
 
 
 class Spectral(nn.Module):

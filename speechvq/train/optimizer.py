@@ -17,7 +17,11 @@ def freeze(network: nn.Module, parts: Sequence[str]) -> None:
 
 
 def parameter_groups(
-    model: nn.Module, *, weight_decay: float, codebook_rate: float, variance_rate: float
+    model: nn.Module,
+    *,
+    weight_decay: float,
+    codebook_learning_rate: float,
+    variance_learning_rate: float,
 ) -> list[dict[str, Any]]:
     """What is not frozen, with weight decay for matrices only: not for biases, norms, codebooks or log variances.
 
@@ -38,8 +42,8 @@ def parameter_groups(
     groups = [
         {"params": decayed, "weight_decay": weight_decay, "scale": 1.0},
         {"params": free, "weight_decay": 0.0, "scale": 1.0},
-        {"params": codebooks, "weight_decay": 0.0, "scale": codebook_rate},
-        {"params": variances, "weight_decay": 0.0, "scale": variance_rate},
+        {"params": codebooks, "weight_decay": 0.0, "scale": codebook_learning_rate},
+        {"params": variances, "weight_decay": 0.0, "scale": variance_learning_rate},
     ]
     return [group for group in groups if group["params"]]
 

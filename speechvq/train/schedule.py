@@ -11,7 +11,7 @@ class Plan(Protocol):
     @property
     def steps(self) -> int: ...
     @property
-    def rate(self) -> float: ...
+    def learning_rate(self) -> float: ...
     @property
     def warmup(self) -> int: ...
     @property
@@ -22,7 +22,7 @@ def learning_rate(step: int, plan: Plan) -> float:
     """Linear warm-up, constant, linear fall to zero."""
     rise = min(1.0, (step + 1) / max(1, plan.warmup))
     fall = min(1.0, (plan.steps - step) / max(1.0, plan.decay * plan.steps))
-    return plan.rate * min(rise, max(0.0, fall))
+    return plan.learning_rate * min(rise, max(0.0, fall))
 
 
 def bypass(step: int, plan: OptimConfig) -> float:

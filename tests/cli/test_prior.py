@@ -130,7 +130,7 @@ def test_a_prior_begins_with_another_one(run, model, other_model, plan, tmp_path
         )
     assert run(*files["first"], "--folder", tmp_path / "a").code == 0
     begun = tmp_path / "a" / "prior.safetensors"
-    done = run(*files["second"], "--folder", tmp_path / "b", "--start", begun)
+    done = run(*files["second"], "--folder", tmp_path / "b", "--init-from", begun)
     assert done.code == 0, done.err
     weights = [
         load_prior(tmp_path / name / "prior.safetensors").prior.state_dict() for name in "ab"
@@ -140,7 +140,7 @@ def test_a_prior_begins_with_another_one(run, model, other_model, plan, tmp_path
         0 < max(changes) < 1e-2
     )  # one step at the foot of the warmup; codewords of another codec are further away
     plan.write_text(PLAN.replace("width = 8", "width = 12"))
-    refused = run(*files["second"], "--folder", tmp_path / "c", "--start", begun)
+    refused = run(*files["second"], "--folder", tmp_path / "c", "--init-from", begun)
     assert refused.code == 1
     assert (
         "the prior tiny has other codebooks than these codes, or another shape than [prior] says"
@@ -325,7 +325,7 @@ def test_tables_of_another_model_are_left_alone_and_odd_names_refused(
 
 
 def test_a_file_coded_with_a_prior_needs_it(run, own, plan, clip, tmp_path):
-    plan.write_text(PLAN.replace("steps = 6", "steps = 80\nrate = 0.02\nwarmup = 0"))
+    plan.write_text(PLAN.replace("steps = 6", "steps = 80\nlearning_rate = 0.02\nwarmup = 0"))
     folder = tmp_path / "run"
     assert (
         run(

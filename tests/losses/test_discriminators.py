@@ -74,9 +74,9 @@ def test_judges_learn_to_tell_tones_from_noise_and_say_how_to_fool_them():
         ({"periods": (1,)}, "periods must be at least 2"),
         ({"channels": 0}, "channels must be positive"),
         ({"start": 1.0}, "start must be at least 0"),
-        ({"rate": 0.0}, "rate must be positive"),
+        ({"learning_rate": 0.0}, "learning_rate must be positive"),
     ],
 )
 def test_what_makes_no_sense_is_refused(values, says):
-    with pytest.raises(ConfigError, match=f"adversary.{says}|adversary {says}"):
+    with pytest.raises(ConfigError, match=f"discriminators.{says}|discriminators {says}"):
         AdversaryConfig(**values)

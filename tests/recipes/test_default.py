@@ -24,20 +24,20 @@ def test_variants_are_the_base_with_a_few_changes(study, tmp_path):
         return study.variant(name, tmp_path / "m.jsonl", tmp_path, **more)
 
     every = {path.stem: make(path.stem) for path in study.VARIANTS.glob("*.toml")}
-    assert every["baseline"].weights["loudness"] == 0
+    assert every["baseline"].weights["pesq_like"] == 0
     assert every["perceptual"].weights == every["baseline"].weights | {
-        "loudness": 8.0,
-        "envelopes": 16.0,
+        "pesq_like": 8.0,
+        "stoi_like": 16.0,
     }
     assert all(
-        one.weights["loudness"] == 8
+        one.weights["pesq_like"] == 8
         for name, one in every.items()
         if name.startswith("p-") and name != "p-strong"
     )
     going_on = [one for name, one in every.items() if name.startswith("d-")]
     shipped = read_experiment(RECIPE / "base5.toml").codec
     assert len(going_on) == 3
-    assert all(one.codec == shipped and one.run.start == "default" for one in going_on)
+    assert all(one.codec == shipped and one.run.init_from == "default" for one in going_on)
     assert (
         every["d-plain"].optim.frozen
         == every["d-adversary"].optim.frozen
@@ -64,9 +64,9 @@ def readable(folder):
 
 
 def test_a_variant_that_cannot_be_is_named(study, tmp_path, monkeypatch):
-    (tmp_path / "odd.toml").write_text("[optim]\nrate = -1.0\n")
+    (tmp_path / "odd.toml").write_text("[optim]\nlearning_rate = -1.0\n")
     monkeypatch.setattr(study, "VARIANTS", tmp_path)
-    with pytest.raises(ConfigError, match=r"variant odd: optim\.rate must be positive"):
+    with pytest.raises(ConfigError, match=r"variant odd: optim\.learning_rate must be positive"):
         study.variant("odd", tmp_path / "m.jsonl", tmp_path)
 
 
@@ -78,7 +78,7 @@ def test_results_of_another_configuration_are_refused(study, tmp_path):
     path.write_text(json.dumps({"made_with": study._made_with(one), "seconds": 1.0}))
     assert study._read(one)["seconds"] == 1.0
     changed = study._made_with(one)
-    changed["optim"]["rate"] = 1e-5
+    changed["optim"]["learning_rate"] = 1e-5
     path.write_text(json.dumps({"made_with": changed}))
     with pytest.raises(TrainingError, match="another configuration"):
         study._read(one)

@@ -37,14 +37,14 @@ class Optim:
     steps: int = 3000
     batch: int = 32
     seconds: float = 4.0
-    rate: float = 1e-3
+    learning_rate: float = 1e-3
     warmup: int = 200
     decay: float = 0.5
-    clip: float = 1.0
+    grad_clip: float = 1.0
     warp: float = 0.12
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "rate", "clip", "decay"):
+        for name in ("steps", "batch", "learning_rate", "grad_clip", "decay"):
             require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
         require(self.warmup >= 0, f"warmup must not be negative, not {self.warmup}")
         require(0 <= self.warp < 1, f"warp must be at least 0 and below 1, not {self.warp}")
@@ -85,7 +85,7 @@ def learn(
                 "same again"
             )
         found.backward()
-        nn.utils.clip_grad_norm_(state.network.parameters(), optim.clip)
+        nn.utils.clip_grad_norm_(state.network.parameters(), optim.grad_clip)
         state.optimizer.step()
         state.optimizer.zero_grad()
         if after is not None:
@@ -129,7 +129,7 @@ def finished(
 
 def optimizer_of(network: nn.Module, optim: Optim) -> torch.optim.Optimizer:
     return torch.optim.AdamW(
-        network.parameters(), optim.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
+        network.parameters(), optim.learning_rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
     )
 
 

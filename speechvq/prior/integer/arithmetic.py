@@ -35,7 +35,7 @@ def whole(values: NDArray, bits: int, dtype: type) -> Whole:
     if not (np.abs(values) <= np.finfo(np.float16).max).all():  # nor NaN
         raise ModelError(
             "the prior holds weights that are no numbers in half precision: fit it again with a "
-            "lower optim.rate"
+            "lower optim.learning_rate"
         )
     return np.rint(values.astype(np.float16).astype(np.float64) * 2.0**bits).astype(dtype)
 
@@ -68,7 +68,7 @@ class Linear:
         if largest >= 2.0**50:  # eight such sums may be added
             raise ModelError(
                 "the prior's weights are too large for exact arithmetic: fit it with a lower "
-                "optim.rate"
+                "optim.learning_rate"
             )
         self.matrix = np.ascontiguousarray(matrix.T)
 

@@ -25,19 +25,19 @@ class Adversary:
     def __init__(self, config: AdversaryConfig, fabric: lightning_fabric.Fabric) -> None:
         self.judges = Discriminators(config)
         optimizer = torch.optim.AdamW(
-            self.judges.parameters(), lr=config.rate, betas=(0.8, 0.99), fused=True
+            self.judges.parameters(), lr=config.learning_rate, betas=(0.8, 0.99), fused=True
         )
         self._fabric = fabric
         self._model, wrapped = fabric.setup(self.judges, optimizer)
         self._wrapped, self.optimizer = wrapped, wrapped.optimizer
 
     def terms(self, waves: Tensor, estimate: Tensor) -> dict[str, Tensor]:
-        """What the judges say of waveforms (b, t), for each example (b,): "adversarial" and "features"."""
+        """What the judges say of waveforms (b, t), for each example (b,): "adversarial" and "feature_matching"."""
         self.judges.requires_grad_(False)  # noqa: FBT003 - torch's name for it
         with torch.no_grad():
             real = self.judges(waves)
         decoded = self.judges(estimate)
-        return {"adversarial": fooled(decoded), "features": distance(real, decoded)}
+        return {"adversarial": fooled(decoded), "feature_matching": distance(real, decoded)}
 
     def learn(self, waves: Tensor, estimate: Tensor) -> float:
         """A step on recordings and decoded speech (b, t), the decoder left alone; the loss before it."""

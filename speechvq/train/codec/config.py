@@ -57,57 +57,58 @@ class OptimConfig:
     batch: examples a step, over all devices
     warmup, decay: the learning rate rises over the first `warmup` steps and falls to zero over the
       last `decay` share
-    clip: largest gradient norm
+    grad_clip: largest gradient norm, beyond which gradients are scaled down
     temperature: of stochastic quantizers, at first and at the end of `anneal`, a share of the
       steps, falling exponentially
-    codebook_rate: learning rate of codebooks that learn by gradient, as a multiple of `rate`
-    variance_rate: that of the log variances
+    codebook_learning_rate: learning rate of codebooks that learn by gradient, as a multiple of `learning_rate`
+    variance_learning_rate: that of the log variances
     bypass: the share of the steps in which fewer and fewer examples skip the quantizers
-    codebook_keep: codewords of vector quantizers are running means of what they got, keeping so much
-      of their past at each step
-    codebook_start: codewords of vector quantizers are at first "random", or the "kmeans" centres of a
+    codebook_decay: decay of the exponential moving averages (EMA) that codewords of vector quantizers
+      are
+    codebook_init: codewords of vector quantizers are at first "random", or the "kmeans" centres of a
       few batches
-    average: validated and exported is a running mean of the weights, keeping so much of its past at
-      each step; 0: no mean
-    revive_every: those not chosen for so many steps are moved beside busy ones
+    ema_decay: decay of the exponential moving average of the weights, which is what is validated and
+      exported; 0: no average
+    reset_every: codewords not chosen for this many steps are reset beside often chosen ones
     frozen: parts of the network that keep their weights, of encoder, topdown, decoder and reference
-    full_depth: probability that an example uses all codebooks; else every shorter prefix is as likely
+    quantizer_dropout: probability that an example uses fewer than all codebooks, every shorter prefix
+      being equally likely
     """
 
     steps: int
     batch: int = 16
-    rate: float = 8e-4
+    learning_rate: float = 8e-4
     betas: tuple[float, ...] = (0.9, 0.98)
     weight_decay: float = 0.01
     warmup: int = 300
     decay: float = 0.3
-    clip: float = 1.0
-    codebook_rate: float = 10.0
-    variance_rate: float = 5.0
+    grad_clip: float = 1.0
+    codebook_learning_rate: float = 10.0
+    variance_learning_rate: float = 5.0
     temperature: tuple[float, ...] = (1.0, 0.5)
     anneal: float = 0.5
     bypass: float = 0.2
-    codebook_keep: float = 0.99
-    codebook_start: str = "random"
-    average: float = 0.0
-    revive_every: int = 100
+    codebook_decay: float = 0.99
+    codebook_init: str = "random"
+    ema_decay: float = 0.0
+    reset_every: int = 100
     frozen: tuple[str, ...] = ()
-    full_depth: float = 0.4
+    quantizer_dropout: float = 0.6
 
     def __post_init__(self) -> None:
         for name in (
             "steps",
             "batch",
-            "rate",
-            "clip",
-            "codebook_rate",
-            "variance_rate",
-            "revive_every",
+            "learning_rate",
+            "grad_clip",
+            "codebook_learning_rate",
+            "variance_learning_rate",
+            "reset_every",
         ):
             require(
                 getattr(self, name) > 0, f"optim.{name} must be positive, not {getattr(self, name)}"
             )
-        for name in ("decay", "anneal", "bypass", "full_depth"):
+        for name in ("decay", "anneal", "bypass", "quantizer_dropout"):
             require(
                 0 <= getattr(self, name) <= 1,
                 f"optim.{name} must be between 0 and 1, not {getattr(self, name)}",
@@ -123,18 +124,18 @@ class OptimConfig:
             f"optim.temperature must be two positive numbers, not {list(self.temperature)}",
         )
         require(
-            self.codebook_start in ("random", "kmeans"),
-            f"optim.codebook_start must be random or kmeans, not {self.codebook_start!r}",
+            self.codebook_init in ("random", "kmeans"),
+            f"optim.codebook_init must be random or kmeans, not {self.codebook_init!r}",
         )
         for part in self.frozen:
             require(part in PARTS, f"optim.frozen lists parts of {', '.join(PARTS)}, not {part!r}")
         require(
-            0 <= self.average < 1,
-            f"optim.average must be at least 0 and less than 1, not {self.average}",
+            0 <= self.ema_decay < 1,
+            f"optim.ema_decay must be at least 0 and less than 1, not {self.ema_decay}",
         )
         require(
-            0 < self.codebook_keep < 1,
-            f"optim.codebook_keep must be between 0 and 1, not {self.codebook_keep}",
+            0 < self.codebook_decay < 1,
+            f"optim.codebook_decay must be between 0 and 1, not {self.codebook_decay}",
         )
 
 
@@ -142,7 +143,7 @@ class OptimConfig:
 class RunConfig:
     """How often things happen, in steps, and where results go.
 
-    start: a model file whose weights a new run begins with, or "default" for the one in the
+    init_from: a model file whose weights a new run is initialized from, or "default" for the one in the
         package; it may have fewer codebooks in levels and fewer blocks in stages than [codec]
     """
 
@@ -151,16 +152,16 @@ class RunConfig:
     validate_every: int = 1000
     save_every: int = 250
     seed: int = 0
-    start: str | None = None
+    init_from: str | None = None
 
 
 WEIGHTS = {
     "distortion": 1.0,
     "phase": 4.0,
-    "loudness": 0.0,
-    "envelopes": 0.0,
+    "pesq_like": 0.0,
+    "stoi_like": 0.0,
     "adversarial": 0.0,
-    "features": 0.0,
+    "feature_matching": 0.0,
     "rate": 1.0,
     "commitment": 1 / 6,
     "codebook": 2 / 3,
@@ -171,7 +172,7 @@ WEIGHTS = {
 
 def judged(weights: Mapping[str, float]) -> bool:
     """Whether discriminators are needed."""
-    return bool(weights["adversarial"] or weights["features"])
+    return bool(weights["adversarial"] or weights["feature_matching"])
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ class Experiment:
     optim: OptimConfig
     mel: MelConfig = field(default_factory=MelConfig)
     phase: PhaseConfig = field(default_factory=PhaseConfig)
-    adversary: AdversaryConfig = field(default_factory=AdversaryConfig)
+    discriminators: AdversaryConfig = field(default_factory=AdversaryConfig)
     weights: dict[str, float] = field(default_factory=dict)
     run: RunConfig = field(default_factory=RunConfig)
 
@@ -195,10 +196,10 @@ class Experiment:
         names = {
             "distortion",
             "phase",
-            "loudness",
-            "envelopes",
+            "pesq_like",
+            "stoi_like",
             "adversarial",
-            "features",
+            "feature_matching",
             "rate",
         }.union(*(terms(level) for level in self.codec.levels))
         for name in self.weights:
@@ -207,7 +208,7 @@ class Experiment:
                 f"weights.{name} is of no term here; the terms are {', '.join(sorted(names))}",
             )
         weights = {name: self.weights.get(name, WEIGHTS[name]) for name in sorted(names)}
-        for name, measure in (("loudness", Loudness), ("envelopes", Envelopes)):
+        for name, measure in (("pesq_like", Loudness), ("stoi_like", Envelopes)):
             rate, shortest = self.codec.sample_rate, measure.shortest / RATE
             fits = rate == RATE and self.data.crop >= shortest
             require(

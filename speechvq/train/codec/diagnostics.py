@@ -88,12 +88,12 @@ def diagnose(numbers: Mapping[str, float], sizes: Sequence[int]) -> list[str]:
                 f"information {of['information']:.2f} of"
                 f" {math.log(size):.2f} nats), so the decoder has learned to do without; start "
                 "with a smaller levels.variance,"
-                " let more examples use it (optim.full_depth), count more data (mel.windows, "
+                " let more examples use it (a smaller optim.quantizer_dropout), count more data (mel.windows, "
                 "mel.bands), or take fewer codebooks"
             )
         elif of["perplexity"] < COLLAPSED * size:
             soft = "start with a larger levels.variance"
-            hard = 'try optim.codebook_start = "kmeans", a smaller optim.revive_every'
+            hard = 'try optim.codebook_init = "kmeans", a smaller optim.reset_every'
             found.append(
                 f"codebook {index} has collapsed: perplexity {of['perplexity']:.1f} of {size}, "
                 f"{of['used']:.0%} of its codewords in"

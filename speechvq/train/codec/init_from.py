@@ -25,7 +25,7 @@ def begin_with(network: Network, start: str) -> list[Codebook]:
     model = load(None if start == "default" else start).network
     if not _fits(model.config, network.config):
         raise ConfigError(
-            f"run.start: {start} has another network than [codec] describes; copy its tables"
+            f"run.init_from: {start} has another network than [codec] describes; copy its tables"
         )
     weights = _moved(model.state_dict(), model.config.decoder, network.config.decoder)
     missing = set(network.load_state_dict(weights, strict=False).missing_keys)

@@ -89,18 +89,18 @@ def train(
         augment=experiment.data.augment,
     )
     waves = validation_waves(validation, experiment.data, experiment.codec.sample_rate)
-    plan, start = experiment.optim, experiment.run.start
+    plan, start = experiment.optim, experiment.run.init_from
     freeze(objective.network, plan.frozen)
     groups = parameter_groups(
         objective,
         weight_decay=plan.weight_decay,
-        codebook_rate=plan.codebook_rate,
-        variance_rate=plan.variance_rate,
+        codebook_learning_rate=plan.codebook_learning_rate,
+        variance_learning_rate=plan.variance_learning_rate,
     )
-    optimizer = torch.optim.AdamW(groups, lr=plan.rate, betas=_betas(plan), fused=True)
-    codebooks = CodebookLearner(objective.network.topdown.codebooks, keep=plan.codebook_keep)
-    average = Average(objective.network, plan.average) if plan.average else None
-    adversary = Adversary(experiment.adversary, fabric) if judged(experiment.weights) else None
+    optimizer = torch.optim.AdamW(groups, lr=plan.learning_rate, betas=_betas(plan), fused=True)
+    codebooks = CodebookLearner(objective.network.topdown.codebooks, keep=plan.codebook_decay)
+    average = Average(objective.network, plan.ema_decay) if plan.ema_decay else None
+    adversary = Adversary(experiment.discriminators, fabric) if judged(experiment.weights) else None
     state = TrainState(objective.network, optimizer, codebooks, average, adversary)
     new = not state.load(folder)
     fresh = begin_with(objective.network, start) if new and start is not None else None
@@ -113,7 +113,7 @@ def train(
         run = Run(
             experiment, fabric, objective, model, state, codebooks, sampler, waves, log, report
         )
-        if fresh or (plan.codebook_start == "kmeans" and new and start is None):
+        if fresh or (plan.codebook_init == "kmeans" and new and start is None):
             run.start_codebooks(fresh)
         return run.fit(min(stop_at or plan.steps, plan.steps))
 
@@ -204,10 +204,10 @@ class Run:
             raise TrainingError(
                 f"the loss is {numbers['loss']} at step {step}; the last checkpoint in "
                 f"{self.folder} is whole:"
-                " lower optim.rate or optim.clip, then run the same command again"
+                " lower optim.learning_rate or optim.grad_clip, then run the same command again"
             )
         fabric.backward(loss)
-        norm = nn.utils.clip_grad_norm_(self.objective.network.parameters(), plan.clip)
+        norm = nn.utils.clip_grad_norm_(self.objective.network.parameters(), plan.grad_clip)
         if math.isfinite(norm):
             optimizer.step()
         optimizer.zero_grad()
@@ -218,13 +218,13 @@ class Run:
         numbers["revived"] = self._learn_codebooks()
         return numbers | {
             "gradient_norm": norm.item(),
-            "rate": learning_rate(step, plan),
+            "learning_rate": learning_rate(step, plan),
             "temperature": heat,
         }
 
     def _judge(self) -> Adversary | None:
         """The discriminators, once it is their time."""
-        begin = self.experiment.adversary.start * self.experiment.optim.steps
+        begin = self.experiment.discriminators.start * self.experiment.optim.steps
         return self.state.adversary if self.state.step >= begin else None
 
     def _learn_codebooks(self) -> int:
@@ -233,7 +233,7 @@ class Run:
         if "topdown" in plan.frozen:
             return 0
         codebooks.learn(self.objective.table)
-        if (step + 1) % plan.revive_every:
+        if (step + 1) % plan.reset_every:
             return 0
         return codebooks.revive(
             torch.Generator().manual_seed(self.experiment.run.seed * 1_000_003 + step)

@@ -32,15 +32,15 @@ class Objective(nn.Module):
         self.likelihood = MelLikelihood(experiment.mel, experiment.codec.sample_rate)
         self.phase = PhaseLikelihood(experiment.phase, experiment.codec.sample_rate)
         self.loudness, self.envelopes = Loudness(), Envelopes()
-        self.weights, self.full_depth = experiment.weights, experiment.optim.full_depth
+        self.weights, self.dropout = experiment.weights, experiment.optim.quantizer_dropout
         self.codebooks = len(experiment.codec.codebooks)
         self.size = max(size for _, size in experiment.codec.codebooks)
         self.table = self.estimate = torch.zeros(0)
 
     def depths(self, count: int, generator: torch.Generator) -> Tensor:
-        """How many codebooks each example uses, (count,): all with probability `full_depth`, else any fewer alike."""
+        """How many codebooks each example uses, (count,): all, or with quantizer dropout any fewer."""
         fewer = torch.randint(1, max(2, self.codebooks), (count,), generator=generator)
-        full = torch.rand(count, generator=generator) < self.full_depth
+        full = torch.rand(count, generator=generator) < 1 - self.dropout
         return torch.where(full, self.codebooks, fewer)
 
     @staticmethod
@@ -70,7 +70,7 @@ class Objective(nn.Module):
     ) -> tuple[Tensor, dict[str, float]]:
         """The loss for waves (b, t), divided by the number of spectrogram values to be near 1, and numbers for the log.
 
-        judge: what discriminators say of waves and estimate, "adversarial" and "features"
+        judge: what discriminators say of waves and estimate, "adversarial" and "feature_matching"
         """
         estimate, quantized = self.network(
             waves.unsqueeze(1),
@@ -98,7 +98,7 @@ class Objective(nn.Module):
         self.estimate = estimate[:, 0].detach()
         none = waves.new_zeros(len(waves))
         said = (
-            {"adversarial": none, "features": none}
+            {"adversarial": none, "feature_matching": none}
             if judge is None
             else judge(waves, estimate[:, 0])
         )
@@ -132,7 +132,7 @@ class Objective(nn.Module):
     ) -> dict[str, Tensor]:
         """Nats (b,) of the perceptual terms that have a weight, their errors added to stats."""
         found = {}
-        for name, measure in (("loudness", self.loudness), ("envelopes", self.envelopes)):
+        for name, measure in (("pesq_like", self.loudness), ("stoi_like", self.envelopes)):
             if self.weights[name]:
                 with torch.autocast(waves.device.type, enabled=False):
                     errors = measure(waves.float(), estimate.float())

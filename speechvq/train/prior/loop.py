@@ -37,19 +37,22 @@ class PriorData:
       measured on
     longest: longer recordings are cut into pieces of so many codes of the coarsest codebook
     measured: at most so many held-out pieces are measured while training
-    silent: share of the examples that are not told the speaker vector
+    conditioning_dropout: fraction of the examples that are not conditioned on the speaker embedding
     """
 
     held_out: float = 0.05
     longest: int = 400
     measured: int = 100
-    silent: float = 0.2
+    conditioning_dropout: float = 0.2
 
     def __post_init__(self) -> None:
         require(
             0 < self.held_out < 1, f"data.held_out must be between 0 and 1, not {self.held_out}"
         )
-        require(0 <= self.silent <= 1, f"data.silent must be between 0 and 1, not {self.silent}")
+        require(
+            0 <= self.conditioning_dropout <= 1,
+            f"data.conditioning_dropout must be between 0 and 1, not {self.conditioning_dropout}",
+        )
         for name in ("longest", "measured"):
             require(
                 getattr(self, name) > 0, f"data.{name} must be positive, not {getattr(self, name)}"
@@ -62,15 +65,15 @@ class PriorOptim:
 
     steps: int
     batch: int = 16
-    rate: float = 2e-3
+    learning_rate: float = 2e-3
     weight_decay: float = 0.01
     warmup: int = 200
     decay: float = 0.5
-    clip: float = 1.0
-    average: float = 0.99
+    grad_clip: float = 1.0
+    ema_decay: float = 0.99
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch", "rate", "clip"):
+        for name in ("steps", "batch", "learning_rate", "grad_clip"):
             require(
                 getattr(self, name) > 0, f"optim.{name} must be positive, not {getattr(self, name)}"
             )
@@ -80,7 +83,9 @@ class PriorOptim:
                 f"optim.{name} must not be negative, but is {getattr(self, name)}",
             )
         require(0 <= self.decay <= 1, f"optim.decay must be between 0 and 1, not {self.decay}")
-        require(0 < self.average < 1, f"optim.average must be between 0 and 1, not {self.average}")
+        require(
+            0 < self.ema_decay < 1, f"optim.ema_decay must be between 0 and 1, not {self.ema_decay}"
+        )
 
 
 @dataclass(frozen=True)
@@ -151,9 +156,9 @@ def fit(
     learned, measured = (Pieces(part, experiment.data.longest) for part in parts)
     prior = new_prior(experiment, parts[0], codebooks, begin).to(fabric.device)
     optimizer = torch.optim.AdamW(
-        prior.parameters(), lr=plan.rate, weight_decay=plan.weight_decay, fused=True
+        prior.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True
     )
-    state = TrainState(prior, optimizer, average=Average(prior, plan.average))
+    state = TrainState(prior, optimizer, average=Average(prior, plan.ema_decay))
     claim(folder, tokens)
     state.load(folder)
     fabric.barrier()
@@ -237,7 +242,9 @@ def _step(
     first = int(random.integers(max(1, len(pieces) - plan.batch + 1))) + own
     codes, speaker = pieces.batch(min(first, len(pieces) - 1), count)
     told = torch.from_numpy(
-        (random.random(plan.batch) >= experiment.data.silent)[own : own + len(speaker), None]
+        (random.random(plan.batch) >= experiment.data.conditioning_dropout)[
+            own : own + len(speaker), None
+        ]
     )
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate(state.step, plan)
@@ -252,11 +259,11 @@ def _step(
     ).item()  # the same on every rank, so that all stop or none
     if not math.isfinite(mean):
         raise TrainingError(
-            f"the loss is {mean} at step {state.step}: lower optim.rate, then run the same "
+            f"the loss is {mean} at step {state.step}: lower optim.learning_rate, then run the same "
             "command again"
         )
     fabric.backward(loss)
-    if math.isfinite(nn.utils.clip_grad_norm_(model.parameters(), plan.clip)):
+    if math.isfinite(nn.utils.clip_grad_norm_(model.parameters(), plan.grad_clip)):
         state.optimizer.step()
     state.optimizer.zero_grad()
     return mean / math.log(2)

@@ -38,7 +38,7 @@ def run(
     folder: Path | None = None,
     steps: int | None = None,
     prior: Path | None = None,
-    start: str | None = None,
+    init_from: str | None = None,
     accelerator: str = "auto",
     devices: int = 1,
     console: Console,
@@ -46,7 +46,7 @@ def run(
     """Fit a prior to code files or to a manifest's recordings; lines that say what held-out codes cost, in the first process.
 
     prior: by which code files may have been coded, if not by the default one
-    start: a prior's file whose weights a new run begins with, or "default"
+    init_from: a prior's file whose weights a new run is initialized from, or "default"
     Raises ConfigError, CodesError and what reading raises.
     """
     experiment = read_prior_experiment(config)
@@ -55,7 +55,7 @@ def run(
     if steps is not None:
         experiment = replace(experiment, optim=replace(experiment.optim, steps=steps))
     place = Path(experiment.run.folder)
-    begin = None if start is None else load_prior(None if start == "default" else start)
+    begin = None if init_from is None else load_prior(None if init_from == "default" else init_from)
     codec, tokens = gathered_for(model, sources, place, prior, console)
     fabric = launched(accelerator, devices, "32-true")
     columns = (

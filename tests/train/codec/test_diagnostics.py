@@ -77,7 +77,7 @@ def healthy(**changes):
         ),
         (
             {"codebook0_perplexity": 7.0, "codebook0_doubt": 0.0},
-            ["codebook 0 has collapsed", "codebook_start"],
+            ["codebook 0 has collapsed", "codebook_init"],
         ),
         (
             {"codebook0_perplexity": 7.0, "codebook0_doubt": 1.0},

@@ -65,7 +65,7 @@ def manifest(tmp_path_factory) -> Path:
 
 
 def tiny_experiment(manifest: Path, folder: Path, **optim) -> Experiment:
-    plan = {"steps": 6, "batch": 4, "warmup": 2, "rate": 1e-3, "revive_every": 2} | optim
+    plan = {"steps": 6, "batch": 4, "warmup": 2, "learning_rate": 1e-3, "reset_every": 2} | optim
     return Experiment(
         name="tiny",
         data=DataConfig(
@@ -96,12 +96,16 @@ def unchanged(experiment: Experiment) -> Experiment:
 
 def judged(experiment: Experiment) -> Experiment:
     """With discriminators from the second step on."""
-    adversary = AdversaryConfig(windows=(256,), periods=(3,), channels=2, start=0.2)
-    return replace(experiment, adversary=adversary, weights={"adversarial": 0.1, "features": 1.0})
+    discriminators = AdversaryConfig(windows=(256,), periods=(3,), channels=2, start=0.2)
+    return replace(
+        experiment,
+        discriminators=discriminators,
+        weights={"adversarial": 0.1, "feature_matching": 1.0},
+    )
 
 
 def averaged(experiment: Experiment) -> Experiment:
-    return replace(experiment, optim=replace(experiment.optim, average=0.9))
+    return replace(experiment, optim=replace(experiment.optim, ema_decay=0.9))
 
 
 def fabric() -> lightning_fabric.Fabric:
@@ -158,7 +162,7 @@ def test_averaged_weights_are_the_mean_and_what_is_exported(manifest, tmp_path):
     run = replace(experiment.run, folder=str(tmp_path / "plain"))
     plain = weights(
         train(
-            replace(experiment, optim=replace(experiment.optim, average=0.0), run=run),
+            replace(experiment, optim=replace(experiment.optim, ema_decay=0.0), run=run),
             fabric(),
             stop_at=4,
         )
@@ -185,18 +189,19 @@ def test_perceptual_terms_weigh_what_they_say(manifest, tmp_path):
     experiment = tiny_experiment(manifest, tmp_path)
     experiment = replace(
         experiment,
-        weights={"distortion": 0.0, "phase": 0.0, "commitment": 0.0, "rate": 0.0, "loudness": 2.0},
+        weights={"distortion": 0.0, "phase": 0.0, "commitment": 0.0, "rate": 0.0, "pesq_like": 2.0},
     )
     told = {}
     train(experiment, fabric(), stop_at=2, report=lambda _, numbers: told.update(numbers))
     seconds, values = experiment.data.crop, MelLikelihood(experiment.mel, 16_000).values_per_second
-    assert told["loss"] == pytest.approx(2 * told["loudness/nats_per_second"] / values, rel=1e-4)
-    assert told["loudness"] > 0
+    assert told["loss"] == pytest.approx(2 * told["pesq_like/nats_per_second"] / values, rel=1e-4)
+    assert told["pesq_like"] > 0
     assert seconds == 0.5
     for data, codec in ((replace(experiment.data, crop=0.3), experiment.codec),
                         (experiment.data, replace(experiment.codec, sample_rate=24_000))):  # fmt: skip
         with pytest.raises(
-            ConfigError, match=r"weights\.loudness needs a sample rate of 16000 Hz and data.crop of"
+            ConfigError,
+            match=r"weights\.pesq_like needs a sample rate of 16000 Hz and data.crop of",
         ):
             replace(experiment, data=data, codec=codec)
 
@@ -224,7 +229,7 @@ def test_frozen_parts_keep_their_weights_and_their_codes(manifest, tmp_path):
 
 def test_training_lowers_the_loss_and_logs(manifest, tmp_path):
     told = []
-    experiment = tiny_experiment(manifest, tmp_path, steps=60, rate=3e-3)
+    experiment = tiny_experiment(manifest, tmp_path, steps=60, learning_rate=3e-3)
     train(experiment, fabric(), report=lambda _, numbers: told.append(numbers))
     losses = [numbers["loss"] for numbers in told if "loss" in numbers]
     assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 0.3
@@ -360,7 +365,7 @@ def test_fewer_and_fewer_examples_skip_the_quantizers():
 
 def test_schedules():
     plan = OptimConfig(
-        steps=1000, rate=1.0, warmup=10, decay=0.2, temperature=(1.0, 0.25), anneal=0.5
+        steps=1000, learning_rate=1.0, warmup=10, decay=0.2, temperature=(1.0, 0.25), anneal=0.5
     )
     rates = [learning_rate(step, plan) for step in range(1000)]
     assert rates[0] == pytest.approx(0.1)
@@ -440,7 +445,7 @@ BAD = {
     "[optim]\nsteps = 'many'": r"optim\.steps must be a whole number",
     "[optim]\nsteps = true": r"optim\.steps must be a whole number",
     "[optim]\nsteps = 0": r"optim\.steps must be positive",
-    "[optim]\nsteps = 5\ncodebook_rate = -1": r"optim\.codebook_rate must be positive",
+    "[optim]\nsteps = 5\ncodebook_learning_rate = -1": r"optim\.codebook_learning_rate must be positive",
     "[optim]\nsteps = 5\nbypass = 2": r"optim\.bypass must be between 0 and 1",
     "[optim]\nsteps = 5\nwarmup = -1": r"optim\.warmup must not be negative",
     "[optim]": r"missing key optim\.steps",
@@ -468,12 +473,12 @@ def test_bad_configurations_are_refused_by_name(text, tmp_path):
 
 def test_a_run_can_begin_with_a_models_weights(manifest, tmp_path):
     """Its first loss is that of the model; another network is refused; going on does not begin again."""
-    first = tiny_experiment(manifest, tmp_path / "a", steps=40, rate=3e-3)
+    first = tiny_experiment(manifest, tmp_path / "a", steps=40, learning_rate=3e-3)
     train(first, fabric())
     model = tmp_path / "first.safetensors"
     export_run(Path(first.run.folder), model, 1.0)
-    second = tiny_experiment(manifest, tmp_path / "b", rate=1e-9, bypass=0.0)
-    second = replace(second, run=replace(second.run, start=str(model)))
+    second = tiny_experiment(manifest, tmp_path / "b", learning_rate=1e-9, bypass=0.0)
+    second = replace(second, run=replace(second.run, init_from=str(model)))
     last = train(second, fabric(), stop_at=2)
     begun, found = load(model).network.state_dict(), weights(last)
     moved = {name for name in found if not torch.allclose(begun[name], found[name], atol=1e-6)}
@@ -483,17 +488,19 @@ def test_a_run_can_begin_with_a_models_weights(manifest, tmp_path):
     with pytest.raises(ModelError, match="there is no model file"):
         train(replace(second, run=replace(second.run, folder=str(tmp_path / "c"))), fabric())
     with pytest.raises(
-        ConfigError, match=r"run\.start: default has another network than \[codec\]"
+        ConfigError, match=r"run\.init_from: default has another network than \[codec\]"
     ):
         train(
-            replace(second, run=replace(second.run, start="default", folder=str(tmp_path / "c"))),
+            replace(
+                second, run=replace(second.run, init_from="default", folder=str(tmp_path / "c"))
+            ),
             fabric(),
         )
 
 
 def test_a_run_can_begin_with_a_model_of_fewer_layers(manifest, tmp_path):
     """What is there is taken over; the new codebooks' codewords are centres of what is left to quantize, not random."""
-    first = tiny_experiment(manifest, tmp_path / "a", steps=40, rate=3e-3)
+    first = tiny_experiment(manifest, tmp_path / "a", steps=40, learning_rate=3e-3)
     train(first, fabric())
     model = tmp_path / "first.safetensors"
     export_run(Path(first.run.folder), model, 1.0)
@@ -501,9 +508,11 @@ def test_a_run_can_begin_with_a_model_of_fewer_layers(manifest, tmp_path):
         *first.codec.levels[:-1],
         replace(first.codec.levels[-1], codebooks=first.codec.levels[-1].codebooks + 2),
     )
-    second = tiny_experiment(manifest, tmp_path / "b", rate=1e-9, bypass=0.0)
+    second = tiny_experiment(manifest, tmp_path / "b", learning_rate=1e-9, bypass=0.0)
     second = replace(
-        second, codec=replace(first.codec, levels=levels), run=replace(second.run, start=str(model))
+        second,
+        codec=replace(first.codec, levels=levels),
+        run=replace(second.run, init_from=str(model)),
     )
     found, begun = weights(train(second, fabric(), stop_at=1)), load(model).network.state_dict()
     new = sorted(found.keys() - begun.keys())
@@ -528,7 +537,7 @@ def test_a_run_can_begin_with_a_model_of_fewer_layers(manifest, tmp_path):
 
 def test_a_run_can_begin_with_a_model_of_fewer_blocks(manifest, tmp_path):
     """Further blocks at the ends of stages change nothing at first, then learn; blocks in between are another network."""
-    first = tiny_experiment(manifest, tmp_path / "a", steps=40, rate=3e-3)
+    first = tiny_experiment(manifest, tmp_path / "a", steps=40, learning_rate=3e-3)
     train(first, fabric())
     model = tmp_path / "first.safetensors"
     export_run(Path(first.run.folder), model, 1.0)
@@ -563,7 +572,15 @@ def test_a_run_can_begin_with_a_model_of_fewer_blocks(manifest, tmp_path):
 def test_weights_follow_the_quantizers(manifest, tmp_path):
     """One line swaps a quantizer: its terms have weights; those given must be of terms that are there."""
     plain = tiny_experiment(manifest, tmp_path)
-    always = {"distortion", "phase", "loudness", "envelopes", "adversarial", "features", "rate"}
+    always = {
+        "distortion",
+        "phase",
+        "pesq_like",
+        "stoi_like",
+        "adversarial",
+        "feature_matching",
+        "rate",
+    }
     assert plain.weights.keys() == always | {"commitment"}
     assert sampled(plain).weights.keys() == always | {"quadratic"}
     assert replace(plain, weights={"phase": 2.0}).weights == plain.weights | {"phase": 2.0}
@@ -577,7 +594,7 @@ def test_weights_follow_the_quantizers(manifest, tmp_path):
 
 @pytest.mark.parametrize("kind", ["cosine", "gumbel", "sq", "vq"])
 def test_every_kind_of_codec_trains_from_a_kmeans_start_and_validates(kind, manifest, tmp_path):
-    experiment = tiny_experiment(manifest, tmp_path, codebook_start="kmeans")
+    experiment = tiny_experiment(manifest, tmp_path, codebook_init="kmeans")
     changes = {"quantizer": kind, "lookup": 2} | ({"codebooks": 1} if kind == "gumbel" else {})
     levels = tuple(replace(level, **changes) for level in experiment.codec.levels)
     experiment = replace(experiment, codec=replace(experiment.codec, levels=levels), weights={})
@@ -604,7 +621,9 @@ def test_gaussian_errors_of_the_best_variance():
 
 def test_every_parameter_learns_once_and_codebooks_at_their_own_rate(manifest, tmp_path):
     objective = Objective(sampled(tiny_experiment(manifest, tmp_path)))
-    groups = parameter_groups(objective, weight_decay=0.01, codebook_rate=10.0, variance_rate=5.0)
+    groups = parameter_groups(
+        objective, weight_decay=0.01, codebook_learning_rate=10.0, variance_learning_rate=5.0
+    )
     found = {
         id(one): (group["scale"], group["weight_decay"])
         for group in groups

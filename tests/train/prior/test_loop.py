@@ -62,7 +62,8 @@ def experiment(folder: Path, steps: int = 120, **optim) -> PriorExperiment:
     return PriorExperiment(
         "tiny",
         PriorOptim(
-            steps=steps, **({"batch": 8, "rate": 1e-2, "warmup": 5, "average": 0.9} | optim)
+            steps=steps,
+            **({"batch": 8, "learning_rate": 1e-2, "warmup": 5, "ema_decay": 0.9} | optim),
         ),
         prior=PriorConfig(width=16, skip=16, layers=2, cycle=2, around=1, dropout=0.05),
         data=PriorData(held_out=0.2, longest=30),
@@ -247,7 +248,7 @@ def test_the_loss_must_be_a_number(tmp_path, monkeypatch):
     monkeypatch.setattr(
         Prior, "nats", lambda *given: [codebook * torch.nan for codebook in nats(*given)]
     )
-    with pytest.raises(TrainingError, match=r"lower optim\.rate"):
+    with pytest.raises(TrainingError, match=r"lower optim\.learning_rate"):
         fit(experiment(tmp_path), source(), fabric())
 
 
