@@ -1,107 +1,200 @@
-"""Configurations: frozen dataclasses from and to plain tables, strict about names and types.
+"""Configurations: frozen dataclasses from and to plain tables (TOML, JSON), strict about names, types and values.
 
-CodecConfig(...) == parse(CodecConfig, table(CodecConfig(...)))
+    parse(CodecConfig, to_dict(config)) == config
+
+A field may be a scalar, a `Literal`, a tuple, a dictionary, another dataclass, one of these or None, or
+a *tagged union*: one of several dataclasses, told apart by their field `kind`, a `Literal` of one text.
+
+Every message begins with the full path of the field, as in `codec.levels[0].codebooks must be at least
+1, not 0`. For the values that a dataclass itself refuses, `__post_init__` calls `require` with a message
+that begins with the name of its own field; `parse` puts the path before it.
 """
 
 import dataclasses
+import re
 import tomllib
 import types
+from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from speechvq.errors import ConfigError
 
 C = TypeVar("C")
 
+TAG = "kind"
+"""The field that tells the members of a tagged union apart."""
 
-def parse(kind: type[C], values: Any, where: str = "") -> C:  # noqa: ANN401 - whatever TOML or JSON gave
-    """Build the dataclass `kind` from a table.
 
-    Raises ConfigError naming the field for an unknown or missing key, a wrong type, or a value that
-    the class refuses.
+def parse(cls: type[C], values: Any, path: str = "") -> C:  # noqa: ANN401 - whatever TOML gave
+    """Build the dataclass `cls` from a table.
+
+    path: where in a larger configuration the table stands
+
+    Raises ConfigError naming the full path of a field whose key is unknown or missing, whose value has
+    the wrong type, or whose value the dataclass refuses.
     """
     if not isinstance(values, dict):
-        raise ConfigError(f"{where or 'the configuration'} must be a table, not {values!r}")
-    hints = get_type_hints(kind)
-    known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    prefix = f"{where}." if where else ""
+        raise ConfigError(f"{path or 'the configuration'} must be a table, not {values!r}")
+    hints = get_type_hints(cls)
+    known = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    prefix = f"{path}." if path else ""
     for key in values:
         if key not in known:
-            raise ConfigError(f"unknown key {prefix}{key}; known here: {', '.join(known)}")
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
-        needed = (
+            raise ConfigError(_unknown(prefix + key, cls, list(known)))
+    for name, field in known.items():
+        required = (
             field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         )
-        if needed and field.name not in values:
-            raise ConfigError(f"missing key {prefix}{field.name}")
+        if required and name not in values:
+            raise ConfigError(f"{prefix}{name} is missing")
     fields = {key: _value(hints[key], value, prefix + key) for key, value in values.items()}
     try:
-        return kind(**fields)
+        return cls(**fields)
     except ConfigError as error:
-        raise ConfigError(
-            f"{where}: {error}" if where.endswith("]") else str(error)
-        ) from error  # which one of a list
+        raise ConfigError(f"{prefix}{error}") from error
 
 
-def read(kind: type[C], path: str | Path) -> C:
-    """Build the dataclass `kind` from a TOML file. Raises ConfigError naming the file and the field."""
+def read(cls: type[C], path: str | Path) -> C:
+    """Build the dataclass `cls` from a TOML file. Raises ConfigError naming the file and the field."""
+    values = read_toml(path)
     try:
-        return parse(kind, tomllib.loads(Path(path).read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"cannot read the configuration {path}: {error}") from error
+        return parse(cls, values)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def _value(hint: Any, value: Any, where: str) -> Any:  # noqa: ANN401
-    origin = get_origin(hint)
-    if dataclasses.is_dataclass(hint):
-        return parse(hint, value, where)  # type: ignore[arg-type]
-    if origin in (Union, types.UnionType):
-        return (
-            None
-            if value is None
-            else _value(next(a for a in get_args(hint) if a is not type(None)), value, where)
-        )
-    if origin is tuple and isinstance(value, list | tuple):
-        return tuple(
-            _value(get_args(hint)[0], item, f"{where}[{i}]") for i, item in enumerate(value)
-        )
-    if origin is dict and isinstance(value, dict):
-        return {
-            key: _value(get_args(hint)[1], item, f"{where}.{key}") for key, item in value.items()
-        }
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if (
-        isinstance(hint, type)
-        and isinstance(value, hint)
-        and isinstance(value, bool) == (hint is bool)
-    ):
-        return value
-    raise ConfigError(f"{where} must be {_describe(hint)}, not {value!r}")
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """The tables of a TOML file. Raises ConfigError when it cannot be read."""
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error}") from error
 
 
-def _describe(hint: Any) -> str:  # noqa: ANN401
-    if get_origin(hint) is tuple:
-        return f"a list, each codeword {_describe(get_args(hint)[0])}"
-    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
-    return names.get(hint, "a table")
-
-
-def table(config: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
+def to_dict(config: Any) -> dict[str, Any]:  # noqa: ANN401 - any dataclass
     """The dataclass as a plain table, without the fields that are None (TOML has no null)."""
 
     def plain(value: Any) -> Any:  # noqa: ANN401
         if dataclasses.is_dataclass(value):
-            return table(value)
+            return to_dict(value)
         return [plain(item) for item in value] if isinstance(value, tuple) else value
 
     values = ((field.name, getattr(config, field.name)) for field in dataclasses.fields(config))
     return {name: plain(value) for name, value in values if value is not None}
 
 
+def override(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of a table with some of its values changed, each named by its path.
+
+    `codec.encoder[0].width` is one field, `codec.encoder.width` that of every item of the list, and
+    `codec.encoder[3]`, one past the end, a new item. Tables on the way are made where there are none.
+    Raises ConfigError for a path that leads nowhere.
+    """
+    changed = deepcopy(dict(values))
+    for path, value in changes.items():
+        steps = [int(i) if i else name for name, i in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path)]
+        _set(changed, steps, value, path)
+    return changed
+
+
 def require(condition: bool, message: str) -> None:  # noqa: FBT001
-    """Refuse a configuration value. Raises ConfigError(message)."""
+    """Refuse a value of a configuration; the message begins with the field's name. Raises ConfigError(message)."""
     if not condition:
         raise ConfigError(message)
+
+
+def _value(hint: Any, value: Any, path: str) -> Any:  # noqa: ANN401, C901, PLR0911 - a case a type
+    origin, arguments = get_origin(hint), get_args(hint)
+    if dataclasses.is_dataclass(hint):
+        return parse(hint, value, path)  # type: ignore[arg-type]
+    if origin in (Union, types.UnionType):
+        members = [member for member in arguments if member is not type(None)]
+        if value is None and len(members) < len(arguments):
+            return None
+        return _value(members[0], value, path) if len(members) == 1 else _tagged(hint, value, path)
+    if origin is Literal:
+        if value not in arguments:
+            raise ConfigError(f"{path} must be one of {_quoted(arguments)}, not {_shown(value)}")
+        return value
+    if origin is tuple and isinstance(value, list | tuple):
+        return tuple(_value(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(value))
+    if origin is dict and isinstance(value, dict):
+        return {key: _value(arguments[1], item, f"{path}.{key}") for key, item in value.items()}
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint is Path and isinstance(value, str | Path):
+        return Path(value)
+    if (
+        isinstance(hint, type)
+        and isinstance(value, hint)
+        and isinstance(value, bool) == (hint is bool)
+    ):
+        return value
+    raise ConfigError(f"{path} must be {_describe(hint)}, not {_shown(value)}")
+
+
+def kinds(union: Any) -> dict[str, type[Any]]:  # noqa: ANN401 - a union of dataclasses
+    """The members of a tagged union by the text in their field `kind`."""
+    members = (member for member in get_args(union) if member is not type(None))
+    return {get_args(get_type_hints(member)[TAG])[0]: member for member in members}
+
+
+def _tagged(union: Any, value: Any, path: str) -> Any:  # noqa: ANN401
+    members, name = kinds(union), path.rpartition(".")[2].partition("[")[0]
+    if isinstance(value, str):
+        raise ConfigError(
+            f"{path} must be a table; write it as {name} = {{ {TAG} = {_shown(value)}, ... }}"
+        )
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path} must be a table, not {_shown(value)}")
+    if TAG not in value:
+        raise ConfigError(f"{path}.{TAG} is missing; it must be one of {_quoted(members)}")
+    kind = value[TAG]
+    if not isinstance(kind, str) or kind not in members:
+        raise ConfigError(f"{path}.{TAG} must be one of {_quoted(members)}, not {_shown(kind)}")
+    return parse(members[kind], value, path)
+
+
+def _unknown(path: str, cls: type[Any], known: list[str]) -> str:
+    if TAG in known:
+        options = ", ".join(name for name in known if name != TAG)
+        kind = get_args(get_type_hints(cls)[TAG])[0]
+        return f"{path} is no option of kind {_shown(kind)}; its options are {options}"
+    return f"{path} is not a known key; the keys here are {', '.join(known)}"
+
+
+def _set(values: Any, steps: list[str | int], value: Any, path: str) -> None:  # noqa: ANN401
+    step, rest = steps[0], steps[1:]
+    if isinstance(values, list) and isinstance(step, str):
+        for item in values:
+            _set(item, steps, value, path)
+        return
+    if isinstance(values, list) and isinstance(step, int) and step <= len(values):
+        if step == len(values):
+            values.append({})
+    elif isinstance(values, dict) and isinstance(step, str):
+        values.setdefault(step, {})
+    else:
+        raise ConfigError(f"{path} names nothing that can be changed")
+    if rest:
+        _set(values[step], rest, value, path)  # type: ignore[index]
+    else:
+        values[step] = deepcopy(value)  # type: ignore[index]
+
+
+def _describe(hint: Any) -> str:  # noqa: ANN401
+    if get_origin(hint) is tuple:
+        return f"a list, each item {_describe(get_args(hint)[0])}"
+    names = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+    return names.get(hint, "a table")
+
+
+def _quoted(names: Any) -> str:  # noqa: ANN401 - any texts
+    return ", ".join(_shown(name) for name in names)
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401
+    """A value as TOML would write it, where it is a text."""
+    return f'"{value}"' if isinstance(value, str) else repr(value)

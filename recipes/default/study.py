@@ -27,8 +27,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from speechvq.config import parse
-from speechvq.config import table as table_of
+from speechvq.config import parse, to_dict
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import ConfigError, SpeechVQError, TrainingError
 from speechvq.train.codec.config import DataConfig, Experiment
@@ -240,7 +239,7 @@ def _cells(group: list[dict[str, Any]]) -> list[str]:
 
 def _made_with(experiment: Experiment) -> dict[str, Any]:
     """All that a result depends on."""
-    values = table_of(experiment)
+    values = to_dict(experiment)
     values["data"]["manifest"] = hashlib.sha256(
         Path(experiment.data.manifest).read_bytes()
     ).hexdigest()

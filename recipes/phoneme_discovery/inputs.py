@@ -13,7 +13,7 @@ from recipes.phoneme_discovery.corpora.prepare import prepared
 from recipes.phoneme_discovery.plan import Plan
 from recipes.phoneme_discovery.systems import networks
 from speechvq.audio.files import inspect
-from speechvq.config import table
+from speechvq.config import to_dict
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import AudioError, ConfigError, ManifestError, OutputError, UnitsError
 from speechvq.output import new_file
@@ -122,7 +122,7 @@ def inputs_of(
     )
     corpus = hashlib.sha256((work / "manifest.jsonl").read_bytes())
     found = {
-        "plan": table(plan),
+        "plan": to_dict(plan),
         "speech": speech.hexdigest(),
         "audio": audio.hexdigest(),
         "corpus": corpus.hexdigest(),

@@ -73,7 +73,7 @@ class Plan:
     def __post_init__(self) -> None:
         require(
             bool(self.books) and bool(self.rounds),
-            "there must be books and rounds, one of each at least",
+            "books and rounds must not be empty",
         )
         require(0 < self.share < 1, f"share must be between 0 and 1, not {self.share}")
         require(self.span > 0, f"span must be positive, not {self.span}")

@@ -24,7 +24,7 @@ from rich.progress import track
 
 from recipes.quantizers.config import Speech, Variant, names, variant
 from recipes.quantizers.tables import picture, rows, table
-from speechvq.config import table as table_of
+from speechvq.config import to_dict
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import SpeechVQError, TrainingError
 
@@ -107,7 +107,7 @@ def _plan(chosen: list[str], seeds: int) -> Iterator[tuple[str, int]]:
 def _made_with(config: Variant, speech: Speech) -> dict[str, Any]:
     """All that a result depends on but its seed."""
     digest = hashlib.sha256(speech.manifest.read_bytes()).hexdigest()
-    return {"config": table_of(config), "manifest": digest, "held_out": speech.held_out}
+    return {"config": to_dict(config), "manifest": digest, "held_out": speech.held_out}
 
 
 def _read(path: Path, config: Variant, speech: Speech) -> dict[str, Any]:

@@ -25,18 +25,14 @@ class Optim:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "learning_rate", "grad_clip", "reset_every"):
-            require(
-                getattr(self, name) > 0, f"optim.{name} must be positive, not {getattr(self, name)}"
-            )
+            require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
         for name in ("warmup", "commitment"):
             require(
                 getattr(self, name) >= 0,
-                f"optim.{name} must not be negative, not {getattr(self, name)}",
+                f"{name} must not be negative, not {getattr(self, name)}",
             )
-        require(0 <= self.decay <= 1, f"optim.decay must be between 0 and 1, not {self.decay}")
-        require(
-            0 < self.ema_decay < 1, f"optim.ema_decay must be between 0 and 1, not {self.ema_decay}"
-        )
+        require(0 <= self.decay <= 1, f"decay must be between 0 and 1, not {self.decay}")
+        require(0 < self.ema_decay < 1, f"ema_decay must be between 0 and 1, not {self.ema_decay}")
 
 
 @dataclass(frozen=True)

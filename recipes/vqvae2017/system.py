@@ -49,9 +49,9 @@ class WaveNetConfig:
         for name in ("width", "skip", "layers", "cycle"):
             require(
                 getattr(self, name) > 0,
-                f"decoder.{name} must be positive, not {getattr(self, name)}",
+                f"{name} must be positive, not {getattr(self, name)}",
             )
-        require(self.around >= 0, f"decoder.around must not be negative, not {self.around}")
+        require(self.around >= 0, f"around must not be negative, not {self.around}")
 
 
 @dataclass(frozen=True)

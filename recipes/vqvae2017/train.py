@@ -22,7 +22,7 @@ from torch import nn
 from recipes.vqvae2017.plan import SAMPLE_RATE, Plan, read_plan
 from recipes.vqvae2017.system import System, objective
 from speechvq.codes import ModelId
-from speechvq.config import table
+from speechvq.config import to_dict
 from speechvq.data.corpus import Corpus, Sampler
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import SpeechVQError, TrainingError
@@ -103,7 +103,7 @@ def train(
         raise TrainingError(
             f"{folder} holds a run with another plan: give its configuration, or another --folder"
         )
-    (folder / "plan.toml").write_text(tomli_w.dumps(table(plan)), encoding="utf-8")
+    (folder / "plan.toml").write_text(tomli_w.dumps(to_dict(plan)), encoding="utf-8")
     stop = min(stop_at or optim.steps, optim.steps)
     with Log(folder, SAMPLE_RATE) as log:
         while state.step < stop:

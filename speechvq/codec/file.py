@@ -25,7 +25,7 @@ from speechvq.codec.network import CodecConfig, Network
 from speechvq.codec.voices import Voice
 from speechvq.codes import ModelId
 from speechvq.codes.tables import SUFFIX, Tables, load_tables
-from speechvq.config import parse, table
+from speechvq.config import parse, to_dict
 from speechvq.errors import ConfigError, ModelError
 from speechvq.output import new_file
 from speechvq.weights import read_weights
@@ -93,7 +93,7 @@ def save_model(path: Path, network: Network, name: str, voices: Sequence[Voice])
     rows = [
         {"name": voice.name, "vector": voice.vector.hex(), "facts": voice.facts} for voice in voices
     ]
-    header = {"format": FORMAT, "name": name, "codec": table(network.config), "voices": rows}
+    header = {"format": FORMAT, "name": name, "codec": to_dict(network.config), "voices": rows}
     weights = {
         key: value.detach().cpu().half().contiguous() for key, value in network.state_dict().items()
     }

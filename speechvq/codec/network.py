@@ -43,10 +43,8 @@ class CodecConfig:
     content_codebooks: int = 1
 
     def __post_init__(self) -> None:
-        require(
-            bool(self.encoder and self.levels and self.decoder),
-            "encoder, levels and decoder must not be empty",
-        )
+        for name in ("encoder", "levels", "decoder"):
+            require(bool(getattr(self, name)), f"{name} must not be empty")
         require(
             self.window % 2 == 0 and self.window >= 2 * self.hop,
             "window must be even and at least twice the hop",
@@ -66,7 +64,7 @@ class CodecConfig:
         require(
             all(0 <= stage < len(self.encoder) for stage in stages)
             and stages == sorted(set(stages), reverse=True),
-            f"levels.stage must be {allowed}, not {stages}",
+            f"levels: stages must be {allowed}, not {stages}",
         )
         require(
             1 <= self.content_codebooks <= len(self.codebooks),
@@ -75,7 +73,7 @@ class CodecConfig:
         up = math.prod(stage.stride for stage in self.decoder) * Fraction(self.hop)
         require(
             up == self.level_hops[-1],
-            f"decoder strides must multiply to {self.level_hops[-1] / self.hop:g}, from the "
+            f"decoder: strides must multiply to {self.level_hops[-1] / self.hop:g}, from the "
             "finest level to the hop, "
             f"not to {up / self.hop}",
         )

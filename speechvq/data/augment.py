@@ -36,15 +36,15 @@ class Augmentation:
         for name in ("noise", "band_limit"):
             require(
                 0 <= getattr(self, name) <= 1,
-                f"data.augment.{name} is a chance, 0 to 1, not {getattr(self, name)}",
+                f"{name} is a chance, 0 to 1, not {getattr(self, name)}",
             )
         require(
             self.filter_db >= 0,
-            f"data.augment.filter_db must not be negative, not {self.filter_db}",
+            f"filter_db must not be negative, not {self.filter_db}",
         )
         require(
             len(self.noise_db) == 2 and self.noise_db[0] <= self.noise_db[1],
-            f"data.augment.noise_db must be two rising numbers, not {list(self.noise_db)}",
+            f"noise_db must be two rising numbers, not {list(self.noise_db)}",
         )
 
     def __call__(

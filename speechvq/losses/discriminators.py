@@ -35,23 +35,23 @@ class AdversaryConfig:
     learning_rate: float = 2e-4
 
     def __post_init__(self) -> None:
-        require(bool(self.windows or self.periods), "discriminators needs windows or periods")
+        require(bool(self.windows or self.periods), "windows and periods must not both be empty")
         require(
             all(size >= 64 for size in self.windows),
-            f"discriminators.windows must be at least 64, not {list(self.windows)}",
+            f"windows must be at least 64, not {list(self.windows)}",
         )
         require(
             all(one >= 2 for one in self.periods),
-            f"discriminators.periods must be at least 2, not {list(self.periods)}",
+            f"periods must be at least 2, not {list(self.periods)}",
         )
-        require(self.channels > 0, f"discriminators.channels must be positive, not {self.channels}")
+        require(self.channels > 0, f"channels must be positive, not {self.channels}")
         require(
             0 <= self.start < 1,
-            f"discriminators.start must be at least 0 and less than 1, not {self.start}",
+            f"start must be at least 0 and less than 1, not {self.start}",
         )
         require(
             self.learning_rate > 0,
-            f"discriminators.learning_rate must be positive, not {self.learning_rate}",
+            f"learning_rate must be positive, not {self.learning_rate}",
         )
 
 

@@ -43,11 +43,11 @@ class MelConfig:
     def __post_init__(self) -> None:
         require(
             len(self.windows) == len(self.bands) > 0,
-            "mel.windows and mel.bands must be equally long",
+            "windows and bands must be equally long",
         )
         require(
             self.errors in ("laplace", "gaussian"),
-            f"mel.errors must be laplace or gaussian, not {self.errors!r}",
+            f"errors must be laplace or gaussian, not {self.errors!r}",
         )
 
 

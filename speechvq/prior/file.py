@@ -14,7 +14,7 @@ from safetensors.torch import save
 
 from speechvq.codes import ModelId
 from speechvq.codes.header import CODER
-from speechvq.config import parse, table
+from speechvq.config import parse, to_dict
 from speechvq.errors import ConfigError, ModelError
 from speechvq.output import new_file
 from speechvq.prior.network import Prior, PriorConfig
@@ -51,7 +51,7 @@ def save_prior(path: Path, named: NamedPrior) -> None:
         "digest": named.model.digest.hex(),
         "table": prior.shapes,
         "speaker": prior.speaker,
-        "prior": table(prior.config),
+        "prior": to_dict(prior.config),
         "usual": named.usual,
     }
     weights = {

@@ -43,13 +43,11 @@ class PriorConfig:
 
     def __post_init__(self) -> None:
         for name in ("width", "skip", "layers", "cycle"):
-            require(
-                getattr(self, name) > 0, f"prior.{name} must be positive, not {getattr(self, name)}"
-            )
-        require(self.around >= 0, f"prior.around must not be negative, not {self.around}")
+            require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
+        require(self.around >= 0, f"around must not be negative, not {self.around}")
         require(
             0 <= self.dropout < 1,
-            f"prior.dropout must be at least 0 and less than 1, not {self.dropout}",
+            f"dropout must be at least 0 and less than 1, not {self.dropout}",
         )
 
 

@@ -58,38 +58,37 @@ class LevelConfig:
     continuous: int = 4
 
     def __post_init__(self) -> None:
-        require(self.codebooks > 0, f"levels.codebooks must be at least 1, not {self.codebooks}")
+        require(self.codebooks > 0, f"codebooks must be at least 1, not {self.codebooks}")
         require(
             2 <= self.size <= 65536,
-            f"levels.size, the codewords of a codebook, must be 2 to 65536, not {self.size}",
+            f"size, the codewords of a codebook, must be 2 to 65536, not {self.size}",
         )
-        require(self.width > 0, f"levels.width must be positive, not {self.width}")
+        require(self.width > 0, f"width must be positive, not {self.width}")
         require(
             self.quantizer in KINDS,
-            f"levels.quantizer must be one of {', '.join(KINDS)}, not {self.quantizer!r}",
+            f"quantizer must be one of {', '.join(KINDS)}, not {self.quantizer!r}",
         )
         require(
             self.codebooks == 1 or self.quantizer in RESIDUAL,
-            f"levels.codebooks of a {self.quantizer!r} level must be 1, not {self.codebooks}; "
+            f"codebooks of a {self.quantizer!r} level must be 1, not {self.codebooks}; "
             f"{', '.join(RESIDUAL)} can have more",
         )
         require(
             self.learned in ("means", "loss"),
-            f"levels.learned must be means or loss, not {self.learned!r}",
+            f"learned must be means or loss, not {self.learned!r}",
         )
         require(
             1 <= self.beam <= self.size and (self.beam == 1 or self.quantizer in ("vq", "sq")),
-            f"levels.beam must be 1, or for vq and sq up to the size {self.size}, not {self.beam}",
+            f"beam must be 1, or for vq and sq up to the size {self.size}, not {self.beam}",
         )
-        require(self.variance > 0, f"levels.variance must be positive, not {self.variance}")
+        require(self.variance > 0, f"variance must be positive, not {self.variance}")
         require(
             self.quantizer != "cosine" or 0 < self.lookup <= self.width,
-            f"levels.lookup must be 1 to the width {self.width}, not {self.lookup}",
+            f"lookup must be 1 to the width {self.width}, not {self.lookup}",
         )
         require(
             self.quantizer != "joint" or 0 < self.continuous < self.width,
-            f"levels.continuous must be 1 to {self.width - 1}, less than the width, not "
-            f"{self.continuous}",
+            f"continuous must be 1 to {self.width - 1}, less than the width, not {self.continuous}",
         )
 
 

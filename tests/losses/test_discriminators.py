@@ -69,7 +69,7 @@ def test_judges_learn_to_tell_tones_from_noise_and_say_how_to_fool_them():
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"windows": (), "periods": ()}, "needs windows or periods"),
+        ({"windows": (), "periods": ()}, "windows and periods must not both be empty"),
         ({"windows": (32,)}, "windows must be at least 64"),
         ({"periods": (1,)}, "periods must be at least 2"),
         ({"channels": 0}, "channels must be positive"),
@@ -78,5 +78,5 @@ def test_judges_learn_to_tell_tones_from_noise_and_say_how_to_fool_them():
     ],
 )
 def test_what_makes_no_sense_is_refused(values, says):
-    with pytest.raises(ConfigError, match=f"discriminators.{says}|discriminators {says}"):
+    with pytest.raises(ConfigError, match=says):
         AdversaryConfig(**values)

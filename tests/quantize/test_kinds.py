@@ -440,28 +440,28 @@ def test_codebooks_start_as_kmeans_of_what_each_layer_sees():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"size": 1}, r"levels\.size.* 2 to 65536, not 1"),
-        ({"codebooks": 0}, r"levels\.codebooks must be at least 1"),
+        ({"size": 1}, r"size.* 2 to 65536, not 1"),
+        ({"codebooks": 0}, r"codebooks must be at least 1"),
         (
             {"codebooks": 2, "quantizer": "gumbel"},
-            r"levels\.codebooks of a 'gumbel' level must be 1, not 2; vq, cosine, sq can have more",
+            r"codebooks of a 'gumbel' level must be 1, not 2; vq, cosine, sq can have more",
         ),
-        ({"learned": "magic"}, r"levels\.learned must be means or loss, not 'magic'"),
+        ({"learned": "magic"}, r"learned must be means or loss, not 'magic'"),
         (
             {"quantizer": "cosine", "lookup": 99},
-            r"levels\.lookup must be 1 to the width 16, not 99",
+            r"lookup must be 1 to the width 16, not 99",
         ),
-        ({"quantizer": "joint", "continuous": 16}, r"levels\.continuous must be 1 to 15"),
+        ({"quantizer": "joint", "continuous": 16}, r"continuous must be 1 to 15"),
         (
             {"beam": 0},
-            r"levels\.beam must be 1, or for vq and sq up to the size 1024, not 0",
+            r"beam must be 1, or for vq and sq up to the size 1024, not 0",
         ),
         (
             {"beam": 4, "quantizer": "cosine"},
-            r"levels\.beam must be 1, or for vq and sq",
+            r"beam must be 1, or for vq and sq",
         ),
-        ({"variance": 0.0}, r"levels\.variance must be positive"),
-        ({"width": 0}, r"levels\.width must be positive"),
+        ({"variance": 0.0}, r"variance must be positive"),
+        ({"width": 0}, r"width must be positive"),
     ],
 )
 def test_levels_that_cannot_exist_are_refused_by_name(changes, message):

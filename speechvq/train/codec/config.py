@@ -7,7 +7,7 @@ from pathlib import Path
 import tomli_w
 
 from speechvq.codec.network import CodecConfig
-from speechvq.config import read, require, table
+from speechvq.config import read, require, to_dict
 from speechvq.data.augment import Augmentation
 from speechvq.losses.discriminators import AdversaryConfig
 from speechvq.losses.likelihood import MelConfig, PhaseConfig
@@ -42,11 +42,11 @@ class DataConfig:
     cache: str = "runs/cache"
 
     def __post_init__(self) -> None:
-        require(self.crop > 0, f"data.crop must be positive, not {self.crop}")
-        require(self.references > 0, f"data.references must be at least 1, not {self.references}")
+        require(self.crop > 0, f"crop must be positive, not {self.crop}")
+        require(self.references > 0, f"references must be at least 1, not {self.references}")
         require(
             len(self.gain_db) == 2 and self.gain_db[0] <= self.gain_db[1],
-            f"data.gain_db must be two rising numbers, not {list(self.gain_db)}",
+            f"gain_db must be two rising numbers, not {list(self.gain_db)}",
         )
 
 
@@ -105,37 +105,35 @@ class OptimConfig:
             "variance_learning_rate",
             "reset_every",
         ):
-            require(
-                getattr(self, name) > 0, f"optim.{name} must be positive, not {getattr(self, name)}"
-            )
+            require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
         for name in ("decay", "anneal", "bypass", "quantizer_dropout"):
             require(
                 0 <= getattr(self, name) <= 1,
-                f"optim.{name} must be between 0 and 1, not {getattr(self, name)}",
+                f"{name} must be between 0 and 1, not {getattr(self, name)}",
             )
         for name in ("warmup", "weight_decay"):
             require(
                 getattr(self, name) >= 0,
-                f"optim.{name} must not be negative, but is {getattr(self, name)}",
+                f"{name} must not be negative, but is {getattr(self, name)}",
             )
-        require(len(self.betas) == 2, f"optim.betas must be two numbers, not {list(self.betas)}")
+        require(len(self.betas) == 2, f"betas must be two numbers, not {list(self.betas)}")
         require(
             len(self.temperature) == 2 and min(self.temperature) > 0,
-            f"optim.temperature must be two positive numbers, not {list(self.temperature)}",
+            f"temperature must be two positive numbers, not {list(self.temperature)}",
         )
         require(
             self.codebook_init in ("random", "kmeans"),
-            f"optim.codebook_init must be random or kmeans, not {self.codebook_init!r}",
+            f"codebook_init must be random or kmeans, not {self.codebook_init!r}",
         )
         for part in self.frozen:
-            require(part in PARTS, f"optim.frozen lists parts of {', '.join(PARTS)}, not {part!r}")
+            require(part in PARTS, f"frozen lists parts of {', '.join(PARTS)}, not {part!r}")
         require(
             0 <= self.ema_decay < 1,
-            f"optim.ema_decay must be at least 0 and less than 1, not {self.ema_decay}",
+            f"ema_decay must be at least 0 and less than 1, not {self.ema_decay}",
         )
         require(
             0 < self.codebook_decay < 1,
-            f"optim.codebook_decay must be between 0 and 1, not {self.codebook_decay}",
+            f"codebook_decay must be between 0 and 1, not {self.codebook_decay}",
         )
 
 
@@ -226,4 +224,4 @@ def read_experiment(path: str | Path) -> Experiment:
 
 def write_experiment(path: Path, experiment: Experiment) -> None:
     """Write the resolved experiment as TOML, every default spelled out."""
-    path.write_text(tomli_w.dumps(table(experiment)), encoding="utf-8")
+    path.write_text(tomli_w.dumps(to_dict(experiment)), encoding="utf-8")

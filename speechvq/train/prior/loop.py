@@ -13,7 +13,7 @@ import tomli_w
 import torch
 from torch import Tensor, nn
 
-from speechvq.config import read, require, table
+from speechvq.config import read, require, to_dict
 from speechvq.errors import ConfigError, TrainingError
 from speechvq.output import new_file
 from speechvq.prior.batches import Pieces, parted
@@ -46,17 +46,13 @@ class PriorData:
     conditioning_dropout: float = 0.2
 
     def __post_init__(self) -> None:
-        require(
-            0 < self.held_out < 1, f"data.held_out must be between 0 and 1, not {self.held_out}"
-        )
+        require(0 < self.held_out < 1, f"held_out must be between 0 and 1, not {self.held_out}")
         require(
             0 <= self.conditioning_dropout <= 1,
-            f"data.conditioning_dropout must be between 0 and 1, not {self.conditioning_dropout}",
+            f"conditioning_dropout must be between 0 and 1, not {self.conditioning_dropout}",
         )
         for name in ("longest", "measured"):
-            require(
-                getattr(self, name) > 0, f"data.{name} must be positive, not {getattr(self, name)}"
-            )
+            require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
@@ -74,18 +70,14 @@ class PriorOptim:
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "learning_rate", "grad_clip"):
-            require(
-                getattr(self, name) > 0, f"optim.{name} must be positive, not {getattr(self, name)}"
-            )
+            require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
         for name in ("warmup", "weight_decay"):
             require(
                 getattr(self, name) >= 0,
-                f"optim.{name} must not be negative, but is {getattr(self, name)}",
+                f"{name} must not be negative, but is {getattr(self, name)}",
             )
-        require(0 <= self.decay <= 1, f"optim.decay must be between 0 and 1, not {self.decay}")
-        require(
-            0 < self.ema_decay < 1, f"optim.ema_decay must be between 0 and 1, not {self.ema_decay}"
-        )
+        require(0 <= self.decay <= 1, f"decay must be between 0 and 1, not {self.decay}")
+        require(0 < self.ema_decay < 1, f"ema_decay must be between 0 and 1, not {self.ema_decay}")
 
 
 @dataclass(frozen=True)
@@ -100,10 +92,8 @@ class PriorRun:
 
     def __post_init__(self) -> None:
         for name in ("log_every", "validate_every", "save_every"):
-            require(
-                getattr(self, name) > 0, f"run.{name} must be positive, not {getattr(self, name)}"
-            )
-        require(self.seed >= 0, f"run.seed must not be negative, but is {self.seed}")
+            require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
+        require(self.seed >= 0, f"seed must not be negative, but is {self.seed}")
 
 
 @dataclass(frozen=True)
@@ -163,7 +153,9 @@ def fit(
     state.load(folder)
     fabric.barrier()
     if fabric.global_rank == 0:
-        (folder / "experiment.toml").write_text(tomli_w.dumps(table(experiment)), encoding="utf-8")
+        (folder / "experiment.toml").write_text(
+            tomli_w.dumps(to_dict(experiment)), encoding="utf-8"
+        )
     model, optimizer = fabric.setup(Loss(prior), optimizer)
     state.optimizer = optimizer.optimizer
     stop, begun = min(stop_at or plan.steps, plan.steps), time.perf_counter()

@@ -464,7 +464,7 @@ def test_another_plan_in_the_same_folder(work):
             "clusters must be numbers above 1",
         ),
         (("components = 6", "codebook = 2"), "codebook must be from 0 to 1"),
-        (("components = 6", "component = 6"), "unknown key component"),
+        (("components = 6", "component = 6"), "component is not a known key"),
     ],
 )
 def test_plans_that_cannot_be(recipe, tmp_path, change, message):
