@@ -56,8 +56,12 @@ def jitter(share: float) -> Change:
     def change(objective: Objective) -> None:
         random = torch.Generator().manual_seed(0)
 
-        def shaken(module: nn.Module, _: Any, found: Quantized) -> Quantized:  # noqa: ANN401 - whatever it was given
-            return replace(found, z=jittered(found.z, share, random)) if module.training else found
+        def shaken(module: nn.Module, _: Any, quantized: Quantized) -> Quantized:  # noqa: ANN401 - whatever it was given
+            return (
+                replace(quantized, z=jittered(quantized.z, share, random))
+                if module.training
+                else quantized
+            )
 
         objective.network.topdown.levels[0].quantizers.register_forward_hook(shaken)
 
@@ -81,11 +85,11 @@ def perturbed(objective: Objective) -> None:
 
 def alone(objective: Objective) -> None:
     """Half of the examples have no other codebook than the first, which must say by itself what is said."""
-    usual = objective.depths
+    draw_counts = objective.depths
 
     def depths(count: int, generator: torch.Generator) -> Tensor:
         first = torch.rand(count, generator=generator) < 0.5
-        return torch.where(first, 1, usual(count, generator))
+        return torch.where(first, 1, draw_counts(count, generator))
 
     objective.depths = depths  # type: ignore[method-assign]
 
@@ -126,14 +130,14 @@ def main(
 ) -> None:
     """Train every variant, and score the first codebook of each."""
     recordings = load_recordings(work)
-    labelled = [one for one in recordings if one.phones]
+    labelled = [recording for recording in recordings if recording.phones]
     if not labelled:
         raise UnitsError(f"no recording of {work} has phones; without them nothing can be compared")
     for name in only or []:
-        if name not in {one.name for one in VARIANTS}:
+        if name not in {variant.name for variant in VARIANTS}:
             raise UnitsError(
                 f"there is no variant {name!r}; variants are "
-                f"{', '.join(one.name for one in VARIANTS)}"
+                f"{', '.join(variant.name for variant in VARIANTS)}"
             )
     more = more_speech(manifest, recordings)  # nothing of the corpus may be learnt from
     split, folder = split_of(labelled, held_out_of(work)), work / "codec-study"
@@ -143,7 +147,7 @@ def main(
         folder / "study.json",
         inputs_of(read_plan(HERE / "discovery.toml"), recordings, more, work) | learnt,
     )
-    chosen = [one for one in VARIANTS if not only or one.name in only]
+    chosen = [variant for variant in VARIANTS if not only or variant.name in only]
     there = [
         ("as it is", speechvq.load()),
         *((path.stem, speechvq.load(path)) for path in also or []),
@@ -176,18 +180,18 @@ def experiment_of(
     variant: Variant, manifest: Path, folder: Path, steps: int, cache: Path
 ) -> Experiment:
     """The last stage of the default recipe from the weights that come along, for so many steps."""
-    found = read_experiment(RECIPE)
+    experiment = read_experiment(RECIPE)
     run = replace(
-        found.run,
+        experiment.run,
         folder=str(folder / variant.name.replace(" ", "-")),
         start="default",
         validate_every=10**9,
     )
     return replace(
-        found,
+        experiment,
         name="study",
-        data=replace(found.data, manifest=str(manifest), cache=str(cache)),
-        optim=replace(found.optim, steps=steps),
+        data=replace(experiment.data, manifest=str(manifest), cache=str(cache)),
+        optim=replace(experiment.optim, steps=steps),
         run=run,
     )
 

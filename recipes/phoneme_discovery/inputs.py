@@ -27,29 +27,29 @@ def more_speech(manifest: Path, recordings: Sequence[Recording]) -> list[Recordi
     must not be learnt from; AudioError for a file that cannot be read.
     """
     rows = read_manifest(manifest)
-    both = {one.speaker for one in recordings}.intersection(one.speaker for one in rows)
+    both = {recording.speaker for recording in recordings}.intersection(row.speaker for row in rows)
     if both:
         raise ManifestError(
             f"{shortened(sorted(map(str, both)))} of {manifest} are in the corpus, too; leave "
             "them out of one"
         )
-    own = {one.audio.resolve() for one in recordings if one.audio}
-    for one in rows:
-        inspect(one.audio)
-        if one.audio.resolve() in own:
+    own = {recording.audio.resolve() for recording in recordings if recording.audio}
+    for row in rows:
+        inspect(row.audio)
+        if row.audio.resolve() in own:
             raise ManifestError(
-                f"{one.audio} of {manifest} is in the corpus, too; leave it out of one"
+                f"{row.audio} of {manifest} is in the corpus, too; leave it out of one"
             )
     return [
         Recording(
             f"train-{number}",
-            one.speaker or f"train-{number}",
-            one.seconds,
+            row.speaker or f"train-{number}",
+            row.seconds,
             None,
-            one.audio,
-            one.start,
+            row.audio,
+            row.start,
         )
-        for number, one in enumerate(rows)
+        for number, row in enumerate(rows)
     ]
 
 
@@ -82,11 +82,11 @@ def check_strangers(recordings: Sequence[Recording], away: frozenset[str], model
     """Raises UnitsError when the networks of another run have learnt from what is held out here."""
     if not (models / "manifest.jsonl").exists():
         return
-    learnt_from = {one.audio.resolve() for one in prepared(models) if not one.facts.get("held_out")}
+    learnt_from = {row.audio.resolve() for row in prepared(models) if not row.facts.get("held_out")}
     if both := [
-        one
-        for one in recordings
-        if one.name in away and one.audio and one.audio.resolve() in learnt_from
+        recording
+        for recording in recordings
+        if recording.name in away and recording.audio and recording.audio.resolve() in learnt_from
     ]:
         raise UnitsError(
             f"the networks of {models} have learnt from {both[0].audio}, which is held out here; "
@@ -114,29 +114,34 @@ def inputs_of(
     """What networks, units and scores follow from, as JSON can hold it. Raises AudioError for files that are gone."""
     speech = hashlib.sha256(
         json.dumps(
-            [[str(one.audio), one.start, one.seconds] for one in [*recordings, *more]]
+            [
+                [str(recording.audio), recording.start, recording.seconds]
+                for recording in [*recordings, *more]
+            ]
         ).encode()
     )
     audio = hashlib.sha256(
-        json.dumps([[one.speaker, *state_of(one)] for one in [*recordings, *more]]).encode()
+        json.dumps(
+            [[recording.speaker, *state_of(recording)] for recording in [*recordings, *more]]
+        ).encode()
     )
     corpus = hashlib.sha256((work / "manifest.jsonl").read_bytes())
-    found = {
+    facts = {
         "plan": to_dict(plan),
         "speech": speech.hexdigest(),
         "audio": audio.hexdigest(),
         "corpus": corpus.hexdigest(),
     }
-    return json.loads(json.dumps(found))
+    return json.loads(json.dumps(facts))
 
 
-def state_of(one: Recording) -> tuple[int, int]:
+def state_of(recording: Recording) -> tuple[int, int]:
     """The size and the date of its file. Raises AudioError."""
     try:
-        found = Path(str(one.audio)).stat()
+        status = Path(str(recording.audio)).stat()
     except OSError as error:
-        raise AudioError(f"cannot read {one.audio}: {error.strerror}") from error
-    return found.st_size, found.st_mtime_ns
+        raise AudioError(f"cannot read {recording.audio}: {error.strerror}") from error
+    return status.st_size, status.st_mtime_ns
 
 
 OTHERWISE = {
@@ -149,7 +154,7 @@ OTHERWISE = {
 """What was different, by the keys of a record."""
 
 
-def check_same(path: Path, wanted: dict[str, Any]) -> None:
+def check_same(path: Path, record: dict[str, Any]) -> None:
     """Write what a folder is for, or compare it; what a record does not say is added. Raises OutputError for another."""
     before: dict[str, Any] = {}
     try:
@@ -157,21 +162,21 @@ def check_same(path: Path, wanted: dict[str, Any]) -> None:
     except (OSError, ValueError) as error:
         raise OutputError(f"{path} cannot be read: {error}; use another folder") from error
     if changed := [
-        what for key, what in OTHERWISE.items() if completed(before, wanted, key) != wanted.get(key)
+        what for key, what in OTHERWISE.items() if completed(before, record, key) != record.get(key)
     ]:
         raise OutputError(
             f"{path.parent} holds a discovery with {', '.join(changed)}; use another folder, or "
             "delete that one"
         )
-    if before != wanted:
+    if before != record:
         with new_file(path) as partial:
-            partial.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
+            partial.write_text(json.dumps(record, indent=1), encoding="utf-8")
 
 
-def completed(before: dict[str, Any], wanted: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - whatever JSON can hold
+def completed(before: dict[str, Any], record: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - whatever JSON can hold
     """What a record says under a key, or what is wanted where it says nothing; so for each field of a plan.
 
     A plan of before a network was thought of says nothing of it, and nothing was made with it.
     """
-    said, now = before.get(key, wanted.get(key)), wanted.get(key)
+    said, now = before.get(key, record.get(key)), record.get(key)
     return now | said if isinstance(said, dict) and isinstance(now, dict) else said

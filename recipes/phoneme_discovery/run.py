@@ -54,7 +54,7 @@ from recipes.phoneme_discovery.systems import (
 )
 from speechvq.errors import SpeechVQError
 from speechvq.output import new_file
-from speechvq.units.boundaries.evaluation import BoundaryRow, boundary_rows, found_rows
+from speechvq.units.boundaries.evaluation import BoundaryRow, boundary_rows, detector_rows
 from speechvq.units.boundaries.unit_segments import phone_rate, unit_segments
 from speechvq.units.evaluation.results import Results, write_results
 from speechvq.units.evaluation.scores import evaluate
@@ -156,10 +156,10 @@ def discovery(
 ) -> Discovery:
     """Read the speech; who is held out is not learnt from. Raises UnitsError and AudioError."""
     away = held_out_of(work)
-    own = [one for one in recordings if one.name not in away]
+    own = [recording for recording in recordings if recording.name not in away]
     corpus = speech_of(recordings, load_waves, work / "spectra")
     training = None if models else speech_of([*own, *more], load_waves, work / "spectra")
-    fit = tuple(one.name for one in own if one.name in set(corpus.names))
+    fit = tuple(recording.name for recording in own if recording.name in set(corpus.names))
     return Discovery(plan, (models or work) / "models", training, corpus, fit, device)
 
 
@@ -167,9 +167,9 @@ def all_units(run: Discovery, work: Path, *, codec: bool) -> list[Units]:
     """The units of every system and book, made once; last what labels would bring, where there are some."""
     folder = work / "units"
     make_folder(folder)
-    known = {one.name: one for one in load_recordings(work)}
+    known = {recording.name: recording for recording in load_recordings(work)}
     recordings = [known[name] for name in run.corpus.names]
-    found = [kept(folder, name, book, run) for book in run.plan.books for name in COMPARED]
+    systems = [kept(folder, name, book, run) for book in run.plan.books for name in COMPARED]
     if codec:
         model = speechvq.load().model.digest.hex()
         paths = [folder / f"codec-{model}-{number}.units" for number in (0, 1)]
@@ -177,13 +177,13 @@ def all_units(run: Discovery, work: Path, *, codec: bool) -> list[Units]:
             made = codec_units(speechvq.load(), recordings, run.fit, seed=run.plan.seed)
             for path, units in zip(paths, made, strict=True):
                 write_units(path, units, force=True)
-        found += [read_units(path) for path in paths]
+        systems += [read_units(path) for path in paths]
     if any(known[name].phones for name in run.fit):
-        found += [
+        systems += [
             topline(folder, recordings, rate, run)
             for rate in sorted({book.rate for book in run.plan.books})
         ]
-    return found
+    return systems
 
 
 def topline(folder: Path, recordings: Sequence[Recording], rate: int, run: Discovery) -> Units:
@@ -192,7 +192,7 @@ def topline(folder: Path, recordings: Sequence[Recording], rate: int, run: Disco
     if not path.exists():
         print(f"making {TOPLINE}, {rate} Hz", file=sys.stderr)
         features = by_name(run.corpus, cepstra(run.corpus, rate))
-        labelled = [one for one in recordings if one.phones]
+        labelled = [recording for recording in recordings if recording.phones]
         write_units(
             path, topline_units(features, labelled, run.fit, rate, TOPLINE, seed=run.plan.seed)
         )
@@ -214,9 +214,9 @@ def file_name(name: str, size: int, rate: float) -> str:
 
 def scored(run: Discovery, work: Path, systems: Sequence[Units]) -> Results:
     """The scores of all systems, and of the boundaries of those that are not shuffled; kept in WORK/scores."""
-    known = {one.name: one for one in load_recordings(work)}
+    known = {recording.name: recording for recording in load_recordings(work)}
     recordings = [known[name] for name in run.corpus.names]
-    labelled = [one for one in recordings if one.phones] or recordings
+    labelled = [recording for recording in recordings if recording.phones] or recordings
     split = split_of(labelled, held_out_of(work))
     mels = LogMels(run.corpus)
     folder = work / "scores"
@@ -227,44 +227,44 @@ def scored(run: Discovery, work: Path, systems: Sequence[Units]) -> Results:
         if not path.exists():
             print(f"scoring {units.name}, {units.size} codes at {units.rate:g} Hz", file=sys.stderr)
             facts = {"name": units.name, "rate": units.rate, "size": units.size}
-            found = {
+            record = {
                 "scores": facts | evaluate(units, labelled, split, seed=run.plan.seed),
                 "boundaries": [],
             }
             if "shuffled" not in units.name:
-                found["boundaries"] = boundary_rows(
+                record["boundaries"] = boundary_rows(
                     units,
                     labelled,
                     split,
                     log_mels=mels.of(split.score),
                     baselines=units is systems[0],
                 )
-            keep(path, found)
-        found = json.loads(path.read_text(encoding="utf-8"))
-        scores.append(found["scores"])
+            keep(path, record)
+        record = json.loads(path.read_text(encoding="utf-8"))
+        scores.append(record["scores"])
         boundaries += [
-            {**row, "units": titled(units) if row["units"] else ""} for row in found["boundaries"]
+            {**row, "units": titled(units) if row["units"] else ""} for row in record["boundaries"]
         ]
     return Results(
-        split, tuple(scores), (*boundaries, *boundaries_found(run, folder, labelled, split))
+        split, tuple(scores), (*boundaries, *detector_scores(run, folder, labelled, split))
     )
 
 
-def boundaries_found(
+def detector_scores(
     run: Discovery, folder: Path, labelled: Sequence[Recording], split: Split
 ) -> list[BoundaryRow]:
     """The scores of boundaries that a network was learnt for, and of its rivals, kept in a folder; no rows without phones."""
     path = folder / "boundaries.json"
     if not path.exists():
         fit = set(split.fit)
-        target = phone_rate([one for one in labelled if one.name in fit])
-        keep(path, found_rows(run.boundaries(split.score, target), labelled, split))
+        target = phone_rate([recording for recording in labelled if recording.name in fit])
+        keep(path, detector_rows(run.boundaries(split.score, target), labelled, split))
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def keep(path: Path, found: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
+def keep(path: Path, value: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
     with new_file(path) as partial:
-        partial.write_text(json.dumps(found), encoding="utf-8")
+        partial.write_text(json.dumps(value), encoding="utf-8")
 
 
 def titled(units: Units) -> str:
@@ -274,10 +274,17 @@ def titled(units: Units) -> str:
 def split_of(recordings: Sequence[Recording], away: frozenset[str]) -> Split:
     """Who is held out was decided when the corpus was prepared."""
     fit, score = (
-        [one for one in recordings if (one.name in away) is held] for held in (False, True)
+        [recording for recording in recordings if (recording.name in away) is held]
+        for held in (False, True)
     )
-    unseen = {one.speaker for one in fit}.isdisjoint(one.speaker for one in score)
-    return Split(tuple(one.name for one in fit), tuple(one.name for one in score), unseen)
+    unseen = {recording.speaker for recording in fit}.isdisjoint(
+        recording.speaker for recording in score
+    )
+    return Split(
+        tuple(recording.name for recording in fit),
+        tuple(recording.name for recording in score),
+        unseen,
+    )
 
 
 @dataclass(frozen=True)
@@ -296,11 +303,13 @@ def report(
     work: Path, corpus: Path, systems: Sequence[Units], results: Results, said: Sequence[str]
 ) -> None:
     """Write tables, TextGrids and the page; the first book's units by masked prediction are shown."""
-    shown = next(one for one in systems if one.name == MASKED)
-    recordings = [one for one in load_recordings(work) if one.name in shown.codes]
-    held = [one for one in recordings if one.name in set(results.split.score)]
+    shown = next(system for system in systems if system.name == MASKED)
+    recordings = [recording for recording in load_recordings(work) if recording.name in shown.codes]
+    held = [recording for recording in recordings if recording.name in set(results.split.score)]
     write_results(work, results, [shown], held, force=True)
-    target = phone_rate([one for one in recordings if one.name in set(results.split.fit)])
+    target = phone_rate(
+        [recording for recording in recordings if recording.name in set(results.split.fit)]
+    )
     points = [
         (titled(units), scores["bits_frames"], scores["abx_vectors_across"] / 100)
         for units, scores in zip(systems, results.scores, strict=True)
@@ -341,7 +350,7 @@ def notes(run: Discovery, results: Results, train: Path | None, models: Path | N
         else "by the same speakers"
     )
     said = [f"Networks learnt from {hours}, without labels."]
-    if not any("phone_purity" in one for one in results.scores):
+    if not any("phone_purity" in result for result in results.scores):
         return [
             *said,
             f"Scores are of {len(results.split.score)} recordings, {others}. No phones are known.",

@@ -110,7 +110,11 @@ def main(
     plan = replace(plan, autoencoding=replace(plan.autoencoding, steps=steps))
     recordings = load_recordings(work)
     away = held_out_of(work)
-    labelled = [one for one in recordings if one.phones and one.seconds * RATE >= GROUP]
+    labelled = [
+        recording
+        for recording in recordings
+        if recording.phones and recording.seconds * RATE >= GROUP
+    ]
     if not labelled:
         raise UnitsError(f"no recording of {work} has phones; without them nothing can be compared")
     split = split_of(labelled, away)
@@ -118,14 +122,16 @@ def main(
     make_folder(work / "study")
     check_same(work / "study" / "study.json", inputs_of(plan, recordings, more, work))
     training = speech_of(
-        [*(one for one in recordings if one.name not in away), *more], load_waves, work / "spectra"
+        [*(recording for recording in recordings if recording.name not in away), *more],
+        load_waves,
+        work / "spectra",
     )
     corpus = speech_of(labelled, load_waves, work / "spectra")
     systems = [learnt(variant, plan, training, corpus, work / "study") for variant in VARIANTS]
     systems += codec_units(speechvq.load(), labelled, split.fit, seed=plan.seed)
     base, own, refitted = systems[0], *systems[-2:]
-    target = phone_rate([one for one in labelled if one.name in set(split.fit)])
-    systems += [segmented(one, split.fit, target) for one in (base, own, refitted)]
+    target = phone_rate([recording for recording in labelled if recording.name in set(split.fit)])
+    systems += [segmented(units, split.fit, target) for units in (base, own, refitted)]
     rows = []
     for units in systems:
         print(f"scoring {units.name}", file=sys.stderr)

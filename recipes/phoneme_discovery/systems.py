@@ -66,7 +66,10 @@ SEGMENTS = 11.0
 
 def networks(plan: Plan, models: Path) -> dict[Path, Path]:
     """Of each network that a plan needs its folder, and the checkpoint there when it is finished."""
-    steps = {models / f"predictor-{number}": one.steps for number, one in enumerate(plan.rounds, 1)}
+    steps = {
+        models / f"predictor-{number}": iteration.steps
+        for number, iteration in enumerate(plan.rounds, 1)
+    }
     steps |= {models / "contrast": plan.contrasting.steps}
     steps |= {
         models / f"vqvae-{book.size}-{book.rate}": plan.autoencoding.steps for book in plan.books
@@ -95,7 +98,7 @@ class Discovery:
     def predictor(self) -> Predictor:
         """The predictor of the last round, trained, or read where it has been."""
         plan = self.plan
-        found: Predictor | None = None
+        network: Predictor | None = None
         for number, step in enumerate(plan.rounds, 1):
             folder, optim = (
                 self.models / f"predictor-{number}",
@@ -104,12 +107,12 @@ class Discovery:
 
             def build(weights: Mapping[str, Tensor], sets: int = len(step.clusters)) -> Predictor:
                 return Predictor(
-                    plan.predictor, [len(weights[f"heads.{one}.bias"]) for one in range(sets)]
+                    plan.predictor, [len(weights[f"heads.{index}.bias"]) for index in range(sets)]
                 )
 
-            found = finished(folder, optim, build) or learn_predictor(
+            network = finished(folder, optim, build) or learn_predictor(
                 self._training,
-                self._targets(folder, found, step.clusters),
+                self._targets(folder, network, step.clusters),
                 plan.predictor,
                 optim,
                 folder,
@@ -118,15 +121,15 @@ class Discovery:
                 seed=plan.seed + number,
                 device=self.device,
             )
-        assert found is not None  # a plan has rounds
-        return found
+        assert network is not None  # a plan has rounds
+        return network
 
     @cached_property
     def contrast(self) -> Contrast:
         """The network that finds frames alike that touch, trained, or read where it has been."""
         plan, folder = self.plan, self.models / "contrast"
-        found = finished(folder, plan.contrasting, lambda _: Contrast(plan.contrast))
-        return found or learn_contrast(
+        network = finished(folder, plan.contrasting, lambda _: Contrast(plan.contrast))
+        return network or learn_contrast(
             self._training,
             plan.contrast,
             plan.contrasting,
@@ -149,12 +152,12 @@ class Discovery:
             for method, curve in {AUDIBLE: change, CONTRAST: learnt, BOTH: change * learnt}.items():
                 curves[method][name] = curve
         chosen = {
-            method: common_prominence([some[name] for name in self.fit], RATE, target)
-            for method, some in curves.items()
+            method: common_prominence([by_name[name] for name in self.fit], RATE, target)
+            for method, by_name in curves.items()
         }
         return {
-            method: {name: peaks(some[name], RATE, chosen[method]) for name in names}
-            for method, some in curves.items()
+            method: {name: peaks(by_name[name], RATE, chosen[method]) for name in names}
+            for method, by_name in curves.items()
         }
 
     @property
@@ -180,9 +183,9 @@ class Discovery:
                 if before is None
                 else codebook(before, speech, self.plan.codebook)
             )
-            found = np.stack(targets(speech, features, sizes, seed=self.plan.seed))
+            clusters = np.stack(targets(speech, features, sizes, seed=self.plan.seed))
             with new_file(path) as partial, partial.open("wb") as file:
-                np.save(file, found, allow_pickle=False)
+                np.save(file, clusters, allow_pickle=False)
         return list(np.load(path, allow_pickle=False))
 
     @cached_property
@@ -196,7 +199,9 @@ class Discovery:
         if name == VQVAE:
             return self._autoencoder(book)
         if name == MASKED:
-            rows = {one: pooled(rows, FRAMES // book.rate) for one, rows in self.predicted.items()}
+            rows = {
+                name: pooled(rows, FRAMES // book.rate) for name, rows in self.predicted.items()
+            }
             return self._clusters(rows, book, name)
         if name == SEGMENTED:
             return self._clusters(self._segmental(book), book, name)
@@ -259,16 +264,19 @@ def codec_units(
     codes: dict[str, NDArray[np.integer]] = {}
     latents: dict[str, Rows] = {}
     with torch.inference_mode():
-        for one in recordings:
-            feature = network.features(torch.from_numpy(load_waves(one))[None, None])[0]
+        for recording in recordings:
+            feature = network.features(torch.from_numpy(load_waves(recording))[None, None])[0]
             z = network.topdown.levels[0].latent(
                 feature, feature.new_zeros(1, network.config.state, feature.shape[-1])
             )
-            latents[one.name], codes[one.name] = z[0].T.numpy(), quantizer.choose(z)[0].numpy()
+            latents[recording.name], codes[recording.name] = (
+                z[0].T.numpy(),
+                quantizer.choose(z)[0].numpy(),
+            )
     codewords = quantizer.look_up(torch.arange(quantizer.size)[None])[0].T.numpy()
     name = f"codec {codec.model.name}, codebook 0"
     own = Units(name, rate, quantizer.size, codes, latents, codewords)
-    rows = standardised(latents, {one.name: one.speaker for one in recordings})
+    rows = standardised(latents, {recording.name: recording.speaker for recording in recordings})
     return [
         own,
         baseline_units(rows, fit, quantizer.size, rate, f"{name}, k-means by speaker", seed=seed),

@@ -78,30 +78,32 @@ def units(
     inputs = _read(sources, codebook, rate, size, model, prior)
     paths = find_alignments(align, inputs.places, suffix)
     speakers = speakers_of(inputs.places, paths, align, speaker_pattern)
-    slack = max(length_slack(one.rate) for one in inputs.units)
-    found = aligned(paths, inputs.seconds, speakers, tier=tier, stress=stress, slack=slack)
-    for one in inputs.units:
-        check_lengths(one, found.recordings)
-    split = split_speakers(found.recordings, held_out=held_out or ())
+    slack = max(length_slack(system.rate) for system in inputs.units)
+    corpus = aligned(paths, inputs.seconds, speakers, tier=tier, stress=stress, slack=slack)
+    for system in inputs.units:
+        check_lengths(system, corpus.recordings)
+    split = split_speakers(corpus.recordings, held_out=held_out or ())
     if out is not None:
-        check_folder(out, found.recordings, force=force)
-    for remark in found.remarks:
+        check_folder(out, corpus.recordings, force=force)
+    for remark in corpus.remarks:
         say(remark, quiet=quiet)
     say(
-        f"{len(found.recordings)} recordings of {len({one.speaker for one in found.recordings})} "
+        f"{len(corpus.recordings)} recordings of {len({recording.speaker for recording in corpus.recordings})} "
         "speakers; maps are fitted on "
         f"{len(split.fit)} and scored on {len(split.score)} of "
         f"{'other' if split.unseen_speakers else 'the same'} speakers",
         quiet=quiet,
     )
 
-    def report(some: "Units") -> None:
-        say(f"scoring {some.name}: {some.size} codes, {some.rate:g} a second", quiet=quiet)
+    def report(system: "Units") -> None:
+        say(f"scoring {system.name}: {system.size} codes, {system.rate:g} a second", quiet=quiet)
 
-    results = scored(inputs.units, found.recordings, split, abx=ABX if abx else None, report=report)
+    results = scored(
+        inputs.units, corpus.recordings, split, abx=ABX if abx else None, report=report
+    )
     if out is not None:
-        write_results(out, results, inputs.units, found.recordings, force=force)
-        say(f"{out}: tables, and {len(found.recordings)} TextGrids", quiet=quiet)
+        write_results(out, results, inputs.units, corpus.recordings, force=force)
+        say(f"{out}: tables, and {len(corpus.recordings)} TextGrids", quiet=quiet)
     typer.echo(results.text(), nl=False)
 
 

@@ -39,36 +39,36 @@ def find_alignments(
     """
     if not folder.is_dir():
         raise AlignmentError(f"there is no folder {folder}")
-    wanted = (
+    suffixes = (
         {"." + suffix.lower().lstrip(".")}
         if suffix
         else set(SUFFIXES.lower().split(", ")) - set(WORDS)
     )
     by_stem: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in wanted and path.is_file():
+        if path.suffix.lower() in suffixes and path.is_file():
             by_stem.setdefault(normalize("NFC", path.stem), []).append(path)
-    found: dict[str, Path] = {}
+    alignments: dict[str, Path] = {}
     for name, place in places.items():
-        some = by_stem.get(
+        candidates = by_stem.get(
             normalize("NFC", place.name), []
         )  # some systems write the dots of letters apart
-        beside = [path for path in some if path.parent.name == place.parent.name]
-        if len(some) > 1 and len(beside) != 1:
+        beside = [path for path in candidates if path.parent.name == place.parent.name]
+        if len(candidates) > 1 and len(beside) != 1:
             raise AlignmentError(
-                f"{some[0]} and {some[1]} could both be the alignment of {name}; keep one, or "
+                f"{candidates[0]} and {candidates[1]} could both be the alignment of {name}; keep one, or "
                 "give --suffix"
             )
-        if some:
-            found[name] = beside[0] if len(beside) == 1 else some[0]
-    if lacking := [name for name in places if name not in found]:
+        if candidates:
+            alignments[name] = beside[0] if len(beside) == 1 else candidates[0]
+    if lacking := [name for name in places if name not in alignments]:
         some_names = ", ".join(lacking[:5]) + (", ..." if len(lacking) > 5 else "")
         raise AlignmentError(
             f"{len(lacking)} of {len(places)} recordings have no alignment in {folder}: "
             f"{some_names}; "
             "align them, or leave their codes out"
         )
-    return found
+    return alignments
 
 
 def aligned(
@@ -94,7 +94,7 @@ def aligned(
     for name, path in paths.items():
         phones = labelled(read_alignment(path, tier), stress=stress)
         _check_end(phones, seconds[name], path, slack)
-        if all(one.label == SIL for one in phones.intervals):
+        if all(interval.label == SIL for interval in phones.intervals):
             silent.append(name)
             continue
         if seconds[name] - phones.end > 0.1:
@@ -125,7 +125,7 @@ def _check_end(phones: Alignment, seconds: float, path: Path, slack: float) -> N
 
 def speaker_remarks(recordings: Sequence[Recording]) -> list[str]:
     """What speakers there are too few of, or recordings of a speaker, a sentence each."""
-    counts = Counter(one.speaker for one in recordings)
+    counts = Counter(recording.speaker for recording in recordings)
     if len(counts) == 1:
         return [
             (
@@ -167,19 +167,19 @@ def speakers_of(
             for name, path in paths.items()
         }
     try:
-        wanted = re.compile(pattern)
+        regex = re.compile(pattern)
     except re.error as error:
         raise UnitsError(
             f"{pattern!r} is no regular expression ({error}); mend --speaker-pattern"
         ) from error
-    if not wanted.groups:
+    if not regex.groups:
         raise UnitsError(
             f"{pattern!r} has no group that says who speaks; put one in brackets, say '([a-z]+)-.*'"
         )
-    found = {name: wanted.search(places[name].name) for name in paths}
-    if unlike := [name for name, match in found.items() if not match or not match[1]]:
+    matches = {name: regex.search(places[name].name) for name in paths}
+    if unlike := [name for name, match in matches.items() if not match or not match[1]]:
         raise UnitsError(
-            f"{len(unlike)} of {len(found)} names do not match {pattern!r}, the first is "
+            f"{len(unlike)} of {len(matches)} names do not match {pattern!r}, the first is "
             f"{unlike[0]}; mend it"
         )
-    return {name: match[1] for name, match in found.items() if match}
+    return {name: match[1] for name, match in matches.items() if match}

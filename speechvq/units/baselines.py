@@ -36,7 +36,7 @@ def baseline_units(
         from sklearn.cluster import KMeans
     except ModuleNotFoundError as error:
         raise MissingExtra(f"clusters need {error.name}: pip install 'speechvq[train]'") from error
-    if lacking := [one for one in fit_names if one not in features]:
+    if lacking := [recording for recording in fit_names if recording not in features]:
         raise UnitsError(
             f"{name}: there are no features of {lacking[0]}, which clusters are to be fitted on"
         )
@@ -47,7 +47,7 @@ def baseline_units(
             "one kind"
         )
     frames = np.concatenate(
-        [np.zeros((0, *widths), np.float32), *(features[one] for one in fit_names)]
+        [np.zeros((0, *widths), np.float32), *(features[recording] for recording in fit_names)]
     )
     frames = np.asarray(frames, np.float32)
     if len(frames) > MOST:
@@ -59,16 +59,16 @@ def baseline_units(
         )
     clusters = KMeans(size, n_init="auto", max_iter=ROUNDS, random_state=seed).fit(frames)
     codes = {
-        one: np.asarray(clusters.predict(np.asarray(rows, np.float32)))
+        recording: np.asarray(clusters.predict(np.asarray(rows, np.float32)))
         if len(rows)
         else np.zeros(0, np.int64)
-        for one, rows in features.items()
+        for recording, rows in features.items()
     }
     return Units(name, rate, size, codes, features, clusters.cluster_centers_)
 
 
 def segment_means(
-    rows: NDArray[np.floating], rate: float, boundaries: ArrayLike, wanted: float
+    rows: NDArray[np.floating], rate: float, boundaries: ArrayLike, target_rate: float
 ) -> NDArray[np.float32]:
     """The mean over the segment that holds the centre of each frame at `wanted` frames a second, (f, d): features for clusters.
 
@@ -80,7 +80,7 @@ def segment_means(
     edges = np.unique(np.concatenate([[0], edges, [len(rows)]]))
     sums = np.concatenate([np.zeros((1, rows.shape[1])), np.cumsum(rows, 0, dtype=np.float64)])
     means = (sums[edges[1:]] - sums[edges[:-1]]) / np.maximum(np.diff(edges), 1)[:, None]
-    centres = (np.arange(int(len(rows) * wanted / rate)) + 0.5) * rate / wanted
+    centres = (np.arange(int(len(rows) * target_rate / rate)) + 0.5) * rate / target_rate
     return means[
         np.searchsorted(edges[1:], centres, "right").clip(0, max(0, len(means) - 1))
     ].astype(np.float32)

@@ -45,7 +45,7 @@ class _System:
 
 def input_files(paths: Iterable[Path]) -> list[Path]:
     """The files themselves, and the .codes files in folders, in order of their paths. Raises UnitsError for none or twice."""
-    found: list[Path] = []
+    files: list[Path] = []
     for path in paths:
         inner = sorted(path.rglob("*.codes")) if path.is_dir() else [path]
         if not inner:
@@ -55,10 +55,10 @@ def input_files(paths: Iterable[Path]) -> list[Path]:
             )
         if not path.exists():
             raise UnitsError(f"there is no file {path}")
-        found += inner
-    if twice := [path for path, count in Counter(found).items() if count > 1]:
+        files += inner
+    if twice := [path for path, count in Counter(files).items() if count > 1]:
         raise UnitsError(f"{twice[0]} is given twice; give each file once")
-    return found
+    return files
 
 
 def holds_codes(path: Path) -> bool:
@@ -123,9 +123,9 @@ def read_inputs(
         units += more
         places |= {name: file.with_suffix("") for name, file in names.items()}
     _check_same(units)
-    for one in units:
-        for name, codes in one.codes.items():
-            seconds.setdefault(name, len(codes) / one.rate)
+    for system in units:
+        for name, codes in system.codes.items():
+            seconds.setdefault(name, len(codes) / system.rate)
             places.setdefault(name, Path(name))
     return Inputs(tuple(units), seconds, places)
 
@@ -133,13 +133,13 @@ def read_inputs(
 def named(files: Sequence[Path]) -> dict[str, Path]:
     """Files by their stems; where several have one, by folder-stem. Raises UnitsError where that is not enough."""
     stems = Counter(file.stem for file in files)
-    found: dict[str, Path] = {}
+    by_name: dict[str, Path] = {}
     for file in files:
         name = file.stem if stems[file.stem] == 1 else f"{file.parent.name}-{file.stem}"
-        if name in found:
-            raise UnitsError(f"{found[name]} and {file} would both be called {name}; rename one")
-        found[name] = file
-    return found
+        if name in by_name:
+            raise UnitsError(f"{by_name[name]} and {file} would both be called {name}; rename one")
+        by_name[name] = file
+    return by_name
 
 
 def _code_files(
@@ -176,7 +176,9 @@ def _code_files(
                 codes.seconds * system.rate - 1e-6
             )  # finer codebooks fill up the last code of the coarsest
             system.codes[name] = codes.codebooks[number][:count].astype(np.int64)
-    return [Units(one.name, one.rate, one.size, one.codes) for one in systems], seconds
+    return [
+        Units(system.name, system.rate, system.size, system.codes) for system in systems
+    ], seconds
 
 
 def _numbers(name: str, codes: Mapping[str, Ints], rate: float, size: int | None) -> Units:
@@ -228,10 +230,10 @@ def _lines(file: Path) -> tuple[dict[str, Ints], dict[str, Path]]:
 
 def _check_same(units: Sequence[Units]) -> None:
     """Raises UnitsError where systems have other recordings than the first."""
-    for one in units:
-        if differ := units[0].codes.keys() ^ one.codes.keys():
+    for system in units:
+        if differ := units[0].codes.keys() ^ system.codes.keys():
             raise UnitsError(
-                f"{one.name} and {units[0].name} are not of the same recordings: {min(differ)} is "
+                f"{system.name} and {units[0].name} are not of the same recordings: {min(differ)} is "
                 "in one of them only; "
                 "score them apart, or make what is missing"
             )

@@ -94,17 +94,17 @@ def length_slack(rate: float) -> float:
 
 def check_lengths(units: Units, recordings: Sequence[Recording]) -> None:
     """Raises UnitsError for the first recording that has no codes, or whose codes last longer or shorter than it does."""
-    for one in recordings:
-        if one.name not in units.codes:
+    for recording in recordings:
+        if recording.name not in units.codes:
             raise UnitsError(
-                f"{units.name} has no codes of {one.name}; make them, or leave that recording out"
+                f"{units.name} has no codes of {recording.name}; make them, or leave that recording out"
             )
-        seconds = len(units.codes[one.name]) / units.rate
-        if abs(seconds - one.seconds) > length_slack(units.rate) + 1e-6:
+        seconds = len(units.codes[recording.name]) / units.rate
+        if abs(seconds - recording.seconds) > length_slack(units.rate) + 1e-6:
             raise UnitsError(
-                f"{units.name}: the codes of {one.name} last {seconds:.2f} s at {units.rate:g} a "
+                f"{units.name}: the codes of {recording.name} last {seconds:.2f} s at {units.rate:g} a "
                 "second, and the recording "
-                f"{one.seconds:.2f} s; check the rate, and that both are of the same recording"
+                f"{recording.seconds:.2f} s; check the rate, and that both are of the same recording"
             )
 
 

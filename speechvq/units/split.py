@@ -33,16 +33,16 @@ def split_speakers(
     Raises UnitsError for fewer than two recordings or names that come twice, a share that is not
     between 0 and 1, and speakers to hold out that nobody is or that leave no others.
     """
-    names = sorted(one.name for one in recordings)
+    names = sorted(recording.name for recording in recordings)
     if len(names) < 2:
         raise UnitsError(
             "a map is fitted on some recordings and scored on others; give two at least"
         )
-    if twice := [one for one, other in pairwise(names) if one == other]:
+    if twice := [name for name, other in pairwise(names) if name == other]:
         raise UnitsError(f"two recordings are called {twice[0]}; rename one")
     if not 0 < share < 1:
         raise UnitsError(f"a share of {share:g} cannot be held out: give one between 0 and 1")
-    speakers = sorted({one.speaker for one in recordings})
+    speakers = sorted({recording.speaker for recording in recordings})
     if held_out:
         kept = _named(held_out, speakers)
     elif len(speakers) > 1:
@@ -54,7 +54,7 @@ def split_speakers(
             tuple(sorted(score)),
             unseen_speakers=False,
         )
-    owners = {one.name: one.speaker for one in recordings}
+    owners = {recording.name: recording.speaker for recording in recordings}
     fit, score = (
         [name for name in names if (owners[name] in kept) is scored] for scored in (False, True)
     )
@@ -64,10 +64,10 @@ def split_speakers(
 def _named(held_out: Sequence[str], speakers: Sequence[str]) -> set[str]:
     """The speakers to hold out. Raises UnitsError."""
     if unknown := sorted(set(held_out) - set(speakers)):
-        some = ", ".join(speakers[:8]) + (", ..." if len(speakers) > 8 else "")
+        shown = ", ".join(speakers[:8]) + (", ..." if len(speakers) > 8 else "")
         raise UnitsError(
             f"nobody is called {', '.join(unknown)}, so they cannot be held out; the speakers are "
-            f"{some}"
+            f"{shown}"
         )
     if set(held_out) == set(speakers):
         raise UnitsError(

@@ -69,7 +69,7 @@ def main(
 ) -> None:
     """Align every recording that is not aligned yet; say at the end how many are, and why others are not."""
     rows = read_manifest(manifest)
-    if not any(one.facts.get("text") for one in rows):
+    if not any(row.facts.get("text") for row in rows):
         raise ManifestError(
             f'no row of {manifest} has a "text"; without transcripts nothing can be aligned'
         )
@@ -78,7 +78,7 @@ def main(
     decoder = aligner(dictionary)
     console = Console(stderr=True)
     counts: Counter[str] = Counter()
-    for one, path in track(
+    for row, path in track(
         list(zip(rows, paths, strict=True)),
         "aligning",
         console=console,
@@ -89,10 +89,10 @@ def main(
             counts["done"] += 1
             continue
         try:
-            tiers = align(decoder, one)
+            tiers = align(decoder, row)
         except LeftOut as error:
             counts[error.reason] += 1
-            print(f"left out {one.audio}: {error}", file=sys.stderr)
+            print(f"left out {row.audio}: {error}", file=sys.stderr)
             continue
         make_folder(path.parent)
         write_textgrid(path, tiers, seconds=tiers[0].end)
@@ -117,12 +117,12 @@ def targets(rows: list[Utterance], out: Path) -> list[Path]:
     """
     paths: list[Path] = []
     seen: dict[Path, Utterance] = {}
-    for one in rows:
-        path = out / aligned_as(one)
-        other = seen.setdefault(path, one)
-        if other is not one:
+    for row in rows:
+        path = out / aligned_as(row)
+        other = seen.setdefault(path, row)
+        if other is not row:
             raise ManifestError(
-                f"{other.audio} and {one.audio} would both be aligned in {path}: list one, or "
+                f"{other.audio} and {row.audio} would both be aligned in {path}: list one, or "
                 "rename one"
             )
         paths.append(path)
@@ -164,9 +164,9 @@ def pronunciations(path: Path) -> list[tuple[str, str]]:
     return [(word.lower(), re.sub(r"\d", "", phones).strip().upper()) for word, phones in pairs]
 
 
-def align(decoder: "Decoder", one: Utterance) -> list[Alignment]:
+def align(decoder: "Decoder", row: Utterance) -> list[Alignment]:
     """The tiers words and phones of a row. Raises LeftOut."""
-    said = words(str(one.facts.get("text") or ""))
+    said = words(str(row.facts.get("text") or ""))
     if not said:
         raise LeftOut("without text", "it has no text")
     unknown = [word for word in dict.fromkeys(said) if not pronounceable(decoder, word)]
@@ -174,9 +174,9 @@ def align(decoder: "Decoder", one: Utterance) -> list[Alignment]:
         raise LeftOut(
             "with words that are in no dictionary", f"in no dictionary: {', '.join(unknown)}"
         )
-    first = round(one.start * RATE)
+    first = round(row.start * RATE)
     try:
-        wave = read_mono(one.audio, RATE)[first : first + round(one.seconds * RATE)]
+        wave = read_mono(row.audio, RATE)[first : first + round(row.seconds * RATE)]
     except AudioError as error:
         raise LeftOut("that cannot be read", str(error)) from error
     if not len(wave) or abs(wave).max() < QUIETEST:
@@ -246,11 +246,11 @@ def tiers_of(spoken: Spoken, seconds: float) -> list[Alignment]:
     ]
     edges = [0.0, *(frame * FRAME + CENTRE for frame, _, _ in phones[1:]), seconds]
     lower = [Interval(edges[at], edges[at + 1], phone) for at, (_, phone, _) in enumerate(phones)]
-    for one in lower:
-        if one.label != SIL and one.end - one.start >= LONGEST:
+    for phone in lower:
+        if phone.label != SIL and phone.end - phone.start >= LONGEST:
             raise LeftOut(
                 "whose text does not fit",
-                f"{one.label} would last {one.end - one.start:.1f} s: is it the right text?",
+                f"{phone.label} would last {phone.end - phone.start:.1f} s: is it the right text?",
             )
     upper = []
     for place, (name, _) in enumerate(spoken):

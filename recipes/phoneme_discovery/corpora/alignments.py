@@ -40,17 +40,17 @@ def folder_of(path: Path) -> Folder:
         raise AlignmentError(f"there is no folder of alignments {path}")
     files: dict[str, list[Path]] = defaultdict(list)
     utterances: dict[str, tuple[Alignment, Path]] = {}
-    for one in sorted(path.rglob("[!.]*")) if path.is_dir() else [path]:
-        if one.suffix.lower() == ".ctm":
-            found = read_ctm(one)
-            if both := utterances.keys() & found.keys():
+    for file in sorted(path.rglob("[!.]*")) if path.is_dir() else [path]:
+        if file.suffix.lower() == ".ctm":
+            named = read_ctm(file)
+            if both := utterances.keys() & named.keys():
                 other = utterances[min(both)][1]
                 raise AlignmentError(
-                    f"{other} and {one} could both be of {min(both)}; keep one, or give it alone"
+                    f"{other} and {file} could both be of {min(both)}; keep one, or give it alone"
                 )
-            utterances |= {name: (alignment, one) for name, alignment in found.items()}
-        elif one.suffix.lower() in SUFFIXES and one.is_file():
-            files[normalize("NFC", one.stem)].append(one)
+            utterances |= {name: (alignment, file) for name, alignment in named.items()}
+        elif file.suffix.lower() in SUFFIXES and file.is_file():
+            files[normalize("NFC", file.stem)].append(file)
     if not files and not utterances:
         raise AlignmentError(
             f"there are no alignments in {path}; looked for .ctm, {', '.join(SUFFIXES)}"
@@ -58,7 +58,7 @@ def folder_of(path: Path) -> Folder:
     return Folder(path, dict(files), utterances)
 
 
-def labels_of(one: Utterance, folder: Folder | None, tier: str | None = None) -> Labels | None:
+def labels_of(row: Utterance, folder: Folder | None, tier: str | None = None) -> Labels | None:
     """The alignment of a row: in the folder, if there is one, and else as the row says under "phones" or "align"; or None.
 
     tier: of TextGrids, see `textgrid.read_textgrid`
@@ -68,32 +68,32 @@ def labels_of(one: Utterance, folder: Folder | None, tier: str | None = None) ->
     if folder is not None:
         return next(
             (
-                found
-                for name, of_file in keys(one)
-                if (found := _named(one, folder, name, tier, of_file=of_file))
+                labels
+                for name, of_file in keys(row)
+                if (labels := _named(row, folder, name, tier, of_file=of_file))
             ),
             None,
         )
-    if one.facts.get("phones") is not None:
-        return Labels(inline(one), f"the phones of {one.audio}", of_file=False)
-    if one.facts.get("align") is not None:
-        path = Path(str(one.facts["align"]))
+    if row.facts.get("phones") is not None:
+        return Labels(inline(row), f"the phones of {row.audio}", of_file=False)
+    if row.facts.get("align") is not None:
+        path = Path(str(row.facts["align"]))
         return Labels(read_alignment(path, tier), str(path), of_file=True)
     return None
 
 
-def keys(one: Utterance) -> Iterator[tuple[str, bool]]:
+def keys(row: Utterance) -> Iterator[tuple[str, bool]]:
     """What the alignment of a row could be called, and whether it is then one of the whole file."""
-    names = dict.fromkeys([stem(one), one.audio.stem, str(one.facts.get("name", one.audio.stem))])
+    names = dict.fromkeys([stem(row), row.audio.stem, str(row.facts.get("name", row.audio.stem))])
     for name in names:
-        of_file = not one.start or name != stem(one)
+        of_file = not row.start or name != stem(row)
         yield name, of_file
-        for mark in ("-", "_") if one.speaker else ():
-            yield f"{one.speaker}{mark}{name}", of_file
+        for mark in ("-", "_") if row.speaker else ():
+            yield f"{row.speaker}{mark}{name}", of_file
 
 
 def _named(
-    one: Utterance, folder: Folder, name: str, tier: str | None, *, of_file: bool
+    row: Utterance, folder: Folder, name: str, tier: str | None, *, of_file: bool
 ) -> Labels | None:
     """What a folder has under a name for a row. Raises AlignmentError."""
     if name in folder.utterances:
@@ -103,12 +103,12 @@ def _named(
         normalize("NFC", name), []
     )  # some systems write the dots of letters apart
     own = [
-        path for path in files if one.speaker and path.parent.name.lower() == one.speaker.lower()
+        path for path in files if row.speaker and path.parent.name.lower() == row.speaker.lower()
     ]
     likely = own or files
     if len({path.parent for path in likely}) > 1:
         raise AlignmentError(
-            f"{likely[0]} and {likely[1]} could both be of {one.audio}; put them into folders "
+            f"{likely[0]} and {likely[1]} could both be of {row.audio}; put them into folders "
             "named after the speakers, "
             "and keep one of each"
         )
@@ -116,10 +116,10 @@ def _named(
     return None if best is None else Labels(read_alignment(best, tier), str(best), of_file)
 
 
-def inline(one: Utterance) -> Alignment:
+def inline(row: Utterance) -> Alignment:
     """The intervals [start, end, label] that a row has as its "phones". Raises AlignmentError."""
-    rows: Any = one.facts["phones"]
-    source = f"the phones of {one.audio}"
+    rows: Any = row.facts["phones"]
+    source = f"the phones of {row.audio}"
     try:
         intervals = [Interval(float(start), float(end), str(label)) for start, end, label in rows]
     except (TypeError, ValueError) as error:
@@ -132,8 +132,10 @@ def inline(one: Utterance) -> Alignment:
 def stretch(alignment: Alignment, start: float, seconds: float) -> Alignment | None:
     """What an alignment says of a stretch, with times from where that begins; None if that is nothing."""
     cut = (
-        one._replace(start=max(one.start - start, 0.0), end=min(one.end - start, seconds))
-        for one in alignment.intervals
+        interval._replace(
+            start=max(interval.start - start, 0.0), end=min(interval.end - start, seconds)
+        )
+        for interval in alignment.intervals
     )
-    kept = tuple(one for one in cut if one.end > one.start)
+    kept = tuple(interval for interval in cut if interval.end > interval.start)
     return Alignment(kept, alignment.tier) if kept else None

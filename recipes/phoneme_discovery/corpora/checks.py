@@ -70,7 +70,7 @@ def usable(rows: list[Utterance], reading: Reading, remarks: Remarks) -> list[Ut
     Raises ManifestError when none can be used, AlignmentError when more than half of the alignments
     cannot.
     """
-    if not any(one.speaker for one in rows):
+    if not any(row.speaker for row in rows):
         raise ManifestError(
             "nobody knows who speaks, which scores by speaker need: make a folder for each "
             "speaker, or give --speaker-pattern"
@@ -80,12 +80,14 @@ def usable(rows: list[Utterance], reading: Reading, remarks: Remarks) -> list[Ut
         rows, "checking", console=console, transient=True, disable=not console.is_terminal
     )
     refused: list[str] = []
-    kept = [found for one in shown for found in checked_row(one, reading, remarks, refused)]
+    kept = [
+        usable_row for row in shown for usable_row in checked_row(row, reading, remarks, refused)
+    ]
     if not kept:
         raise ManifestError(
             f"none of {len(rows)} recordings can be used: {'; '.join(remarks.lines())}"
         )
-    with_phones = sum("phones" in one.facts for one in kept)
+    with_phones = sum("phones" in row.facts for row in kept)
     if len(refused) > with_phones:
         raise AlignmentError(
             f"{len(refused)} of {len(refused) + with_phones} alignments cannot be used; the "
@@ -95,31 +97,31 @@ def usable(rows: list[Utterance], reading: Reading, remarks: Remarks) -> list[Ut
 
 
 def checked_row(
-    one: Utterance, reading: Reading, remarks: Remarks, refused: list[str]
+    row: Utterance, reading: Reading, remarks: Remarks, refused: list[str]
 ) -> Iterator[Utterance]:
     """A row with clean phones or none, if it can be used; why an alignment could not is added to `refused`."""
     facts = {
-        key: value for key, value in one.facts.items() if key not in {"phones", "align", "held_out"}
+        key: value for key, value in row.facts.items() if key not in {"phones", "align", "held_out"}
     }
-    if not one.speaker:
-        remarks.note("left out, of unknown speakers", str(one.audio))
+    if not row.speaker:
+        remarks.note("left out, of unknown speakers", str(row.audio))
         return
     try:
-        source = audio_of(one)
+        source = audio_of(row)
     except AudioError as error:
         remarks.note(UNUSABLE, str(error))
         return
     try:
-        labels = labels_of(one, reading.folder, reading.tier)
+        labels = labels_of(row, reading.folder, reading.tier)
         if labels is None:
-            remarks.note("without an alignment, for training only", str(one.audio))
+            remarks.note("without an alignment, for training only", str(row.audio))
         else:
-            fold = fold_of(one, labels, reading)
+            fold = fold_of(row, labels, reading)
             phones = phones_of(
-                one, labels, source, stress=reading.stress, fold=fold, remarks=remarks
+                row, labels, source, stress=reading.stress, fold=fold, remarks=remarks
             )
             if not speaks(phones):
-                remarks.note("left out, nothing but silence by its labels", str(one.audio))
+                remarks.note("left out, nothing but silence by its labels", str(row.audio))
                 return
             intervals = [
                 [round(start, 6), round(end, 6), label] for start, end, label in phones.intervals
@@ -130,26 +132,26 @@ def checked_row(
     except AlignmentError as error:
         refused.append(str(error))
         remarks.note("with an alignment that cannot be used, for training only", str(error))
-    yield replace(one, facts=facts)
+    yield replace(row, facts=facts)
 
 
-def fold_of(one: Utterance, labels: Labels, reading: Reading) -> Callable[[str], str | None] | None:
+def fold_of(row: Utterance, labels: Labels, reading: Reading) -> Callable[[str], str | None] | None:
     """How to fold the labels of a row: those of TIMIT by its own makers only."""
-    own = one.facts.get("corpus") == "timit" and labels.source.lower().endswith(".phn")
+    own = row.facts.get("corpus") == "timit" and labels.source.lower().endswith(".phn")
     return FOLDS[reading.inventory] if own else None
 
 
-def audio_of(one: Utterance) -> Source:
+def audio_of(row: Utterance) -> Source:
     """The file of a row. Raises AudioError when it cannot be read, ends before the row does, or holds no sound there."""
-    source = inspect(one.audio)
-    if one.start + one.seconds > source.seconds + BEYOND:
+    source = inspect(row.audio)
+    if row.start + row.seconds > source.seconds + BEYOND:
         raise AudioError(
-            f"{one.audio} lasts {source.seconds:.3f} s, and its row goes to "
-            f"{one.start + one.seconds:.3f} s"
+            f"{row.audio} lasts {source.seconds:.3f} s, and its row goes to "
+            f"{row.start + row.seconds:.3f} s"
         )
-    if not sounds(source, one.start, one.seconds):
+    if not sounds(source, row.start, row.seconds):
         raise AudioError(
-            f"{one.audio} holds no sound from {one.start:.3f} s on for {one.seconds:.3f} s"
+            f"{row.audio} holds no sound from {row.start:.3f} s on for {row.seconds:.3f} s"
         )
     return source
 
@@ -187,7 +189,7 @@ def ends(file: soundfile.SoundFile, samples: int) -> bool:
 
 
 def phones_of(
-    one: Utterance,
+    row: Utterance,
     labels: Labels,
     source: Source,
     *,
@@ -200,25 +202,25 @@ def phones_of(
     Raises AlignmentError when they go beyond the recording, say nothing of the row, or are not what
     `fold` knows.
     """
-    lasts = source.seconds if labels.of_file else one.seconds
+    lasts = source.seconds if labels.of_file else row.seconds
     end = labels.alignment.end
     if end > lasts + BEYOND:
         raise AlignmentError(
-            f"{labels.source} goes to {end:.3f} s, and {one.audio} lasts {lasts:.3f} s; is it of "
+            f"{labels.source} goes to {end:.3f} s, and {row.audio} lasts {lasts:.3f} s; is it of "
             "another one?"
         )
     if end < lasts - SHORT:
         remarks.note(
             f"alignments that end more than {SHORT:g} s before the recording", labels.source
         )
-    cut = stretch(labels.alignment, one.start if labels.of_file else 0.0, one.seconds)
+    cut = stretch(labels.alignment, row.start if labels.of_file else 0.0, row.seconds)
     if cut is None:
         raise AlignmentError(
-            f"{labels.source} says nothing of {one.audio} from {one.start:.3f} s on; align it again"
+            f"{labels.source} says nothing of {row.audio} from {row.start:.3f} s on; align it again"
         )
     return labelled(cut, stress=stress, fold=fold)
 
 
 def speaks(phones: Alignment) -> bool:
     """Whether any label is one of a phone."""
-    return any(one.label != SIL for one in phones.intervals)
+    return any(interval.label != SIL for interval in phones.intervals)

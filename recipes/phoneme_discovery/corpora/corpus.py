@@ -50,18 +50,18 @@ def utterances(
             f"{path} is read as {corpus}, which says who speaks; leave out the pattern for speakers"
         )
     if corpus == MANIFEST:
-        return corpus, [located(one, path.parent) for one in read_manifest(path)]
+        return corpus, [located(row, path.parent) for row in read_manifest(path)]
     if corpus == FOLDER:
-        found = list(in_folder(path, pattern))
+        entries = list(in_folder(path, pattern))
     else:
         layout = LAYOUTS[corpus]
         bases = beginnings(path, corpus)
         if not bases:
             raise ManifestError(f"{path} is not laid out as {corpus}: it has no {layout.words}")
-        found = [one for base in bases for one in layout.read(base)]
-    if not found:
+        entries = [entry for base in bases for entry in layout.read(base)]
+    if not entries:
         raise ManifestError(f"there is no audio of {corpus} in {path}; is all of it there?")
-    return corpus, list(measured(found, left_out))
+    return corpus, list(measured(entries, left_out))
 
 
 def told(path: Path) -> str:
@@ -86,13 +86,13 @@ def beginnings(path: Path, corpus: str) -> list[Path]:
             if depth
             else [path]
         )
-        found = [
+        bases = [
             base
             for base in level
             if any(next(base.glob(sign), None) for sign in LAYOUTS[corpus].signs)
         ]
-        if found:
-            return found
+        if bases:
+            return bases
     return []
 
 
@@ -120,14 +120,14 @@ def in_folder(path: Path, pattern: str | None = None) -> Iterator[Found]:
 def compiled(pattern: str) -> re.Pattern[str]:
     """Raises ManifestError for what is no regular expression with one group."""
     try:
-        found = re.compile(pattern)
+        regex = re.compile(pattern)
     except re.error as error:
         raise ManifestError(f"{pattern!r} is no regular expression: {error}") from error
-    if found.groups != 1:
+    if regex.groups != 1:
         raise ManifestError(
-            f"{pattern!r} has {found.groups} groups; give it one, around the speaker"
+            f"{pattern!r} has {regex.groups} groups; give it one, around the speaker"
         )
-    return found
+    return regex
 
 
 def beside(audio: Path) -> dict[str, str]:
@@ -145,24 +145,24 @@ def beside(audio: Path) -> dict[str, str]:
     return facts | ({"align": str(aligned.resolve())} if aligned else {})
 
 
-def located(one: Utterance, folder: Path) -> Utterance:
+def located(row: Utterance, folder: Path) -> Utterance:
     """A row of a manifest; where it names its alignment, the path counts from the manifest's folder, like that of the audio."""
-    align = one.facts.get("align")
+    align = row.facts.get("align")
     return (
-        one
+        row
         if align is None
-        else replace(one, facts=one.facts | {"align": str((folder / str(align)).resolve())})
+        else replace(row, facts=row.facts | {"align": str((folder / str(align)).resolve())})
     )
 
 
 def measured(
-    found: list[Found], left_out: Callable[[Path, AudioError], None]
+    entries: list[Found], left_out: Callable[[Path, AudioError], None]
 ) -> Iterator[Utterance]:
     """The whole of each file that can be read."""
-    for one in found:
+    for entry in entries:
         try:
-            seconds = inspect(one.audio).seconds
+            seconds = inspect(entry.audio).seconds
         except AudioError as error:
-            left_out(one.audio, error)
+            left_out(entry.audio, error)
         else:
-            yield Utterance(one.audio, seconds, one.speaker, facts=one.facts)
+            yield Utterance(entry.audio, seconds, entry.speaker, facts=entry.facts)

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def held_out(
-    rows: Sequence[Utterance], wanted: Sequence[str], share: float, remarks: Remarks
+    rows: Sequence[Utterance], speakers_given: Sequence[str], share: float, remarks: Remarks
 ) -> list[bool]:
     """Whether each row is held out; rows that have "phones" are scored, or all if none has.
 
@@ -23,13 +23,13 @@ def held_out(
     Raises UnitsError for speakers that do not exist, and when scored recordings would not be on
     both sides.
     """
-    check_wanted(rows, wanted, share)
-    counts = Counter(str(one.speaker) for one in rows)
+    check_wanted(rows, speakers_given, share)
+    counts = Counter(str(row.speaker) for row in rows)
     for name in sorted(name for name, count in counts.items() if count == 1):
         remarks.note("speakers with one recording", name)
-    scored = [one for one in rows if "phones" in one.facts] or list(rows)
-    speakers = sorted({str(one.speaker) for one in scored})
-    out = set(wanted) or own_split(rows, speakers)
+    scored = [row for row in rows if "phones" in row.facts] or list(rows)
+    speakers = sorted({str(row.speaker) for row in scored})
+    out = set(speakers_given) or own_split(rows, speakers)
     if not out and len(speakers) < 2:
         return by_recording(rows, scored, share, remarks)
     out = out or set(spread(speakers, share))
@@ -42,13 +42,13 @@ def held_out(
                 f"{what} that could be scored is of the speakers held out, "
                 f"{shortened(sorted(out))}; hold out others"
             )
-    return [one.speaker in out for one in rows]
+    return [row.speaker in out for row in rows]
 
 
-def check_wanted(rows: Sequence[Utterance], wanted: Sequence[str], share: float) -> None:
+def check_wanted(rows: Sequence[Utterance], speakers_given: Sequence[str], share: float) -> None:
     """Raises UnitsError for speakers that do not exist and a share that cannot be held out."""
-    speakers = {one.speaker for one in rows if one.speaker}
-    for name in wanted:
+    speakers = {row.speaker for row in rows if row.speaker}
+    for name in speakers_given:
         if name not in speakers:
             raise UnitsError(
                 f"there is no speaker {name!r} to hold out; there are {shortened(sorted(speakers))}"
@@ -60,8 +60,8 @@ def check_wanted(rows: Sequence[Utterance], wanted: Sequence[str], share: float)
 def own_split(rows: Sequence[Utterance], scored: Sequence[str]) -> set[str]:
     """The speakers of the test split, or of dev, if there are scored ones in and outside and nobody is both; else nobody."""
     for split in ("test", "dev"):
-        inside = {str(one.speaker) for one in rows if one.facts.get("split") == split}
-        outside = {str(one.speaker) for one in rows if one.facts.get("split") != split}
+        inside = {str(row.speaker) for row in rows if row.facts.get("split") == split}
+        outside = {str(row.speaker) for row in rows if row.facts.get("split") != split}
         if (
             inside.isdisjoint(outside)
             and inside.intersection(scored)
@@ -84,8 +84,8 @@ def by_recording(
         "held out by recordings, as only one speaker could be scored; --speaker-pattern tells more",
         str(scored[0].speaker),
     )
-    out = {id(one) for one in spread(scored, share)}
-    return [id(one) in out for one in rows]
+    out = {id(row) for row in spread(scored, share)}
+    return [id(row) in out for row in rows]
 
 
 def spread(items: Sequence[T], share: float) -> list[T]:

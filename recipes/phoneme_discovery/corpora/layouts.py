@@ -167,17 +167,17 @@ LAYOUTS = {
 
 def label_first(path: Path) -> list[list[Any]]:
     """[start, end, label] of lines "label start end", in seconds. Raises AlignmentError."""
-    found: list[list[Any]] = []
+    intervals: list[list[Any]] = []
     for number, line in enumerate(text_of(path).splitlines(), 1):
         try:
             if line.strip():
                 label, start, end = line.split()
-                found.append([float(start), float(end), label])
+                intervals.append([float(start), float(end), label])
         except ValueError as error:
             raise AlignmentError(
                 f"{path}, line {number}: needs label, start, end, not {line!r}; mend it there"
             ) from error
-    return found
+    return intervals
 
 
 def text_in(path: Path, *, joined: bool = True) -> dict[str, str]:

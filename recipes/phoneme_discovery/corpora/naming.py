@@ -8,14 +8,14 @@ from pathlib import Path
 from speechvq.data.manifest import Utterance
 
 
-def stem(one: Utterance) -> str:
+def stem(row: Utterance) -> str:
     """The name of the audio file and, for a row that begins inside it, where: rows of one file are to differ."""
-    return one.audio.stem + (f"_{one.start:.3f}" if one.start else "")
+    return row.audio.stem + (f"_{row.start:.3f}" if row.start else "")
 
 
-def aligned_as(one: Utterance) -> Path:
+def aligned_as(row: Utterance) -> Path:
     """Where below the folder of alignments a row's TextGrid goes: in a folder for the speaker, if one is known."""
-    return Path(Path(one.speaker or "").name) / f"{stem(one)}.TextGrid"
+    return Path(Path(row.speaker or "").name) / f"{stem(row)}.TextGrid"
 
 
 def unique_names(rows: Sequence[Utterance]) -> list[str]:
@@ -24,22 +24,22 @@ def unique_names(rows: Sequence[Utterance]) -> list[str]:
     It is what the row says under "name", or its `stem`; where that is repeated the speaker goes
     before it, and where that is not enough a number behind it.
     """
-    first = [plain(str(one.facts.get("name") or stem(one))) for one in rows]
+    first = [plain(str(row.facts.get("name") or stem(row))) for row in rows]
     counts = Counter(first)
     second = [
-        name if counts[name] == 1 else plain(f"{one.speaker or 'unknown'}-{name}")
-        for name, one in zip(first, rows, strict=True)
+        name if counts[name] == 1 else plain(f"{row.speaker or 'unknown'}-{name}")
+        for name, row in zip(first, rows, strict=True)
     ]
     taken: set[str] = set()
-    found: list[str] = []
+    names: list[str] = []
     for name in second:
         free, number = name, 1
         while free in taken:
             number += 1
             free = f"{name}-{number}"
         taken.add(free)
-        found.append(free)
-    return found
+        names.append(free)
+    return names
 
 
 def plain(name: str) -> str:

@@ -191,7 +191,7 @@ def fingerprint(path: Path, work: Path) -> str:
     if path.is_file():
         return hashlib.sha256(path.read_bytes()).hexdigest()
     files = sorted(
-        (str(one.relative_to(path)), one.stat()) for one in path.rglob("*") if one.is_file()
+        (str(file.relative_to(path)), file.stat()) for file in path.rglob("*") if file.is_file()
     )
     lines = [f"{name}\t{stat.st_size}\t{stat.st_mtime_ns}" for name, stat in files]
     return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
@@ -201,27 +201,27 @@ def load_recordings(work: Path) -> list[Recording]:
     """The recordings that were prepared in a folder. Raises ManifestError or AlignmentError when they were not."""
     return [
         Recording(
-            name=str(one.facts["name"]),
-            speaker=str(one.speaker),
-            seconds=one.seconds,
-            phones=inline(one) if "phones" in one.facts else None,
-            audio=one.audio,
-            start=one.start,
+            name=str(row.facts["name"]),
+            speaker=str(row.speaker),
+            seconds=row.seconds,
+            phones=inline(row) if "phones" in row.facts else None,
+            audio=row.audio,
+            start=row.start,
         )
-        for one in prepared(work)
+        for row in prepared(work)
     ]
 
 
 def held_out_of(work: Path) -> frozenset[str]:
     """The names of the recordings that are held out. Raises ManifestError when nothing was prepared there."""
-    return frozenset(str(one.facts["name"]) for one in prepared(work) if one.facts.get("held_out"))
+    return frozenset(str(row.facts["name"]) for row in prepared(work) if row.facts.get("held_out"))
 
 
 def prepared(work: Path) -> list[Utterance]:
     """The rows of WORK/manifest.jsonl. Raises ManifestError."""
     path = work / "manifest.jsonl"
     rows = read_manifest(path)
-    if not all(one.speaker and "name" in one.facts for one in rows):
+    if not all(row.speaker and "name" in row.facts for row in rows):
         raise ManifestError(
             f"{path} has rows without a name or a speaker; prepare it again with --force"
         )
@@ -238,15 +238,15 @@ def load_waves(recording: Recording) -> Wave:
 
 def summary(recordings: Sequence[Recording], out: frozenset[str]) -> str:
     """How much there is, how much of it is labelled, and who is held out."""
-    hours = sum(one.seconds for one in recordings) / 3600
-    speakers = {one.speaker for one in recordings}
-    labelled = sum(one.phones is not None for one in recordings)
+    hours = sum(recording.seconds for recording in recordings) / 3600
+    speakers = {recording.speaker for recording in recordings}
+    labelled = sum(recording.phones is not None for recording in recordings)
     phones = (
         f"{labelled} with phones"
         if labelled
         else "none with phones: scores against phones cannot be had"
     )
-    away = sorted({one.speaker for one in recordings if one.name in out})
+    away = sorted({recording.speaker for recording in recordings if recording.name in out})
     text = f"{len(recordings)} recordings, {hours:.2f} h, speakers: {len(speakers)}, {phones}"
     return f"{text}; held out: {len(out)}, of {shortened(away)}"
 

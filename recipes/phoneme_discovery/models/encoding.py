@@ -61,15 +61,15 @@ def _in_pieces(
 ) -> Rows:
     """The rows of a recording, a piece at a time, so that an hour takes no more memory than a minute."""
     device = next(network.parameters()).device
-    found = []
+    chunks = []
     for first in range(0, len(mel), LONGEST):
         begin = max(0, first - AROUND)
         piece = torch.from_numpy(mel[begin : first + LONGEST + AROUND])[None].to(device)
         with autocast(device.type, torch.bfloat16):
             rows = run(piece)[0].float().cpu().numpy()
         ratio = piece.shape[1] // len(rows)
-        found.append(rows[(first - begin) // ratio :][: min(LONGEST, len(mel) - first) // ratio])
-    return np.concatenate(found)
+        chunks.append(rows[(first - begin) // ratio :][: min(LONGEST, len(mel) - first) // ratio])
+    return np.concatenate(chunks)
 
 
 def standardised(speech: Speech, features: Features) -> Iterator[tuple[int, Rows]]:
@@ -103,14 +103,14 @@ def targets(
         MiniBatchKMeans(size, batch_size=8192, n_init=3, random_state=seed).fit(sample)
         for size in sizes
     ]
-    found = [np.zeros(len(speech.frames) * FRAMES // RATE, np.int16) for _ in sizes]
+    clusters = [np.zeros(len(speech.frames) * FRAMES // RATE, np.int16) for _ in sizes]
     for index, rows in standardised(speech, features):
         start, length = (
             int(number[index]) * FRAMES // RATE for number in (speech.starts, speech.lengths)
         )
-        for codes, fit in zip(found, fits, strict=True):
+        for codes, fit in zip(clusters, fits, strict=True):
             codes[start : start + length] = fit.predict(rows)
-    return found
+    return clusters
 
 
 def by_name(speech: Speech, features: Features, *, standard: bool = True) -> dict[str, Rows]:
@@ -130,7 +130,7 @@ def principal(features: Mapping[str, Rows], fit: Sequence[str], most: int = 64) 
     rows = np.concatenate([features[name] for name in fit])
     count = min(most, *rows.shape)
     basis = PCA(count, random_state=0).fit(rows[:: max(1, len(rows) // SAMPLE)])
-    return {name: basis.transform(one).astype(np.float32) for name, one in features.items()}
+    return {name: basis.transform(rows).astype(np.float32) for name, rows in features.items()}
 
 
 def autoencoder_units(network: Autoencoder, speech: Speech, name: str) -> Units:
@@ -138,8 +138,8 @@ def autoencoder_units(network: Autoencoder, speech: Speech, name: str) -> Units:
     features = by_name(speech, latents(network, speech), standard=False)
     book = network.quantizer.codewords.detach().cpu()
     codes = {
-        one: network.quantizer.cpu().choose(torch.from_numpy(rows).T[None])[0].numpy()
-        for one, rows in features.items()
+        name: network.quantizer.cpu().choose(torch.from_numpy(rows).T[None])[0].numpy()
+        for name, rows in features.items()
     }
     factor = int(speech.lengths[0]) // len(features[speech.names[0]])
     return Units(name, RATE / factor, len(book), codes, features, book.numpy())

@@ -151,7 +151,7 @@ def learn_predictor(
     share, span: how much is hidden, and in spans of how many frames at 50 Hz
     """
     torch.manual_seed(seed)
-    network = Predictor(config, [int(one.max()) + 1 for one in targets]).to(device)
+    network = Predictor(config, [int(clusters.max()) + 1 for clusters in targets]).to(device)
     state = TrainState(network, optimizer_of(network, optim))
     crops = Crops(speech, optim.frames, seed=seed)
 
@@ -159,15 +159,15 @@ def learn_predictor(
         random = torch.Generator().manual_seed(seed * 1_000_003 + step)
         at, _ = crops.draw(step, optim.batch)
         mel = warped(speech.cut(at, optim.frames), optim.warp, random).to(device)
-        wanted = [
-            np.stack([one[begin // 2 : (begin + optim.frames) // 2] for begin in at])
-            for one in targets
+        labels = [
+            np.stack([clusters[begin // 2 : (begin + optim.frames) // 2] for begin in at])
+            for clusters in targets
         ]
         hide = spans(optim.batch, optim.frames // 2, share, span, random).to(device)
         with autocast(device, torch.bfloat16):
             logits = network(mel, hide)
         return prediction_loss(
-            logits, [torch.from_numpy(one.astype(np.int64)).to(device) for one in wanted], hide
+            logits, [torch.from_numpy(label.astype(np.int64)).to(device) for label in labels], hide
         )
 
     learn(state, loss, optim, folder)
@@ -223,15 +223,15 @@ def learn_autoencoder(
         at, chosen = crops.draw(step, optim.batch)
         mel = speech.cut(at, optim.frames)
         with autocast(device, torch.bfloat16):
-            decoded, found = network(
+            decoded, quantized = network(
                 warped(mel, optim.warp, random).to(device),
                 torch.from_numpy(speech.voices[chosen]).to(device),
                 random,
             )
-        codebooks.learn(tally(found, torch.ones(len(at), device=device), size))
-        return (decoded.float() - mel.to(device)).square().mean() + commitment * found.terms[
+        codebooks.learn(tally(quantized, torch.ones(len(at), device=device), size))
+        return (decoded.float() - mel.to(device)).square().mean() + commitment * quantized.terms[
             "commitment"
-        ].mean() / found.z[0].numel()
+        ].mean() / quantized.z[0].numel()
 
     def after(step: int) -> None:
         if (step + 1) % REVIVE_EVERY == 0:

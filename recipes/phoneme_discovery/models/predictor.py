@@ -72,11 +72,11 @@ class Predictor(nn.Module):
         if hide is not None:
             x = torch.where(hide[..., None], self.hidden.to(x.dtype), x)
         x = x + functional.gelu(self.position(x.transpose(1, 2))).transpose(1, 2)
-        found = []
+        features = []
         for layer in self.layers:
             x = layer(x)
-            found.append(x)
-        return found
+            features.append(x)
+        return features
 
     def forward(self, mel: Tensor, hide: Tensor | None = None) -> list[Tensor]:
         """Logits (b, f, clusters) of each set."""
@@ -124,5 +124,8 @@ def prediction_loss(logits: Sequence[Tensor], targets: Sequence[Tensor], hide: T
     """Cross-entropy in nats of the clusters (b, f) of hidden frames, summed over the sets (Hsu et al., eq. 1)."""
     pairs = zip(logits, targets, strict=True)
     return torch.stack(
-        [functional.cross_entropy(some[hide].float(), wanted[hide]) for some, wanted in pairs]
+        [
+            functional.cross_entropy(set_logits[hide].float(), set_targets[hide])
+            for set_logits, set_targets in pairs
+        ]
     ).sum()

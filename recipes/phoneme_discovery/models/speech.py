@@ -87,22 +87,36 @@ def speech_of(
     raises.
     """
     listing = [
-        (one.name, one.speaker, str(one.audio), one.start, one.seconds) for one in recordings
+        (
+            recording.name,
+            recording.speaker,
+            str(recording.audio),
+            recording.start,
+            recording.seconds,
+        )
+        for recording in recordings
     ]
     key = hashlib.sha256(json.dumps([BANDS, listing]).encode()).hexdigest()[:16]
     frames, scales = cache / f"{key}.frames.npy", cache / f"{key}.scales.npy"
-    lengths = np.array([int(one.seconds * RATE) // GROUP * GROUP for one in recordings], np.int64)
+    lengths = np.array(
+        [int(recording.seconds * RATE) // GROUP * GROUP for recording in recordings], np.int64
+    )
     if not lengths.any():
         raise UnitsError("every recording is shorter than 40 ms; give some speech")
     if not scales.exists():
         cache.mkdir(parents=True, exist_ok=True)
         with new_file(frames) as partial:
-            found = _write(recordings, lengths, read, partial)
+            statistics = _write(recordings, lengths, read, partial)
         with new_file(scales) as partial, partial.open("wb") as file:
-            np.save(file, found, allow_pickle=False)
+            np.save(file, statistics, allow_pickle=False)
     means, deviations = np.load(scales, allow_pickle=False)[:, lengths > 0]
-    kept = [one for one, length in zip(recordings, lengths.tolist(), strict=True) if length]
-    names, speakers = tuple(one.name for one in kept), tuple(one.speaker for one in kept)
+    kept = [
+        recording for recording, length in zip(recordings, lengths.tolist(), strict=True) if length
+    ]
+    names, speakers = (
+        tuple(recording.name for recording in kept),
+        tuple(recording.speaker for recording in kept),
+    )
     return Speech(
         np.load(frames, "r", allow_pickle=False),
         lengths[lengths > 0],
@@ -122,7 +136,7 @@ def _write(
     """Write frames in the order of recordings, speaker by speaker; means and deviations of each recording, (2, r, bands)."""
     table = np.lib.format.open_memmap(path, "w+", np.float16, (int(lengths.sum()), BANDS))
     starts, scales = np.cumsum(lengths) - lengths, np.ones((2, len(recordings), BANDS), np.float32)
-    _, voices = np.unique([one.speaker for one in recordings], return_inverse=True)
+    _, voices = np.unique([recording.speaker for recording in recordings], return_inverse=True)
     console = Console(stderr=True)
     for voice in track(
         range(voices.max() + 1),
@@ -138,16 +152,16 @@ def _write(
         every = np.concatenate(rows)
         mean, deviation = every.mean(0), np.maximum(every.std(0), LEAST)
         scales[0, own], scales[1, own] = mean, deviation
-        for number, one in zip(own, rows, strict=True):
-            table[starts[number] : starts[number] + len(one)] = (one - mean) / deviation
+        for number, frames in zip(own, rows, strict=True):
+            table[starts[number] : starts[number] + len(frames)] = (frames - mean) / deviation
     table.flush()
     return scales
 
 
 def _frames(wave: Wave, length: int) -> NDArray[np.float32]:
     """Log-mel frames, so many: the last is repeated where a recording is a little shorter than it was said to be."""
-    found = log_mel(wave, BANDS)[:length]
-    return np.pad(found, ((0, length - len(found)), (0, 0)), mode="edge")
+    mel = log_mel(wave, BANDS)[:length]
+    return np.pad(mel, ((0, length - len(mel)), (0, 0)), mode="edge")
 
 
 class Crops:

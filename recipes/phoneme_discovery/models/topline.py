@@ -32,25 +32,28 @@ def topline_units(
     from sklearn.neural_network import MLPClassifier
 
     numbers = phone_numbers(recordings)
-    seen = {one: around(rows, round(REACH * rate)) for one, rows in features.items()}
+    seen = {name: around(rows, round(REACH * rate)) for name, rows in features.items()}
     labels = {
-        one.name: labels_of(one, len(seen[one.name]), rate, numbers)
-        for one in recordings
-        if one.name in set(fit)
+        recording.name: labels_of(recording, len(seen[recording.name]), rate, numbers)
+        for recording in recordings
+        if recording.name in set(fit)
     }
-    rows, wanted = (
-        np.concatenate([seen[one] for one in labels]),
+    rows, labels_of_rows = (
+        np.concatenate([seen[name] for name in labels]),
         np.concatenate(list(labels.values())),
     )
-    rows, wanted = rows[wanted != NO_LABEL], wanted[wanted != NO_LABEL]
+    rows, labels_of_rows = (
+        rows[labels_of_rows != NO_LABEL],
+        labels_of_rows[labels_of_rows != NO_LABEL],
+    )
     network = MLPClassifier(HIDDEN, alpha=1e-2, batch_size=min(512, len(rows)), random_state=seed)
     every, random = np.arange(len(numbers)), np.random.default_rng(seed)
     for _ in range(EPOCHS):
         order = random.permutation(len(rows))
-        network.partial_fit(rows[order], wanted[order], classes=every)
+        network.partial_fit(rows[order], labels_of_rows[order], classes=every)
     codes = {
-        one: network.predict(some) if len(some) else np.zeros(0, np.int64)
-        for one, some in seen.items()
+        name: network.predict(window) if len(window) else np.zeros(0, np.int64)
+        for name, window in seen.items()
     }
     return Units(name, rate, len(numbers), codes)
 

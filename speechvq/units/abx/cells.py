@@ -106,12 +106,12 @@ def _groups(
     items: Sequence[Item], context: Context, most: int | None, random: np.random.Generator
 ) -> Groups:
     """Items that stand in for each other, at most so many of each group."""
-    found: dict[Around, dict[str, dict[str, list[int]]]] = {}
+    groups: dict[Around, dict[str, dict[str, list[int]]]] = {}
     for place, item in enumerate(items):
         around = (item.previous, item.next) if context == "triphone" else None
-        found.setdefault(around, {}).setdefault(item.speaker, {}).setdefault(item.phone, []).append(
-            place
-        )
+        groups.setdefault(around, {}).setdefault(item.speaker, {}).setdefault(
+            item.phone, []
+        ).append(place)
     return {
         around: {
             name: {
@@ -120,7 +120,7 @@ def _groups(
             }
             for name, phones in speakers.items()
         }
-        for around, speakers in found.items()
+        for around, speakers in groups.items()
     }
 
 

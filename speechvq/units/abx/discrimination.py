@@ -147,10 +147,10 @@ def _slices(
     return Sequences(joined, np.array(starts, np.intp), np.array(lengths, np.intp)), kept, cut
 
 
-def _blocks(found: Iterable[Cell]) -> Iterator[list[Cell]]:
+def _blocks(cells_in_order: Iterable[Cell]) -> Iterator[list[Cell]]:
     """Cells one after the other, until they have many pairs to compare."""
     block, pairs = list[Cell](), 0
-    for cell in found:
+    for cell in cells_in_order:
         block.append(cell)
         pairs += len(cell.x) * (len(cell.a) + len(cell.b))
         if pairs >= BLOCK:
@@ -165,8 +165,10 @@ def _cell_errors(block: Sequence[Cell], sequences: Sequences, distance: Distance
     count = len(sequences.starts)
     keys = list(chain.from_iterable(_keys(cell, count) for cell in block))
     unique, places = np.unique(np.concatenate([key.ravel() for key in keys]), return_inverse=True)
-    found = pair_distances(sequences, unique // count, unique % count, comparison(distance))[places]
-    parts = iter(np.split(found, np.cumsum([key.size for key in keys])[:-1]))
+    distances = pair_distances(sequences, unique // count, unique % count, comparison(distance))[
+        places
+    ]
+    parts = iter(np.split(distances, np.cumsum([key.size for key in keys])[:-1]))
     shaped = (part.reshape(key.shape) for part, key in zip(parts, keys, strict=True))
     return [
         _errors(next(shaped), next(shaped), symmetric=cell.symmetric) / cell.triples
@@ -218,10 +220,10 @@ def _collapsed(
 
 def _means(values: Iterable[tuple[Any, float]]) -> dict[Any, float]:
     """The mean of the values of each key."""
-    found: dict[Any, list[float]] = defaultdict(list)
+    grouped: dict[Any, list[float]] = defaultdict(list)
     for key, value in values:
-        found[key].append(value)
-    return {key: _mean(some) for key, some in found.items()}
+        grouped[key].append(value)
+    return {key: _mean(group) for key, group in grouped.items()}
 
 
 def _mean(values: Iterable[float]) -> float:

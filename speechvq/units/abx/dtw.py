@@ -85,9 +85,9 @@ def pair_distances(
     result = np.empty(len(first), np.float32)
     for batch in _batches(sequences, first, second):
         rows, columns = sequences.lengths[first[batch]], sequences.lengths[second[batch]]
-        one = sequences.padded(first[batch], int(rows.max()))
+        first_frames = sequences.padded(first[batch], int(rows.max()))
         other = sequences.padded(second[batch], int(columns.max()))
-        result[batch] = dtw(compare(one, other), rows, columns)
+        result[batch] = dtw(compare(first_frames, other), rows, columns)
     return result
 
 

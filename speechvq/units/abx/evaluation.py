@@ -23,27 +23,33 @@ def abx_scores(
     `abx_group` and `abx_x_speakers` say what was compared. Raises UnitsError.
     """
     items = _items(units, recordings)
-    found: dict[str, float] = {"abx_items": len(items)}
+    scores: dict[str, float] = {"abx_items": len(items)}
     if subsample.max_size_group is not None:
-        found["abx_group"] = subsample.max_size_group
+        scores["abx_group"] = subsample.max_size_group
     if subsample.max_x_across is not None:
-        found["abx_x_speakers"] = subsample.max_x_across
+        scores["abx_x_speakers"] = subsample.max_x_across
     speakers: tuple[Speaker, ...] = ("within", "across")
     possible: list[Speaker] = [
-        one for one in speakers if next(cells(items, one, "triphone", subsample), None) is not None
+        kind
+        for kind in speakers
+        if next(cells(items, kind, "triphone", subsample), None) is not None
     ]
     for name, (frames, distance) in _representations(units, recordings).items():
         for speaker in possible:
             error = abx(
                 frames, units.rate, items, distance=distance, speaker=speaker, subsample=subsample
             ).error
-            found[f"abx_{name}_{speaker}"] = error
-    return found if possible else {}
+            scores[f"abx_{name}_{speaker}"] = error
+    return scores if possible else {}
 
 
 def _items(units: Units, recordings: Sequence[Recording]) -> list[Item]:
     """Triphones that hold the centre of a code."""
-    spoken = {one.name: (one.speaker, one.phones.intervals) for one in recordings if one.phones}
+    spoken = {
+        recording.name: (recording.speaker, recording.phones.intervals)
+        for recording in recordings
+        if recording.phones
+    }
     return [
         item
         for item in triphone_items(spoken, {SIL})
@@ -61,11 +67,11 @@ def _representations(
     units: Units, recordings: Sequence[Recording]
 ) -> Mapping[str, tuple[Mapping[str, NDArray[Any]], Distance]]:
     """What can be compared, and how."""
-    names = [one.name for one in recordings if one.phones]
-    found: dict[str, tuple[Mapping[str, NDArray[Any]], Distance]] = {}
+    names = [recording.name for recording in recordings if recording.phones]
+    frames: dict[str, tuple[Mapping[str, NDArray[Any]], Distance]] = {}
     if all(name in units.features for name in names):
-        found["features"] = {name: units.features[name] for name in names}, "angular"
+        frames["features"] = {name: units.features[name] for name in names}, "angular"
     if units.codewords is not None:
-        found["vectors"] = {name: units.codewords[units.codes[name]] for name in names}, "angular"
-    found["codes"] = {name: units.codes[name] for name in names}, "identical"
-    return found
+        frames["vectors"] = {name: units.codewords[units.codes[name]] for name in names}, "angular"
+    frames["codes"] = {name: units.codes[name] for name in names}, "identical"
+    return frames

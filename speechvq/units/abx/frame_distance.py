@@ -87,35 +87,35 @@ def comparison(distance: Distance) -> Compare:
             assert_never(distance)
 
 
-def angular(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float32]:
+def angular(x: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float32]:
     """arccos(cos) / pi, from 0 to 1.
 
     The cosine is summed in float64 and then rounded to float32: that of equal frames is 1 itself,
     so that ties remain ties.
     """
-    cosines = np.clip(one @ other.transpose(0, 2, 1), -1, 1).astype(np.float32)
+    cosines = np.clip(x @ other.transpose(0, 2, 1), -1, 1).astype(np.float32)
     return np.divide(np.arccos(cosines), np.pi, dtype=np.float32)
 
 
-def euclidean(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float32]:
+def euclidean(x: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float32]:
     """The length of the difference."""
-    squares = np.empty((len(one), one.shape[1], other.shape[1]), np.float32)
-    for row in range(one.shape[1]):
-        difference = one[:, row, None] - other
+    squares = np.empty((len(x), x.shape[1], other.shape[1]), np.float32)
+    for row in range(x.shape[1]):
+        difference = x[:, row, None] - other
         squares[:, row] = np.einsum("pmd,pmd->pm", difference, difference)
     return np.sqrt(squares)
 
 
-def kl_symmetric(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float32]:
+def kl_symmetric(x: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float32]:
     """1/2 sum (p - q) (log p - log q): half the two divergences of Kullback and Leibler together."""
-    width = one.shape[2] // 2
-    sums = np.empty((len(one), one.shape[1], other.shape[1]), np.float32)
-    for row in range(one.shape[1]):
-        difference = one[:, row, None] - other
+    width = x.shape[2] // 2
+    sums = np.empty((len(x), x.shape[1], other.shape[1]), np.float32)
+    for row in range(x.shape[1]):
+        difference = x[:, row, None] - other
         sums[:, row] = np.einsum("pmd,pmd->pm", difference[..., :width], difference[..., width:])
     return np.multiply(sums, 0.5, dtype=np.float32)
 
 
-def identical(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float32]:
+def identical(x: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float32]:
     """0 for the same code, 1 for another."""
-    return (one[:, :, None, 0] != other[:, None, :, 0]).astype(np.float32)
+    return (x[:, :, None, 0] != other[:, None, :, 0]).astype(np.float32)

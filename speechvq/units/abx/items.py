@@ -191,10 +191,16 @@ def _neighbours(
         touching = [second[0] - first[1] <= TOUCH for first, second in pairwise(intervals)]
         befores = [
             None,
-            *(one if near else None for one, near in zip(intervals, touching, strict=False)),
+            *(
+                interval if near else None
+                for interval, near in zip(intervals, touching, strict=False)
+            ),
         ]
         afters = [
-            *(one if near else None for one, near in zip(intervals[1:], touching, strict=True)),
+            *(
+                interval if near else None
+                for interval, near in zip(intervals[1:], touching, strict=True)
+            ),
             None,
         ]
         for before, interval, after in zip(befores, intervals, afters, strict=False):

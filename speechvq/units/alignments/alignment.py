@@ -71,25 +71,25 @@ def checked(intervals: Iterable[Interval], tier: str, source: str | Path) -> Ali
     before it, and when there is none.
     """
     kept: list[Interval] = []
-    for number, one in enumerate(intervals, 1):
+    for number, interval in enumerate(intervals, 1):
         where = (
-            f"{source}, tier {tier!r}, interval {number} ({one.label!r}, {one.start:.6g} to "
-            f"{one.end:.6g} s)"
+            f"{source}, tier {tier!r}, interval {number} ({interval.label!r}, {interval.start:.6g} to "
+            f"{interval.end:.6g} s)"
         )
-        if not (math.isfinite(one.start) and math.isfinite(one.end)):
+        if not (math.isfinite(interval.start) and math.isfinite(interval.end)):
             raise AlignmentError(f"{where} has a time that is no number; mend it there")
-        if one.start < -TOLERANCE:
+        if interval.start < -TOLERANCE:
             raise AlignmentError(f"{where} begins before the recording; mend it there")
-        if one.end < one.start:
+        if interval.end < interval.start:
             raise AlignmentError(f"{where} ends before it begins; mend it there")
         reached = kept[-1].end if kept else 0.0
-        if one.start < reached - TOLERANCE:
+        if interval.start < reached - TOLERANCE:
             raise AlignmentError(
                 f"{where} overlaps {kept[-1].label!r} before it, which ends at {reached:.6g} s; "
                 "mend it there"
             )
-        if one.end > max(one.start, reached):
-            kept.append(one._replace(start=max(one.start, reached)))
+        if interval.end > max(interval.start, reached):
+            kept.append(interval._replace(start=max(interval.start, reached)))
     if not kept:
         raise AlignmentError(
             f"{source}, tier {tier!r}: there are no intervals; leave the file out or align it again"
@@ -107,18 +107,18 @@ def labelled(
     what is to be a gap Raises AlignmentError when nothing is left, and whatever `fold` raises.
     """
     kept: list[Interval] = []
-    for one in alignment.intervals:
-        label: str | None = one.label.strip()
+    for interval in alignment.intervals:
+        label: str | None = interval.label.strip()
         label = label if stress else re.sub(r"(?<=[A-Za-z])[012]$", "", label)
         label = fold(label) if fold else label
         if label is None:
             continue
         if not is_silence(label):
-            kept.append(one._replace(label=label))
-        elif kept and kept[-1].label == SIL and one.start - kept[-1].end <= TOLERANCE:
-            kept[-1] = kept[-1]._replace(end=one.end)
+            kept.append(interval._replace(label=label))
+        elif kept and kept[-1].label == SIL and interval.start - kept[-1].end <= TOLERANCE:
+            kept[-1] = kept[-1]._replace(end=interval.end)
         else:
-            kept.append(one._replace(label=SIL))
+            kept.append(interval._replace(label=SIL))
     if not kept:
         raise AlignmentError(
             f"tier {alignment.tier!r}: no interval is left when its labels are folded"

@@ -73,7 +73,7 @@ def read_ctm(path: str | Path) -> dict[str, Alignment]:
     `;;` begins a comment. Raises AlignmentError, also for an utterance with more than one channel.
     """
     path = Path(path)
-    found: dict[str, list[Interval]] = {}
+    utterances: dict[str, list[Interval]] = {}
     channels: dict[str, str] = {}
     for where, (name, channel, start, duration, label) in _rows(
         path, "utterance, channel, start, duration, label", ";;"
@@ -81,14 +81,16 @@ def read_ctm(path: str | Path) -> dict[str, Alignment]:
         if channels.setdefault(name, channel) != channel:
             raise AlignmentError(f"{where}: {name} has more than one channel; give a file for each")
         first = _number(start, where)
-        found.setdefault(name, []).append(Interval(first, first + _number(duration, where), label))
-    if not found:
+        utterances.setdefault(name, []).append(
+            Interval(first, first + _number(duration, where), label)
+        )
+    if not utterances:
         raise AlignmentError(
             f"{path}: there are no intervals; leave the file out or align it again"
         )
     return {
         name: checked(intervals, "phones", f"{path}, utterance {name}")
-        for name, intervals in found.items()
+        for name, intervals in utterances.items()
     }
 
 
@@ -135,42 +137,42 @@ def read_lab(path: str | Path) -> Alignment:
     """
     path = Path(path)
     rows = list(_rows(path, "start, end, label", "\\"))
-    whole = all(WHOLE.fullmatch(time) for _, (start, end, _) in rows for time in (start, end))
-    units = HTK_UNITS if whole else 1
+    integers = all(WHOLE.fullmatch(time) for _, (start, end, _) in rows for time in (start, end))
+    units = HTK_UNITS if integers else 1
     intervals = [
         Interval(_number(start, at) / units, _number(end, at) / units, label)
         for at, (start, end, label) in rows
     ]
-    found = checked(intervals, "phones", path)
-    if whole and found.end < 0.01:
+    alignment = checked(intervals, "phones", path)
+    if integers and alignment.end < 0.01:
         raise AlignmentError(
             f"{path}: its whole numbers are too small for HTK's 100 ns; write seconds with a "
             "decimal point"
         )
-    return found
+    return alignment
 
 
 def read_km(path: str | Path) -> list[NDArray[np.int64]]:
     """The codes of a fairseq .km file: one line for each utterance, whole numbers between spaces. Raises AlignmentError."""
-    found: list[NDArray[np.int64]] = []
+    utterances: list[NDArray[np.int64]] = []
     for number, line in _lines(Path(path), blank=True):
         if not re.fullmatch(r"(\d{1,18}( |$))*", line, re.ASCII):
             raise AlignmentError(
                 f"{path}, line {number}: needs whole numbers between spaces, not {line[:40]!r}; "
                 "mend it there"
             )
-        found.append(np.array([int(code) for code in line.split()], np.int64))
-    return found
+        utterances.append(np.array([int(code) for code in line.split()], np.int64))
+    return utterances
 
 
-def _only(found: dict[str, Alignment], path: Path) -> Alignment:
+def _only(alignments: dict[str, Alignment], path: Path) -> Alignment:
     """The alignment of a file that has but one. Raises AlignmentError."""
-    if len(found) > 1:
+    if len(alignments) > 1:
         raise AlignmentError(
-            f"{path} aligns {len(found)} utterances, and one was asked for; split it, or read it "
+            f"{path} aligns {len(alignments)} utterances, and one was asked for; split it, or read it "
             "with `read_ctm`"
         )
-    return next(iter(found.values()))
+    return next(iter(alignments.values()))
 
 
 def _lines(path: Path, *, blank: bool = False) -> Iterator[tuple[int, str]]:

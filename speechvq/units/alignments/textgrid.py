@@ -57,25 +57,25 @@ def read_textgrid(path: str | Path, tier: str | None = None) -> Alignment:
     return checked(intervals, name, path)
 
 
-def _chosen(tiers: list[Tier], wanted: str | None, path: Path) -> Tier:
+def _chosen(tiers: list[Tier], name: str | None, path: Path) -> Tier:
     """The tier that is meant. Raises AlignmentError with the names of all."""
-    exact = [one for one in tiers if one[0] == wanted]
+    exact = [tier for tier in tiers if tier[0] == name]
     try:
-        found = exact or [
-            one for one in tiers if re.search(wanted or PHONES, one[0], re.IGNORECASE)
+        matching = exact or [
+            tier for tier in tiers if re.search(name or PHONES, tier[0], re.IGNORECASE)
         ]
     except re.error as error:
         raise AlignmentError(
-            f"{wanted!r} is no name of a tier of {path}, nor a regular expression: {error}"
+            f"{name!r} is no name of a tier of {path}, nor a regular expression: {error}"
         ) from error
-    if not found and wanted is None and len(tiers) == 1:
-        found = tiers
-    if len(found) == 1:
-        return found[0]
+    if not matching and name is None and len(tiers) == 1:
+        matching = tiers
+    if len(matching) == 1:
+        return matching[0]
     names = ", ".join(repr(name) for name, _ in tiers) or "none"
-    which = "more than one tier" if len(found) > 1 else "no tier"
+    which = "more than one tier" if len(matching) > 1 else "no tier"
     raise AlignmentError(
-        f"{path} has {which} that could be {wanted or 'phones'!r}; its interval tiers: {names}; "
+        f"{path} has {which} that could be {name or 'phones'!r}; its interval tiers: {names}; "
         "name one"
     )
 
@@ -113,7 +113,7 @@ class _Tokens:
         self.at = 2
         while self._more(float):
             self.at += 1  # xmin, xmax and the number of tiers
-        found = []
+        tiers = []
         while self.at < len(self.tokens):
             line = self._line(self.tokens[self.at].offset)
             kind, name = (
@@ -127,21 +127,21 @@ class _Tokens:
             for what in ("xmin of a tier", "xmax of a tier", "the size of a tier"):
                 self._next(float, what)
             if kind == "IntervalTier":
-                found.append((name, self._intervals()))
+                tiers.append((name, self._intervals()))
             else:
                 self._points()
-        return found
+        return tiers
 
     def _intervals(self) -> list[Interval]:
         """As many as there are."""
-        found = []
+        intervals = []
         while self._more(float):
             start, end = (
                 self._next(float, "the beginning of an interval"),
                 self._next(float, "the end of an interval"),
             )
-            found.append(Interval(start, end, self._next(str, "the text of an interval")))
-        return found
+            intervals.append(Interval(start, end, self._next(str, "the text of an interval")))
+        return intervals
 
     def _points(self) -> None:
         """Passed over."""

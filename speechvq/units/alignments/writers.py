@@ -67,15 +67,15 @@ def write_ctm(
     """
     lines: list[str] = []
     for name, alignment in alignments.items():
-        for one in alignment.intervals:
-            if one.label:
-                first, last = _micro(one.start), _micro(one.end)
+        for interval in alignment.intervals:
+            if interval.label:
+                first, last = _micro(interval.start), _micro(interval.end)
                 words = (
                     _word(name, path),
                     _word(channel, path),
                     _digits(first),
                     _digits(last - first),
-                    _word(one.label, path),
+                    _word(interval.label, path),
                 )
                 lines.append(" ".join(words))
     if not lines:
@@ -92,13 +92,13 @@ def write_audacity(path: Path, alignment: Alignment, *, force: bool = False) -> 
     OutputError.
     """
     lines: list[str] = []
-    for one in alignment.intervals:
-        if set(one.label) & set("\t\r\n"):
+    for interval in alignment.intervals:
+        if set(interval.label) & set("\t\r\n"):
             raise AlignmentError(
-                f"{path}: the label {one.label!r} has a tab or lines, which Audacity's labels "
+                f"{path}: the label {interval.label!r} has a tab or lines, which Audacity's labels "
                 "cannot hold"
             )
-        lines.append(f"{one.start:.6f}\t{one.end:.6f}\t{one.label}")
+        lines.append(f"{interval.start:.6f}\t{interval.end:.6f}\t{interval.label}")
     _write(path, lines, force=force)
 
 
@@ -119,12 +119,12 @@ def _tiled(intervals: Sequence[Interval], end: int) -> list[tuple[int, int, str]
     """Intervals in microseconds that follow each other from 0 to the end, those without a label put in between."""
     rows: list[tuple[int, int, str]] = []
     reached = 0
-    for one in [*intervals, Interval(end / 1e6, end / 1e6, "")]:
-        first, last = _micro(one.start), _micro(one.end)
+    for interval in [*intervals, Interval(end / 1e6, end / 1e6, "")]:
+        first, last = _micro(interval.start), _micro(interval.end)
         if first > reached:
             rows.append((reached, first, ""))
         if last > first:
-            rows.append((first, last, one.label))
+            rows.append((first, last, interval.label))
         reached = last
     return rows
 

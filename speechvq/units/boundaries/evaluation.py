@@ -57,23 +57,25 @@ def boundary_rows(
     `found` a second, and in percent the `MEASURES` by the strict rule and, with `lenient_` before
     their names, by the lenient one. Raises UnitsError.
     """
-    by_name = {one.name: one for one in recordings}
+    by_name = {recording.name: recording for recording in recordings}
     scored, fit = ([by_name[name] for name in names] for names in (split.score, split.fit))
-    scored = [one for one in scored if one.phones]
-    spans = [(0.0, one.seconds) for one in scored]
-    edges = [_edges(one.phones) for one in scored if one.phones]
+    scored = [recording for recording in scored if recording.phones]
+    spans = [(0.0, recording.seconds) for recording in scored]
+    edges = [_edges(recording.phones) for recording in scored if recording.phones]
     if not _some([every for every, _ in edges], spans):
         return []
     target = phone_rate(fit) if target is None else target
-    found = _unit_boundaries(units, finer, scored, fit, target, seed)
+    hypotheses = _unit_boundaries(units, finer, scored, fit, target, seed)
     if baselines:
-        mels = [log_mels[one.name] for one in scored] if log_mels is not None else None
-        found |= _baselines([every for every, _ in edges], spans, mels, target, seed)
-    return [row for method, times in found.items() for row in _rows(method, edges, times, spans)]
+        mels = [log_mels[recording.name] for recording in scored] if log_mels is not None else None
+        hypotheses |= _baselines([every for every, _ in edges], spans, mels, target, seed)
+    return [
+        row for method, times in hypotheses.items() for row in _rows(method, edges, times, spans)
+    ]
 
 
-def found_rows(
-    found: Mapping[str, Mapping[str, Times]], recordings: Sequence[Recording], split: Split
+def detector_rows(
+    hypotheses: Mapping[str, Mapping[str, Times]], recordings: Sequence[Recording], split: Split
 ) -> list[BoundaryRow]:
     """The same rows for boundaries that were found without units; no rows where no scored recording has phones.
 
@@ -81,12 +83,15 @@ def found_rows(
     Raises UnitsError.
     """
     names = set(split.score)
-    scored = [one for one in recordings if one.name in names and one.phones]
-    spans = [(0.0, one.seconds) for one in scored]
-    edges = [_edges(one.phones) for one in scored if one.phones]
+    scored = [recording for recording in recordings if recording.name in names and recording.phones]
+    spans = [(0.0, recording.seconds) for recording in scored]
+    edges = [_edges(recording.phones) for recording in scored if recording.phones]
     if not _some([every for every, _ in edges], spans):
         return []
-    pairs = ((method, [times[one.name] for one in scored]) for method, times in found.items())
+    pairs = (
+        (method, [times[recording.name] for recording in scored])
+        for method, times in hypotheses.items()
+    )
     return [row for method, times in pairs for row in _rows(("", method), edges, times, spans)]
 
 
@@ -104,20 +109,20 @@ def _unit_boundaries(
     seed: int,
 ) -> dict[Method, list[Times]]:
     """What units find in each of the scored recordings, by method. Raises UnitsError."""
-    names, fit_names = ([one.name for one in some] for some in (scored, fit))
-    found: dict[Method, list[Times]] = {}
-    for some in (units, finer):
-        if some is None:
+    names, fit_names = ([recording.name for recording in selected] for selected in (scored, fit))
+    hypotheses: dict[Method, list[Times]] = {}
+    for system in (units, finer):
+        if system is None:
             continue
-        check_lengths(some, [*fit, *scored])
-        cut = unit_segments(some, names, fit_names, target, seed=seed)
-        if some is units:
-            found[some.name, "changes of codes"] = [
-                changes(some.codes[name], some.rate) for name in names
+        check_lengths(system, [*fit, *scored])
+        cut = unit_segments(system, names, fit_names, target, seed=seed)
+        if system is units:
+            hypotheses[system.name, "changes of codes"] = [
+                changes(system.codes[name], system.rate) for name in names
             ]
-        ends = [cut[name].boundaries(some.rate) if name in cut else np.zeros(0) for name in names]
-        found[some.name, f"segments at {some.rate:g} Hz"] = ends
-    return found
+        ends = [cut[name].boundaries(system.rate) if name in cut else np.zeros(0) for name in names]
+        hypotheses[system.name, f"segments at {system.rate:g} Hz"] = ends
+    return hypotheses
 
 
 def _baselines(
@@ -129,34 +134,37 @@ def _baselines(
 ) -> dict[Method, list[Times]]:
     """What is found without units, by method. Raises UnitsError."""
     spacing, _ = best_grid(references, spans)
-    found = {("", f"grid, best: {1000 * spacing:g} ms"): [grid(span, spacing) for span in spans]}
+    methods = {("", f"grid, best: {1000 * spacing:g} ms"): [grid(span, spacing) for span in spans]}
     if mels is not None:
         prominence, _ = best_mel_peaks(references, mels, RATE, spans)
-        found["", "peaks of mel change"] = [mel_peaks(mel, RATE) for mel in mels]
-        found["", f"peaks of mel change, best: {prominence:g}"] = [
+        methods["", "peaks of mel change"] = [mel_peaks(mel, RATE) for mel in mels]
+        methods["", f"peaks of mel change, best: {prominence:g}"] = [
             mel_peaks(mel, RATE, prominence=prominence) for mel in mels
         ]
     random = np.random.default_rng(seed)
-    found["", "random"] = [
+    methods["", "random"] = [
         random.uniform(0, end, max(0, round(target * end) - 1)) for _, end in spans
     ]
-    return found
+    return methods
 
 
 def _rows(
     method: Method,
     edges: Sequence[tuple[Times, Times]],
-    found: Sequence[Times],
+    hypotheses: Sequence[Times],
     spans: Sequence[Span],
 ) -> list[BoundaryRow]:
     """The rows of one method: over all edges, and over those between phones, of which there may be none. Raises UnitsError."""
-    rows, rate = list[BoundaryRow](), sum(map(len, found)) / sum(end for _, end in spans)
+    rows, rate = list[BoundaryRow](), sum(map(len, hypotheses)) / sum(end for _, end in spans)
     for scope, choose in SCOPES.items():
         pairs = [
             choose(every, silent, times)
-            for (every, silent), times in zip(edges, found, strict=True)
+            for (every, silent), times in zip(edges, hypotheses, strict=True)
         ]
-        references, guesses = [one for one, _ in pairs], [one for _, one in pairs]
+        references, guesses = (
+            [reference for reference, _ in pairs],
+            [hypothesis for _, hypothesis in pairs],
+        )
         if not _some(references, spans):
             continue
         strict, lenient = (score(references, guesses, edges=spans, rule=rule) for rule in RULES)
@@ -164,7 +172,7 @@ def _rows(
             "units": method[0],
             "method": method[1],
             "boundaries": scope,
-            "found": rate,
+            "per_second": rate,
         }
         row |= {name: 100 * float(getattr(strict, name)) for name in MEASURES}
         rows.append(
@@ -184,17 +192,17 @@ def _edges(phones: Alignment) -> tuple[Times, Times]:
     return np.unique(every), np.unique(silent)
 
 
-def _all(every: Times, silent: Times, found: Times) -> tuple[Times, Times]:
+def _all(every: Times, silent: Times, hypothesis: Times) -> tuple[Times, Times]:
     """Reference and found boundaries as they are."""
     del silent
-    return every, found
+    return every, hypothesis
 
 
-def _between_phones(every: Times, silent: Times, found: Times) -> tuple[Times, Times]:
+def _between_phones(every: Times, silent: Times, hypothesis: Times) -> tuple[Times, Times]:
     """Both without those at silence."""
     between = np.setdiff1d(every, silent)
-    to_silence, to_phones = _distances(found, silent), _distances(found, between)
-    return between, found[(to_silence > NEAR + SLACK) | (to_phones < to_silence)]
+    to_silence, to_phones = _distances(hypothesis, silent), _distances(hypothesis, between)
+    return between, hypothesis[(to_silence > NEAR + SLACK) | (to_phones < to_silence)]
 
 
 SCOPES: dict[str, Callable[[Times, Times, Times], tuple[Times, Times]]] = {

@@ -20,16 +20,16 @@ Curve = NDArray[np.float64]
 def tops(curve: Curve) -> tuple[NDArray[np.int64], Curve]:
     """Where the peaks of a curve (n,) are, and their prominences in its standard deviations; an end is no peak."""
     padded = np.concatenate([[np.inf], curve, [np.inf]])
-    found = np.flatnonzero((padded[1:-1] > padded[:-2]) & (padded[1:-1] >= padded[2:]))
-    if not len(found):
-        return found, np.zeros(0)
-    return found, prominences(curve)[found] / curve.std()
+    places = np.flatnonzero((padded[1:-1] > padded[:-2]) & (padded[1:-1] >= padded[2:]))
+    if not len(places):
+        return places, np.zeros(0)
+    return places, prominences(curve)[places] / curve.std()
 
 
 def peaks(curve: Curve, rate: float, prominence: float) -> Times:
     """The times of the peaks of a curve that are so prominent, s, at `rate` frames a second."""
-    places, found = tops(curve)
-    return (places[found >= prominence].astype(np.float64) + 1) / rate
+    places, values = tops(curve)
+    return (places[values >= prominence].astype(np.float64) + 1) / rate
 
 
 def common_prominence(curves: Sequence[Curve], rate: float, target: float) -> float:
@@ -40,9 +40,9 @@ def common_prominence(curves: Sequence[Curve], rate: float, target: float) -> fl
     """
     if not any(map(len, curves)) or not target > 0:
         raise UnitsError(f"{len(curves)} curves and {target:g} peaks a second: give some of each")
-    found = np.sort(np.concatenate([tops(curve)[1] for curve in curves]))[::-1]
-    wanted = round(target * sum(len(curve) + 1 for curve in curves) / rate)
-    return float(found[wanted - 1]) if 0 < wanted <= len(found) else 0.0
+    values = np.sort(np.concatenate([tops(curve)[1] for curve in curves]))[::-1]
+    count = round(target * sum(len(curve) + 1 for curve in curves) / rate)
+    return float(values[count - 1]) if 0 < count <= len(values) else 0.0
 
 
 def prominences(curve: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -52,14 +52,14 @@ def prominences(curve: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _valleys(curve: NDArray[np.float64]) -> NDArray[np.float64]:
     """Of each place, the lowest value from there back to the last that is higher, (n,)."""
-    found, higher = np.empty(len(curve)), list[tuple[float, float]]()
+    lows, higher = np.empty(len(curve)), list[tuple[float, float]]()
     for place, value in enumerate(curve.tolist()):
         low = value
         while higher and higher[-1][0] <= value:
             low = min(low, higher.pop()[1])
         higher.append((value, low))
-        found[place] = low
-    return found
+        lows[place] = low
+    return lows
 
 
 def prominence_of(curve: NDArray[np.float64], top: int) -> float:

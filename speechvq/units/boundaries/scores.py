@@ -62,14 +62,14 @@ class Score:
     """How many boundaries the reference has and how many were found, and how many of either have one of the other near."""
 
     references: int
-    found: int
+    hypotheses: int
     references_hit: int
-    found_hit: int
+    hypotheses_hit: int
 
     @property
     def precision(self) -> float:
         """The share of found boundaries that are right; 0 where none were found."""
-        return self.found_hit / self.found if self.found else 0.0
+        return self.hypotheses_hit / self.hypotheses if self.hypotheses else 0.0
 
     @property
     def recall(self) -> float:
@@ -86,7 +86,9 @@ class Score:
     def over_segmentation(self) -> float:
         """OS: 0 for as many boundaries as there are, 1 for twice as many, -1 for none."""
         return (
-            self.recall / self.precision - 1 if self.found_hit else self.found / self.references - 1
+            self.recall / self.precision - 1
+            if self.hypotheses_hit
+            else self.hypotheses / self.references - 1
         )
 
     @property
@@ -98,7 +100,7 @@ class Score:
 
 def score(
     references: Sequence[ArrayLike],
-    found: Sequence[ArrayLike],
+    hypotheses: Sequence[ArrayLike],
     *,
     edges: Sequence[Span] | None,
     rule: Rule = "strict",
@@ -115,14 +117,14 @@ def score(
     reference has no boundaries.
     """
     spans = [(-np.inf, np.inf)] * len(references) if edges is None else edges
-    if not len(references) == len(found) == len(spans):
+    if not len(references) == len(hypotheses) == len(spans):
         raise UnitsError(
-            f"boundaries of {len(references)} utterances, found ones of {len(found)} and edges of "
+            f"boundaries of {len(references)} utterances, found ones of {len(hypotheses)} and edges of "
             f"{len(spans)}: "
             "give all for the same utterances"
         )
     counts = np.zeros(4, np.int64)
-    for index, (own, others, span) in enumerate(zip(references, found, spans, strict=True)):
+    for index, (own, others, span) in enumerate(zip(references, hypotheses, spans, strict=True)):
         if not (np.isfinite(own).all() and np.isfinite(others).all()):
             raise UnitsError(
                 f"a boundary of utterance {index} is not a finite number of seconds: mend the "
@@ -137,23 +139,25 @@ def score(
     return Score(*counts.tolist())
 
 
-def _hits(references: Times, found: Times, rule: Rule, tolerance: float) -> tuple[int, int]:
+def _hits(references: Times, hypotheses: Times, rule: Rule, tolerance: float) -> tuple[int, int]:
     """How many of the one and of the other are hit; both sorted."""
     match rule:
         case "strict":
-            pairs = _pairs(references.tolist(), found.tolist(), tolerance)
+            pairs = _pairs(references.tolist(), hypotheses.tolist(), tolerance)
             return pairs, pairs
         case "lenient":
-            return _near(references, found, tolerance), _near(found, references, tolerance)
+            return _near(references, hypotheses, tolerance), _near(
+                hypotheses, references, tolerance
+            )
 
 
-def _pairs(references: list[float], found: list[float], tolerance: float) -> int:
+def _pairs(references: list[float], hypotheses: list[float], tolerance: float) -> int:
     """How many pairs there are in time order, each time in one pair at most."""
     pairs = i = j = 0
-    while i < len(references) and j < len(found):
-        if abs(references[i] - found[j]) <= tolerance:
+    while i < len(references) and j < len(hypotheses):
+        if abs(references[i] - hypotheses[j]) <= tolerance:
             pairs, i, j = pairs + 1, i + 1, j + 1
-        elif references[i] < found[j]:
+        elif references[i] < hypotheses[j]:
             i += 1
         else:
             j += 1

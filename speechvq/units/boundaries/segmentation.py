@@ -159,17 +159,17 @@ def automatic_weight(
             "give some of each"
         )
     frames = sum(costs.frames for costs in utterances)
-    wanted = target * frames / rate
-    allowed = accuracy * wanted
+    segments = target * frames / rate
+    allowed = accuracy * segments
     most = _count(utterances, 0.0)
     least = sum(-(-costs.frames // costs.costs.shape[0]) for costs in utterances)
-    if not least - allowed <= wanted <= most + allowed:
+    if not least - allowed <= segments <= most + allowed:
         raise UnitsError(
             f"{target:g} segments a second cannot be had: these utterances have "
             f"{least * rate / frames:.3g} "
             f"to {most * rate / frames:.3g}; give another target, or longer segments"
         )
-    if most <= wanted + allowed:
+    if most <= segments + allowed:
         return 0.0
     low, high = (
         0.0,
@@ -179,10 +179,10 @@ def automatic_weight(
     # no cut costs as much as `high`, so none is worth a segment more
     while high - low > 1e-9 * high:
         weight = (low + high) / 2
-        found = _count(utterances, weight)
-        if abs(found - wanted) <= allowed:
+        count = _count(utterances, weight)
+        if abs(count - segments) <= allowed:
             return float(weight)
-        low, high = (weight, high) if found > wanted else (low, weight)
+        low, high = (weight, high) if count > segments else (low, weight)
     return float(high)
 
 

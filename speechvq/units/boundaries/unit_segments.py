@@ -32,10 +32,10 @@ SAMPLE = 60
 
 def phone_rate(recordings: Sequence[Recording]) -> float:
     """Phones and silences a second in those of the recordings that have phones; `PHONES` where there are none."""
-    known = [one for one in recordings if one.phones]
-    seconds = sum(one.seconds for one in known)
+    known = [recording for recording in recordings if recording.phones]
+    seconds = sum(recording.seconds for recording in known)
     return (
-        sum(len(one.phones.intervals) for one in known if one.phones) / seconds
+        sum(len(recording.phones.intervals) for recording in known if recording.phones) / seconds
         if seconds
         else PHONES
     )
@@ -64,10 +64,10 @@ def unit_costs(units: Units, name: str, bits: Floats) -> Costs:
         return segment_costs(squared_distances(units.features[name], units.codewords), longest)
     codes = units.codes[name]
     used, numbers = np.unique(codes, return_inverse=True)
-    found = segment_costs(
+    costs_by_code = segment_costs(
         (numbers[:, None] != np.arange(len(used))) * bits[codes][:, None], longest
     )
-    return Costs(found.costs, used.astype(np.int32)[found.codes])
+    return Costs(costs_by_code.costs, used.astype(np.int32)[costs_by_code.codes])
 
 
 def unit_segments(
@@ -85,11 +85,11 @@ def unit_segments(
         segments are as long as they may be.
     Raises UnitsError.
     """
-    some = [name for name in fit_names if len(units.codes[name])]
-    bits = information(units, some)
-    if len(some) > SAMPLE:
-        some = np.random.default_rng(seed).permutation(np.array(some))[:SAMPLE].tolist()
-    weight = _weight([unit_costs(units, name, bits) for name in some], units.rate, target)
+    fitted = [name for name in fit_names if len(units.codes[name])]
+    bits = information(units, fitted)
+    if len(fitted) > SAMPLE:
+        fitted = np.random.default_rng(seed).permutation(np.array(fitted))[:SAMPLE].tolist()
+    weight = _weight([unit_costs(units, name, bits) for name in fitted], units.rate, target)
     return {
         name: segment(unit_costs(units, name, bits), weight)
         for name in names
@@ -116,12 +116,12 @@ def _weight(costs: Sequence[Costs], rate: float, target: float) -> float:
     """The weight whose number of segments is the nearest to the target; 0 without recordings."""
     if not costs:
         return 0.0
-    seconds = sum(one.frames for one in costs) / rate
+    seconds = sum(cost.frames for cost in costs) / rate
 
     def found(weight: float) -> float:
-        return sum(len(segment(one, weight).ends) for one in costs) / seconds
+        return sum(len(segment(cost, weight).ends) for cost in costs) / seconds
 
-    least = sum(-(-one.frames // len(one.costs)) for one in costs) / seconds
+    least = sum(-(-cost.frames // len(cost.costs)) for cost in costs) / seconds
     target = min(max(target, least), found(0.0))
     above = automatic_weight(costs, rate, target)
     return min(above, above * (1 - STEP), key=lambda weight: abs(found(weight) - target))

@@ -106,17 +106,19 @@ def write_results(
         with new_file(folder / name) as partial:
             partial.write_text(text, encoding="utf-8", newline="\n")
     tiers = unit_tiers(systems, recordings, results.split)
-    for one in recordings:
-        path = _textgrids(folder, [one])[one.name]
-        phones = [Alignment(one.phones.intervals, "phones")] if one.phones else []
-        write_textgrid(path, [*phones, *tiers[one.name]], seconds=one.seconds, force=force)
+    for recording in recordings:
+        path = _textgrids(folder, [recording])[recording.name]
+        phones = [Alignment(recording.phones.intervals, "phones")] if recording.phones else []
+        write_textgrid(
+            path, [*phones, *tiers[recording.name]], seconds=recording.seconds, force=force
+        )
 
 
 def _textgrids(folder: Path, recordings: Sequence[Recording]) -> dict[str, Path]:
     """The file of each recording's tiers."""
     return {
-        one.name: folder / TEXTGRIDS / f"{one.name.replace('/', '-')}.TextGrid"
-        for one in recordings
+        recording.name: folder / TEXTGRIDS / f"{recording.name.replace('/', '-')}.TextGrid"
+        for recording in recordings
     }
 
 
@@ -124,12 +126,12 @@ def unit_tiers(
     systems: Sequence[Units], recordings: Sequence[Recording], split: Split
 ) -> Mapping[str, list[Alignment]]:
     """Of each recording, by its name, a tier of codes and one of segments for each system. Raises UnitsError."""
-    found: dict[str, list[Alignment]] = {one.name: [] for one in recordings}
-    target = phone_rate([one for one in recordings if one.name in set(split.fit)])
+    tiers: dict[str, list[Alignment]] = {recording.name: [] for recording in recordings}
+    target = phone_rate([recording for recording in recordings if recording.name in set(split.fit)])
     for number, units in enumerate(systems):
         behind = "" if len(systems) == 1 else f" {number}"
-        cut = unit_segments(units, list(found), split.fit, target)
+        cut = unit_segments(units, list(tiers), split.fit, target)
         for name, segments in cut.items():
-            found[name].append(from_codes(units.codes[name], 1 / units.rate, f"codes{behind}"))
-            found[name].append(segments.alignment(units.rate, f"segments{behind}"))
-    return found
+            tiers[name].append(from_codes(units.codes[name], 1 / units.rate, f"codes{behind}"))
+            tiers[name].append(segments.alignment(units.rate, f"segments{behind}"))
+    return tiers

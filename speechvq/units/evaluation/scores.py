@@ -41,34 +41,40 @@ def evaluate(
     Raises UnitsError when a recording has no codes or their length is not its own, or nothing is to
     be scored; MissingExtra.
     """
-    by_name = {one.name: one for one in recordings}
+    by_name = {recording.name: recording for recording in recordings}
     if lacking := [name for name in (*split.fit, *split.score) if name not in by_name]:
         raise UnitsError(
             f"there is no recording {lacking[0]}, which the split names: split these recordings"
         )
     fit, score = ([by_name[name] for name in names] for names in (split.fit, split.score))
     check_lengths(units, [*fit, *score])
-    fit, score = ([one for one in some if len(units.codes[one.name])] for some in (fit, score))
+    fit, score = (
+        [recording for recording in group if len(units.codes[recording.name])]
+        for group in (fit, score)
+    )
     if not score:
         raise UnitsError(
             f"{units.name}: no recording that is to be scored has codes; are they all shorter "
             "than one code?"
         )
-    found = frame_scores(units, fit, score, seed=seed) | cost_scores(units, score)
-    found |= speaker_scores(units, [*fit, *score], seed=seed)
-    found |= abx_scores(units, score, abx) if abx else {}
+    scores = frame_scores(units, fit, score, seed=seed) | cost_scores(units, score)
+    scores |= speaker_scores(units, [*fit, *score], seed=seed)
+    scores |= abx_scores(units, score, abx) if abx else {}
     return {
-        one.key: found[one.key] * (100 if one.unit == "%" else 1)
-        for one in METRICS
-        if one.key in found
+        metric.key: scores[metric.key] * (100 if metric.unit == "%" else 1)
+        for metric in METRICS
+        if metric.key in scores
     }
 
 
 def cost_scores(units: Units, recordings: Sequence[Recording]) -> dict[str, float]:
     """Bit rates, codes in use, and how long runs and phones last, by their keys. Raises UnitsError."""
-    codes = [units.codes[one.name] for one in recordings]
-    rates, used = bit_rates(codes, sum(one.seconds for one in recordings)), usage(codes, units.size)
-    found = {
+    codes = [units.codes[recording.name] for recording in recordings]
+    rates, used = (
+        bit_rates(codes, sum(recording.seconds for recording in recordings)),
+        usage(codes, units.size),
+    )
+    scores = {
         "bits_frames": rates.frames,
         "bits_runs": rates.deduplicated,
         "bits_durations": rates.with_durations,
@@ -78,7 +84,12 @@ def cost_scores(units: Units, recordings: Sequence[Recording]) -> dict[str, floa
         "run_ms": run_lengths(codes, units.rate).mean,
     }
     intervals = [
-        one for recording in recordings if recording.phones for one in recording.phones.intervals
+        interval
+        for recording in recordings
+        if recording.phones
+        for interval in recording.phones.intervals
     ]
-    lengths = [1000 * (one.end - one.start) for one in intervals if one.label != SIL]
-    return found | ({"phone_ms": float(np.mean(lengths))} if lengths else {})
+    lengths = [
+        1000 * (interval.end - interval.start) for interval in intervals if interval.label != SIL
+    ]
+    return scores | ({"phone_ms": float(np.mean(lengths))} if lengths else {})

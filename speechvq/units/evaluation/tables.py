@@ -32,11 +32,17 @@ CHOSEN = (
 
 def sheet(results: Sequence[Result]) -> str:
     """Markdown with a row for each number and a column for each result; floors and priors stand in brackets behind."""
-    header = ["", *(f"{one['name']}, {one['size']} codes at {one['rate']:g} Hz" for one in results)]
+    header = [
+        "",
+        *(
+            f"{result['name']}, {result['size']} codes at {result['rate']:g} Hz"
+            for result in results
+        ),
+    ]
     rows = [
-        [_title(metric), *(_cell(one, metric) for one in results)]
+        [_title(metric), *(_cell(result, metric) for result in results)]
         for metric in METRICS
-        if metric.key not in _beside() and any(metric.key in one for one in results)
+        if metric.key not in _beside() and any(metric.key in result for result in results)
     ]
     return markdown(header, rows)
 
@@ -51,11 +57,11 @@ def comparison_rows(
     results: Sequence[Result], keys: Sequence[str] = CHOSEN
 ) -> list[dict[str, str]]:
     """The same as rows, column to text."""
-    chosen = [by_key()[key] for key in keys if any(key in one for one in results)]
+    chosen = [by_key()[key] for key in keys if any(key in result for result in results)]
     return [
-        {"units": str(one["name"]), "codes": str(one["size"]), "Hz": f"{one['rate']:g}"}
-        | {_title(metric): _cell(one, metric) for metric in chosen}
-        for one in results
+        {"units": str(result["name"]), "codes": str(result["size"]), "Hz": f"{result['rate']:g}"}
+        | {_title(metric): _cell(result, metric) for metric in chosen}
+        for result in results
     ]
 
 
@@ -78,7 +84,7 @@ def boundary_cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
             "method": str(row["method"]),
             "boundaries": str(row["boundaries"]),
         }
-        | {"a second": f"{row['found']:.1f}"}
+        | {"per second": f"{row['per_second']:.1f}"}
         | {name: f"{row[key]:.1f}" for key, name in names.items()}
         for row in rows
     ]
@@ -147,8 +153,8 @@ def _number(value: float, metric: Metric) -> str:
 
 
 BRACKETS = {
-    **{key: "shuffled" for key in _beside() if key.endswith("_floor")},
-    **{key: "most frequent" for key in _beside() if key.endswith("_prior")},
+    **{key: "shuffled" for key in _beside() if key.endswith("_shuffled")},
+    **{key: "most frequent" for key in _beside() if key.endswith("_majority")},
     "speaker_chance": "chance",
     "phone_ms": "phones",
 }

@@ -10,7 +10,12 @@ import numpy as np
 from speechvq.units.alignments.alignment import SIL
 from speechvq.units.phones.frames import Labelled, labelled_frames, labels_of, phone_numbers
 from speechvq.units.phones.joint import NO_LABEL, joint, shuffled
-from speechvq.units.phones.mapping import accuracy, floor, majority_map, prior
+from speechvq.units.phones.mapping import (
+    accuracy,
+    majority_accuracy,
+    majority_map,
+    shuffled_accuracy,
+)
 from speechvq.units.recordings import Recording, Units
 
 FINE = 100
@@ -26,26 +31,26 @@ def frame_scores(
     there is no accuracy Raises UnitsError for alignments whose intervals overlap.
     """
     numbers = phone_numbers([*fit, *score])
-    train, test = (labelled_frames(units, some, numbers) for some in (fit, score))
+    train, test = (labelled_frames(units, recordings, numbers) for recordings in (fit, score))
     if not len(test.labels):
         return {}
     table, chance = joint(test.codes, test.labels), shuffled(test.codes, test.labels, seed=seed)
-    found = {"ceiling": ceiling(score, units.rate)}
+    scores = {"ceiling": ceiling(score, units.rate)}
     for name in ("phone_purity", "cluster_purity", "pnmi", "v_measure"):
-        found |= {name: getattr(table, name), f"{name}_floor": getattr(chance, name)}
+        scores |= {name: getattr(table, name), f"{name}_shuffled": getattr(chance, name)}
     if len(train.labels):
-        found |= {
+        scores |= {
             "accuracy": _accuracy(train, test, units.size),
-            "accuracy_floor": floor(
+            "accuracy_shuffled": shuffled_accuracy(
                 train.codes, train.labels, test.codes, test.labels, units.size, seed=seed
             ),
-            "accuracy_prior": prior(train.labels, test.labels),
+            "accuracy_majority": majority_accuracy(train.labels, test.labels),
         }
     train, test = train.without(numbers.get(SIL)), test.without(numbers.get(SIL))
     if len(train.labels) and len(test.labels):
-        found["accuracy_speech"] = _accuracy(train, test, units.size)
-        found["accuracy_speech_prior"] = prior(train.labels, test.labels)
-    return found
+        scores["accuracy_speech"] = _accuracy(train, test, units.size)
+        scores["accuracy_speech_majority"] = majority_accuracy(train.labels, test.labels)
+    return scores
 
 
 def _accuracy(train: Labelled, test: Labelled, size: int) -> float:
@@ -60,10 +65,10 @@ def ceiling(recordings: Sequence[Recording], rate: float) -> float:
     none, are left out. 0 where there are none. Raises UnitsError for intervals that overlap.
     """
     numbers, right, counted = phone_numbers(recordings), 0, 0
-    for one in recordings:
-        fine = labels_of(one, int(one.seconds * FINE), FINE, numbers)
+    for recording in recordings:
+        fine = labels_of(recording, int(recording.seconds * FINE), FINE, numbers)
         frame = ((np.arange(len(fine)) + 0.5) * rate / FINE).astype(np.int64)
-        coarse = labels_of(one, int(frame[-1]) + 1 if len(frame) else 0, rate, numbers)[frame]
+        coarse = labels_of(recording, int(frame[-1]) + 1 if len(frame) else 0, rate, numbers)[frame]
         known = (fine != NO_LABEL) & (coarse != NO_LABEL)
         right, counted = right + int((fine == coarse)[known].sum()), counted + int(known.sum())
     return right / counted if counted else 0.0

@@ -30,13 +30,13 @@ class Labelled:
 
 def phone_numbers(recordings: Sequence[Recording]) -> dict[str, int]:
     """A number for each label, from 0 on, in the order of the alphabet."""
-    found = {
-        one.label
+    labels = {
+        interval.label
         for recording in recordings
         if recording.phones
-        for one in recording.phones.intervals
+        for interval in recording.phones.intervals
     }
-    return {label: number for number, label in enumerate(sorted(found))}
+    return {label: number for number, label in enumerate(sorted(labels))}
 
 
 def labels_of(recording: Recording, frames: int, rate: float, numbers: Mapping[str, int]) -> Ints:
@@ -51,9 +51,12 @@ def labelled_frames(
     units: Units, recordings: Sequence[Recording], numbers: Mapping[str, int]
 ) -> Labelled:
     """Codes and labels of the recordings' frames that have a label. Raises UnitsError."""
-    codes = [np.zeros(0, np.int64), *(units.codes[one.name] for one in recordings)]
+    codes = [np.zeros(0, np.int64), *(units.codes[recording.name] for recording in recordings)]
     labels = [
         np.zeros(0, np.int64),
-        *(labels_of(one, len(units.codes[one.name]), units.rate, numbers) for one in recordings),
+        *(
+            labels_of(recording, len(units.codes[recording.name]), units.rate, numbers)
+            for recording in recordings
+        ),
     ]
     return Labelled(np.concatenate(codes), np.concatenate(labels)).without(None)

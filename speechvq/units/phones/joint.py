@@ -57,11 +57,11 @@ def frame_labels(intervals: Sequence[Interval], frames: int, rate: float) -> Cou
                 f"the interval that starts at {start:g} s overlaps one that ends at {end:g} s: "
                 "mend the alignment"
             )
-    found = np.full(frames, NO_LABEL, np.int64)
+    labels = np.full(frames, NO_LABEL, np.int64)
     centres = (np.arange(frames) + 0.5) / rate + SLACK
     for start, end, label in ordered:
-        found[np.searchsorted(centres, start) : np.searchsorted(centres, end)] = label
-    return found
+        labels[np.searchsorted(centres, start) : np.searchsorted(centres, end)] = label
+    return labels
 
 
 def paired(
@@ -80,15 +80,15 @@ def paired(
             "same utterances"
         )
     kept: list[tuple[Ints, Ints]] = []
-    for index, (own, wanted) in enumerate(zip(codes, labels, strict=True)):
-        if abs(len(own) - len(wanted)) > slack:
+    for index, (own, own_labels) in enumerate(zip(codes, labels, strict=True)):
+        if abs(len(own) - len(own_labels)) > slack:
             raise UnitsError(
-                f"utterance {index} has {len(own)} codes and {len(wanted)} labels: "
+                f"utterance {index} has {len(own)} codes and {len(own_labels)} labels: "
                 "check that both have the same frame rate and are of the same recording"
             )
-        count = min(len(own), len(wanted))
-        labelled = wanted[:count] != NO_LABEL
-        kept.append((own[:count][labelled], wanted[:count][labelled]))
+        count = min(len(own), len(own_labels))
+        labelled = own_labels[:count] != NO_LABEL
+        kept.append((own[:count][labelled], own_labels[:count][labelled]))
     if not any(len(own) for own, _ in kept):
         raise UnitsError("no frame has a label: check that the alignments are of these recordings")
     flat = tuple(np.concatenate(column).astype(np.int64) for column in zip(*kept, strict=True))

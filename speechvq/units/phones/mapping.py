@@ -36,18 +36,18 @@ def accuracy(codes: Codes, labels: Codes, mapping: NDArray[np.int64]) -> float:
     return float((mapping[codes] == labels).mean())
 
 
-def prior(labels: Codes, wanted: Codes) -> float:
+def majority_accuracy(labels: Codes, test_labels: Codes) -> float:
     """The score of always naming the most frequent label of the training set; the smallest of equals.
 
     labels: of every training frame, (n,); wanted: of every held-out frame
     """
-    return float((wanted == np.bincount(labels).argmax()).mean())
+    return float((test_labels == np.bincount(labels).argmax()).mean())
 
 
-def floor(
-    train: Codes, labels: Codes, codes: Codes, wanted: Codes, size: int, *, seed: int = 0
+def shuffled_accuracy(
+    train: Codes, labels: Codes, codes: Codes, test_labels: Codes, size: int, *, seed: int = 0
 ) -> float:
     """What the held-out score would be if codes meant nothing: the codes of both sets shuffled over their frames."""
     random = np.random.default_rng(seed)
     mapping = majority_map(random.permutation(train), labels, size)
-    return accuracy(random.permutation(codes), wanted, mapping)
+    return accuracy(random.permutation(codes), test_labels, mapping)

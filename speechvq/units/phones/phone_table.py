@@ -50,21 +50,34 @@ def phone_table(
     units: Units, recordings: Sequence[Recording], most: int = MOST
 ) -> PhoneTable | None:
     """The table of all recordings whose phones are known; None where no frame has a phone. Raises UnitsError like `joint`."""
-    known = [one for one in recordings if one.phones is not None and one.name in units.codes]
+    known = [
+        recording
+        for recording in recordings
+        if recording.phones is not None and recording.name in units.codes
+    ]
     labels = sorted(
-        {interval.label for one in known if one.phones for interval in one.phones.intervals}
+        {
+            interval.label
+            for recording in known
+            if recording.phones
+            for interval in recording.phones.intervals
+        }
     )
     places = {label: place for place, label in enumerate(labels)}
     counts = np.zeros((units.size, len(labels)), np.int64)
-    for one in known:
-        codes = units.codes[one.name]
+    for recording in known:
+        codes = units.codes[recording.name]
         intervals = (
-            [(start, end, places[label]) for start, end, label in one.phones.intervals]
-            if one.phones
+            [(start, end, places[label]) for start, end, label in recording.phones.intervals]
+            if recording.phones
             else []
         )
-        found = frame_labels(intervals, len(codes), units.rate)
-        np.add.at(counts, (codes[found != NO_LABEL], found[found != NO_LABEL]), 1)
+        labels_of_frames = frame_labels(intervals, len(codes), units.rate)
+        np.add.at(
+            counts,
+            (codes[labels_of_frames != NO_LABEL], labels_of_frames[labels_of_frames != NO_LABEL]),
+            1,
+        )
     frames = Counter(
         {label: int(count) for label, count in zip(labels, counts.sum(0), strict=True) if count}
     )
@@ -127,15 +140,15 @@ def phone_recalls(table: PhoneTable, fitted: PhoneTable, top: int = 3) -> list[P
     """
     sums = fitted.counts.sum(0)
     mapped = np.where(fitted.counts.any(1), fitted.counts.argmax(1), sums.argmax())
-    found = []
+    recalls = []
     for place, label in enumerate(table.labels):
         column = table.counts[:, place]
-        right = np.array([fitted.labels[one] == label for one in mapped])
+        right = np.array([fitted.labels[number] == label for number in mapped])
         first = [code for code in np.argsort(-column, kind="stable")[:top].tolist() if column[code]]
         frames = int(column.sum())
         codes = tuple((code, float(column[code] / frames)) for code in first)
-        found.append(PhoneRecall(label, frames, float(column[right].sum() / frames), codes))
-    return found
+        recalls.append(PhoneRecall(label, frames, float(column[right].sum() / frames), codes))
+    return recalls
 
 
 def silent(table: PhoneTable) -> NDArray[np.bool_]:

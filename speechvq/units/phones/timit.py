@@ -78,15 +78,15 @@ def to48(label: str) -> str | None:
     """One of the 48 phones for one of the 61 or the 48; None for q. Raises AlignmentError for any other label."""
     if label == "q":
         return None
-    found = TO_48.get(label, label)
-    if found not in KEPT:
+    phone = TO_48.get(label, label)
+    if phone not in KEPT:
         raise AlignmentError(
             f"{label!r} is not one of TIMIT's 61 phones; fold only what is labelled with them"
         )
-    return found
+    return phone
 
 
 def to39(label: str) -> str | None:
     """One of the 39 phones for one of the 61, the 48 or the 39; None for q. Raises AlignmentError for any other label."""
-    found = to48(label)
-    return found and TO_39.get(found, found)
+    phone = to48(label)
+    return phone and TO_39.get(phone, phone)

@@ -171,8 +171,8 @@ def _sides(reach: int, width: float, height: float) -> list[tuple[int, float, fl
     return [(10 * reach + place, dx, dy) for place, (dx, dy) in enumerate(offsets)]
 
 
-def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+def _overlap(box: tuple[float, ...], other: tuple[float, ...]) -> float:
     """The area that two boxes (left, bottom, right, top) share."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
+    width = min(box[2], other[2]) - max(box[0], other[0])
+    height = min(box[3], other[3]) - max(box[1], other[1])
     return max(0.0, width) * max(0.0, height)

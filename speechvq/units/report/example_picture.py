@@ -37,16 +37,16 @@ def examples(recordings: Sequence[Recording], count: int = 3) -> list[Recording]
     middle = sum(BEST) / 2
     ordered = sorted(
         recordings,
-        key=lambda one: (
-            one.audio is None,
-            one.phones is None,
-            abs(one.seconds - middle),
-            one.name,
+        key=lambda recording: (
+            recording.audio is None,
+            recording.phones is None,
+            abs(recording.seconds - middle),
+            recording.name,
         ),
     )
-    firsts = {one.speaker: one for one in reversed(ordered)}
-    different = [one for one in ordered if firsts[one.speaker] is one]
-    return (different + [one for one in ordered if one not in different])[:count]
+    firsts = {recording.speaker: recording for recording in reversed(ordered)}
+    different = [recording for recording in ordered if firsts[recording.speaker] is recording]
+    return (different + [recording for recording in ordered if recording not in different])[:count]
 
 
 def example_picture(
@@ -75,7 +75,13 @@ def example_picture(
         for axes, (name, strip), colour in zip(
             grid[len(tall) :], strips.items(), COLOURS, strict=False
         ):
-            _strip(axes, name, [one for one in strip if one[0] < seconds], seconds, colour)
+            _strip(
+                axes,
+                name,
+                [interval for interval in strip if interval[0] < seconds],
+                seconds,
+                colour,
+            )
         grid[-1].set(xlabel="s", xlim=(0, seconds))
 
     shown = ", ".join([*(["spectrogram"] if mel is not None else []), *strips])

@@ -23,18 +23,18 @@ FAINTEST = 0.005
 
 def _groups(manners: Sequence[str]) -> list[tuple[str, int, int]]:
     """Manners that follow each other: which, the first place, and the place behind the last."""
-    found = list[tuple[str, int, int]]()
+    groups = list[tuple[str, int, int]]()
     for kind, own in groupby(manners):
-        first = found[-1][2] if found else 0
-        found.append((kind, first, first + len(list(own))))
-    return found
+        first = groups[-1][2] if groups else 0
+        groups.append((kind, first, first + len(list(own))))
+    return groups
 
 
 def heat_map(table: PhoneTable, order: Counts) -> Picture:
     """P(phone | code): a column for each code of `order`, a row for each phone."""
     values = shares(table.counts[order]).T
     groups = _groups(table.manners)
-    best = [manner(table.labels[one]) for one in table.counts[order].argmax(1)]
+    best = [manner(table.labels[number]) for number in table.counts[order].argmax(1)]
 
     def draw(figure: "Figure") -> None:
         axes = figure.add_subplot()

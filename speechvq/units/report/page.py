@@ -148,19 +148,19 @@ def shown(value: Cell) -> str:
         return ""
     if isinstance(value, str | int):
         return str(value)
-    whole = len(str(int(abs(value)))) if abs(value) < 1e9 else 9
-    return f"{value:.{min(3, max(0, 4 - whole))}f}"
+    digits = len(str(int(abs(value)))) if abs(value) < 1e9 else 9
+    return f"{value:.{min(3, max(0, 4 - digits))}f}"
 
 
 def page(title: str, lead: Sequence[Html], sections: Sequence[Section]) -> str:
     """The whole page: a title, what stands before the table of contents, and sections."""
     contents, bodies = list[Html](), list[Html]()
-    for place, one in enumerate(sections, 1):
-        contents.append(Html(f'<li><a href="#s{place}">{escape(one.heading)}</a></li>'))
+    for place, section in enumerate(sections, 1):
+        contents.append(Html(f'<li><a href="#s{place}">{escape(section.heading)}</a></li>'))
         bodies.append(
             Html(
                 "<section>\n<h2 "
-                f'id="s{place}">{escape(one.heading)}</h2>\n{_lines(one.parts)}\n</section>'
+                f'id="s{place}">{escape(section.heading)}</h2>\n{_lines(section.parts)}\n</section>'
             )
         )
     return f"""<!DOCTYPE html>

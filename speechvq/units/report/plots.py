@@ -111,8 +111,8 @@ def codebook_plane(
     def draw(figure: "Figure") -> None:
         axes = figure.add_subplot()
         area = 8 + 70 * counts[used] / counts.max()
-        for kind in [one for one in (*MANNERS, "unknown") if one in kinds]:
-            own = np.array([one == kind for one in kinds])
+        for kind in [kind for kind in (*MANNERS, "unknown") if kind in kinds]:
+            own = np.array([other == kind for other in kinds])
             colour = MANNER_COLOURS.get(kind, GREY)
             axes.scatter(
                 *places[own].T,
@@ -131,11 +131,13 @@ def codebook_plane(
         if table:
             axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5), labelspacing=0.8)
             chosen = _one_of_each(best, counts[used])
-            points = places[[*chosen, *(one for one in range(len(used)) if one not in chosen)]]
+            points = places[
+                [*chosen, *(place for place in range(len(used)) if place not in chosen)]
+            ]
             name_points(
                 axes,
                 points.tolist(),
-                [short(str(best[one])) for one in chosen],
+                [short(str(best[place])) for place in chosen],
                 [DARK] * len(chosen),
             )
 
@@ -147,12 +149,12 @@ def codebook_plane(
 
 def _one_of_each(best: Sequence[str | None], counts: Counts) -> list[int]:
     """The place of the most frequent code of each phone."""
-    found: dict[str, int] = {}
+    firsts: dict[str, int] = {}
     for place in np.argsort(-counts, kind="stable").tolist():
         label = best[place]
         if label is not None:
-            found.setdefault(label, place)
-    return list(found.values())
+            firsts.setdefault(label, place)
+    return list(firsts.values())
 
 
 def principal_plane(vectors: NDArray[np.floating]) -> tuple[Floats, Floats]:
@@ -173,7 +175,7 @@ def principal_plane(vectors: NDArray[np.floating]) -> tuple[Floats, Floats]:
 
 def rates_and_abx(points: Sequence[tuple[str, float, float]]) -> Picture:
     """Bits a second against ABX errors: of published systems in grey, and of ours, (name, bits a second, rate of errors)."""
-    old = [(one.bitrate, 100 * one.abx) for one in ZEROSPEECH_2019]
+    old = [(system.bitrate, 100 * system.abx) for system in ZEROSPEECH_2019]
     new = [(bits, 100 * error) for _, bits, error in points]
 
     def draw(figure: "Figure") -> None:
@@ -193,7 +195,9 @@ def rates_and_abx(points: Sequence[tuple[str, float, float]]) -> Picture:
         ]
         axes.set_xticks(ticks, [str(tick) for tick in ticks])
         axes.set_xticks([], minor=True)
-        names = [short(name, 40) for name, _, _ in points] + [one.key for one in ZEROSPEECH_2019]
+        names = [short(name, 40) for name, _, _ in points] + [
+            system.key for system in ZEROSPEECH_2019
+        ]
         name_points(axes, new + old, names, colours + ["#777777"] * len(old), 8)
 
     ours = ", ".join(

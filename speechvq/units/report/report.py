@@ -55,15 +55,15 @@ def write_report(
         sections.published(points),
         Section("Notes", (bullets(notes),)) if notes else None,
     ]
-    text = page(title, [paragraph(_lead(about))], [one for one in parts if one])
+    text = page(title, [paragraph(_lead(about))], [section for section in parts if section])
     with new_file(path) as partial:
         partial.write_text(text, "utf-8")
 
 
 def _lead(about: Scene) -> str:
     """What the report is about."""
-    minutes = sum(one.seconds for one in about.recordings) / 60
-    speakers = len({one.speaker for one in about.recordings})
+    minutes = sum(recording.seconds for recording in about.recordings) / 60
+    speakers = len({recording.speaker for recording in about.recordings})
     by = "one speaker" if speakers == 1 else f"{speakers} speakers"
     return (
         f"{about.units.name}: up to {about.units.size} different codes, {about.units.rate:g} a "

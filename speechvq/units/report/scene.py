@@ -34,7 +34,7 @@ class Scene:
     @cached_property
     def codes(self) -> list[NDArray[np.integer]]:
         """Of each scored recording."""
-        return [self.units.codes[one.name] for one in self.recordings]
+        return [self.units.codes[recording.name] for recording in self.recordings]
 
     @cached_property
     def usage(self) -> rates.Usage:
@@ -71,28 +71,34 @@ def scene(
     segments: Mapping[str, Segments],
 ) -> Scene:
     """Those that are scored, and those that are not. Raises UnitsError."""
-    by_name = {one.name: one for one in recordings}
-    wanted = set(scored)
+    by_name = {recording.name: recording for recording in recordings}
+    names = set(scored)
     if lacking := [name for name in scored if name not in by_name or name not in units.codes]:
         raise UnitsError(
             f"{len(lacking)} of {len(scored)} scored recordings lack, or lack codes; the first is "
             f"{lacking[0]}"
         )
-    found = Scene(
+    about = Scene(
         units,
         [by_name[name] for name in dict.fromkeys(scored)],
-        [one for one in recordings if one.name not in wanted and one.name in units.codes],
-        {name: segments[name] for name in segments if name in wanted},
+        [
+            recording
+            for recording in recordings
+            if recording.name not in names and recording.name in units.codes
+        ],
+        {name: segments[name] for name in segments if name in names},
     )
     if beyond := [
-        name for name, one in found.segments.items() if one.codes.max(initial=0) >= units.size
+        name
+        for name, segment in about.segments.items()
+        if segment.codes.max(initial=0) >= units.size
     ]:
         raise UnitsError(
             f"{units.name}: segments of {beyond[0]} have codes beyond {units.size - 1}; give "
             "those of these units"
         )
-    if not any(map(len, found.codes)):
+    if not any(map(len, about.codes)):
         raise UnitsError(
             f"{units.name}: the scored recordings have no codes; there is nothing to report on"
         )
-    return found
+    return about

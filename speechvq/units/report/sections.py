@@ -69,14 +69,14 @@ def _recalls(phones: PhoneTable, fitted: PhoneTable | None) -> Iterator[Html]:
         f"right. The map is made {made_from}."
     )
     rows: list[dict[str, Cell | Html]] = []
-    for one, kind in zip(phone_recalls(phones, fitted or phones), phones.manners, strict=True):
-        codes = ", ".join(f"{code} ({share:.0%})" for code, share in one.codes)
+    for recall, kind in zip(phone_recalls(phones, fitted or phones), phones.manners, strict=True):
+        codes = ", ".join(f"{code} ({share:.0%})" for code, share in recall.codes)
         row = {
-            "phone": one.label,
+            "phone": recall.label,
             "manner": kind,
-            "frames": one.frames,
-            "recall": f"{one.recall:.2f}",
-            "": meter(one.recall),
+            "frames": recall.frames,
+            "recall": f"{recall.recall:.2f}",
+            "": meter(recall.recall),
         }
         rows.append(row | {"most frequent codes": codes})
     yield table(rows)
@@ -84,15 +84,13 @@ def _recalls(phones: PhoneTable, fitted: PhoneTable | None) -> Iterator[Html]:
 
 def usage(scene: Scene) -> Section:
     """How often codes are used."""
-    found = scene.usage
+    use = scene.usage
     words = (
-        f"{found.used} of {scene.units.size} codes occur. Their perplexity is "
-        f"{found.perplexity:.1f}: so many codes, all used "
-        f"equally often, would tell as much. The most frequent one has {found.top:.1%} of frames."
+        f"{use.used} of {scene.units.size} codes occur. Their perplexity is "
+        f"{use.perplexity:.1f}: so many codes, all used "
+        f"equally often, would tell as much. The most frequent one has {use.top:.1%} of frames."
     )
-    return Section(
-        "How often codes are used", (paragraph(words), figure(usage_curve(found.counts)))
-    )
+    return Section("How often codes are used", (paragraph(words), figure(usage_curve(use.counts))))
 
 
 def order(scene: Scene) -> Section | None:
@@ -116,26 +114,26 @@ def order(scene: Scene) -> Section | None:
 def lengths(scene: Scene) -> Section | None:
     """How long runs, segments and phones last."""
     frame, silences = 1 / scene.units.rate, scene.silences
-    found = {"runs of a code": run_seconds(scene.codes, scene.units.rate, silences)}
+    seconds = {"runs of a code": run_seconds(scene.codes, scene.units.rate, silences)}
     if scene.segments:
-        cuts = [(one.codes, np.diff(one.ends, prepend=0)) for one in scene.segments.values()]
-        found["segments"] = np.concatenate(
+        cuts = [(cut.codes, np.diff(cut.ends, prepend=0)) for cut in scene.segments.values()]
+        seconds["segments"] = np.concatenate(
             [lengths[~silences[codes]] / scene.units.rate for codes, lengths in cuts]
         )
     if scene.phones:
-        found["phones"] = phone_seconds(scene.recordings)
+        seconds["phones"] = phone_seconds(scene.recordings)
     longest = max(
-        [5, *(int(np.quantile(each, 0.99) / frame) + 1 for each in found.values() if len(each))]
+        [5, *(int(np.quantile(each, 0.99) / frame) + 1 for each in seconds.values() if len(each))]
     )
     middles = ", ".join(
-        f"{name} {1000 * each.mean():.0f} ms" for name, each in found.items() if len(each)
+        f"{name} {1000 * each.mean():.0f} ms" for name, each in seconds.items() if len(each)
     )
     words = (
         f"Units as long as phones would lie on their curve. On average last: {middles}. "
         f"{'Silence is left out. ' if scene.phones else ''}The last bin holds all that is longer."
     )
     curves = {
-        name: length_shares(each, frame, longest) for name, each in found.items() if len(each)
+        name: length_shares(each, frame, longest) for name, each in seconds.items() if len(each)
     }
     return (
         Section("How long units last", (paragraph(words), figure(length_histogram(curves, frame))))
@@ -176,12 +174,12 @@ def published(points: Sequence[tuple[str, float, float]]) -> Section | None:
     )
     rows: list[Row] = [
         {
-            "key": one.key,
-            "system": one.system,
-            "bit/s": one.bitrate,
-            "ABX error, %": f"{100 * one.abx:.2f}",
+            "key": system.key,
+            "system": system.system,
+            "bit/s": system.bitrate,
+            "ABX error, %": f"{100 * system.abx:.2f}",
         }
-        for one in ZEROSPEECH_2019
+        for system in ZEROSPEECH_2019
     ]
     return Section(
         "Bit rate and ABX error",

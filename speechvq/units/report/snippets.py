@@ -57,27 +57,29 @@ class _Run(NamedTuple):
 
 
 def code_snippets(
-    units: Units, recordings: Sequence[Recording], wanted: Sequence[int], count: int
+    units: Units, recordings: Sequence[Recording], chosen: Sequence[int], count: int
 ) -> dict[int, list[Snippet]]:
     """Up to `count` snippets of each wanted code, from recordings that have audio.
 
     Speakers take turns in the order of their names, each with its longest run that is left; of
     equal ones the first.
     """
-    found: dict[int, dict[str, list[_Run]]] = {code: {} for code in wanted}
-    for one in recordings:
-        if one.audio is None:
+    runs_of: dict[int, dict[str, list[_Run]]] = {code: {} for code in chosen}
+    for recording in recordings:
+        if recording.audio is None:
             continue
-        codes, lengths = runs(units.codes[one.name])
+        codes, lengths = runs(units.codes[recording.name])
         starts = np.cumsum(lengths) - lengths
         for code, length, start in zip(
             codes.tolist(), lengths.tolist(), starts.tolist(), strict=True
         ):
-            if code in found:
-                found[code].setdefault(one.speaker, []).append(_Run(-length, one.name, start, one))
+            if code in runs_of:
+                runs_of[code].setdefault(recording.speaker, []).append(
+                    _Run(-length, recording.name, start, recording)
+                )
     return {
         code: [_snippet(run, units.rate) for run in _turns(speakers)[:count]]
-        for code, speakers in found.items()
+        for code, speakers in runs_of.items()
     }
 
 
@@ -103,13 +105,13 @@ def cut(snippets: Sequence[Snippet]) -> list[Wave]:
     Each file is read once. Raises AudioError.
     """
     places = sorted(range(len(snippets)), key=lambda place: str(snippets[place].recording.audio))
-    found: dict[int, Wave] = {}
+    waves: dict[int, Wave] = {}
     for audio, own in groupby(places, key=lambda place: snippets[place].recording.audio):
         if audio is None:
             raise ValueError("a snippet of a recording without audio")
         wave = read_mono(audio, SAMPLE_RATE)
-        found |= {place: _faded(stretch(wave, snippets[place])) for place in own}
-    return [found[place] for place in range(len(snippets))]
+        waves |= {place: _faded(stretch(wave, snippets[place])) for place in own}
+    return [waves[place] for place in range(len(snippets))]
 
 
 def stretch(wave: Wave, snippet: Snippet) -> Wave:

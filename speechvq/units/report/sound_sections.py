@@ -46,34 +46,39 @@ def examples_shown(scene: Scene) -> Section:
         f"that were found. Of long recordings the first {BEST[1]:g} s are shown."
     )
     parts = list[Html]()
-    for one in examples([one for one in scene.recordings if len(scene.units.codes[one.name])]):
+    for example in examples(
+        [recording for recording in scene.recordings if len(scene.units.codes[recording.name])]
+    ):
         wave = None
-        if one.audio is not None:
+        if example.audio is not None:
             wave = stretch(
-                read_mono(one.audio, SAMPLE_RATE), Snippet(one, 0.0, min(one.seconds, BEST[1]))
+                read_mono(example.audio, SAMPLE_RATE),
+                Snippet(example, 0.0, min(example.seconds, BEST[1])),
             )
-        parts += [heading(f"{one.name}, speaker {one.speaker}")]
-        parts += [player(wav(wave), one.name)] if wave is not None else []
-        parts += [figure(example_picture(one, scene.units, scene.segments.get(one.name), wave))]
+        parts += [heading(f"{example.name}, speaker {example.speaker}")]
+        parts += [player(wav(wave), example.name)] if wave is not None else []
+        parts += [
+            figure(example_picture(example, scene.units, scene.segments.get(example.name), wave))
+        ]
     return Section("Examples", (paragraph(words), *parts))
 
 
 def codes_heard(scene: Scene, count: int) -> Section | None:
     """The most frequent codes that are no silence, to listen to."""
     frequent = np.argsort(-scene.usage.counts, kind="stable")
-    wanted = [
+    chosen = [
         code for code in frequent.tolist() if scene.usage.counts[code] and not scene.silences[code]
     ][: max(0, count)]
-    found = {
+    snippets = {
         code: own
-        for code, own in code_snippets(scene.units, scene.recordings, wanted, SNIPPETS).items()
+        for code, own in code_snippets(scene.units, scene.recordings, chosen, SNIPPETS).items()
         if own
     }
-    if not found:
+    if not snippets:
         return None
-    waves = iter(cut([one for own in found.values() for one in own]))
+    waves = iter(cut([snippet for own in snippets.values() for snippet in own]))
     rows, size = list[dict[str, Cell | Html]](), 0
-    for code, own in found.items():
+    for code, own in snippets.items():
         sound = wav(joined([next(waves) for _ in own]))
         size += len(sound)
         if size > HEARD:
@@ -103,7 +108,7 @@ def _heard(
         most = np.argsort(-scene.phones.counts[code], kind="stable")[:3]
         own = shares(scene.phones.counts)[code]
         row["phones"] = ", ".join(
-            f"{scene.phones.labels[one]} ({own[one]:.0%})" for one in most if own[one]
+            f"{scene.phones.labels[phone]} ({own[phone]:.0%})" for phone in most if own[phone]
         )
-    speakers = dict.fromkeys(one.recording.speaker for one in snippets)
+    speakers = dict.fromkeys(snippet.recording.speaker for snippet in snippets)
     return row | {"": player(sound, f"code {code}"), "speakers": ", ".join(speakers)}

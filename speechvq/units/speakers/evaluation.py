@@ -21,9 +21,12 @@ def speaker_scores(
     name the speakers of others, so the recordings that a map is fitted on and those that are scored
     are taken together. Raises UnitsError, and MissingExtra without scikit-learn.
     """
-    counts = Counter(one.speaker for one in recordings)
-    some = [one for one in recordings if counts[one.speaker] > 1]
-    codes, speakers = [units.codes[one.name] for one in some], [one.speaker for one in some]
+    counts = Counter(recording.speaker for recording in recordings)
+    repeated = [recording for recording in recordings if counts[recording.speaker] > 1]
+    codes, speakers = (
+        [units.codes[recording.name] for recording in repeated],
+        [recording.speaker for recording in repeated],
+    )
     if len(set(speakers)) < 2:
         return {}
     try:
@@ -32,19 +35,21 @@ def speaker_scores(
         raise MissingExtra(
             f"naming speakers from codes needs {error.name}: pip install 'speechvq[train]'"
         ) from error
-    found = {
+    scores = {
         "speaker_codes": probe.accuracy,
-        "speaker_prior": probe.prior,
+        "speaker_majority": probe.majority,
         "speaker_chance": probe.chance,
     }
-    if all(one.name in units.features for one in some):
-        means = np.stack([units.features[one.name].mean(0, dtype=np.float64) for one in some])
-        found["speaker_features"] = vector_probe(means, speakers, seed=seed).accuracy
+    if all(recording.name in units.features for recording in repeated):
+        means = np.stack(
+            [units.features[recording.name].mean(0, dtype=np.float64) for recording in repeated]
+        )
+        scores["speaker_features"] = vector_probe(means, speakers, seed=seed).accuracy
     leak = leakage(codes, speakers, seed=seed)
     return (
-        found
-        | {"leakage": leak.share, "leakage_floor": leak.floor}
-        | _given_phones(units, some, seed)
+        scores
+        | {"leakage": leak.share, "leakage_shuffled": leak.shuffled}
+        | _given_phones(units, repeated, seed)
     )
 
 
@@ -52,18 +57,18 @@ def _given_phones(units: Units, recordings: Sequence[Recording], seed: int) -> d
     """The leakage beside what the phone tells, of recordings with phones. Raises UnitsError."""
     numbers = phone_numbers(recordings)
     labels = {
-        one.name: labels_of(one, len(units.codes[one.name]), units.rate, numbers)
-        for one in recordings
+        recording.name: labels_of(recording, len(units.codes[recording.name]), units.rate, numbers)
+        for recording in recordings
     }
-    some = [one for one in recordings if (labels[one.name] != NO_LABEL).any()]
-    counts = Counter(one.speaker for one in some)
-    some = [one for one in some if counts[one.speaker] > 1]
-    if len({one.speaker for one in some}) < 2:
+    labelled = [recording for recording in recordings if (labels[recording.name] != NO_LABEL).any()]
+    counts = Counter(recording.speaker for recording in labelled)
+    labelled = [recording for recording in labelled if counts[recording.speaker] > 1]
+    if len({recording.speaker for recording in labelled}) < 2:
         return {}
-    found = phone_leakage(
-        [units.codes[one.name] for one in some],
-        [labels[one.name] for one in some],
-        [one.speaker for one in some],
+    leak = phone_leakage(
+        [units.codes[recording.name] for recording in labelled],
+        [labels[recording.name] for recording in labelled],
+        [recording.speaker for recording in labelled],
         seed=seed,
     )
-    return {"phone_leakage": found.share, "phone_leakage_floor": found.floor}
+    return {"phone_leakage": leak.share, "phone_leakage_shuffled": leak.shuffled}

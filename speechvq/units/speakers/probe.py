@@ -24,13 +24,13 @@ class Probe:
     """How often the speaker of a held-out utterance is named.
 
     accuracy: the share of held-out utterances whose speaker is named
-    prior: the share of the most frequent speaker among them: what always naming that one would get
+    majority: the share of the most frequent speaker among them: what always naming that one would get
     chance: 1 / speakers
     utterances: how many were held out
     """
 
     accuracy: float
-    prior: float
+    majority: float
     chance: float
     utterances: int
 
@@ -66,13 +66,13 @@ def speaker_probe(
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.preprocessing import normalize
 
-    if len(codes) != len(speakers) or not all(len(one) for one in codes):
+    if len(codes) != len(speakers) or not all(len(row) for row in codes):
         raise UnitsError(
             f"{len(codes)} utterances and {len(speakers)} speakers: give some codes and a speaker "
             "for each"
         )
     test = held_out(speakers, share, seed=seed)
-    texts = np.array([" ".join(map(str, one.tolist())) for one in codes])
+    texts = np.array([" ".join(map(str, row.tolist())) for row in codes])
     counter = CountVectorizer(token_pattern=r"\S+", ngram_range=(1, 2))  # noqa: S106 - no password
     histograms: Any = normalize(counter.fit(texts[~test]).transform(texts), "l1")
     return _probe(np.sqrt(histograms), speakers, test)
@@ -102,8 +102,8 @@ def _probe(features: Any, speakers: Sequence[str], test: NDArray[np.bool_]) -> P
     names, numbers, _ = _numbered(speakers)
     model = LogisticRegression(C=10.0, max_iter=2000).fit(features[~test], numbers[~test])
     accuracy = float((model.predict(features[test]) == numbers[test]).mean())
-    prior = np.bincount(numbers[test]).max() / test.sum()
-    return Probe(accuracy, float(prior), 1 / len(names), int(test.sum()))
+    majority = np.bincount(numbers[test]).max() / test.sum()
+    return Probe(accuracy, float(majority), 1 / len(names), int(test.sum()))
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Leakage:
     """A share of H(speaker) that frames tell, and the mean of the same with speakers shuffled over utterances."""
 
     share: float
-    floor: float
+    shuffled: float
 
 
 def leakage(
@@ -124,18 +124,18 @@ def leakage(
     any leak of the voice; shuffled frames would give a floor that is too low.
     Raises UnitsError like `speaker_probe`, but does not need scikit-learn.
     """
-    if len(codes) != len(speakers) or not codes or not all(len(one) for one in codes):
+    if len(codes) != len(speakers) or not codes or not all(len(row) for row in codes):
         raise UnitsError(
             f"{len(codes)} utterances and {len(speakers)} speakers: give some codes and a speaker "
             "for each"
         )
     _, numbers, _ = _numbered(speakers)
-    lengths, flat = [len(one) for one in codes], np.concatenate(codes)
+    lengths, flat = [len(row) for row in codes], np.concatenate(codes)
     each = np.repeat(np.arange(len(codes)), lengths)
     by_utterance = joint(flat, each).counts  # (codes, utterances): shuffles need no more
     random = np.random.default_rng(seed)
-    floors = [_share(by_utterance, random.permutation(numbers)) for _ in range(shuffles)]
-    return Leakage(_share(by_utterance, numbers), float(np.mean(floors)))
+    shuffled = [_share(by_utterance, random.permutation(numbers)) for _ in range(shuffles)]
+    return Leakage(_share(by_utterance, numbers), float(np.mean(shuffled)))
 
 
 def phone_leakage(
@@ -159,7 +159,7 @@ def phone_leakage(
             "and a speaker for each"
         )
     _, numbers, _ = _numbered(speakers)
-    each = np.repeat(np.arange(len(codes)), [len(one) for one in codes])
+    each = np.repeat(np.arange(len(codes)), [len(row) for row in codes])
     flat, phones = np.concatenate(codes).astype(np.int64), np.concatenate(labels).astype(np.int64)
     known = phones != NO_LABEL
     flat, phones, each = flat[known], phones[known], each[known]
@@ -167,8 +167,10 @@ def phone_leakage(
     pairs, alone = joint(both, each).counts, joint(phones, each).counts
     random = np.random.default_rng(seed)
     mixed = [random.permutation(numbers) for _ in range(shuffles)]
-    share, *floors = [_share(pairs, some) - _share(alone, some) for some in (numbers, *mixed)]
-    return Leakage(share, float(np.mean(floors)))
+    share, *shuffled = [
+        _share(pairs, owners) - _share(alone, owners) for owners in (numbers, *mixed)
+    ]
+    return Leakage(share, float(np.mean(shuffled)))
 
 
 def _unlike(codes: Ints, labels: Ints) -> bool:

@@ -41,7 +41,7 @@ def bit_rate(utterances: Iterable[Ints], seconds: float) -> float:
     a hierarchy: their joint entropy; adding up the rates of codebooks instead gives at least as much
     Raises UnitsError when there are no symbols or no seconds.
     """
-    rows = [one.reshape(len(one), -1) for one in utterances if len(one)]
+    rows = [symbols_of.reshape(len(symbols_of), -1) for symbols_of in utterances if len(symbols_of)]
     symbols = np.concatenate(rows) if rows else np.zeros((0, 1))
     if not len(symbols) or not seconds > 0:
         raise UnitsError(

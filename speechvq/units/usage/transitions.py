@@ -23,8 +23,8 @@ def transitions(utterances: Iterable[Ints], order: Ints) -> NDArray[np.int64]:
     places = {code: place for place, code in enumerate(np.asarray(order).tolist())}
     counts = np.zeros((len(places), len(places)), np.int64)
     for codes in utterances:
-        found = np.array([places.get(code, -1) for code in runs(codes)[0].tolist()], np.int64)
-        before, after = found[:-1], found[1:]
+        numbers = np.array([places.get(code, -1) for code in runs(codes)[0].tolist()], np.int64)
+        before, after = numbers[:-1], numbers[1:]
         both = (before >= 0) & (after >= 0)
         np.add.at(counts, (before[both], after[both]), 1)
     return counts
@@ -34,24 +34,24 @@ def run_seconds(
     utterances: Iterable[Ints], rate: float, leave_out: NDArray[np.bool_] | None = None
 ) -> Floats:
     """How long each run of equal codes lasts, s, without those of codes that `leave_out` (k,) marks."""
-    found = [np.zeros(0)]
+    seconds = [np.zeros(0)]
     for codes in utterances:
         values, lengths = runs(codes)
-        found.append(
+        seconds.append(
             lengths[~leave_out[values]] / rate
             if leave_out is not None and len(values)
             else lengths / rate
         )
-    return np.concatenate(found)
+    return np.concatenate(seconds)
 
 
 def phone_seconds(recordings: Sequence[Recording]) -> Floats:
     """How long each phone lasts, s, without silences."""
     intervals = [
         interval
-        for one in recordings
-        if one.phones is not None
-        for interval in one.phones.intervals
+        for recording in recordings
+        if recording.phones is not None
+        for interval in recording.phones.intervals
     ]
     return np.array([end - start for start, end, label in intervals if label != SIL], np.float64)
 

@@ -7,7 +7,7 @@ import pytest
 
 from speechvq.errors import UnitsError
 from speechvq.units.alignments.alignment import SIL, Alignment, Interval
-from speechvq.units.boundaries.evaluation import boundary_rows, found_rows
+from speechvq.units.boundaries.evaluation import boundary_rows, detector_rows
 from speechvq.units.boundaries.segmentation import Segments
 from speechvq.units.boundaries.unit_segments import PHONES, phone_rate, segmented, unit_segments
 from speechvq.units.recordings import Recording, Units
@@ -46,7 +46,7 @@ def test_segments_mend_what_noise_breaks():
     rows = by_method(boundary_rows(noisy(LABELS, 0.15), RECORDINGS, SPLIT, baselines=False))
     changes, segments = rows["changes of codes", "all"], rows["segments at 25 Hz", "all"]
     assert segments["r_value"] > changes["r_value"]
-    assert segments["found"] < changes["found"]
+    assert segments["per_second"] < changes["per_second"]
     assert len(rows) == 4
 
 
@@ -87,7 +87,7 @@ def test_boundaries_at_silence_by_hand():
     )  # 1.52 is near both ends of the short silence
     between = rows["changes of codes", "phones"]  # left: 1.0 and 2.5; found 1.01, 1.25, 2.1, 2.49
     assert (between["precision"], between["recall"]) == (50, 100)
-    assert every["found"] == between["found"] == pytest.approx(7 / 3)
+    assert every["per_second"] == between["per_second"] == pytest.approx(7 / 3)
 
 
 def test_recordings_without_phones_have_no_rows():
@@ -191,12 +191,12 @@ def test_boundaries_that_were_found_otherwise():
     scored = [one for one in RECORDINGS if one.name in set(SPLIT.score)]
     edges = {one.name: np.array([row.start for row in one.phones.intervals]) for one in scored}
     found = {"all": edges, "none": dict.fromkeys(edges, np.zeros(0))}
-    rows = by_method(found_rows(found, RECORDINGS, SPLIT))
+    rows = by_method(detector_rows(found, RECORDINGS, SPLIT))
     assert rows["all", "all"]["r_value"] == rows["all", "phones"]["r_value"] == 100
-    assert rows["none", "all"]["f1"] == rows["none", "all"]["found"] == 0
+    assert rows["none", "all"]["f1"] == rows["none", "all"]["per_second"] == 0
     assert (
         rows["all", "all"].keys()
         == boundary_rows(noisy(LABELS, 0), RECORDINGS, SPLIT, baselines=False)[0].keys()
     )
     bare = [replace(one, phones=None) for one in RECORDINGS]
-    assert found_rows({"all": {}}, bare, SPLIT) == []
+    assert detector_rows({"all": {}}, bare, SPLIT) == []

@@ -75,9 +75,9 @@ def test_equal_trying_every_matching_and_looking_at_every_pair(sets, tolerance):
     references, found = zip(*sets, strict=True)
     strict, lenient = both(references, found, tolerance=tolerance)
     assert strict.references == lenient.references == sum(map(len, references))
-    assert strict.found == lenient.found == sum(map(len, found))
+    assert strict.hypotheses == lenient.hypotheses == sum(map(len, found))
     assert (
-        strict.found_hit
+        strict.hypotheses_hit
         == strict.references_hit
         == sum(most_pairs(real, guess, tolerance) for real, guess in sets)
     )
@@ -85,7 +85,7 @@ def test_equal_trying_every_matching_and_looking_at_every_pair(sets, tolerance):
     def near(times, others):
         return sum(any(abs(time - other) <= tolerance + 1e-9 for other in others) for time in times)
 
-    assert lenient.found_hit == sum(near(guess, real) for real, guess in sets)
+    assert lenient.hypotheses_hit == sum(near(guess, real) for real, guess in sets)
     assert lenient.references_hit == sum(near(real, guess) for real, guess in sets)
     assert lenient.f1 >= strict.f1 - 1e-12
 
@@ -99,7 +99,7 @@ def test_only_the_reference_itself_is_perfect(sets):
         assert found.r_value == pytest.approx(1)
     strict, _ = both(references, [guess for _, guess in sets])
     assert strict.r_value <= 1
-    assert strict.over_segmentation == pytest.approx(strict.found / strict.references - 1)
+    assert strict.over_segmentation == pytest.approx(strict.hypotheses / strict.references - 1)
 
 
 def test_twenty_milliseconds_are_near_however_they_are_rounded():

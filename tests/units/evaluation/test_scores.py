@@ -96,11 +96,11 @@ def test_frames_are_right_as_often_as_codes_are():
         100 * (by_hand(units)[codes] == labels)[speech].mean()
     )
     fitted = np.bincount(flat(Units("", RATE, 5, LABELS), SPLIT.fit)).argmax()
-    assert found["accuracy_prior"] == pytest.approx(100 * (labels == fitted).mean())
-    assert found["accuracy_floor"] == pytest.approx(found["accuracy_prior"], abs=8)
+    assert found["accuracy_majority"] == pytest.approx(100 * (labels == fitted).mean())
+    assert found["accuracy_shuffled"] == pytest.approx(found["accuracy_majority"], abs=8)
     assert found["ceiling"] == 100
     assert found["pnmi"] == pytest.approx(100 * joint(codes, labels).pnmi)
-    assert found["pnmi_floor"] < 3
+    assert found["pnmi_shuffled"] < 3
     assert found["v_measure"] == pytest.approx(100 * joint(codes, labels).v_measure)
 
 
@@ -150,7 +150,7 @@ def test_without_phones_there_is_all_that_needs_none():
     half = [one if one.name in SPLIT.score else replace(one, phones=None) for one in RECORDINGS]
     found = evaluate(units, half, SPLIT, abx=None)
     assert found["phone_purity"] == whole["phone_purity"]
-    assert not set(found) & {"accuracy", "accuracy_prior", "accuracy_speech"}
+    assert not set(found) & {"accuracy", "accuracy_majority", "accuracy_speech"}
 
 
 def test_abx_of_codes_that_tell_phones_and_of_those_that_do_not():
@@ -181,7 +181,7 @@ def test_speakers_in_codes():
     assert found["speaker_chance"] == 25
     assert found["leakage"] == pytest.approx(100)
     assert found["phone_leakage"] > 98  # phones are not equally frequent with all speakers
-    assert found["leakage_floor"] < 60
+    assert found["leakage_shuffled"] < 60
     single = [one for one in RECORDINGS if one.speaker == "s0" or one.name.endswith("-0")]
     lonely = evaluate(noisy(LABELS, 0.1), single, split_speakers(single), abx=None)
     assert not {key for key in lonely if "speaker" in key or "leakage" in key}
@@ -202,7 +202,7 @@ def test_leakage_beside_phones_is_the_mean_over_phones():
     share = sum(parts) / known.sum() / joint(z[known], s[known]).label_entropy
     found = phone_leakage(codes, labels, speakers)
     assert found.share == pytest.approx(share)
-    assert found.floor == pytest.approx(share, abs=0.05)  # nothing was told
+    assert found.shuffled == pytest.approx(share, abs=0.05)  # nothing was told
     with pytest.raises(UnitsError, match="as many labels"):
         phone_leakage(codes, [labels[0][:9], *labels[1:]], speakers)
 

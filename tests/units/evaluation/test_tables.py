@@ -21,8 +21,8 @@ RESULTS = [
         "rate": 25.0,
         "size": 128,
         "accuracy": 34.94,
-        "accuracy_floor": 15.0,
-        "accuracy_prior": 14.96,
+        "accuracy_shuffled": 15.0,
+        "accuracy_majority": 14.96,
         "used": 99,
     },
     {
@@ -30,7 +30,7 @@ RESULTS = [
         "rate": 12.5,
         "size": 8,
         "leakage": 0.04,
-        "leakage_floor": 0.2,
+        "leakage_shuffled": 0.2,
         "used": 8,
     },
 ]
@@ -84,8 +84,8 @@ def test_csv_and_json_keep_all_digits():
         "rate",
         "size",
         "accuracy",
-        "accuracy_floor",
-        "accuracy_prior",
+        "accuracy_shuffled",
+        "accuracy_majority",
         "used",
         *list(RESULTS[1])[3:5],
     ]
@@ -105,7 +105,7 @@ def test_boundaries():
         "lenient_f1",
         "lenient_r_value",
     )
-    row = {"units": "", "method": "grid", "boundaries": "all", "found": 12.34} | dict.fromkeys(
+    row = {"units": "", "method": "grid", "boundaries": "all", "per_second": 12.34} | dict.fromkeys(
         names, 50.0
     )
     assert cells(boundary_sheet([row]))[2] == ["none", "grid", "all", "12.3", *["50.0"] * 7]

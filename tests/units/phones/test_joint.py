@@ -17,7 +17,7 @@ from speechvq.units.phones.joint import (
     paired,
     shuffled,
 )
-from speechvq.units.phones.mapping import accuracy, majority_map, prior
+from speechvq.units.phones.mapping import accuracy, majority_accuracy, majority_map
 
 FRAMES = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=1, max_size=60)
 
@@ -123,8 +123,8 @@ def test_random_codes_look_pure_on_a_minute():
 
 
 def test_the_prior_is_of_the_training_set():
-    assert prior(np.array([1, 1, 0, 2]), np.array([0, 0, 0, 1])) == 0.25
-    assert prior(np.array([2, 2]), np.array([0, 1])) == 0
+    assert majority_accuracy(np.array([1, 1, 0, 2]), np.array([0, 0, 0, 1])) == 0.25
+    assert majority_accuracy(np.array([2, 2]), np.array([0, 1])) == 0
     with pytest.raises(ValueError, match="a label is -1"):
         majority_map(np.array([0, 1]), np.array([-1, 0]), 2)
 
