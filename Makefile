@@ -1,9 +1,26 @@
-# Two commands do all set-up: `make demo` and `make test`. Needs Python 3.11 or newer.
+# Each command makes the environment that it needs; Python 3.11 or newer and `make` are enough.
+#
+#   make demo         encode, decode and convert a clip
+#   make check        lint, types and the fast tests: under two minutes
+#   make test         everything: what CI runs
+#   make test-oldest  codes and commands with the oldest versions that pyproject.toml allows
+#   make fix          mend format and imports
+#   make clean        remove what these made
+#
+# An environment is made anew whenever pyproject.toml has changed, and without pip's cache: what is
+# tested is what a newcomer gets today, not what an older installation chose.
+
 PYTHON ?= python3
 BIN := .venv/bin
+OLDEST := .venv-oldest/bin
+INSTALL := -m pip install --quiet --no-cache-dir
 CLIP := tests/clips/female.flac
 
-.PHONY: demo test lint clean
+# Several workers with several threads each are far slower than with one.
+export OMP_NUM_THREADS := 1
+PYTEST := -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
+
+.PHONY: demo check test test-oldest fix clean
 
 demo: .venv/demo-ready
 	rm -rf demo && mkdir demo
@@ -13,26 +30,44 @@ demo: .venv/demo-ready
 	$(BIN)/speechvq convert $(CLIP) demo/converted.wav --speaker bdl
 	@echo "Listen to $(CLIP), demo/decoded.wav and demo/converted.wav"
 
+check: .venv/test-ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
+	$(BIN)/python $(PYTEST) -m "not slow"
+
 test: .venv/test-ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
-	$(BIN)/python -m pytest
+	$(BIN)/python $(PYTEST) --cov
 
-lint: .venv/test-ready
+test-oldest: .venv-oldest/ready
+	$(OLDEST)/python $(PYTEST) -m "not slow" tests/codec tests/codes tests/cli
+
+fix: .venv/test-ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv .venv-oldest demo
 
-.venv/bin/python:
+.venv/created: pyproject.toml
+	rm -rf .venv
 	$(PYTHON) -m venv .venv
-
-.venv/demo-ready: .venv/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
-.venv/test-ready: .venv/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable ".[test]"
+.venv/demo-ready: .venv/created
+	$(BIN)/python $(INSTALL) --editable .
+	touch $@
+
+.venv/test-ready: .venv/created
+	$(BIN)/python $(INSTALL) --editable ".[test]"
+	touch $@
+
+.venv-oldest/ready: pyproject.toml .ci/oldest.py
+	rm -rf .venv-oldest
+	$(PYTHON) -m venv .venv-oldest
+	$(OLDEST)/python .ci/oldest.py > .venv-oldest/constraints.txt
+	$(OLDEST)/python $(INSTALL) --constraint .venv-oldest/constraints.txt --editable ".[test]"
 	touch $@
