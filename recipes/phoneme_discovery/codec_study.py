@@ -3,10 +3,10 @@
     python -m recipes.phoneme_discovery.codec_study WORK data/train.jsonl [--steps 1000] [--also other.safetensors]
 
 WORK is the folder of a run of `run.py`, whose recordings and split are used; WORK/codec-study/
-keeps what is learnt, and an interrupted run goes on with the same command. Every row begins with
+keeps what is learned, and an interrupted run goes on with the same command. Every row begins with
 the weights that come along and has the last stage of `recipes/default` but for its number of steps.
 Of every codec the table has the codes of codebook 0, and k-means of what they are made from,
-standardised by speaker. Prints a table, and writes it as WORK/codec-study.md.
+standardized by speaker. Prints a table, and writes it as WORK/codec-study.md.
 """
 
 import sys
@@ -51,7 +51,7 @@ Change = Callable[[Objective], None]
 
 
 def jitter(share: float) -> Change:
-    """A share of the coarsest level's frames have a neighbour's vector in their place (Chorowski et al. 2019)."""
+    """A share of the coarsest level's frames have a neighbor's vector in their place (Chorowski et al. 2019)."""
 
     def change(objective: Objective) -> None:
         random = torch.Generator().manual_seed(0)
@@ -130,8 +130,8 @@ def main(
 ) -> None:
     """Train every variant, and score the first codebook of each."""
     recordings = load_recordings(work)
-    labelled = [recording for recording in recordings if recording.phones]
-    if not labelled:
+    labeled = [recording for recording in recordings if recording.phones]
+    if not labeled:
         raise UnitsError(f"no recording of {work} has phones; without them nothing can be compared")
     for name in only or []:
         if name not in {variant.name for variant in VARIANTS}:
@@ -139,13 +139,13 @@ def main(
                 f"there is no variant {name!r}; variants are "
                 f"{', '.join(variant.name for variant in VARIANTS)}"
             )
-    more = more_speech(manifest, recordings)  # nothing of the corpus may be learnt from
-    split, folder = split_of(labelled, held_out_of(work)), work / "codec-study"
+    more = more_speech(manifest, recordings)  # nothing of the corpus may be learned from
+    split, folder = split_of(labeled, held_out_of(work)), work / "codec-study"
     folder.mkdir(exist_ok=True)
-    learnt = {"plan": {"steps": steps, "bf16": bf16, "recipe": RECIPE.stem}}
+    learned = {"plan": {"steps": steps, "bf16": bf16, "recipe": RECIPE.stem}}
     check_same(
         folder / "study.json",
-        inputs_of(read_plan(HERE / "discovery.toml"), recordings, more, work) | learnt,
+        inputs_of(read_plan(HERE / "discovery.toml"), recordings, more, work) | learned,
     )
     chosen = [variant for variant in VARIANTS if not only or variant.name in only]
     there = [
@@ -153,11 +153,11 @@ def main(
         *((path.stem, speechvq.load(path)) for path in also or []),
     ]
     rows = [
-        row for name, codec in there for row in scores(name, codec, labelled, split)
+        row for name, codec in there for row in scores(name, codec, labeled, split)
     ]  # before anything long
     for variant in chosen:
         codec = trained(variant, experiment_of(variant, manifest, folder, steps, cache), bf16=bf16)
-        rows += scores(variant.name, codec, labelled, split)
+        rows += scores(variant.name, codec, labeled, split)
     text = comparison(rows, KEYS)
     with new_file(work / "codec-study.md") as partial:
         partial.write_text(text, encoding="utf-8")

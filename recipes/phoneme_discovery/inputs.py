@@ -24,7 +24,7 @@ def more_speech(manifest: Path, recordings: Sequence[Recording]) -> list[Recordi
     """The recordings of a manifest to learn from; whoever is not named counts as a speaker for each recording.
 
     Raises ManifestError for a speaker or a file that is in the corpus, too, as held-out speakers
-    must not be learnt from; AudioError for a file that cannot be read.
+    must not be learned from; AudioError for a file that cannot be read.
     """
     rows = read_manifest(manifest)
     both = {recording.speaker for recording in recordings}.intersection(row.speaker for row in rows)
@@ -79,17 +79,19 @@ def check_models(plan: Plan, models: Path, train: Path | None) -> None:
 
 
 def check_strangers(recordings: Sequence[Recording], away: frozenset[str], models: Path) -> None:
-    """Raises UnitsError when the networks of another run have learnt from what is held out here."""
+    """Raises UnitsError when the networks of another run have learned from what is held out here."""
     if not (models / "manifest.jsonl").exists():
         return
-    learnt_from = {row.audio.resolve() for row in prepared(models) if not row.facts.get("held_out")}
+    learned_from = {
+        row.audio.resolve() for row in prepared(models) if not row.facts.get("held_out")
+    }
     if both := [
         recording
         for recording in recordings
-        if recording.name in away and recording.audio and recording.audio.resolve() in learnt_from
+        if recording.name in away and recording.audio and recording.audio.resolve() in learned_from
     ]:
         raise UnitsError(
-            f"the networks of {models} have learnt from {both[0].audio}, which is held out here; "
+            f"the networks of {models} have learned from {both[0].audio}, which is held out here; "
             "hold out the same speakers"
         )
 
@@ -101,7 +103,7 @@ def check_plan(
     work: Path,
     models: Path | None,
 ) -> None:
-    """Keep what a folder is for. Raises OutputError when it holds what was learnt by another plan or from other speech."""
+    """Keep what a folder is for. Raises OutputError when it holds what was learned by another plan or from other speech."""
     check_same(
         work / "discovery.json",
         inputs_of(plan, recordings, more, work) | {"models": models and str(models.resolve())},

@@ -26,7 +26,7 @@ class Book:
 
 @dataclass(frozen=True)
 class Round:
-    """A predictor learnt from nothing: steps, and how many clusters it predicts, in each of several sets.
+    """A predictor learned from nothing: steps, and how many clusters it predicts, in each of several sets.
 
     The clusters of the first round are of MFCCs, those of others of what a codebook of the predictor
     before has made.

@@ -103,7 +103,7 @@ def main(
         int, typer.Option(help="How many phones TIMIT is folded to: 39, 48, or 61 for none.")
     ] = 39,
     stress: Annotated[
-        bool, typer.Option("--stress", help="Keep the 0, 1 or 2 behind vowels.")
+        bool, typer.Option("--stress", help="Keep the 0, 1 or 2 after vowels.")
     ] = False,
     pattern: Annotated[
         str | None,
@@ -154,7 +154,7 @@ def discovery(
     device: str,
     models: Path | None,
 ) -> Discovery:
-    """Read the speech; who is held out is not learnt from. Raises UnitsError and AudioError."""
+    """Read the speech; who is held out is not learned from. Raises UnitsError and AudioError."""
     away = held_out_of(work)
     own = [recording for recording in recordings if recording.name not in away]
     corpus = speech_of(recordings, load_waves, work / "spectra")
@@ -192,9 +192,9 @@ def topline(folder: Path, recordings: Sequence[Recording], rate: int, run: Disco
     if not path.exists():
         print(f"making {TOPLINE}, {rate} Hz", file=sys.stderr)
         features = by_name(run.corpus, cepstra(run.corpus, rate))
-        labelled = [recording for recording in recordings if recording.phones]
+        labeled = [recording for recording in recordings if recording.phones]
         write_units(
-            path, topline_units(features, labelled, run.fit, rate, TOPLINE, seed=run.plan.seed)
+            path, topline_units(features, labeled, run.fit, rate, TOPLINE, seed=run.plan.seed)
         )
     return read_units(path)
 
@@ -216,8 +216,8 @@ def scored(run: Discovery, work: Path, systems: Sequence[Units]) -> Results:
     """The scores of all systems, and of the boundaries of those that are not shuffled; kept in WORK/scores."""
     known = {recording.name: recording for recording in load_recordings(work)}
     recordings = [known[name] for name in run.corpus.names]
-    labelled = [recording for recording in recordings if recording.phones] or recordings
-    split = split_of(labelled, held_out_of(work))
+    labeled = [recording for recording in recordings if recording.phones] or recordings
+    split = split_of(labeled, held_out_of(work))
     mels = LogMels(run.corpus)
     folder = work / "scores"
     make_folder(folder)
@@ -228,13 +228,13 @@ def scored(run: Discovery, work: Path, systems: Sequence[Units]) -> Results:
             print(f"scoring {units.name}, {units.size} codes at {units.rate:g} Hz", file=sys.stderr)
             facts = {"name": units.name, "rate": units.rate, "size": units.size}
             record = {
-                "scores": facts | evaluate(units, labelled, split, seed=run.plan.seed),
+                "scores": facts | evaluate(units, labeled, split, seed=run.plan.seed),
                 "boundaries": [],
             }
             if "shuffled" not in units.name:
                 record["boundaries"] = boundary_rows(
                     units,
-                    labelled,
+                    labeled,
                     split,
                     log_mels=mels.of(split.score),
                     baselines=units is systems[0],
@@ -246,19 +246,19 @@ def scored(run: Discovery, work: Path, systems: Sequence[Units]) -> Results:
             {**row, "units": titled(units) if row["units"] else ""} for row in record["boundaries"]
         ]
     return Results(
-        split, tuple(scores), (*boundaries, *detector_scores(run, folder, labelled, split))
+        split, tuple(scores), (*boundaries, *detector_scores(run, folder, labeled, split))
     )
 
 
 def detector_scores(
-    run: Discovery, folder: Path, labelled: Sequence[Recording], split: Split
+    run: Discovery, folder: Path, labeled: Sequence[Recording], split: Split
 ) -> list[BoundaryRow]:
-    """The scores of boundaries that a network was learnt for, and of its rivals, kept in a folder; no rows without phones."""
+    """The scores of boundaries that a network was learned for, and of its rivals, kept in a folder; no rows without phones."""
     path = folder / "boundaries.json"
     if not path.exists():
         fit = set(split.fit)
-        target = phone_rate([recording for recording in labelled if recording.name in fit])
-        keep(path, detector_rows(run.boundaries(split.score, target), labelled, split))
+        target = phone_rate([recording for recording in labeled if recording.name in fit])
+        keep(path, detector_rows(run.boundaries(split.score, target), labeled, split))
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -345,11 +345,11 @@ def notes(run: Discovery, results: Results, train: Path | None, models: Path | N
         else f"the speech of {models}"
     )
     others = (
-        "by speakers nobody learnt from"
+        "by speakers nobody learned from"
         if results.split.unseen_speakers
         else "by the same speakers"
     )
-    said = [f"Networks learnt from {hours}, without labels."]
+    said = [f"Networks learned from {hours}, without labels."]
     if not any("phone_purity" in result for result in results.scores):
         return [
             *said,
@@ -360,12 +360,12 @@ def notes(run: Discovery, results: Results, train: Path | None, models: Path | N
         f"Maps from codes to phones were made from {len(results.split.fit)} recordings.",
         f"Scores are of {len(results.split.score)} others, {others}.",
         (
-            "A code belongs to the phone at its centre. Silence counts as a phone; the accuracy "
+            "A code belongs to the phone at its center. Silence counts as a phone; the accuracy "
             "without it is in the second table."
         ),
         (
-            "Shuffled codes and the most frequent phone say what a score is without any meaning: they "
-            "stand in brackets."
+            "Shuffled codes and the most frequent phone say what a score is without any meaning: "
+            "they stand in brackets."
         ),
         (
             "The reference is what the alignments say; those of an aligner are not those of a "

@@ -3,7 +3,7 @@
     python -m recipes.phoneme_discovery.study WORK [--steps 1000]
 
 WORK is the folder of a run of `run.py`, whose recordings and split are used; WORK/study/ keeps what
-is learnt. Prints a table, and writes it as WORK/study.md. Every VQ-VAE has the first book of the
+is learned. Prints a table, and writes it as WORK/study.md. Every VQ-VAE has the first book of the
 plan, 128 codes at 25 Hz, but for the row that says another rate.
 """
 
@@ -72,7 +72,7 @@ def one_voice(speech: Speech) -> Speech:
     return replace(speech, speakers=("anybody",) * len(speech.names))
 
 
-def standardised_at_once(speech: Speech) -> Speech:
+def globally_standardized(speech: Speech) -> Speech:
     """Speech with mean 0 and deviation 1 over all speakers together, not over each."""
     weights = speech.lengths / speech.lengths.sum()
     mean = weights @ speech.means
@@ -92,7 +92,7 @@ VARIANTS = (
     Variant("jitter 0.5", jitter(0.5)),
     Variant("no perturbation of the input", warp(0.0)),
     Variant("decoder not told who speaks", speech=one_voice),
-    Variant("not standardised by speaker", speech=standardised_at_once),
+    Variant("not standardized by speaker", speech=globally_standardized),
     Variant("twice the code rate", book=lambda book: replace(book, rate=2 * book.rate)),
 )
 
@@ -100,7 +100,7 @@ VARIANTS = (
 def main(
     work: Annotated[Path, typer.Argument(help="The folder of a run of run.py.")],
     train: Annotated[
-        Path | None, typer.Option(help="The manifest of more speech that the run learnt from.")
+        Path | None, typer.Option(help="The manifest of more speech that the run learned from.")
     ] = None,
     steps: Annotated[int, typer.Option(help="Of training, for each variant.", min=1)] = 1000,
     config: Annotated[Path, typer.Option(help="Sizes, a TOML file.")] = HERE / "discovery.toml",
@@ -110,14 +110,14 @@ def main(
     plan = replace(plan, autoencoding=replace(plan.autoencoding, steps=steps))
     recordings = load_recordings(work)
     away = held_out_of(work)
-    labelled = [
+    labeled = [
         recording
         for recording in recordings
         if recording.phones and recording.seconds * RATE >= GROUP
     ]
-    if not labelled:
+    if not labeled:
         raise UnitsError(f"no recording of {work} has phones; without them nothing can be compared")
-    split = split_of(labelled, away)
+    split = split_of(labeled, away)
     more = more_speech(train, recordings) if train else []
     make_folder(work / "study")
     check_same(work / "study" / "study.json", inputs_of(plan, recordings, more, work))
@@ -126,18 +126,18 @@ def main(
         load_waves,
         work / "spectra",
     )
-    corpus = speech_of(labelled, load_waves, work / "spectra")
-    systems = [learnt(variant, plan, training, corpus, work / "study") for variant in VARIANTS]
-    systems += codec_units(speechvq.load(), labelled, split.fit, seed=plan.seed)
+    corpus = speech_of(labeled, load_waves, work / "spectra")
+    systems = [learned(variant, plan, training, corpus, work / "study") for variant in VARIANTS]
+    systems += codec_units(speechvq.load(), labeled, split.fit, seed=plan.seed)
     base, own, refitted = systems[0], *systems[-2:]
-    target = phone_rate([recording for recording in labelled if recording.name in set(split.fit)])
+    target = phone_rate([recording for recording in labeled if recording.name in set(split.fit)])
     systems += [segmented(units, split.fit, target) for units in (base, own, refitted)]
     rows = []
     for units in systems:
         print(f"scoring {units.name}", file=sys.stderr)
         rows.append(
             {"name": units.name, "rate": units.rate, "size": units.size}
-            | evaluate(units, labelled, split)
+            | evaluate(units, labeled, split)
         )
     text = comparison(rows, KEYS)
     with new_file(work / "study.md") as partial:
@@ -145,7 +145,7 @@ def main(
     print(text, end="")
 
 
-def learnt(variant: Variant, plan: Plan, training: Speech, corpus: Speech, folder: Path) -> Units:
+def learned(variant: Variant, plan: Plan, training: Speech, corpus: Speech, folder: Path) -> Units:
     """The units of a variant; its training goes on where it was interrupted."""
     plan, book = variant.plan(plan), variant.book(plan.books[0])
     network = learn_autoencoder(

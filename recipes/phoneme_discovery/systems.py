@@ -38,10 +38,10 @@ from speechvq.codec.codec import Codec
 from speechvq.errors import UnitsError
 from speechvq.output import new_file
 from speechvq.units.baselines import baseline_units, segment_means, shuffled_units
-from speechvq.units.boundaries.baselines import audible_change
+from speechvq.units.boundaries.baselines import energy_gated_change
 from speechvq.units.boundaries.peaks import common_prominence, peaks
 from speechvq.units.boundaries.scores import Times
-from speechvq.units.features import RATE, pooled, standardised
+from speechvq.units.features import RATE, pooled, standardized
 from speechvq.units.recordings import Recording, Units
 
 MFCC, MFCC_BY_SPEAKER, MEL_BY_SPEAKER = (
@@ -50,13 +50,13 @@ MFCC, MFCC_BY_SPEAKER, MEL_BY_SPEAKER = (
     "log-mel k-means, by speaker",
 )
 MEL, VQVAE, MASKED = "log-mel k-means", "VQ-VAE", "masked prediction"
-SEGMENTED, SHUFFLED = f"{MASKED}, learnt segments", f"{MASKED}, shuffled"
+SEGMENTED, SHUFFLED = f"{MASKED}, learned segments", f"{MASKED}, shuffled"
 TOPLINE = "told the phones: perceptron on MFCCs"
 
 COMPARED = (MFCC, MEL, MFCC_BY_SPEAKER, MEL_BY_SPEAKER, VQVAE, MASKED, SEGMENTED, SHUFFLED)
 """The systems that every book has."""
 
-AUDIBLE, CONTRAST = "peaks of audible mel change", "peaks of learnt contrast"
+AUDIBLE, CONTRAST = "peaks of audible mel change", "peaks of learned contrast"
 BOTH = f"{CONTRAST} x audible mel change"
 """What finds boundaries, beside units."""
 
@@ -79,10 +79,10 @@ def networks(plan: Plan, models: Path) -> dict[Path, Path]:
 
 @dataclass(frozen=True, eq=False)
 class Discovery:
-    """What systems are learnt from, and where they are kept.
+    """What systems are learned from, and where they are kept.
 
     plan: sizes and steps; models: the folder for checkpoints; device: where networks are trained
-    training: speech that networks learn from, without labels; None where they were learnt elsewhere
+    training: speech that networks learn from, without labels; None where they were learned elsewhere
     corpus: speech that gets units
     fit: the recordings of the corpus that clusters are fitted on
     """
@@ -139,17 +139,21 @@ class Discovery:
         )
 
     def boundaries(self, names: Sequence[str], target: float) -> dict[str, dict[str, Times]]:
-        """Boundaries in recordings of the corpus, s, by method: peaks of what changes, of what was learnt to, and of both.
+        """Boundaries in recordings of the corpus, s, by method: peaks of what changes, of what was learned to, and of both.
 
-        target: so many peaks a second the recordings to fit on have; the prominence of peaks
+        target: so many peaks per second the recordings to fit on have; the prominence of peaks
           follows from that, no label does
         """
         numbers = {name: number for number, name in enumerate(self.corpus.names)}
         curves: dict[str, dict[str, NDArray[np.float64]]] = {AUDIBLE: {}, CONTRAST: {}, BOTH: {}}
         for name in dict.fromkeys([*self.fit, *names]):
-            change = audible_change(self.corpus.log_mel(numbers[name]), RATE)
-            learnt = dissimilarity(self.contrast, self.corpus.of(numbers[name]))
-            for method, curve in {AUDIBLE: change, CONTRAST: learnt, BOTH: change * learnt}.items():
+            change = energy_gated_change(self.corpus.log_mel(numbers[name]), RATE)
+            learned = dissimilarity(self.contrast, self.corpus.of(numbers[name]))
+            for method, curve in {
+                AUDIBLE: change,
+                CONTRAST: learned,
+                BOTH: change * learned,
+            }.items():
                 curves[method][name] = curve
         chosen = {
             method: common_prominence([by_name[name] for name in self.fit], RATE, target)
@@ -190,7 +194,7 @@ class Discovery:
 
     @cached_property
     def predicted(self) -> dict[str, Rows]:
-        """What the predictor makes of the corpus, standardised by speaker, at the rate of its codebook."""
+        """What the predictor makes of the corpus, standardized by speaker, at the rate of its codebook."""
         features = by_name(self.corpus, codebook(self.predictor, self.corpus, self.plan.codebook))
         return principal(features, self.fit, self.plan.components)
 
@@ -258,7 +262,7 @@ class Discovery:
 def codec_units(
     codec: Codec, recordings: Sequence[Recording], fit: Sequence[str], *, seed: int
 ) -> list[Units]:
-    """Codebook 0 of a codec: its codes; and k-means of what they are made from, standardised by speaker."""
+    """Codebook 0 of a codec: its codes; and k-means of what they are made from, standardized by speaker."""
     network, quantizer = codec.network, codec.network.topdown.codebooks[0]
     rate = codec.sample_rate / codec.shapes[0].hop
     codes: dict[str, NDArray[np.integer]] = {}
@@ -276,7 +280,7 @@ def codec_units(
     codewords = quantizer.look_up(torch.arange(quantizer.size)[None])[0].T.numpy()
     name = f"codec {codec.model.name}, codebook 0"
     own = Units(name, rate, quantizer.size, codes, latents, codewords)
-    rows = standardised(latents, {recording.name: recording.speaker for recording in recordings})
+    rows = standardized(latents, {recording.name: recording.speaker for recording in recordings})
     return [
         own,
         baseline_units(rows, fit, quantizer.size, rate, f"{name}, k-means by speaker", seed=seed),

@@ -1,4 +1,4 @@
-"""units."""
+"""The command `speechvq units`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,7 +30,7 @@ def units(
         str, typer.Option(help="Which codebook of code files, coarse first, or 'all'.")
     ] = "0",
     rate: Annotated[
-        float | None, typer.Option(help="Codes a second of .npy and .km files.", min=1e-3)
+        float | None, typer.Option(help="Codes per second of .npy and .km files.", min=1e-3)
     ] = None,
     size: Annotated[
         int | None, typer.Option(help="How many codes .npy and .km files could have.", min=1)
@@ -39,7 +39,7 @@ def units(
     suffix: Annotated[
         str | None, typer.Option(help="How alignments end, where several have one name; .phn, say.")
     ] = None,
-    stress: Annotated[bool, typer.Option(help="Keep the 0, 1 and 2 behind vowels.")] = True,
+    stress: Annotated[bool, typer.Option(help="Keep the 0, 1 and 2 after vowels.")] = True,
     speaker_pattern: Annotated[
         str | None,
         typer.Option(
@@ -64,10 +64,10 @@ def units(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Score codes as units of speech against phone alignments: which phones they tell, what they cost, whose voice they tell.
+    """Score codes against phone alignments: phones, bit rate, boundaries, speaker information.
 
-    A map from codes to phones is fitted on some speakers and scored on others. What codes without
-    meaning would get, and what naming the most frequent phone would, stand in brackets.
+    A map from codes to phones is fitted on some speakers and scored on others. The shuffled
+    baseline and the majority-class baseline are in brackets.
     """
     from speechvq.units.aligned import aligned, find_alignments, speakers_of
     from speechvq.units.evaluation.results import check_folder, scored, write_results
@@ -88,15 +88,15 @@ def units(
     for remark in corpus.remarks:
         say(remark, quiet=quiet)
     say(
-        f"{len(corpus.recordings)} recordings of {len({recording.speaker for recording in corpus.recordings})} "
-        "speakers; maps are fitted on "
-        f"{len(split.fit)} and scored on {len(split.score)} of "
+        f"{len(corpus.recordings)} recordings of "
+        f"{len({recording.speaker for recording in corpus.recordings})} speakers; maps are fitted "
+        f"on {len(split.fit)} and scored on {len(split.score)} of "
         f"{'other' if split.unseen_speakers else 'the same'} speakers",
         quiet=quiet,
     )
 
     def report(system: "Units") -> None:
-        say(f"scoring {system.name}: {system.size} codes, {system.rate:g} a second", quiet=quiet)
+        say(f"scoring {system.name}: {system.size} codes, {system.rate:g} per second", quiet=quiet)
 
     results = scored(
         inputs.units, corpus.recordings, split, abx=ABX if abx else None, report=report
@@ -115,13 +115,15 @@ def _read(
     model: Path | None,
     prior: Path | None,
 ) -> "Inputs":
-    """What the files hold. Raises ConfigError and what readers raise."""
+    """Read the input files. Raises ConfigError and what readers raise."""
     from speechvq.codes import read_header
     from speechvq.codes.header import PRIOR
     from speechvq.units.inputs import holds_codes, input_files, read_inputs
 
     if codebook != "all" and not codebook.isdecimal():
-        raise ConfigError(f"--codebook {codebook} is no codebook: give a number from 0 on, or all")
+        raise ConfigError(
+            f"--codebook {codebook} is not a codebook: give a number from 0 on, or all"
+        )
     files, known = input_files(sources), []
     by_prior = any(read_header(file).coding == PRIOR for file in files if holds_codes(file))
     if by_prior or model is not None:

@@ -1,4 +1,4 @@
-"""Recordings from a folder of alignments: which file is whose, who speaks, and whether it can be of the same recording."""
+"""Recordings from a folder of alignments: the file of each recording, and its speaker."""
 
 import re
 from collections import Counter
@@ -8,12 +8,12 @@ from pathlib import Path
 from unicodedata import normalize
 
 from speechvq.errors import AlignmentError, UnitsError
-from speechvq.units.alignments.alignment import SIL, TOLERANCE, Alignment, labelled
+from speechvq.units.alignments.alignment import SIL, TOLERANCE, Alignment, labeled
 from speechvq.units.alignments.readers import SUFFIXES, read_alignment
 from speechvq.units.recordings import Recording
 
 WORDS = (".wrd", ".words")
-"""Suffixes of alignments that cannot be of phones."""
+"""Suffixes of word alignments."""
 
 ENDS = 1.0
 """Seconds at the end of a recording that an alignment may leave out, as some do with silence."""
@@ -21,7 +21,7 @@ ENDS = 1.0
 
 @dataclass(frozen=True)
 class Aligned:
-    """Recordings with their phones, and what is to be said of them, a sentence each."""
+    """Recordings with their phones, and remarks on them, a sentence each."""
 
     recordings: tuple[Recording, ...]
     remarks: tuple[str, ...]
@@ -30,12 +30,14 @@ class Aligned:
 def find_alignments(
     folder: Path, places: Mapping[str, Path], suffix: str | None = None
 ) -> dict[str, Path]:
-    """For each name the alignment in a folder, or in folders below, that is called like its place.
+    """The alignment file of each recording in a folder and its subfolders, by the name of the file.
 
     places: of each recording its file without suffix
-    suffix: of alignments; None: any of `SUFFIXES` but those of words
-    Where several are, the one whose folder is called like the place's is taken.
-    Raises AlignmentError when some have none, naming them, or several, and for what is no folder.
+    suffix: of alignments; None: any of `SUFFIXES` except those of words
+
+    Of several files the one whose folder has the name of the recording's folder is taken. Raises
+    AlignmentError when a recording has no alignment, or more than one, and for what is not a
+    folder.
     """
     if not folder.is_dir():
         raise AlignmentError(f"there is no folder {folder}")
@@ -56,8 +58,8 @@ def find_alignments(
         beside = [path for path in candidates if path.parent.name == place.parent.name]
         if len(candidates) > 1 and len(beside) != 1:
             raise AlignmentError(
-                f"{candidates[0]} and {candidates[1]} could both be the alignment of {name}; keep one, or "
-                "give --suffix"
+                f"{candidates[0]} and {candidates[1]} could both be the alignment of {name}; keep "
+                "one, or give --suffix"
             )
         if candidates:
             alignments[name] = beside[0] if len(beside) == 1 else candidates[0]
@@ -65,8 +67,7 @@ def find_alignments(
         some_names = ", ".join(lacking[:5]) + (", ..." if len(lacking) > 5 else "")
         raise AlignmentError(
             f"{len(lacking)} of {len(places)} recordings have no alignment in {folder}: "
-            f"{some_names}; "
-            "align them, or leave their codes out"
+            f"{some_names}; align them, or leave their codes out"
         )
     return alignments
 
@@ -80,19 +81,20 @@ def aligned(
     stress: bool = True,
     slack: float = 0.1,
 ) -> Aligned:
-    """Read alignments, and check that they can be of these recordings.
+    """Read alignments, and check that they can belong to these recordings.
 
     paths, seconds, speakers: of each recording by its name
-    tier: of TextGrids, see `read_textgrid`; stress: see `labelled`
-    slack: how much later than its recording an alignment may end, s
-    Recordings in which nobody speaks are left out. Raises AlignmentError, also where nobody speaks
-    in any.
+    tier: of TextGrids, see `read_textgrid`
+    stress: see `labeled`
+    slack: how much later than its recording an alignment may end, in seconds
+
+    Recordings that are silent throughout are left out. Raises AlignmentError, also when all are.
     """
     kept: list[Recording] = []
     silent: list[str] = []
     early: list[str] = []
     for name, path in paths.items():
-        phones = labelled(read_alignment(path, tier), stress=stress)
+        phones = labeled(read_alignment(path, tier), stress=stress)
         _check_end(phones, seconds[name], path, slack)
         if all(interval.label == SIL for interval in phones.intervals):
             silent.append(name)
@@ -124,25 +126,25 @@ def _check_end(phones: Alignment, seconds: float, path: Path, slack: float) -> N
 
 
 def speaker_remarks(recordings: Sequence[Recording]) -> list[str]:
-    """What speakers there are too few of, or recordings of a speaker, a sentence each."""
+    """Remarks on too few speakers, and on speakers with a single recording, a sentence each."""
     counts = Counter(recording.speaker for recording in recordings)
     if len(counts) == 1:
         return [
             (
-                f"all recordings are of one speaker, {recordings[0].speaker}; if there are more, give "
-                "--speaker-pattern"
+                f"all recordings are of one speaker, {recordings[0].speaker}; if there are more, "
+                "give --speaker-pattern"
             )
         ]
     single = [speaker for speaker, count in counts.items() if count == 1]
     return (
-        [f"{_count(single, 'speaker')} with a single recording: not among those told by codes"]
+        [f"{_count(single, 'speaker')} with a single recording: left out of speaker scores"]
         if single
         else []
     )
 
 
 def _count(names: Sequence[str], what: str = "recording") -> str:
-    """How many, and the first of them."""
+    """The number of names, and the first of them."""
     return (
         f"{len(names)} {what}{'s' if len(names) > 1 else ''} "
         f"({', '.join(names[:3])}{', ...' if len(names) > 3 else ''})"
@@ -152,12 +154,13 @@ def _count(names: Sequence[str], what: str = "recording") -> str:
 def speakers_of(
     places: Mapping[str, Path], paths: Mapping[str, Path], folder: Path, pattern: str | None
 ) -> dict[str, str]:
-    """Who speaks in each recording, by its name.
+    """The speaker of each recording by its name.
 
     places, paths: of each recording its codes and its alignment, the latter in `folder`
-    pattern: a regular expression whose group says who, in the name of the file; None: the
-        alignment's folder, where it is not `folder` itself, and else that of the codes
-    Raises UnitsError for a pattern that cannot be or does not match.
+    pattern: a regular expression whose group is the speaker, matched in the name of the file; None:
+        the name of the alignment's folder if that is not `folder` itself, else of the codes' folder
+
+    Raises UnitsError for a pattern that is invalid or does not match.
     """
     if pattern is None:
         return {
@@ -170,7 +173,7 @@ def speakers_of(
         regex = re.compile(pattern)
     except re.error as error:
         raise UnitsError(
-            f"{pattern!r} is no regular expression ({error}); mend --speaker-pattern"
+            f"{pattern!r} is not a regular expression ({error}); fix --speaker-pattern"
         ) from error
     if not regex.groups:
         raise UnitsError(
@@ -180,6 +183,6 @@ def speakers_of(
     if unlike := [name for name, match in matches.items() if not match or not match[1]]:
         raise UnitsError(
             f"{len(unlike)} of {len(matches)} names do not match {pattern!r}, the first is "
-            f"{unlike[0]}; mend it"
+            f"{unlike[0]}; fix it"
         )
     return {name: match[1] for name, match in matches.items() if match}

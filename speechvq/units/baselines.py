@@ -1,4 +1,4 @@
-"""Units that nothing deep is behind: clusters of frames, and codes without meaning. What other units are compared with."""
+"""Baseline units: k-means clusters of frames, and shuffled codes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,10 +10,13 @@ from speechvq.errors import MissingExtra, UnitsError
 from speechvq.units.recordings import Units
 
 MOST = 200_000
-"""Frames that clusters are fitted on at most."""
+"""Largest number of frames that clusters are fitted on."""
 
 ROUNDS = 50
-"""Of Lloyd's algorithm at most, from a k-means++ start. Minibatches would be faster, and their codes up to 1 % worse."""
+"""Iterations of Lloyd's algorithm at most, from a k-means++ start.
+
+Minibatches would be faster, and their codes up to 1 % worse.
+"""
 
 
 def baseline_units(
@@ -25,11 +28,12 @@ def baseline_units(
     *,
     seed: int = 0,
 ) -> Units:
-    """The nearest of `size` k-means centres for each frame of all recordings; features and centres come along.
+    """k-means units: for each frame the nearest of `size` centers; features and centers included.
 
-    features: of each recording, (f, d), `rate` frames a second
-    fit_names: the recordings whose frames centres are fitted on, at most `MOST` of them, drawn
-    Raises UnitsError for names without features and when there are fewer different frames than
+    features: of each recording, (f, d), `rate` frames per second
+    fit_names: the recordings that the centers are fitted on, at most `MOST` frames, drawn at random
+
+    Raises UnitsError for names without features and when there are fewer distinct frames than
     codes; MissingExtra.
     """
     try:
@@ -70,24 +74,26 @@ def baseline_units(
 def segment_means(
     rows: NDArray[np.floating], rate: float, boundaries: ArrayLike, target_rate: float
 ) -> NDArray[np.float32]:
-    """The mean over the segment that holds the centre of each frame at `wanted` frames a second, (f, d): features for clusters.
+    """The mean over the segment at each frame of another rate, (f, d): features for clusters.
 
-    rows: (n, d) at `rate` frames a second; f is as many frames as they last
-    boundaries: where a segment ends and another begins, s; each is moved to the nearest edge of the
-      rows
+    rows: (n, d) at `rate` frames per second; f is the number of frames that they last
+    boundaries: where one segment ends and the next starts, in seconds; each is moved to the nearest
+        edge between rows
+    target_rate: frames per second of the result; a frame belongs to the segment that holds its
+        center
     """
     edges = np.clip(np.round(np.asarray(boundaries, np.float64) * rate), 0, len(rows)).astype(int)
     edges = np.unique(np.concatenate([[0], edges, [len(rows)]]))
     sums = np.concatenate([np.zeros((1, rows.shape[1])), np.cumsum(rows, 0, dtype=np.float64)])
     means = (sums[edges[1:]] - sums[edges[:-1]]) / np.maximum(np.diff(edges), 1)[:, None]
-    centres = (np.arange(int(len(rows) * target_rate / rate)) + 0.5) * rate / target_rate
+    centers = (np.arange(int(len(rows) * target_rate / rate)) + 0.5) * rate / target_rate
     return means[
-        np.searchsorted(edges[1:], centres, "right").clip(0, max(0, len(means) - 1))
+        np.searchsorted(edges[1:], centers, "right").clip(0, max(0, len(means) - 1))
     ].astype(np.float32)
 
 
 def shuffled_units(units: Units, *, seed: int = 0) -> Units:
-    """The same codes, as often, but anywhere: permuted over all frames of all recordings. Features, which do not move, go."""
+    """The shuffled baseline: the same codes, permuted over all frames of all recordings."""
     names, lengths = list(units.codes), [len(codes) for codes in units.codes.values()]
     mixed = np.random.default_rng(seed).permutation(
         np.concatenate([np.zeros(0, np.int64), *units.codes.values()])

@@ -1,7 +1,7 @@
-"""Spectra of speech that nothing was learnt for: what units are learnt from, and what baselines cluster.
+"""Spectral features: the input that units are learned from and that baselines cluster.
 
-All have 100 frames a second, and frame i is centred at (i + 0.5) / 100 s, like the codes that are
-scored.
+All have 100 frames per second, and frame i is centered at (i + 0.5) / 100 s, like the codes that
+are scored.
 """
 
 from collections.abc import Mapping
@@ -15,21 +15,24 @@ Floats = NDArray[np.float32]
 
 SAMPLE_RATE = 16_000
 RATE = 100
-"""Frames a second."""
+"""Frames per second."""
 
 HOP = SAMPLE_RATE // RATE
 WINDOW = 400
-"""25 ms, the usual window of speech recognition."""
+"""25 ms, the standard window of speech recognition."""
 
 TRANSFORM = 512
-"""Samples in a Fourier transform; the window lies in their middle."""
+"""Samples in a Fourier transform; the window is centered in them."""
 
 QUIETEST = 1e-5
-"""Mel power below which nothing is heard; its logarithm is the least there is."""
+"""Smallest mel power: its logarithm is the least value of a log-mel spectrum."""
 
 
 def log_mel(wave: NDArray[np.floating], bands: int = 40) -> Floats:
-    """Natural logarithms of mel power (f, bands) of samples (t,) at 16 kHz, f = t // 160. Raises UnitsError below one frame."""
+    """Natural logarithms of mel power (f, bands) of samples (t,) at 16 kHz, f = t // 160.
+
+    Raises UnitsError for less than one frame.
+    """
     import librosa
 
     frames = len(wave) // HOP
@@ -53,7 +56,7 @@ def log_mel(wave: NDArray[np.floating], bands: int = 40) -> Floats:
 
 
 def mfcc(mel: Floats, count: int = 13) -> Floats:
-    """Cepstral coefficients with their first and second differences (f, 3 count) of log mel power (f, bands)."""
+    """MFCCs with first and second differences, (f, 3 count), of log mel power (f, bands)."""
     import librosa
 
     cepstra = librosa.feature.mfcc(S=mel.T, n_mfcc=count)
@@ -69,17 +72,18 @@ def mfcc(mel: Floats, count: int = 13) -> Floats:
 
 
 def pooled(frames: Floats, factor: int) -> Floats:
-    """Means of every `factor` frames that follow each other, (f // factor, d): features at a lower rate."""
+    """Means of `factor` successive frames, (f // factor, d): features at a lower rate."""
     count = len(frames) // factor
     return frames[: count * factor].reshape(count, factor, -1).mean(1)
 
 
-def standardised(features: Mapping[str, Floats], owners: Mapping[str, str]) -> dict[str, Floats]:
-    """Features of recordings (f, d) with mean 0 and deviation 1 in each dimension over all frames of a speaker.
+def standardized(features: Mapping[str, Floats], owners: Mapping[str, str]) -> dict[str, Floats]:
+    """Features (f, d) of each recording with mean 0 and deviation 1 per dimension and speaker.
 
-    owners: who speaks in each recording
+    owners: the speaker of each recording
+
     van Niekerk et al. 2021 ("Analyzing speaker information in self-supervised models"): it removes
-    most of the voice.
+    most of the speaker information.
     """
     by_speaker: dict[str, list[Floats]] = {}
     for name, rows in features.items():
@@ -92,6 +96,6 @@ def standardised(features: Mapping[str, Floats], owners: Mapping[str, str]) -> d
 
 
 def _scale(rows: Floats) -> tuple[Floats, Floats]:
-    """The mean and the deviation, 1 where nothing varies."""
+    """The mean and the standard deviation, 1 where nothing varies."""
     deviation = rows.std(0)
     return rows.mean(0), np.where(deviation > 1e-6, deviation, 1)

@@ -1,4 +1,4 @@
-"""Units from files: code files, rows of numbers, lines of them, and files of units; and what recordings they are of."""
+"""Units from files: code files, .npy, .km and .units files, and the recordings they belong to."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,11 +20,10 @@ Ints = NDArray[np.integer]
 
 @dataclass(frozen=True)
 class Inputs:
-    """What files hold: the units of each system, all of the same recordings.
+    """The content of input files: the units of each system, all of the same recordings.
 
     units: of each codebook or file
-    seconds: of each recording by its name, how long it is, or where no file says that, how long its
-      codes are
+    seconds: duration of each recording by its name; of its codes, where no file says it
     places: of each recording its file without suffix, or its name as a path
     """
 
@@ -35,7 +34,7 @@ class Inputs:
 
 @dataclass
 class _System:
-    """The codes of one system, as they are gathered."""
+    """The codes of one system while files are read."""
 
     name: str
     rate: float
@@ -44,7 +43,10 @@ class _System:
 
 
 def input_files(paths: Iterable[Path]) -> list[Path]:
-    """The files themselves, and the .codes files in folders, in order of their paths. Raises UnitsError for none or twice."""
+    """The given files, and the .codes files in given folders, in the order of their paths.
+
+    Raises UnitsError for no files or a file given twice.
+    """
     files: list[Path] = []
     for path in paths:
         inner = sorted(path.rglob("*.codes")) if path.is_dir() else [path]
@@ -62,7 +64,7 @@ def input_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def holds_codes(path: Path) -> bool:
-    """Whether a file is taken for a code file, by its suffix."""
+    """Whether a file is read as a code file, by its suffix."""
     return path.suffix.lower() not in {".units", ".npy", ".km"}
 
 
@@ -74,15 +76,16 @@ def read_inputs(
     size: int | None = None,
     coders: Sequence[Coder] = (),
 ) -> Inputs:
-    """Read .units, .npy (a row of whole numbers), .km of fairseq beside its .tsv, and whatever else as code files.
+    """Read .units, .npy (integers) and .km (fairseq, with its .tsv), and other files as code files.
 
-    paths: of files; code files are all of one system and .npy are, every .units and .km is one of
-      its own
-    codebook: of code files, coarse first; None: each is a system
-    rate, size: of .npy and .km, codes a second, and how many codes there could be, if not just
-      those that come
-    coders: what code files may be coded with, see `read_codes`
-    Raises UnitsError for what cannot be read or does not fit together, CodesError and
+    paths: all code files belong to one system, and all .npy; each .units and .km is a system of its
+        own
+    codebook: of code files, 0 is the coarsest; None: each codebook is a system
+    rate: codes per second of .npy and .km files
+    size: number of possible codes in .npy and .km files; None: the largest code plus 1
+    coders: entropy coders that code files may need, see `read_codes`
+
+    Raises UnitsError for files that cannot be read or do not fit together, CodesError and
     AlignmentError for damaged files.
     """
     kinds: dict[str, list[Path]] = {}
@@ -131,7 +134,10 @@ def read_inputs(
 
 
 def named(files: Sequence[Path]) -> dict[str, Path]:
-    """Files by their stems; where several have one, by folder-stem. Raises UnitsError where that is not enough."""
+    """Files by their stems, or by folder-stem where stems repeat.
+
+    Raises UnitsError where that is not unique.
+    """
     stems = Counter(file.stem for file in files)
     by_name: dict[str, Path] = {}
     for file in files:
@@ -145,7 +151,10 @@ def named(files: Sequence[Path]) -> dict[str, Path]:
 def _code_files(
     names: Mapping[str, Path], codebook: int | None, coders: Sequence[Coder]
 ) -> tuple[list[Units], dict[str, float]]:
-    """Codebooks of code files of one model, and how long each recording is. Raises UnitsError and CodesError."""
+    """The codebooks of code files of one model, and the duration of each recording.
+
+    Raises UnitsError and CodesError.
+    """
     systems: list[_System] = []
     seconds: dict[str, float] = {}
     first: Codes | None = None
@@ -155,14 +164,14 @@ def _code_files(
         if codes.model != first.model or codes.shapes != first.shapes:
             raise UnitsError(
                 f"{file} has {len(codes.shapes)} codebooks of {codes.model}, and "
-                f"{next(iter(names.values()))} has "
-                f"{len(first.shapes)} of {first.model}; give code files of one model and as many "
-                "codebooks"
+                f"{next(iter(names.values()))} has {len(first.shapes)} of {first.model}; give "
+                "code files of one model and as many codebooks"
             )
         chosen = range(len(codes.shapes)) if codebook is None else [codebook]
         if chosen[-1] >= len(codes.shapes):
             raise UnitsError(
-                f"{file} has {len(codes.shapes)} codebooks, counted from 0, and no codebook {codebook}"
+                f"{file} has {len(codes.shapes)} codebooks, counted from 0, and no codebook "
+                f"{codebook}"
             )
         if not systems:
             rates = {number: codes.sample_rate / codes.shapes[number].hop for number in chosen}
@@ -182,7 +191,7 @@ def _code_files(
 
 
 def _numbers(name: str, codes: Mapping[str, Ints], rate: float, size: int | None) -> Units:
-    """Units of plain numbers. Raises UnitsError."""
+    """Units of plain integers. Raises UnitsError."""
     most = max((int(row.max()) for row in codes.values() if len(row)), default=0)
     return Units(name, rate, most + 1 if size is None else size, codes)
 
@@ -201,14 +210,16 @@ def _row(file: Path) -> Ints:
         or not np.issubdtype(codes.dtype, np.integer)
     ):
         raise UnitsError(
-            f"{file} is not one row of whole numbers; save the codes of one recording, of shape "
-            "(frames,)"
+            f"{file} is not a row of integers; save the codes of one recording, of shape (frames,)"
         )
     return codes.astype(np.int64)
 
 
 def _lines(file: Path) -> tuple[dict[str, Ints], dict[str, Path]]:
-    """The codes of a .km file and the audio files they are of, by the latter's stems. Raises UnitsError and AlignmentError."""
+    """The codes of a .km file, and their audio files, by the stems of these.
+
+    Raises UnitsError and AlignmentError.
+    """
     listed, rows = file.with_suffix(".tsv"), read_km(file)
     try:
         audio = [
@@ -233,7 +244,6 @@ def _check_same(units: Sequence[Units]) -> None:
     for system in units:
         if differ := units[0].codes.keys() ^ system.codes.keys():
             raise UnitsError(
-                f"{system.name} and {units[0].name} are not of the same recordings: {min(differ)} is "
-                "in one of them only; "
-                "score them apart, or make what is missing"
+                f"{system.name} and {units[0].name} are not of the same recordings: {min(differ)} "
+                "is in one of them only; score them apart, or make what is missing"
             )

@@ -1,4 +1,4 @@
-"""What is scored: recordings with their phones, and the units that a system gives them; a file for the latter."""
+"""What is scored: recordings with their phones, and the units of a system with their file."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -19,14 +19,14 @@ Ints = NDArray[np.integer]
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording, or a stretch of one.
+    """A recording, or a segment of one.
 
-    name: unlike that of all others, without spaces
+    name: unique, without spaces
     speaker: who speaks
-    seconds: how long it is
-    phones: what is said when, with clean labels (see `alignment.labelled`); times count from where
-        the stretch begins. None: nobody knows
-    audio: the file, where there is one, and `start`, where in it the stretch begins, in seconds
+    seconds: duration
+    phones: the alignment with clean labels (see `alignment.labeled`), in seconds from the start of
+        the segment; None: unknown
+    audio: the audio file, if there is one; `start`: where the segment starts in it, in seconds
     """
 
     name: str
@@ -39,15 +39,16 @@ class Recording:
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """The units of many recordings by one system: code i of a recording covers i / rate to (i + 1) / rate seconds.
+    """The units of many recordings by one system.
 
     name: of the system, as tables show it
-    rate: codes a second
-    size: how many codes there could be
+    rate: codes per second; code i of a recording covers i / rate to (i + 1) / rate seconds
+    size: number of possible codes
     codes: of each recording by its name, (f,), from 0 to size - 1
-    features: of each recording, what was quantized, (f, d); empty where that is not known
-    codewords: the vector of each code (size, d), in the space of the features; None where there is
-      none
+    features: what was quantized, of each recording by its name, (f, d); empty if unknown
+    codewords: the vector of each code, (size, d), in the space of the features; None if unknown
+
+    Raises UnitsError for codes, features or codewords that do not fit together.
     """
 
     name: str
@@ -60,8 +61,8 @@ class Units:
     def __post_init__(self) -> None:
         if not self.rate > 0 or self.size < 1:
             raise UnitsError(
-                f"{self.name}: {self.size} codes at {self.rate:g} a second cannot be; give some "
-                "of each"
+                f"{self.name}: {self.size} codes at {self.rate:g} per second are invalid; give "
+                "some of each"
             )
         for name, codes in self.codes.items():
             if codes.ndim != 1 or (len(codes) and not 0 <= codes.min() <= codes.max() < self.size):
@@ -88,28 +89,32 @@ class Units:
 
 
 def length_slack(rate: float) -> float:
-    """Seconds by which codes may differ from their recording: 0.1, or two codes if these are longer. Rounding makes one."""
+    """Tolerance between the durations of codes and recording, s: 0.1, or two codes if longer."""
     return max(2 / rate, 0.1)
 
 
 def check_lengths(units: Units, recordings: Sequence[Recording]) -> None:
-    """Raises UnitsError for the first recording that has no codes, or whose codes last longer or shorter than it does."""
+    """Raises UnitsError for the first recording without codes or with codes of another duration."""
     for recording in recordings:
         if recording.name not in units.codes:
             raise UnitsError(
-                f"{units.name} has no codes of {recording.name}; make them, or leave that recording out"
+                f"{units.name} has no codes of {recording.name}; make them, or leave that "
+                "recording out"
             )
         seconds = len(units.codes[recording.name]) / units.rate
         if abs(seconds - recording.seconds) > length_slack(units.rate) + 1e-6:
             raise UnitsError(
-                f"{units.name}: the codes of {recording.name} last {seconds:.2f} s at {units.rate:g} a "
-                "second, and the recording "
-                f"{recording.seconds:.2f} s; check the rate, and that both are of the same recording"
+                f"{units.name}: the codes of {recording.name} last {seconds:.2f} s at "
+                f"{units.rate:g} a second, and the recording {recording.seconds:.2f} s; check the "
+                "rate, and that both are of the same recording"
             )
 
 
 def write_units(path: Path, units: Units, *, force: bool = False) -> None:
-    """Write units as safetensors, codes exactly and features in half precision. Raises OutputError."""
+    """Write units as safetensors, codes exactly and features in half precision.
+
+    Raises OutputError.
+    """
     check_writable(path, force=force)
     arrays: dict[str, NDArray] = {
         f"codes/{name}": codes.astype(np.int32) for name, codes in units.codes.items()
@@ -129,7 +134,7 @@ def write_units(path: Path, units: Units, *, force: bool = False) -> None:
 
 
 def read_units(path: str | Path) -> Units:
-    """Read what `write_units` wrote. Raises UnitsError."""
+    """Read a file of `write_units`. Raises UnitsError."""
     try:
         with safe_open(path, "np") as file:
             facts = json.loads((file.metadata() or {})["units"])

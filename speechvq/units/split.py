@@ -1,4 +1,4 @@
-"""Which recordings a map from codes to phones is made from, and which it is scored on."""
+"""The recordings that a map from codes to phones is fitted on, and those that it is scored on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,11 @@ from speechvq.units.recordings import Recording
 
 @dataclass(frozen=True)
 class Split:
-    """Names of recordings to fit on and of those to score; `unseen_speakers`: whether the latter's speakers are others."""
+    """Recordings to fit on and to score.
+
+    fit, score: their names
+    unseen_speakers: whether no speaker of `score` is in `fit`
+    """
 
     fit: tuple[str, ...]
     score: tuple[str, ...]
@@ -26,12 +30,14 @@ def split_speakers(
     held_out: Sequence[str] = (),
     seed: int = 0,
 ) -> Split:
-    """Hold out whole speakers, or with one speaker only, recordings; for the same recordings in any order always the same.
+    """Hold out speakers, or with one speaker only, recordings; their order makes no difference.
 
-    share: of the speakers, or recordings, to score, rounded, but one at least, and not all
-    held_out: the speakers to score, instead of a share of them
-    Raises UnitsError for fewer than two recordings or names that come twice, a share that is not
-    between 0 and 1, and speakers to hold out that nobody is or that leave no others.
+    share: of the speakers, or recordings, to score, rounded, at least one and not all
+    held_out: the speakers to score in place of a share
+    seed: of the draw
+
+    Raises UnitsError for fewer than two recordings or repeated names, a share that is not between 0
+    and 1, and speakers to hold out that do not exist or that leave no others.
     """
     names = sorted(recording.name for recording in recordings)
     if len(names) < 2:
@@ -66,7 +72,7 @@ def _named(held_out: Sequence[str], speakers: Sequence[str]) -> set[str]:
     if unknown := sorted(set(held_out) - set(speakers)):
         shown = ", ".join(speakers[:8]) + (", ..." if len(speakers) > 8 else "")
         raise UnitsError(
-            f"nobody is called {', '.join(unknown)}, so they cannot be held out; the speakers are "
+            f"there is no speaker {', '.join(unknown)}, so they cannot be held out; speakers are "
             f"{shown}"
         )
     if set(held_out) == set(speakers):
@@ -78,6 +84,6 @@ def _named(held_out: Sequence[str], speakers: Sequence[str]) -> set[str]:
 
 
 def _drawn(values: Sequence[str], share: float, seed: int) -> set[str]:
-    """A share of them, but one at least, and not all."""
+    """A share of them, at least one and not all."""
     many = min(max(1, round(share * len(values))), len(values) - 1)
     return set(np.random.default_rng(seed).permutation(np.array(values))[:many].tolist())

@@ -273,10 +273,10 @@ def other_model(folder):
         (
             None,
             ("--codebook", "top"),
-            "--codebook top is no codebook: give a number from 0 on, or all",
+            "--codebook top is not a codebook: give a number from 0 on, or all",
         ),
-        (None, ("--held-out", "ben"), "nobody is called ben"),
-        (None, ("--speaker-pattern", "("), "is no regular expression"),
+        (None, ("--held-out", "ben"), "there is no speaker ben"),
+        (None, ("--speaker-pattern", "("), "is not a regular expression"),
         (None, ("--speaker-pattern", "s0"), "has no group that says who speaks"),
         (
             None,
@@ -307,9 +307,7 @@ def test_files_that_cannot_be_read(refused, folder, tmp_path):
         "units", folder / "codes", folder / "codes" / "s0-0.codes", *align, says="is given twice"
     )
     refused("units", tmp_path / "wide.npy", *align, says="does not say its rate; give --rate")
-    refused(
-        "units", tmp_path / "wide.npy", *align, "--rate", 25, says="is not one row of whole numbers"
-    )
+    refused("units", tmp_path / "wide.npy", *align, "--rate", 25, says="is not a row of integers")
     refused(
         "units",
         tmp_path / "text.npy",

@@ -1,10 +1,10 @@
-"""Spectra: where frames lie, and what standardising leaves."""
+"""Spectra: where frames lie, and what standardizing leaves."""
 
 import numpy as np
 import pytest
 
 from speechvq.errors import UnitsError
-from speechvq.units.features import log_mel, mfcc, pooled, standardised
+from speechvq.units.features import log_mel, mfcc, pooled, standardized
 
 RANDOM = np.random.default_rng(0)
 
@@ -24,8 +24,8 @@ def test_a_tone_is_in_its_band():
     import librosa
 
     mel = log_mel(np.sin(2 * np.pi * 1000 * np.arange(16_000) / 16_000), bands=40)
-    centres = librosa.mel_frequencies(42, fmin=0, fmax=8000)[1:-1]
-    assert mel[50].argmax() == np.abs(centres - 1000).argmin()
+    centers = librosa.mel_frequencies(42, fmin=0, fmax=8000)[1:-1]
+    assert mel[50].argmax() == np.abs(centers - 1000).argmin()
 
 
 @pytest.mark.parametrize("samples", [160, 500, 1600])
@@ -47,7 +47,7 @@ def test_pooled():
     assert np.array_equal(pooled(rows, 3), [[2, 3], [8, 9]])
 
 
-def test_standardised_by_speaker():
+def test_standardized_by_speaker():
     owners = {"a1": "ann", "a2": "ann", "b1": "bob"}
     features = {
         name: RANDOM.normal(5 if owner == "ann" else -9, 3, (50, 2)).astype(np.float32)
@@ -56,7 +56,7 @@ def test_standardised_by_speaker():
     features = {
         name: np.column_stack([rows, np.ones(50, np.float32)]) for name, rows in features.items()
     }
-    found = standardised(features, owners)
+    found = standardized(features, owners)
     for rows in (np.concatenate([found["a1"], found["a2"]]), found["b1"]):
         assert np.allclose(rows.mean(0), 0, atol=1e-5)
         assert np.allclose(rows[:, :2].std(0), 1, atol=1e-4)

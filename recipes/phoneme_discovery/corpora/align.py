@@ -1,4 +1,4 @@
-"""Phone alignments of transcribed English: what to score units against where nobody has labelled the recordings.
+"""Phone alignments of transcribed English: what to score units against where nobody has labeled the recordings.
 
     python -m recipes.phoneme_discovery.corpora.align corpus.jsonl alignments [--dictionary more.dict]
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 RATE = 16_000
 FRAME = 0.01
-CENTRE = 0.0078
+CENTER = 0.0078
 """A frame is 25.6 ms long, so where one phone's last meets the next one's first is this much behind the latter's start."""
 
 LONGEST = 1.0
@@ -244,7 +244,7 @@ def tiers_of(spoken: Spoken, seconds: float) -> list[Alignment]:
     phones = [
         (frame, phone, place) for place, (_, inside) in enumerate(spoken) for phone, frame in inside
     ]
-    edges = [0.0, *(frame * FRAME + CENTRE for frame, _, _ in phones[1:]), seconds]
+    edges = [0.0, *(frame * FRAME + CENTER for frame, _, _ in phones[1:]), seconds]
     lower = [Interval(edges[at], edges[at + 1], phone) for at, (_, phone, _) in enumerate(phones)]
     for phone in lower:
         if phone.label != SIL and phone.end - phone.start >= LONGEST:

@@ -109,8 +109,7 @@ def _named(
     if len({path.parent for path in likely}) > 1:
         raise AlignmentError(
             f"{likely[0]} and {likely[1]} could both be of {row.audio}; put them into folders "
-            "named after the speakers, "
-            "and keep one of each"
+            "named after the speakers, and keep one of each"
         )
     best = min(likely, key=lambda path: SUFFIXES.index(path.suffix.lower()), default=None)
     return None if best is None else Labels(read_alignment(best, tier), str(best), of_file)
@@ -124,7 +123,7 @@ def inline(row: Utterance) -> Alignment:
         intervals = [Interval(float(start), float(end), str(label)) for start, end, label in rows]
     except (TypeError, ValueError) as error:
         raise AlignmentError(
-            f"{source} are not a list of [start, end, label] in seconds; mend the manifest"
+            f"{source} are not a list of [start, end, label] in seconds; fix the manifest"
         ) from error
     return checked(intervals, "phones", source)
 

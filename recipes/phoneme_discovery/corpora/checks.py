@@ -1,4 +1,4 @@
-"""What is wrong with recordings and their alignments, found before anything is learnt from them."""
+"""What is wrong with recordings and their alignments, found before anything is learned from them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ from recipes.phoneme_discovery.corpora.alignments import Folder, Labels, labels_
 from speechvq.audio.files import Source, inspect
 from speechvq.data.manifest import Utterance
 from speechvq.errors import AlignmentError, AudioError, ManifestError
-from speechvq.units.alignments.alignment import SIL, Alignment, labelled
+from speechvq.units.alignments.alignment import SIL, Alignment, labeled
 from speechvq.units.phones.timit import to39, to48
 
 FOLDS = {39: to39, 48: to48, 61: None}
@@ -22,7 +22,7 @@ BEYOND = 0.05
 """An alignment that goes on so much longer than its recording, in seconds, is one of something else."""
 
 SHORT = 0.5
-"""One that ends so much earlier leaves the rest unlabelled; that is worth a word."""
+"""One that ends so much earlier leaves the rest unlabeled; that is worth a word."""
 
 QUIETEST = 1e-3
 """Samples that never go beyond this hold no speech."""
@@ -159,7 +159,7 @@ def audio_of(row: Utterance) -> Source:
 def sounds(source: Source, start: float, seconds: float) -> bool:
     """Whether a stretch is anywhere louder than `QUIETEST`; read second by second until it is, and at its end.
 
-    Raises AudioError, also for a sample that is no finite number in what is read.
+    Raises AudioError, also for a sample that is not a finite number in what is read.
     """
     try:
         with soundfile.SoundFile(source.path) as file:
@@ -170,7 +170,7 @@ def sounds(source: Source, start: float, seconds: float) -> bool:
             ):
                 if not np.isfinite(block).all():
                     raise AudioError(
-                        f"{source.path} holds a sample that is not a finite number; mend the file"
+                        f"{source.path} holds a sample that is not a finite number; fix the file"
                     )
                 if np.abs(block).max() > QUIETEST:
                     return ends(file, min(round((start + seconds) * source.rate), source.samples))
@@ -218,7 +218,7 @@ def phones_of(
         raise AlignmentError(
             f"{labels.source} says nothing of {row.audio} from {row.start:.3f} s on; align it again"
         )
-    return labelled(cut, stress=stress, fold=fold)
+    return labeled(cut, stress=stress, fold=fold)
 
 
 def speaks(phones: Alignment) -> bool:

@@ -118,11 +118,11 @@ def in_folder(path: Path, pattern: str | None = None) -> Iterator[Found]:
 
 
 def compiled(pattern: str) -> re.Pattern[str]:
-    """Raises ManifestError for what is no regular expression with one group."""
+    """Raises ManifestError for what is not a regular expression with one group."""
     try:
         regex = re.compile(pattern)
     except re.error as error:
-        raise ManifestError(f"{pattern!r} is no regular expression: {error}") from error
+        raise ManifestError(f"{pattern!r} is not a regular expression: {error}") from error
     if regex.groups != 1:
         raise ManifestError(
             f"{pattern!r} has {regex.groups} groups; give it one, around the speaker"

@@ -1,4 +1,4 @@
-"""Which recordings nothing is learnt from: those that scores are of."""
+"""Which recordings nothing is learned from: those that scores are of."""
 
 from collections import Counter
 from collections.abc import Sequence

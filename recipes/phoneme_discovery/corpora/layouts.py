@@ -175,7 +175,7 @@ def label_first(path: Path) -> list[list[Any]]:
                 intervals.append([float(start), float(end), label])
         except ValueError as error:
             raise AlignmentError(
-                f"{path}, line {number}: needs label, start, end, not {line!r}; mend it there"
+                f"{path}, line {number}: needs label, start, end, not {line!r}; fix it there"
             ) from error
     return intervals
 

@@ -1,4 +1,4 @@
-"""A corpus made ready: who says what when, checked before anything is learnt.
+"""A corpus made ready: who says what when, checked before anything is learned.
 
     python -m recipes.phoneme_discovery.corpora.prepare CORPUS WORK [--align DIR] [--held-out SPEAKER]
 
@@ -61,7 +61,7 @@ def main(
         int, typer.Option(help="How many phones TIMIT is folded to: 39, 48, or 61 for none.")
     ] = 39,
     stress: Annotated[
-        bool, typer.Option("--stress", help="Keep the 0, 1 or 2 behind vowels.")
+        bool, typer.Option("--stress", help="Keep the 0, 1 or 2 after vowels.")
     ] = False,
     pattern: Annotated[
         str | None,
@@ -112,7 +112,7 @@ def prepare(
       `corpora.in_folder`
     held_out, share: see `holding_out.held_out`; which recordings are held out tells `held_out_of`
     inventory: what the labels of TIMIT's own .phn are folded to
-    stress: keep the digits behind vowels
+    stress: keep the digits after vowels
     say: is given every remark, one for each kind of thing
     Raises ManifestError, AlignmentError, UnitsError and OutputError, the last for a folder prepared
     from other inputs.
@@ -237,13 +237,13 @@ def load_waves(recording: Recording) -> Wave:
 
 
 def summary(recordings: Sequence[Recording], out: frozenset[str]) -> str:
-    """How much there is, how much of it is labelled, and who is held out."""
+    """How much there is, how much of it is labeled, and who is held out."""
     hours = sum(recording.seconds for recording in recordings) / 3600
     speakers = {recording.speaker for recording in recordings}
-    labelled = sum(recording.phones is not None for recording in recordings)
+    labeled = sum(recording.phones is not None for recording in recordings)
     phones = (
-        f"{labelled} with phones"
-        if labelled
+        f"{labeled} with phones"
+        if labeled
         else "none with phones: scores against phones cannot be had"
     )
     away = sorted({recording.speaker for recording in recordings if recording.name in out})

@@ -1,8 +1,8 @@
 """The VQ-VAE of the paper on spectra: one code every 40 or 20 ms, and a decoder that is told who speaks.
 
-van den Oord et al. 2017, section 4.3, learnt codes from samples with a WaveNet decoder; here both
+van den Oord et al. 2017, section 4.3, learned codes from samples with a WaveNet decoder; here both
 ends are log-mel spectra, as in most codewords to ZeroSpeech 2019, and convolutions decode them.
-Jitter (Chorowski et al. 2019) now and then puts a code's neighbour in its place, so that a code
+Jitter (Chorowski et al. 2019) now and then puts a code's neighbor in its place, so that a code
 cannot rely on its own frame alone.
 """
 
@@ -70,7 +70,7 @@ class Autoencoder(nn.Module):
         self.jitter = config.jitter
 
     def latents(self, mel: Tensor) -> Tensor:
-        """What is quantized, (b, dimensions, codes), normalised over batches (Łańcucki et al. 2020) and so of one scale."""
+        """What is quantized, (b, dimensions, codes), normalized over batches (Łańcucki et al. 2020) and so of one scale."""
         return self.norm(self.encoder(mel.transpose(1, 2)).float())
 
     def forward(

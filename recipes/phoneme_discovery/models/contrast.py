@@ -1,8 +1,8 @@
 """A network whose features change where phones do: frames that touch become alike, others of the same stretch unlike.
 
 Kreuk, Keshet and Adi 2020, "Self-supervised contrastive learning for unsupervised phoneme
-segmentation", eq. 1 and 2, with standardised log-mel frames in the place of samples: each frame is
-seen alone, for what a network sees around it blurs edges. A frame is more often like its neighbour
+segmentation", eq. 1 and 2, with standardized log-mel frames in the place of samples: each frame is
+seen alone, for what a network sees around it blurs edges. A frame is more often like its neighbor
 than unlike it, so a network does best that finds alike what one phone is made of.
 """
 
@@ -18,7 +18,7 @@ from recipes.phoneme_discovery.models.speech import BANDS
 from speechvq.config import require
 
 NEGATIVES = 8
-"""Other frames that each pair of neighbours is set against."""
+"""Other frames that each pair of neighbors is set against."""
 
 AROUND = 3
 """Frames on each side of an edge whose mean features are compared: 30 ms, as `mel_change` does."""
@@ -58,7 +58,7 @@ class Contrast(nn.Module):
 
 
 def contrast_loss(features: Tensor, random: torch.Generator) -> Tensor:
-    """How well each frame's neighbour is told from other frames of its stretch, by cosines, in nats (eq. 2).
+    """How well each frame's neighbor is told from other frames of its stretch, by cosines, in nats (eq. 2).
 
     features: (b, f, d) of length 1, at least 4 frames. Every frame is compared with those of
         `NEGATIVES` distances in time, 2 or more, drawn anew for each step; stretches are circles

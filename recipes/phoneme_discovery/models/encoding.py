@@ -1,4 +1,4 @@
-"""From networks to units: what they make of each recording, standardised by speaker, and its clusters."""
+"""From networks to units: what they make of each recording, standardized by speaker, and its clusters."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -39,7 +39,7 @@ def log_mels(speech: Speech, rate: int) -> Features:
 
 
 def codebook(network: Predictor, speech: Speech, number: int) -> Features:
-    """What a codebook of a predictor makes at 50 Hz, normalised over its width."""
+    """What a codebook of a predictor makes at 50 Hz, normalized over its width."""
 
     def run(mel: torch.Tensor) -> torch.Tensor:
         rows = network.features(mel)[number]
@@ -72,11 +72,11 @@ def _in_pieces(
     return np.concatenate(chunks)
 
 
-def standardised(speech: Speech, features: Features) -> Iterator[tuple[int, Rows]]:
+def standardized(speech: Speech, features: Features) -> Iterator[tuple[int, Rows]]:
     """Every recording's number and its rows with mean 0 and deviation 1 over its speaker, speaker by speaker."""
     for voice in range(speech.voices.max() + 1):
         rows = {index: features(index) for index in np.flatnonzero(speech.voices == voice).tolist()}
-        yield from spectra.standardised(rows, dict.fromkeys(rows, "")).items()
+        yield from spectra.standardized(rows, dict.fromkeys(rows, "")).items()
 
 
 def targets(
@@ -92,7 +92,7 @@ def targets(
     random = np.random.default_rng(seed)
     share = min(1.0, SAMPLE / (len(speech.frames) * FRAMES / RATE))
     sample = np.concatenate(
-        [rows[random.random(len(rows)) < share] for _, rows in standardised(speech, features)]
+        [rows[random.random(len(rows)) < share] for _, rows in standardized(speech, features)]
     )
     if len(sample) < max(sizes):
         raise UnitsError(
@@ -104,7 +104,7 @@ def targets(
         for size in sizes
     ]
     clusters = [np.zeros(len(speech.frames) * FRAMES // RATE, np.int16) for _ in sizes]
-    for index, rows in standardised(speech, features):
+    for index, rows in standardized(speech, features):
         start, length = (
             int(number[index]) * FRAMES // RATE for number in (speech.starts, speech.lengths)
         )
@@ -114,9 +114,9 @@ def targets(
 
 
 def by_name(speech: Speech, features: Features, *, standard: bool = True) -> dict[str, Rows]:
-    """The rows of each recording by its name, standardised by speaker if so wished."""
+    """The rows of each recording by its name, standardized by speaker if so wished."""
     pairs = (
-        standardised(speech, features)
+        standardized(speech, features)
         if standard
         else ((index, features(index)) for index in range(len(speech.names)))
     )

@@ -211,7 +211,7 @@ def learn_autoencoder(
     seed: int,
     device: str = "cpu",
 ) -> Autoencoder:
-    """A VQ-VAE that was trained to decode standardised spectra from `size` codes, one for every `factor` frames."""
+    """A VQ-VAE that was trained to decode standardized spectra from `size` codes, one for every `factor` frames."""
     torch.manual_seed(seed)
     network = Autoencoder(config, size, factor, speech.voices.max() + 1).to(device)
     codebooks = CodebookLearner([network.quantizer], keep=0.99)
@@ -252,7 +252,7 @@ def start(
     optim: Optim,
     seed: int,
 ) -> None:
-    """Entries begin as k-means centres of what the untrained encoder gives for some speech."""
+    """Entries begin as k-means centers of what the untrained encoder gives for some speech."""
     device = next(network.parameters()).device
     mel = speech.cut(crops.draw(optim.steps, 256)[0], optim.frames).to(device)
     codebooks.start(lambda: [network.latents(mel)], seed=seed)

@@ -85,7 +85,7 @@ class Predictor(nn.Module):
 
 
 class Attention(nn.Module):
-    """A transformer layer, normalised before each part (Vaswani et al. 2017; Xiong et al. 2020)."""
+    """A transformer layer, normalized before each part (Vaswani et al. 2017; Xiong et al. 2020)."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Standardised log-mel spectra of many recordings: what everything here is learnt from."""
+"""Standardised log-mel spectra of many recordings: what everything here is learned from."""
 
 import hashlib
 import json
@@ -31,11 +31,11 @@ LEAST = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Speech:
-    """Frames of recordings end to end, speaker by speaker standardised: mean 0 and deviation 1 in every band.
+    """Frames of recordings end to end, speaker by speaker standardized: mean 0 and deviation 1 in every band.
 
     frames: (n, bands), 100 a second, in half precision
     lengths: of each recording, in frames, multiples of `GROUP`
-    means, deviations: what each recording was standardised by, (r, bands)
+    means, deviations: what each recording was standardized by, (r, bands)
     names, speakers: of each recording
     """
 
@@ -67,7 +67,7 @@ class Speech:
         return self.frames[start : start + int(self.lengths[index])].astype(np.float32)
 
     def log_mel(self, index: int) -> NDArray[np.float32]:
-        """The same before they were standardised: see `spectra.log_mel`."""
+        """The same before they were standardized: see `spectra.log_mel`."""
         return self.of(index) * self.deviations[index] + self.means[index]
 
     def cut(self, begins: NDArray[np.int64], length: int) -> Tensor:

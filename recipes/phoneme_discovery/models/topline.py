@@ -26,7 +26,7 @@ def topline_units(
 ) -> Units:
     """The phone that a perceptron with one hidden layer hears in each frame, as a code: not discovered, but to compare with.
 
-    features: of each recording, (f, d), `rate` frames a second; recordings: with phones, those in
+    features: of each recording, (f, d), `rate` frames per second; recordings: with phones, those in
       `fit` to learn from
     """
     from sklearn.neural_network import MLPClassifier

@@ -1,9 +1,8 @@
-"""Cells of an ABX task: sets of items A, B and X that differ in nothing but what is asked.
+"""Cells of an ABX task: sets of items A, B and X that differ only in what is tested.
 
-A and X are of one phone, B is of another; A and B are of one speaker; all three are in one context.
-Within a speaker X is of that speaker too, and then A and X are the same items, of which no triple
-takes one twice. Across speakers X is of another. (Schatz et al. 2013; as in ZeroSpeech 2021 and
-fastabx.)
+A and X have one phone, B has another; A and B have one speaker; all three have one context. Within
+speakers X has that speaker, too; then A and X are the same items, and no triple uses an item twice.
+Across speakers X has another speaker. (Schatz et al. 2013; as in ZeroSpeech 2021 and fastabx.)
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,17 +20,17 @@ Speaker = Literal["within", "across"]
 Context = Literal["triphone", "any"]
 Around = tuple[str, str] | None
 Groups = dict[Around, dict[str, dict[str, Indices]]]
-"""Of each context, speaker and phone, in this order, the places of its items."""
+"""The indices of items by context, speaker and phone, in this order."""
 
 
 @dataclass(frozen=True)
 class Subsample:
-    """How much of a task is looked at; None: all of it.
+    """The part of a task that is evaluated; None: all of it.
 
-    max_size_group: items of one phone, context and speaker that are drawn, 2 at least (ZeroSpeech
-      2021 takes 10)
-    max_x_across: speakers of X that are drawn for each set A (ZeroSpeech 2021 takes 5)
-    seed: of the draw. Every group is drawn from once, and what is drawn is used in all its cells
+    max_size_group: items of one phone, context and speaker that are drawn, at least 2 (ZeroSpeech
+        2021: 10)
+    max_x_across: speakers of X that are drawn for each set A (ZeroSpeech 2021: 5)
+    seed: of the draw; each group is drawn from once, and the draw is used in all its cells
     """
 
     max_size_group: int | None = None
@@ -52,11 +51,11 @@ class Subsample:
 
 @dataclass(frozen=True)
 class Cell:
-    """All triples of one phone, other phone, context, and speakers.
+    """All triples of one phone, other phone, context, and pair of speakers.
 
     phone, other: of A and X, and of B
     speaker, x_speaker: of A and B, and of X
-    a, b, x: places of their items, each in rising order
+    a, b, x: indices of their items, each increasing
     """
 
     phone: str
@@ -75,14 +74,14 @@ class Cell:
 
     @property
     def triples(self) -> int:
-        """How many triples it has."""
+        """The number of triples."""
         return len(self.a) * len(self.b) * (len(self.x) - self.symmetric)
 
 
 def cells(
     items: Sequence[Item], speaker: Speaker, context: Context, subsample: Subsample
 ) -> Iterator[Cell]:
-    """All cells of a task; those that differ only in B follow each other."""
+    """All cells of a task; those that differ only in B are consecutive."""
     random = np.random.default_rng(subsample.seed)
     for around, speakers in _groups(items, context, subsample.max_size_group, random).items():
         for name, phones in speakers.items():
@@ -105,7 +104,7 @@ def cells(
 def _groups(
     items: Sequence[Item], context: Context, most: int | None, random: np.random.Generator
 ) -> Groups:
-    """Items that stand in for each other, at most so many of each group."""
+    """Items that can replace each other, at most `most` of each group."""
     groups: dict[Around, dict[str, dict[str, list[int]]]] = {}
     for place, item in enumerate(items):
         around = (item.previous, item.next) if context == "triphone" else None
@@ -125,7 +124,7 @@ def _groups(
 
 
 def _drawn(values: list[T], most: int | None, random: np.random.Generator) -> list[T]:
-    """At most so many of them, in the same order."""
+    """At most `most` of the values, in the same order."""
     if most is None or len(values) <= most:
         return values
     return [

@@ -1,10 +1,9 @@
 """ABX discrimination: how often an item is nearer to one of another phone than to one of its own.
 
-Of a triple A, B, X, where A and X are of one phone and B is of another, it is an error that d(A, X)
-> d(B, X), and half an error that they are equal (Schatz et al. 2013). By chance it is 50 %.
-Definitions are those of ZeroSpeech 2021 as fastabx has
-them: exact slices with the last frame (which Libri-Light's own code drops), dynamic time warping,
-  and means in a fixed order.
+Of a triple A, B, X, where A and X have one phone and B has another, d(A, X) > d(B, X) is an error,
+and equality is half an error (Schatz et al. 2013). Chance is 50 %. Definitions are those of
+ZeroSpeech 2021 as in fastabx: exact slices including the last frame (which Libri-Light's own code
+drops), dynamic time warping, and means in a fixed order.
 """
 
 import math
@@ -30,14 +29,14 @@ ROOM = 1 << 22  # triples that are looked at at a time
 
 @dataclass(frozen=True)
 class AbxResult:
-    """What an ABX task gave.
+    """The result of an ABX task.
 
-    error: the rate of errors, 0 to 1; chance is .5
-    pairs: of each phone and other phone, the rate of errors
-    triples, cells: how many were looked at
-    items: how many there were to take triples from
-    left_out: how many items hold no frame, being shorter than one
-    cut: how many of them reach beyond the last frame of their file, and end there
+    error: the error rate, 0 to 1; chance is 0.5
+    pairs: the error rate of each phone and other phone
+    triples, cells: numbers evaluated
+    items: number of items to take triples from
+    left_out: number of items that hold no frame, because they are shorter than one
+    cut: number of items that extend beyond the last frame of their file, and end there
     """
 
     error: float
@@ -59,19 +58,19 @@ def abx(
     context: Context = "triphone",
     subsample: Subsample | None = None,
 ) -> AbxResult:
-    """Score frames by an ABX task.
+    """Evaluate frames on an ABX task.
 
     features: of each file that items name, its frames (n, d), or codes (n,) for "identical"
-    rate: frames a second
+    rate: frames per second
     items: of triphones for `triphone` context, of triphones or phones for `any`
     distance: of frames: "angular" (ZeroSpeech's cosine), "euclidean", "kl_symmetric", or
-      "identical"
-    speaker: whether X is of the speaker of A and B, or of another
-    context: whether A, B and X must have the same phones around them
-    subsample: what to draw; without it every triple counts
+        "identical"
+    speaker: whether X has the speaker of A and B, or another
+    context: whether A, B and X must have the same neighboring phones
+    subsample: what to draw; by default every triple counts
 
-    Raises UnitsError when files lack, when frames are not what the distance compares, when items
-    begin behind the end of their file, or when there is not a single triple.
+    Raises UnitsError for files without features, frames that the distance cannot compare, items
+    that start after the end of their file, and when there is no triple.
     """
     sequences, kept, cut = _slices(features, rate, items, distance)
     errors: list[tuple[Cell, float]] = []
@@ -81,9 +80,8 @@ def abx(
         raise UnitsError(
             f"{len(kept)} items make no triple {speaker} speakers in {context} context: there "
             "must be two phones "
-            f"{'between the same neighbours ' if context == 'triphone' else ''}from one speaker, "
-            "and one of them "
-            f"{'twice' if speaker == 'within' else 'from another speaker too'}"
+            f"{'between the same neighbors ' if context == 'triphone' else ''}from one speaker, "
+            f"and one of them {'twice' if speaker == 'within' else 'from another speaker too'}"
         )
     pairs = _collapsed(errors, context)
     triples = sum(cell.triples for cell, _ in errors)
@@ -93,10 +91,11 @@ def abx(
 
 
 def frame_range(onset: float, offset: float, rate: float | Fraction) -> tuple[int, int]:
-    """The first and the last frame between two times in seconds, both included; with none, the last is before the first.
+    """The first and the last frame between two times in seconds, both included.
 
-    Frame i stands for the time (i + 1/2) / rate. Times and rate are taken for the decimals that
-    they print as: 0.29 s at 50 Hz is frame 14 exactly, which floats would miss.
+    Without any the last is before the first. Frame i is at (i + 1/2) / rate. Times and rate are
+    taken as the decimals that they print as: 0.29 s at 50 Hz is exactly frame 14, which floats
+    would miss.
     """
     begin, end = (
         Fraction(str(time)) * Fraction(str(rate)) - Fraction(1, 2) for time in (onset, offset)
@@ -110,9 +109,11 @@ def _slices(
     items: Sequence[Item],
     distance: Distance,
 ) -> tuple[Sequences, list[Item], int]:
-    """The frames of items, the items that have any, and how many were cut. Raises UnitsError."""
+    """The frames of items, the items with any, and the number of cut ones. Raises UnitsError."""
     if not 0 < rate < math.inf:
-        raise UnitsError(f"{rate} frames a second cannot be: give the rate of the features in Hz")
+        raise UnitsError(
+            f"{rate} frames per second are invalid: give the rate of the features in Hz"
+        )
     files = list(dict.fromkeys(item.file for item in items))
     if lacking := [file for file in files if file not in features]:
         raise UnitsError(
@@ -133,10 +134,9 @@ def _slices(
         first, last = frame_range(item.onset, item.offset, rate)
         if item.onset * float(rate) >= count:
             raise UnitsError(
-                f"{item.phone!r} of {item.file} begins at {item.onset} s, behind its end: {count} "
-                "frames are "
-                f"{count / float(rate):.2f} s at {float(rate):g} a second. Do rate and items "
-                "belong to these features?"
+                f"{item.phone!r} of {item.file} starts at {item.onset} s, after its end: {count} "
+                f"frames are {count / float(rate):.2f} s at {float(rate):g} per second. Do rate "
+                "and items belong to these features?"
             )
         if (length := min(last, count - 1) - first + 1) > 0:
             cut += last >= count
@@ -148,7 +148,7 @@ def _slices(
 
 
 def _blocks(cells_in_order: Iterable[Cell]) -> Iterator[list[Cell]]:
-    """Cells one after the other, until they have many pairs to compare."""
+    """Blocks of successive cells with many pairs to compare."""
     block, pairs = list[Cell](), 0
     for cell in cells_in_order:
         block.append(cell)
@@ -161,7 +161,7 @@ def _blocks(cells_in_order: Iterable[Cell]) -> Iterator[list[Cell]]:
 
 
 def _cell_errors(block: Sequence[Cell], sequences: Sequences, distance: Distance) -> list[float]:
-    """The rate of errors of each cell. Pairs of items that several cells need are compared once."""
+    """The error rate of each cell. Pairs of items that several cells need are compared once."""
     count = len(sequences.starts)
     keys = list(chain.from_iterable(_keys(cell, count) for cell in block))
     unique, places = np.unique(np.concatenate([key.ravel() for key in keys]), return_inverse=True)
@@ -179,16 +179,16 @@ def _cell_errors(block: Sequence[Cell], sequences: Sequences, distance: Distance
 def _keys(cell: Cell, count: int) -> tuple[Indices, Indices]:
     """Numbers of the pairs X, A (x, a) and X, B (x, b).
 
-    X gives the rows that are warped, which matters where paths of equal cost differ in length. So
-    fastabx has it. In the code of Libri-Light the earlier of two items that are both A and X gives
-    the rows, and so the order of items shows in the score.
+    X gives the rows of the warping matrix, which matters where paths of equal cost differ in
+    length; fastabx does the same. In the code of Libri-Light the earlier of two items that are both
+    A and X gives the rows, so that the score depends on the order of items.
     """
     x = cell.x[:, None]
     return x * count + cell.a, x * count + cell.b
 
 
 def _errors(to_a: NDArray[np.float32], to_b: NDArray[np.float32], *, symmetric: bool) -> float:
-    """How many errors all triples of a cell give, from the distances of X to A (x, a) and to B (x, b)."""
+    """The number of errors of a cell, from the distances of X to A (x, a) and to B (x, b)."""
     if symmetric:
         np.fill_diagonal(to_a, -np.inf)  # no item is both; so it adds no error
     total, rows = 0.0, max(1, ROOM // (to_a.shape[1] * to_b.shape[1]))
@@ -201,10 +201,10 @@ def _errors(to_a: NDArray[np.float32], to_b: NDArray[np.float32], *, symmetric: 
 def _collapsed(
     errors: Iterable[tuple[Cell, float]], context: Context
 ) -> dict[tuple[str, str], float]:
-    """Of each phone and other phone: the mean over speakers of the mean over contexts, each cell and each mean counting alike.
+    """The error of each phone and other phone: mean over speakers of the mean over contexts.
 
-    The speaker of X is no level of its own: its cells count like those of contexts, as in fastabx.
-    In any context there is one mean over all cells.
+    The speaker of X is not a level of its own: its cells count like those of contexts, as in
+    fastabx. In any context there is one mean over all cells.
     """
     flat = (
         (

@@ -1,9 +1,9 @@
-"""How far two sequences of frames are apart under dynamic time warping, for many pairs at once.
+"""Dynamic time warping distances of sequences of frames, for many pairs at once.
 
-As in Libri-Light (`eval/ABX_src/dtw.pyx`), and so in ZeroSpeech 2021 and fastabx: steps (1, 0), (0,
-1) and (1, 1) of equal weight, the cost of the cheapest path in float32, divided by the number of
-its frames. Where several paths are equally cheap, that number hangs on which is taken: traced back
-from the end, the diagonal goes before left (j - 1), left before up (i - 1).
+As in Libri-Light (`eval/ABX_src/dtw.pyx`), ZeroSpeech 2021 and fastabx: steps (1, 0), (0, 1) and
+(1, 1) of equal weight; the cost of the cheapest path in float32, divided by the number of its
+frames. Where several paths are equally cheap, that number depends on the choice: traced back from
+the end, the diagonal precedes left (j - 1), and left precedes up (i - 1).
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Indices = NDArray[np.intp]
 Compare = Callable[[NDArray[Any], NDArray[Any]], NDArray[np.float32]]
-"""From frames (p, n, d) and (p, m, d) to the distance of every frame of one to every frame of the other, (p, n, m)."""
+"""From frames (p, n, d) and (p, m, d) to the distances of all pairs of frames, (p, n, m)."""
 
 ROOM = 1 << 21  # numbers that a batch of pairs may hold
 STEP = 4  # lengths are rounded up to multiples of this, so that few shapes occur
@@ -23,11 +23,11 @@ STEP = 4  # lengths are rounded up to multiples of this, so that few shapes occu
 
 @dataclass(frozen=True)
 class Sequences:
-    """Sequences of frames, end to end.
+    """Concatenated sequences of frames.
 
     frames: of all of them, (n, d)
-    starts: where each begins, (s,)
-    lengths: how many frames each has, (s,), 1 at least
+    starts: where each starts, (s,)
+    lengths: number of frames of each, (s,), at least 1
     """
 
     frames: NDArray[Any]
@@ -35,20 +35,20 @@ class Sequences:
     lengths: Indices
 
     def padded(self, chosen: Indices, length: int) -> NDArray[Any]:
-        """The chosen sequences, (p, length, d); what stands behind their own ends means nothing."""
+        """The chosen sequences, (p, length, d); what follows their own ends is undefined."""
         places = self.starts[chosen, None] + np.arange(length)
         return self.frames[np.minimum(places, len(self.frames) - 1)]
 
 
 def dtw(distances: NDArray[np.float32], rows: Indices, columns: Indices) -> NDArray[np.float32]:
-    """The normalised cost of the cheapest path through each matrix of frame distances, (p,).
+    """The normalized cost of the cheapest path through each matrix of frame distances, (p,).
 
     distances: (p, n, m), of which matrix i counts up to rows[i] and columns[i]
     rows, columns: (p,), from 1 to n and m
 
-    Costs go forward along anti-diagonals, for all pairs together, and the length of the path beside
-    them: which step back is taken from a place hangs on the costs of its three neighbours alone, so
-      it is known as soon as they are.
+    Costs are computed along anti-diagonals, for all pairs together, and with them the length of the
+    path: the step back from a place depends on the costs of its three neighbors only, so it is
+    known as soon as they are.
     """
     pairs, height, width = distances.shape
     steps = np.ascontiguousarray(distances.transpose(1, 2, 0))
@@ -77,9 +77,9 @@ def dtw(distances: NDArray[np.float32], rows: Indices, columns: Indices) -> NDAr
 def pair_distances(
     sequences: Sequences, first: Indices, second: Indices, compare: Compare
 ) -> NDArray[np.float32]:
-    """The distance of every pair of sequences, (p,): rows of the matrix are the frames of the first, columns of the second.
+    """The distance of every pair of sequences, (p,).
 
-    first, second: places in `sequences`, (p,)
+    first, second: indices in `sequences`, (p,): rows and columns of the warping matrix
     compare: gives the distances of frames
     """
     result = np.empty(len(first), np.float32)
@@ -92,7 +92,7 @@ def pair_distances(
 
 
 def _batches(sequences: Sequences, first: Indices, second: Indices) -> Iterator[Indices]:
-    """Places of pairs of about equal lengths, as many at a time as there is room for."""
+    """Indices of pairs of similar lengths, in batches that fit into memory."""
     heights, widths = (-(-sequences.lengths[which] // STEP) * STEP for which in (first, second))
     order = np.lexsort((widths, heights))
     shapes = np.stack([heights, widths], 1)[order]

@@ -1,4 +1,4 @@
-"""ABX errors of units: of what was quantized, of the vectors of codes, and of codes as such."""
+"""ABX errors of units: of the quantized features, of the code vectors, and of the codes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,11 +16,11 @@ from speechvq.units.recordings import Recording, Units
 def abx_scores(
     units: Units, recordings: Sequence[Recording], subsample: Subsample
 ) -> dict[str, float]:
-    """Errors by their keys, as shares: triphones of the recordings that have phones, within and across speakers.
+    """ABX errors by their keys, as shares: triphones within and across speakers.
 
-    Features and code vectors are compared by their angle, codes by whether they are the same. What
-    is not known has no key, and where no triple can be made there is none at all; `abx_items`,
-    `abx_group` and `abx_x_speakers` say what was compared. Raises UnitsError.
+    Features and code vectors are compared by their angle, codes for equality. What is unknown has
+    no key, and where no triple can be made there are no keys; `abx_items`, `abx_group` and
+    `abx_x_speakers` say what was compared. Raises UnitsError.
     """
     items = _items(units, recordings)
     scores: dict[str, float] = {"abx_items": len(items)}
@@ -44,7 +44,7 @@ def abx_scores(
 
 
 def _items(units: Units, recordings: Sequence[Recording]) -> list[Item]:
-    """Triphones that hold the centre of a code."""
+    """Triphones that hold the center of a code."""
     spoken = {
         recording.name: (recording.speaker, recording.phones.intervals)
         for recording in recordings
@@ -58,7 +58,7 @@ def _items(units: Units, recordings: Sequence[Recording]) -> list[Item]:
 
 
 def _holds_frames(item: Item, count: int, rate: float) -> bool:
-    """Whether it does, of the first `count`."""
+    """Whether an item holds one of the first `count` frames."""
     first, last = frame_range(item.onset, item.offset, rate)
     return first <= min(last, count - 1)
 
@@ -66,7 +66,7 @@ def _holds_frames(item: Item, count: int, rate: float) -> bool:
 def _representations(
     units: Units, recordings: Sequence[Recording]
 ) -> Mapping[str, tuple[Mapping[str, NDArray[Any]], Distance]]:
-    """What can be compared, and how."""
+    """What can be compared, and the distance for it."""
     names = [recording.name for recording in recordings if recording.phones]
     frames: dict[str, tuple[Mapping[str, NDArray[Any]], Distance]] = {}
     if all(name in units.features for name in names):

@@ -1,8 +1,7 @@
-"""How far two frames are apart: by the angle of vectors, by the vectors themselves, as probabilities, or as codes.
+"""Distances of frames: by angle, Euclidean, as probabilities, or as codes.
 
-The distances of ABX as in Libri-Light and fastabx, in float32. `prepared` checks the frames of a
-recording and makes them ready once; `comparison` gives the function that takes such frames,
-batched.
+The distances of ABX as in Libri-Light and fastabx, in float32. `prepared` checks and prepares the
+frames of a recording once; `comparison` gives the function that compares such frames in batches.
 """
 
 from typing import Any, Literal, assert_never
@@ -15,9 +14,9 @@ from speechvq.units.abx.dtw import Compare
 
 Distance = Literal["angular", "euclidean", "kl_symmetric", "identical"]
 
-SMALLEST = 1e-6  # is added to probabilities before their logarithm
-BORDER = 1e-12  # one more element of every vector, which puts those without direction far from all others
-ROUNDING = 1e-3  # by how much probabilities may miss 1 in sum
+SMALLEST = 1e-6  # added to probabilities before their logarithm
+BORDER = 1e-12  # a further element of every vector; it puts zero vectors far from all others
+ROUNDING = 1e-3  # tolerance of the sum of probabilities
 
 
 def prepared(features: NDArray[Any], distance: Distance, name: str) -> NDArray[Any]:
@@ -25,14 +24,15 @@ def prepared(features: NDArray[Any], distance: Distance, name: str) -> NDArray[A
 
     features: vectors (n, d), or codes (n,) for "identical"
     name: of the recording, for messages
-    Raises UnitsError when they are not what the distance compares.
+
+    Raises UnitsError when the distance cannot compare them.
     """
     if distance == "identical":
         codes = features[:, None] if features.ndim == 1 else features
         if codes.ndim != 2 or codes.shape[1] != 1 or not np.issubdtype(codes.dtype, np.integer):
             raise UnitsError(
                 f"{name} has {features.dtype} of shape {features.shape}: 'identical' compares "
-                "codes, whole numbers (n,)"
+                "codes, integers (n,)"
             )
         return codes
     if features.ndim != 2 or not features.shape[1] or not np.issubdtype(features.dtype, np.number):
@@ -55,7 +55,7 @@ def prepared(features: NDArray[Any], distance: Distance, name: str) -> NDArray[A
                 abs(features.sum(1, dtype=np.float64) - 1) > ROUNDING
             ).any():
                 raise UnitsError(
-                    f"the rows of {name} are no probabilities: 'kl_symmetric' compares rows "
+                    f"the rows of {name} are not probabilities: 'kl_symmetric' compares rows "
                     "without negatives of sum 1"
                 )
             chances = features.astype(np.float32)
@@ -65,7 +65,10 @@ def prepared(features: NDArray[Any], distance: Distance, name: str) -> NDArray[A
 
 
 def _directions(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rows of length 1, and one element more: it takes rows of zeros to distance 1 from all others, and 0 from each other."""
+    """Rows of length 1 with one more element, which handles zero rows.
+
+    It puts zero rows at distance 1 from all others, and at 0 from each other.
+    """
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     nothing = norms[:, 0] == 0
     units = vectors / np.where(nothing[:, None], 1, norms)
@@ -90,7 +93,7 @@ def comparison(distance: Distance) -> Compare:
 def angular(x: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float32]:
     """arccos(cos) / pi, from 0 to 1.
 
-    The cosine is summed in float64 and then rounded to float32: that of equal frames is 1 itself,
+    The cosine is summed in float64 and then rounded to float32: that of equal frames is exactly 1,
     so that ties remain ties.
     """
     cosines = np.clip(x @ other.transpose(0, 2, 1), -1, 1).astype(np.float32)
@@ -98,7 +101,7 @@ def angular(x: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def euclidean(x: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float32]:
-    """The length of the difference."""
+    """The Euclidean distance."""
     squares = np.empty((len(x), x.shape[1], other.shape[1]), np.float32)
     for row in range(x.shape[1]):
         difference = x[:, row, None] - other
@@ -107,7 +110,7 @@ def euclidean(x: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def kl_symmetric(x: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float32]:
-    """1/2 sum (p - q) (log p - log q): half the two divergences of Kullback and Leibler together."""
+    """1/2 sum (p - q) (log p - log q): the mean of the two Kullback-Leibler divergences."""
     width = x.shape[2] // 2
     sums = np.empty((len(x), x.shape[1], other.shape[1]), np.float32)
     for row in range(x.shape[1]):
@@ -117,5 +120,5 @@ def kl_symmetric(x: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def identical(x: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float32]:
-    """0 for the same code, 1 for another."""
+    """0 for equal codes, 1 for others."""
     return (x[:, :, None, 0] != other[:, None, :, 0]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Items of an ABX task: stretches of speech with a phone, the phones around it and a speaker; `.item` files of them.
+"""Items of an ABX task: segments of speech with phone, context and speaker; `.item` files.
 
 An `.item` file (ZeroSpeech, Libri-Light) is a text table, columns separated by spaces, times in
 seconds:
@@ -6,7 +6,7 @@ seconds:
     #file onset offset #phone prev-phone next-phone speaker
     6295-244435-0009 0.2925 0.4725 IH L NG 6295
 
-The item of a triphone task begins with the phone before and ends with the phone after; that of a
+The item of a triphone task starts with the previous phone and ends with the next phone; that of a
 phone task is the phone alone.
 """
 
@@ -23,24 +23,24 @@ from speechvq.output import check_writable, new_file
 
 Interval = tuple[float, float, str]
 Alignments = Mapping[str, tuple[str, Sequence[Interval]]]
-"""Of each file: who speaks, and its intervals (start s, end s, label) in order."""
+"""For each file the speaker, and the intervals (start s, end s, label) in order."""
 
 COLUMNS = ("#file", "onset", "offset", "#phone", "prev-phone", "next-phone", "speaker")
 EDGE = "#"
-"""Stands for the phone before the first and after the last, where nothing is labelled."""
+"""Stands for a missing previous or next phone."""
 TOUCH = 1e-3
 """Intervals at most so far apart, in seconds, follow each other."""
 
 
 @dataclass(frozen=True)
 class Item:
-    """A stretch of speech.
+    """A segment of speech.
 
-    file: whose recording, a name without spaces
-    onset, offset: where it begins and ends, in seconds
-    phone: what is said
+    file: name of the recording, without spaces
+    onset, offset: start and end in seconds
+    phone: the phone
     previous, next: the phones around it
-    speaker: who says it
+    speaker: who speaks
     """
 
     file: str
@@ -53,9 +53,9 @@ class Item:
 
 
 def read_items(path: str | Path) -> list[Item]:
-    """Read an `.item` file. Columns are found by their names and may stand in any order; others are passed over.
+    """Read an `.item` file. Columns are found by their names, in any order; others are ignored.
 
-    Raises UnitsError, which names the file and the line.
+    Raises UnitsError with the file and the line.
     """
     path = Path(path)
     try:
@@ -81,7 +81,7 @@ def read_items(path: str | Path) -> list[Item]:
 
 
 def _item(fields: Sequence[str], header: Sequence[str], where: str) -> Item:
-    """Of one line. Raises UnitsError."""
+    """The item of a line. Raises UnitsError."""
     if len(fields) != len(header):
         raise UnitsError(
             f"{where} has {len(fields)} fields, not {len(header)}: they are separated by spaces "
@@ -99,7 +99,7 @@ def _item(fields: Sequence[str], header: Sequence[str], where: str) -> Item:
 
 
 def _check_times(start: float, end: float, where: str) -> None:
-    """Raises UnitsError for what is no stretch of time."""
+    """Raises UnitsError for times that are no segment."""
     if not 0 <= start < end < math.inf:
         raise UnitsError(
             f"{where} goes from {start} to {end} s: it must begin at 0 or later and end after it "
@@ -108,7 +108,7 @@ def _check_times(start: float, end: float, where: str) -> None:
 
 
 def write_items(path: str | Path, items: Iterable[Item], *, force: bool = False) -> None:
-    """Write an `.item` file; `read_items` gives back the same items. Overwrites with `force` only.
+    """Write an `.item` file; `read_items` returns the same items. Overwrites only with `force`.
 
     Raises UnitsError and OutputError.
     """
@@ -119,7 +119,7 @@ def write_items(path: str | Path, items: Iterable[Item], *, force: bool = False)
 
 
 def _line(item: Item) -> str:
-    """Raises UnitsError where the format has no way to say it."""
+    """The line of an item. Raises UnitsError where the format cannot hold it."""
     file, onset, offset, *labels = astuple(item)
     for name in (file, *labels):
         if name.split() != [name]:
@@ -135,17 +135,19 @@ def _line(item: Item) -> str:
 def triphone_items(
     alignments: Alignments, silence: Collection[str] = (), *, silent_context: bool = False
 ) -> list[Item]:
-    """Every phone between two others, from the start of the one before to the end of the one after.
+    """Every phone between two others, from the start of the previous to the end of the next.
 
     silence: labels that are no phones (pauses, noise); they are never the phone of an item
-    silent_context: whether they may be the phone before or after; by default they may not, as with
-    abkhazia's items A phone beside a gap, or at the end of a file, has no context and makes no
-    item. Raises UnitsError for intervals that overlap, are out of order or have no length.
+    silent_context: whether they may be the previous or next phone; by default they may not, as in
+        abkhazia's items
+
+    A phone next to a gap, or at the end of a file, has no context and makes no item. Raises
+    UnitsError for intervals that overlap, are out of order or have no length.
     """
     barred = () if silent_context else silence
     return [
         Item(file, before[0], after[1], phone[2], before[2], after[2], speaker)
-        for file, speaker, before, phone, after in _neighbours(alignments)
+        for file, speaker, before, phone, after in _neighbors(alignments)
         if before
         and after
         and phone[2] not in silence
@@ -155,9 +157,9 @@ def triphone_items(
 
 
 def phone_items(alignments: Alignments, silence: Collection[str] = ()) -> list[Item]:
-    """Every phone from its start to its end, whatever is around it: for tasks in `any` context.
+    """Every phone from its start to its end, in any context: for tasks in `any` context.
 
-    See `triphone_items`; where there is no phone before or after, `#` stands for it.
+    `#` stands for a missing previous or next phone. See `triphone_items`.
     """
     return [
         Item(
@@ -169,12 +171,12 @@ def phone_items(alignments: Alignments, silence: Collection[str] = ()) -> list[I
             after[2] if after else EDGE,
             speaker,
         )
-        for file, speaker, before, phone, after in _neighbours(alignments)
+        for file, speaker, before, phone, after in _neighbors(alignments)
         if phone[2] not in silence
     ]
 
 
-def _neighbours(
+def _neighbors(
     alignments: Alignments,
 ) -> Iterator[tuple[str, str, Interval | None, Interval, Interval | None]]:
     """File, speaker, and each interval between those that touch it. Raises UnitsError."""
@@ -185,8 +187,7 @@ def _neighbours(
             if later < end - TOUCH:
                 raise UnitsError(
                     f"{label!r} ({start} to {end} s) and {other!r} (from {later} s) overlap in "
-                    f"the alignment of {file}: "
-                    "give one tier, in the order of time"
+                    f"the alignment of {file}: give one tier, in the order of time"
                 )
         touching = [second[0] - first[1] <= TOUCH for first, second in pairwise(intervals)]
         befores = [

@@ -1,1 +1,1 @@
-"""Alignments of phones with recordings: their form, their readers and writers."""
+"""Phone alignments: the record, readers and writers."""

@@ -1,4 +1,4 @@
-"""What was said when: labelled intervals of a recording, the one form that readers give and measures take."""
+"""Phone alignments: labeled intervals of a recording, which readers return and scores take."""
 
 import math
 import re
@@ -13,10 +13,14 @@ from numpy.typing import NDArray
 from speechvq.errors import AlignmentError
 
 TOLERANCE = 1e-3
-"""How far intervals may overlap, in seconds, and count as rounded: less than any phone, more than any printed digit."""
+"""Overlap of two intervals that counts as rounding, in seconds.
+
+It is shorter than any phone and longer than the last digit of any file format. `checked` removes
+such overlaps, and a gap up to this long between two intervals counts as none.
+"""
 
 SIL = "SIL"
-"""The label of all that is no phone, after `labelled`."""
+"""The label of everything that is not a phone, after `labeled`."""
 
 SILENCES = frozenset(
     {
@@ -38,11 +42,11 @@ SILENCES = frozenset(
     }
     | {"noise", "vocnoise", "laugh", "iver", "unknown"}
 )
-"""Labels of silence, pause and noise in TIMIT, Kaldi, MFA, Sphinx, Festival and Buckeye, in small letters."""
+"""Labels of silence and noise of TIMIT, Kaldi, MFA, Sphinx, Festival and Buckeye, lowercase."""
 
 
 class Interval(NamedTuple):
-    """A stretch of a recording, from `start` to `end` in seconds, and its label: a tuple, as measures and items take them."""
+    """A labeled part of a recording, from `start` to `end` in seconds."""
 
     start: float
     end: float
@@ -51,42 +55,42 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True)
 class Alignment:
-    """The intervals of one tier in order of time, as `checked` leaves them: none empty, none overlapping; gaps may be."""
+    """The intervals of one tier in time order: none is empty, none overlap, gaps are allowed."""
 
     intervals: tuple[Interval, ...]
     tier: str = "phones"
 
     @property
     def end(self) -> float:
-        """Where the last interval ends, in seconds."""
+        """The end of the last interval in seconds."""
         return self.intervals[-1].end
 
 
 def checked(intervals: Iterable[Interval], tier: str, source: str | Path) -> Alignment:
-    """An alignment of intervals in the order of a file, `source` in messages.
+    """Check the intervals of a file and return them as an alignment; `source` names the file.
 
-    Intervals without length are left out; where two overlap by at most `TOLERANCE`, the second
-    begins where the first ends. Raises AlignmentError with the file and the interval for a time
-    that is no number or below zero, for an interval that ends before it begins or overlaps the one
-    before it, and when there is none.
+    Intervals without length are left out. Where two overlap by at most `TOLERANCE`, the second
+    starts where the first ends. Raises AlignmentError with the file and the interval for a time
+    that is not finite or negative, for an interval that ends before it starts or overlaps the
+    previous one, and when no interval is left.
     """
     kept: list[Interval] = []
     for number, interval in enumerate(intervals, 1):
         where = (
-            f"{source}, tier {tier!r}, interval {number} ({interval.label!r}, {interval.start:.6g} to "
-            f"{interval.end:.6g} s)"
+            f"{source}, tier {tier!r}, interval {number} ({interval.label!r}, "
+            f"{interval.start:.6g} to {interval.end:.6g} s)"
         )
         if not (math.isfinite(interval.start) and math.isfinite(interval.end)):
-            raise AlignmentError(f"{where} has a time that is no number; mend it there")
+            raise AlignmentError(f"{where} has a time that is not a finite number; fix it there")
         if interval.start < -TOLERANCE:
-            raise AlignmentError(f"{where} begins before the recording; mend it there")
+            raise AlignmentError(f"{where} begins before the recording; fix it there")
         if interval.end < interval.start:
-            raise AlignmentError(f"{where} ends before it begins; mend it there")
+            raise AlignmentError(f"{where} ends before it begins; fix it there")
         reached = kept[-1].end if kept else 0.0
         if interval.start < reached - TOLERANCE:
             raise AlignmentError(
                 f"{where} overlaps {kept[-1].label!r} before it, which ends at {reached:.6g} s; "
-                "mend it there"
+                "fix it there"
             )
         if interval.end > max(interval.start, reached):
             kept.append(interval._replace(start=max(interval.start, reached)))
@@ -97,14 +101,16 @@ def checked(intervals: Iterable[Interval], tier: str, source: str | Path) -> Ali
     return Alignment(tuple(kept), tier)
 
 
-def labelled(
+def labeled(
     alignment: Alignment, *, stress: bool = True, fold: Callable[[str], str | None] | None = None
 ) -> Alignment:
-    """The same intervals with clean labels: spaces around them gone, all silences called `SIL` and joined where they touch.
+    """The same intervals with clean labels: stripped, silences called `SIL` and joined.
 
     stress: keep the 0, 1 or 2 behind ARPAbet vowels
-    fold: a map to a smaller inventory, taken before silences are told (`timit.to39`, say); None for
-    what is to be a gap Raises AlignmentError when nothing is left, and whatever `fold` raises.
+    fold: maps a label to a smaller inventory before silences are recognized (`timit.to39`, for
+        example); it returns None for what becomes a gap
+
+    Raises AlignmentError when no interval is left, and whatever `fold` raises.
     """
     kept: list[Interval] = []
     for interval in alignment.intervals:
@@ -127,17 +133,19 @@ def labelled(
 
 
 def is_silence(label: str) -> bool:
-    """Whether a label stands for no phone: one of `SILENCES`, or a mark in brackets like <SIL>, {B_TRANS}, [noise]."""
+    """Whether a label is not a phone: one of `SILENCES`, or in brackets like <SIL> and [noise]."""
     return label.lower() in SILENCES or bool(re.fullmatch(r"<.*>|\{.*\}|\[.*\]", label, re.DOTALL))
 
 
 def from_codes(codes: NDArray[np.integer], seconds: float, tier: str) -> Alignment:
-    """Codes (n,), n at least 1, of `seconds` each, as a tier: one interval for each run of equal codes, labelled with it.
+    """Codes (n,) as a tier: one interval for each run of equal codes, labeled with the code.
 
-    Raises ValueError when there are none.
+    seconds: the duration of one code
+
+    Raises ValueError when there are no codes.
     """
     if codes.ndim != 1 or not len(codes):
-        raise ValueError(f"codes have shape {codes.shape}: they must be some, in one row")
+        raise ValueError(f"codes have shape {codes.shape}: give a row of at least one")
     edges = np.concatenate([[0], np.flatnonzero(np.diff(codes)) + 1, [len(codes)]])
     pairs = zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)
     return Alignment(

@@ -1,4 +1,4 @@
-"""Alignments from files: TIMIT, TextGrid, CTM, Buckeye, HTK and plain "start end label", told by name and content."""
+"""Alignment files: TIMIT, TextGrid, CTM, Buckeye, HTK and plain "start end label"."""
 
 import re
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from speechvq.units.alignments.alignment import Alignment, Interval, checked
 from speechvq.units.alignments.textgrid import read_textgrid, text_of
 
 TIMIT_RATE = 16_000
-"""The times of TIMIT count samples at this rate."""
+"""The sample rate in which TIMIT counts times."""
 
 HTK_UNITS = 10_000_000
-"""The times of HTK count these in a second: 100 ns each."""
+"""HTK's time units per second: 100 ns each."""
 
 WHOLE = re.compile(r"\s*[-+]?\d+\s*", re.ASCII)
 
@@ -23,12 +23,13 @@ SUFFIXES = ".phn, .wrd, .TextGrid, .ctm, .phones, .words, .lab, .txt, .tsv"
 
 
 def read_alignment(path: str | Path, tier: str | None = None) -> Alignment:
-    """The alignment in a file of any of `SUFFIXES`, small or capital.
+    """Read an alignment file of any type in `SUFFIXES`, in upper or lower case.
 
     tier: of a TextGrid, see `read_textgrid`
-    Files that end in neither .phn, .wrd nor .ctm are told by what is in them: a TextGrid by its
-    first line, Buckeye's by the `#` that ends the header, the others are lines of "start end
-    label". Raises AlignmentError that names the file and the place in it.
+
+    A file that ends in neither .phn, .wrd nor .ctm is recognized by its content: a TextGrid by its
+    first line, Buckeye's by the `#` that ends the header; all others are lines of "start end
+    label". Raises AlignmentError with the file and the place in it.
     """
     path = Path(path)
     match path.suffix.lower():
@@ -54,7 +55,10 @@ def read_alignment(path: str | Path, tier: str | None = None) -> Alignment:
 
 
 def read_timit(path: str | Path) -> Alignment:
-    """TIMIT's .phn and .wrd: lines of "first last label", in samples at 16 kHz. Raises AlignmentError."""
+    """Read TIMIT's .phn or .wrd: lines of "first last label", in samples at 16 kHz.
+
+    Raises AlignmentError.
+    """
     path = Path(path)
     intervals: list[Interval] = []
     for where, (first, last, label) in _rows(path, "first sample, last sample, label"):
@@ -68,9 +72,10 @@ def read_timit(path: str | Path) -> Alignment:
 
 
 def read_ctm(path: str | Path) -> dict[str, Alignment]:
-    """NIST's CTM, by utterance: lines of "utterance channel start duration label [confidence]", in seconds.
+    """Read NIST's CTM: lines of "utterance channel start duration label [confidence]", in seconds.
 
-    `;;` begins a comment. Raises AlignmentError, also for an utterance with more than one channel.
+    Returns the alignment of each utterance by its name. `;;` starts a comment. Raises
+    AlignmentError, also for an utterance with more than one channel.
     """
     path = Path(path)
     utterances: dict[str, list[Interval]] = {}
@@ -95,10 +100,10 @@ def read_ctm(path: str | Path) -> dict[str, Alignment]:
 
 
 def read_buckeye(path: str | Path) -> Alignment:
-    """Buckeye's .phones and .words, and other labels of ESPS: after a header up to a line `#`, lines of "end colour label".
+    """Read Buckeye's .phones or .words, and other ESPS label files.
 
-    Each begins where the one before it ends, the first at 0. What follows a `;` is left out. Raises
-    AlignmentError.
+    After a header that ends with a line `#` come lines of "end color label". Each interval starts
+    where the previous one ends, the first at 0. Text after a `;` is ignored. Raises AlignmentError.
     """
     path = Path(path)
     lines = list(_lines(path))
@@ -113,7 +118,7 @@ def read_buckeye(path: str | Path) -> Alignment:
         parts = line.partition(";")[0].split(None, 2)
         if len(parts) < 2:
             raise AlignmentError(
-                f"{path}, line {number}: needs end, colour, label, not {line.strip()!r}; mend it "
+                f"{path}, line {number}: needs end, color, label, not {line.strip()!r}; fix it "
                 "there"
             )
         end = _number(parts[0], f"{path}, line {number}")
@@ -128,12 +133,12 @@ def read_buckeye(path: str | Path) -> Alignment:
 
 
 def read_lab(path: str | Path) -> Alignment:
-    """Lines of "start end label": in units of 100 ns, HTK's, when all times are whole numbers, and else in seconds.
+    """Read lines of "start end label", in units of 100 ns (HTK) or in seconds.
 
-    Between tabs, as Audacity writes them, labels may hold spaces or nothing, and lines that begin
-    with a backslash are passed over; between spaces the label is one word, and what HTK writes
-    behind it is left out. Raises AlignmentError, also when whole numbers cannot be 100 ns because
-    the recording would last less than 10 ms.
+    Times are in 100 ns if all are integers. Between tabs, as Audacity writes them, labels may
+    contain spaces or be empty, and lines that start with a backslash are skipped. Between spaces
+    the label is one word, and HTK's scores after it are ignored. Raises AlignmentError, also for
+    integers that cannot be in 100 ns because the recording would last less than 10 ms.
     """
     path = Path(path)
     rows = list(_rows(path, "start, end, label", "\\"))
@@ -146,37 +151,43 @@ def read_lab(path: str | Path) -> Alignment:
     alignment = checked(intervals, "phones", path)
     if integers and alignment.end < 0.01:
         raise AlignmentError(
-            f"{path}: its whole numbers are too small for HTK's 100 ns; write seconds with a "
+            f"{path}: its integers are too small for HTK's 100 ns; write seconds with a "
             "decimal point"
         )
     return alignment
 
 
 def read_km(path: str | Path) -> list[NDArray[np.int64]]:
-    """The codes of a fairseq .km file: one line for each utterance, whole numbers between spaces. Raises AlignmentError."""
+    """Read a fairseq .km file: for each utterance one line of codes between spaces.
+
+    Raises AlignmentError.
+    """
     utterances: list[NDArray[np.int64]] = []
     for number, line in _lines(Path(path), blank=True):
         if not re.fullmatch(r"(\d{1,18}( |$))*", line, re.ASCII):
             raise AlignmentError(
-                f"{path}, line {number}: needs whole numbers between spaces, not {line[:40]!r}; "
-                "mend it there"
+                f"{path}, line {number}: needs integers between spaces, not {line[:40]!r}; "
+                "fix it there"
             )
         utterances.append(np.array([int(code) for code in line.split()], np.int64))
     return utterances
 
 
 def _only(alignments: dict[str, Alignment], path: Path) -> Alignment:
-    """The alignment of a file that has but one. Raises AlignmentError."""
+    """The alignment of a file that holds just one. Raises AlignmentError."""
     if len(alignments) > 1:
         raise AlignmentError(
-            f"{path} aligns {len(alignments)} utterances, and one was asked for; split it, or read it "
-            "with `read_ctm`"
+            f"{path} aligns {len(alignments)} utterances, and one was asked for; split it, or "
+            "read it with `read_ctm`"
         )
     return next(iter(alignments.values()))
 
 
 def _lines(path: Path, *, blank: bool = False) -> Iterator[tuple[int, str]]:
-    """The lines of a file with their numbers from 1, without blank ones if not asked for. Raises AlignmentError."""
+    """The lines of a file with their numbers from 1; blank ones only if `blank`.
+
+    Raises AlignmentError.
+    """
     text = text_of(path)
     lines = text.removesuffix("\n").split("\n") if text else []
     return (
@@ -185,9 +196,12 @@ def _lines(path: Path, *, blank: bool = False) -> Iterator[tuple[int, str]]:
 
 
 def _rows(path: Path, needs: str, comment: str | None = None) -> Iterator[tuple[str, list[str]]]:
-    """Where it is, and the fields that each line `needs`: between tabs if there are enough, else between spaces.
+    """The place and the fields of each line, split at tabs if these give enough fields.
 
-    Raises AlignmentError for a line with fewer.
+    needs: the names of the fields, between commas
+    comment: how lines start that are skipped
+
+    Lines with fewer tabs are split at spaces. Raises AlignmentError for a line with too few fields.
     """
     count = needs.count(",") + 1
     for number, line in _lines(path):
@@ -197,14 +211,14 @@ def _rows(path: Path, needs: str, comment: str | None = None) -> Iterator[tuple[
         fields = tabs if len(tabs) >= count else spaces
         if len(fields) < count:
             raise AlignmentError(
-                f"{path}, line {number}: needs {needs}, not {line.strip()!r}; mend it there"
+                f"{path}, line {number}: needs {needs}, not {line.strip()!r}; fix it there"
             )
         yield f"{path}, line {number}", fields[:count]
 
 
 def _number(text: str, where: str) -> float:
-    """A time. Raises AlignmentError."""
+    """A time as a number. Raises AlignmentError."""
     try:
         return float(text)
     except ValueError as error:
-        raise AlignmentError(f"{where}: {text!r} is no time; mend it there") from error
+        raise AlignmentError(f"{where}: {text!r} is not a time; fix it there") from error

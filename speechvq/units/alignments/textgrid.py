@@ -1,14 +1,14 @@
-"""Praat's TextGrids, long and short.
+"""Praat's TextGrid format, long and short.
 
-Read as Praat reads them: of the whole file only the free-standing texts in quotes and numbers
-count, so the long form is the short one with words between. How many intervals a tier has is seen
-from what stands there, not from `intervals: size`, and the times are those of the intervals, not
-`xmax`: programs get both wrong.
+Files are read as Praat reads them: only free-standing quoted texts and numbers count, so that the
+long form is the short one with words in between. The number of intervals is that of the intervals
+in the file, not `intervals: size`, and the times are those of the intervals, not `xmax`: programs
+write both incorrectly.
 
 praatio (6.2.2) reads wrong sizes and both encodings, but refuses intervals that overlap by a
-rounding error or have no length, tiers that share a name and times like 5e-1, loses its way in
-labels that look like keys, finds no tiers and says nothing in `xmin=0`, and gives an IndexError for
-other files. So it is not used here.
+rounding error or have no length, tiers that share a name, and times like 5e-1. It misreads labels
+that look like keys, silently finds no tiers in `xmin=0`, and raises IndexError for other files. So
+it is not used here.
 """
 
 import re
@@ -29,7 +29,7 @@ TOKEN = re.compile(
 
 
 def text_of(path: Path) -> str:
-    """The text of a file in UTF-8, or in UTF-16 with its mark at the beginning. Raises AlignmentError."""
+    """The text of a file in UTF-8, or in UTF-16 with a byte order mark. Raises AlignmentError."""
     try:
         data = path.read_bytes()
         return data.decode("utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig")
@@ -44,12 +44,13 @@ def text_of(path: Path) -> str:
 
 
 def read_textgrid(path: str | Path, tier: str | None = None) -> Alignment:
-    """An interval tier of a TextGrid.
+    """Read an interval tier of a TextGrid.
 
-    tier: its name, or a regular expression that only its name contains; None: the one with "phone"
-        or "phones" in its name, or else the only one
-    Raises AlignmentError for what is no TextGrid, for tiers that do not have one such, and as
-    `checked`.
+    tier: its name, or a regular expression that matches the name of one tier only; None: the tier
+        with "phone" or "phones" in its name, or else the only tier
+
+    Raises AlignmentError for a file that is not a TextGrid, when no tier or several tiers match,
+    and as `checked` does.
     """
     path = Path(path)
     tiers = _Tokens(path).tiers()
@@ -58,7 +59,7 @@ def read_textgrid(path: str | Path, tier: str | None = None) -> Alignment:
 
 
 def _chosen(tiers: list[Tier], name: str | None, path: Path) -> Tier:
-    """The tier that is meant. Raises AlignmentError with the names of all."""
+    """The tier of that name. Raises AlignmentError with the names of all tiers."""
     exact = [tier for tier in tiers if tier[0] == name]
     try:
         matching = exact or [
@@ -66,7 +67,7 @@ def _chosen(tiers: list[Tier], name: str | None, path: Path) -> Tier:
         ]
     except re.error as error:
         raise AlignmentError(
-            f"{name!r} is no name of a tier of {path}, nor a regular expression: {error}"
+            f"{name!r} is not the name of a tier of {path}, nor a regular expression: {error}"
         ) from error
     if not matching and name is None and len(tiers) == 1:
         matching = tiers
@@ -82,14 +83,14 @@ def _chosen(tiers: list[Tier], name: str | None, path: Path) -> Tier:
 
 @dataclass(frozen=True)
 class _Token:
-    """A text or a number, and where in the file it stands."""
+    """A text or a number, and its offset in the file."""
 
     value: str | float
     offset: int
 
 
 class _Tokens:
-    """What counts in a TextGrid, taken one after the other. Every method raises AlignmentError."""
+    """The texts and numbers of a TextGrid in order. All methods raise AlignmentError."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.content, self.at = path, text_of(path), 0
@@ -106,7 +107,7 @@ class _Tokens:
             )
 
     def tiers(self) -> list[Tier]:
-        """All interval tiers, unchecked; point tiers are passed over."""
+        """All interval tiers, unchecked; point tiers are skipped."""
         head = [token.value for token in self.tokens[:2]]
         if len(head) < 2 or not str(head[0]).startswith("ooTextFile") or head[1] != "TextGrid":
             raise AlignmentError(f"{self.path} is not a TextGrid saved as text")
@@ -122,7 +123,7 @@ class _Tokens:
             )
             if kind not in {"IntervalTier", "TextTier"}:
                 raise AlignmentError(
-                    f"{self.path}, line {line}: {kind!r} is no class of tiers; mend it there"
+                    f"{self.path}, line {line}: {kind!r} is not a class of tiers; fix it there"
                 )
             for what in ("xmin of a tier", "xmax of a tier", "the size of a tier"):
                 self._next(float, what)
@@ -133,7 +134,7 @@ class _Tokens:
         return tiers
 
     def _intervals(self) -> list[Interval]:
-        """As many as there are."""
+        """The intervals of a tier, until something else follows."""
         intervals = []
         while self._more(float):
             start, end = (
@@ -144,28 +145,28 @@ class _Tokens:
         return intervals
 
     def _points(self) -> None:
-        """Passed over."""
+        """Skip the points of a tier."""
         while self._more(float):
             self._next(float, "the time of a point")
             self._next(str, "the text of a point")
 
     def _more(self, kind: type) -> bool:
-        """Whether the next token is of a kind."""
+        """Whether the next token is of a type."""
         return self.at < len(self.tokens) and isinstance(self.tokens[self.at].value, kind)
 
     def _next(self, kind: type[T], what: str) -> T:
-        """The next token, which must be of a kind."""
+        """The next token, which must be of a type."""
         if self.at == len(self.tokens):
             raise AlignmentError(f"{self.path} breaks off where {what} should stand; get it whole")
         token = self.tokens[self.at]
         if not isinstance(token.value, kind):
             raise AlignmentError(
                 f"{self.path}, line {self._line(token.offset)}: {token.value!r} is not {what}; "
-                "mend it there"
+                "fix it there"
             )
         self.at += 1
         return token.value
 
     def _line(self, offset: int) -> int:
-        """The line of an offset."""
+        """The line number of an offset."""
         return self.content.count("\n", 0, offset) + 1

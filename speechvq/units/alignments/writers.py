@@ -1,6 +1,6 @@
-"""Alignments and codes as files of other programs: Praat's TextGrid, CTM, fairseq's .km, Audacity's labels.
+"""Alignments and codes in other programs' formats: TextGrid, CTM, fairseq's .km, Audacity's labels.
 
-Times are written to the microsecond; `readers` reads all of it again.
+Times are written to the microsecond; `readers` reads all of these files.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,10 +17,12 @@ from speechvq.units.alignments.alignment import Alignment, Interval
 def write_textgrid(
     path: Path, tiers: Sequence[Alignment], *, seconds: float = 0.0, force: bool = False
 ) -> None:
-    """A TextGrid in the long form, one interval tier for each alignment; gaps become intervals without a label.
+    """Write a TextGrid in the long form with one interval tier for each alignment.
 
-    seconds: how long the recording is; it ends with the last interval if that ends later
-    Raises AlignmentError when there are no tiers, or two of one name; OutputError.
+    seconds: duration of the recording; the file ends with the last interval if that ends later
+
+    Gaps become intervals with an empty label. Raises AlignmentError when there are no tiers or two
+    of one name; OutputError.
     """
     names = [tier.tier for tier in tiers]
     if not names or len(set(names)) < len(names):
@@ -60,10 +62,10 @@ def write_textgrid(
 def write_ctm(
     path: Path, alignments: Mapping[str, Alignment], *, channel: str = "1", force: bool = False
 ) -> None:
-    """A CTM of many utterances, by name; intervals without a label are left out, as CTM has no empty fields.
+    """Write a CTM of many utterances by their names; intervals with an empty label are left out.
 
-    Raises AlignmentError for names and labels with spaces, which it cannot hold, and when nothing
-    has a label; OutputError.
+    Raises AlignmentError for names and labels with spaces, which CTM cannot hold, and when no
+    interval has a label; OutputError.
     """
     lines: list[str] = []
     for name, alignment in alignments.items():
@@ -86,9 +88,9 @@ def write_ctm(
 
 
 def write_audacity(path: Path, alignment: Alignment, *, force: bool = False) -> None:
-    """Labels for Audacity: start, end and label between tabs.
+    """Write labels for Audacity: start, end and label between tabs.
 
-    Raises AlignmentError for labels with tabs or more than one line, which it cannot hold;
+    Raises AlignmentError for labels with tabs or line breaks, which the format cannot hold;
     OutputError.
     """
     lines: list[str] = []
@@ -103,9 +105,9 @@ def write_audacity(path: Path, alignment: Alignment, *, force: bool = False) -> 
 
 
 def write_km(path: Path, utterances: Iterable[NDArray[np.integer]], *, force: bool = False) -> None:
-    """The codes (n,) of each utterance as a line of numbers, for fairseq.
+    """Write the codes (n,) of each utterance as a line of numbers, for fairseq.
 
-    Raises OutputError, and ValueError for a code below 0.
+    Raises OutputError, and ValueError for negative codes.
     """
     lines: list[str] = []
     for codes in utterances:
@@ -116,7 +118,7 @@ def write_km(path: Path, utterances: Iterable[NDArray[np.integer]], *, force: bo
 
 
 def _tiled(intervals: Sequence[Interval], end: int) -> list[tuple[int, int, str]]:
-    """Intervals in microseconds that follow each other from 0 to the end, those without a label put in between."""
+    """Adjacent intervals in microseconds from 0 to the end; gaps get an empty label."""
     rows: list[tuple[int, int, str]] = []
     reached = 0
     for interval in [*intervals, Interval(end / 1e6, end / 1e6, "")]:
@@ -130,22 +132,22 @@ def _tiled(intervals: Sequence[Interval], end: int) -> list[tuple[int, int, str]
 
 
 def _micro(seconds: float) -> int:
-    """A time in microseconds."""
+    """A time in seconds as microseconds."""
     return round(seconds * 1e6)
 
 
 def _digits(micro: int) -> str:
-    """A time of microseconds in seconds, as many digits as it has."""
+    """A time in microseconds as seconds, without trailing zeros."""
     return f"{micro / 1e6:.6f}".rstrip("0").rstrip(".")
 
 
 def _quoted(text: str) -> str:
-    """A text as it stands in a TextGrid: every quote doubled."""
+    """A text as a TextGrid holds it: every quote doubled."""
     return '"' + text.replace('"', '""') + '"'
 
 
 def _word(text: str, path: Path) -> str:
-    """The same. Raises AlignmentError when it is not one word, or begins a comment."""
+    """The same text. Raises AlignmentError when it is not one word, or starts a comment."""
     if text.split() != [text] or text.startswith(";;"):
         raise AlignmentError(
             f"{path}: {text!r} is not one word, and CTM can hold nothing else; rename it"
@@ -154,7 +156,7 @@ def _word(text: str, path: Path) -> str:
 
 
 def _write(path: Path, lines: Sequence[str], *, force: bool) -> None:
-    """Raises OutputError."""
+    """Write lines. Raises OutputError."""
     check_writable(path, force=force)
     with new_file(path) as partial:
         partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")

@@ -1,1 +1,1 @@
-"""Boundaries between units against boundaries between phones, and segmentation."""
+"""Boundaries between units against boundaries between phones, and segmentation of units."""

@@ -1,7 +1,8 @@
-"""Boundaries that nothing was learnt for: a fixed grid, the best of grids, and peaks of the change of a mel spectrogram.
+"""Boundary baselines without learning: a fixed grid, the best grid, and peaks of spectral change.
 
-What a model finds is worth something where its R-value is above all three. The settings of the
-peaks were chosen before anything was scored; `best_mel_peaks` finds the best of a corpus.
+Boundaries that a model finds are worth something where their R-value is above all three. The
+settings of the peaks were chosen before anything was scored; `best_mel_peaks` finds the best ones
+for a corpus.
 """
 
 from collections.abc import Sequence
@@ -17,16 +18,19 @@ SPACINGS = tuple(float(spacing) for spacing in np.arange(20, 205, 5) / 1000)
 """Seconds between the boundaries of the grids that are tried."""
 
 PROMINENCES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
-"""How far peaks that are tried stand out, in standard deviations."""
+"""Prominences of peaks that are tried, in standard deviations."""
 
 FLOOR = 0.018
-"""Of the mean power of a recording, what is added to every band: 17 dB below it."""
+"""Share of a recording's mean power that is added to every band: 17 dB below the mean."""
 
 
 def grid(span: Span, spacing: float) -> Times:
-    """Boundaries every `spacing` s after the start of an utterance and before its end. Raises UnitsError."""
+    """Boundaries every `spacing` s after the start of an utterance and before its end.
+
+    Raises UnitsError.
+    """
     if not spacing > 0:
-        raise UnitsError(f"a grid of {spacing:g} s cannot be: give a spacing above 0")
+        raise UnitsError(f"a grid of {spacing:g} s is invalid: give a spacing above 0")
     start, end = span
     steps = np.arange(1, max(1, int(np.ceil((end - start) / spacing)) + 1), dtype=np.float64)
     times: Times = start + spacing * steps
@@ -41,9 +45,12 @@ def best_grid(
     rule: Rule = "strict",
     tolerance: float = TOLERANCE,
 ) -> tuple[float, Score]:
-    """The spacing whose grid has the highest R-value, s, and its score: it was chosen knowing the reference.
+    """The spacing in seconds whose grid has the highest R-value, and its score: an oracle baseline.
 
-    references, edges: of each utterance, as for `score`; edges are left out
+    references, edges: of each utterance, as for `score`
+    spacings: those to try, in seconds
+    rule, tolerance: as for `score`
+
     Raises UnitsError.
     """
     if not spacings:
@@ -65,11 +72,13 @@ def best_grid(
 def mel_change(
     log_mel: NDArray[np.floating], rate: float, *, reach: float = 0.03
 ) -> NDArray[np.float64]:
-    """How much the spectrum changes between the frames before and after each edge between frames, (n - 1,).
+    """The spectral change at each edge between frames, (n - 1,).
 
-    log_mel: (n, bands), natural logarithms, `rate` frames a second
-    reach: over how many s before and after an edge frames are averaged, rounded to frames and fewer
-    at the ends Value i is the Euclidean distance, over the root of the bands, of the two means
+    log_mel: (n, bands), natural logarithms, `rate` frames per second
+    reach: seconds before and after an edge over which frames are averaged, rounded to frames, fewer
+        at the ends
+
+    Value i is the Euclidean distance, over the root of the number of bands, between the two means
     around the edge between frames i and i + 1.
     """
     count, frames = len(log_mel), max(1, round(reach * rate))
@@ -83,13 +92,14 @@ def mel_change(
     return np.sqrt(((after - before) ** 2).mean(1))
 
 
-def audible_change(
+def energy_gated_change(
     log_mel: NDArray[np.floating], rate: float, *, reach: float = 0.03
 ) -> NDArray[np.float64]:
-    """`mel_change`, squared, of a spectrogram with a floor at `FLOOR` of its mean power, (n - 1,).
+    """Energy-gated spectral change: `mel_change`, squared, with a floor on the power, (n - 1,).
 
-    The logarithm makes much of what is nearly silent: of the peaks of `mel_change` in pauses nine
-    in ten are wrong. The square makes a peak's prominence a matter of its height, too.
+    `FLOOR` times the mean power is added to each band, because the logarithm exaggerates what is
+    nearly silent: of the peaks of `mel_change` in pauses nine in ten are wrong. The square makes
+    the prominence of a peak depend on its height, too. Arguments are as in `mel_change`.
     """
     power = np.exp(log_mel, dtype=np.float64)
     return mel_change(np.log(power + FLOOR * power.mean()), rate, reach=reach) ** 2
@@ -98,10 +108,11 @@ def audible_change(
 def mel_peaks(
     log_mel: NDArray[np.floating], rate: float, *, reach: float = 0.03, prominence: float = 0.3
 ) -> Times:
-    """Boundaries at the peaks of `mel_change`, s, of frames that are centred at (i + 0.5) / rate.
+    """Boundaries at the peaks of `mel_change`, in seconds; frame i is centered at (i + 0.5) / rate.
 
-    prominence: how far a peak must stand out, in standard deviations of the utterance's change, see
-    `boundary_curves` Raises UnitsError when the spectrogram is not (n, bands) of finite numbers.
+    prominence: of peaks, in standard deviations of the utterance's change, see `peaks`
+
+    Raises UnitsError when the spectrogram is not (n, bands) of finite numbers.
     """
     if log_mel.ndim != 2 or not np.isfinite(log_mel).all():
         raise UnitsError(
@@ -123,9 +134,12 @@ def best_mel_peaks(
     rule: Rule = "strict",
     tolerance: float = TOLERANCE,
 ) -> tuple[float, Score]:
-    """The prominence whose peaks have the highest R-value, and their score: chosen knowing the reference, as in `best_grid`.
+    """The prominence whose peaks have the highest R-value, and their score: an oracle baseline.
 
-    log_mels: of each utterance, (n, bands), from its time 0 on; the others as for `score`
+    log_mels: of each utterance, (n, bands), from its time 0 on
+    references, edges, rule, tolerance: as for `score`
+    prominences: those to try
+
     Raises UnitsError.
     """
     if not prominences:

@@ -1,14 +1,14 @@
-"""Boundaries of units against those of phones, beside boundaries that need no units: a table of methods.
+"""Boundaries of units against those of phones, next to baselines without units: a table of methods.
 
 Reference boundaries are the edges of phones and silences inside a recording. They are scored twice:
 
     all       every edge
-    phones    only edges between two phones. Edges that touch silence, or time without a label, are left out, and with them all
-              found boundaries that lie within the tolerance of one and no nearer to an edge between
-              phones; what is found in the midst of a silence counts as wrong in both scores
+    phones    edges between two phones only. Edges at silence, or at time without a label, are left
+              out, and with them all boundaries within the tolerance of one that are not nearer to
+              an edge between phones; boundaries inside a silence count as wrong in both scores
 
-Methods that know the reference say "best": the fixed grid and the peaks of the mel spectrogram are
-given their best spacing and prominence by the R-value over all edges.
+Methods called "best" are oracle baselines: the fixed grid and the peaks of the mel spectrogram get
+the spacing and the prominence with the best R-value over all edges.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +28,7 @@ from speechvq.units.split import Split
 
 BoundaryRow = dict[str, str | float]
 Method = tuple[str, str]
-"""The name of units, empty where there are none, and what is done."""
+"""The name of units, empty where there are none, and the method."""
 
 RULES: tuple[Rule, Rule] = ("strict", "lenient")
 MEASURES = ("precision", "recall", "f1", "over_segmentation", "r_value")
@@ -47,15 +47,17 @@ def boundary_rows(
 ) -> list[BoundaryRow]:
     """Scores of all methods on the scored recordings that have phones; no rows where none has.
 
-    finer: units of another rate to cut into segments, too: features at their own rate, say
-    log_mels: of each scored recording, log mel power (f, bands) at 100 frames a second, for the
-      peak picker
-    target: segments a second; by default as many as the recordings to fit on have phones and
-      silences
-    baselines: whether to have those that need no units, too
-    A row has the name of `units`, "" for baselines, `method`, `boundaries` ("all" or "phones"),
-    `found` a second, and in percent the `MEASURES` by the strict rule and, with `lenient_` before
-    their names, by the lenient one. Raises UnitsError.
+    finer: units of another rate to segment as well: features at their own rate, for example
+    log_mels: of each scored recording, log mel power (f, bands) at 100 frames per second, for the
+        peak picker
+    target: segments per second; by default the rate of phones and silences in the recordings to fit
+        on
+    baselines: include methods that need no units
+    seed: of drawn recordings and random boundaries
+
+    A row has the name of `units` ("" for baselines), `method`, `boundaries` ("all" or "phones"),
+    `per_second`: hypothesized boundaries per second, and in percent the `MEASURES` by the strict
+    rule and, prefixed with `lenient_`, by the lenient rule. Raises UnitsError.
     """
     by_name = {recording.name: recording for recording in recordings}
     scored, fit = ([by_name[name] for name in names] for names in (split.score, split.fit))
@@ -77,10 +79,11 @@ def boundary_rows(
 def detector_rows(
     hypotheses: Mapping[str, Mapping[str, Times]], recordings: Sequence[Recording], split: Split
 ) -> list[BoundaryRow]:
-    """The same rows for boundaries that were found without units; no rows where no scored recording has phones.
+    """The same rows for boundary detectors without units.
 
-    found: by method the times, s, in each of the scored recordings that have phones
-    Raises UnitsError.
+    hypotheses: by method the times in seconds in each of the scored recordings that have phones
+
+    No rows where no scored recording has phones. Raises UnitsError.
     """
     names = set(split.score)
     scored = [recording for recording in recordings if recording.name in names and recording.phones]
@@ -96,7 +99,7 @@ def detector_rows(
 
 
 def _some(references: Sequence[Times], spans: Sequence[Span]) -> bool:
-    """Whether any boundary is inside its recording."""
+    """Whether any boundary lies inside its recording."""
     return any(len(inside(times, span)) for times, span in zip(references, spans, strict=True))
 
 
@@ -108,7 +111,7 @@ def _unit_boundaries(
     target: float,
     seed: int,
 ) -> dict[Method, list[Times]]:
-    """What units find in each of the scored recordings, by method. Raises UnitsError."""
+    """The boundaries of units in each of the scored recordings, by method. Raises UnitsError."""
     names, fit_names = ([recording.name for recording in selected] for selected in (scored, fit))
     hypotheses: dict[Method, list[Times]] = {}
     for system in (units, finer):
@@ -132,7 +135,7 @@ def _baselines(
     target: float,
     seed: int,
 ) -> dict[Method, list[Times]]:
-    """What is found without units, by method. Raises UnitsError."""
+    """The boundaries of methods without units, by method. Raises UnitsError."""
     spacing, _ = best_grid(references, spans)
     methods = {("", f"grid, best: {1000 * spacing:g} ms"): [grid(span, spacing) for span in spans]}
     if mels is not None:
@@ -154,7 +157,10 @@ def _rows(
     hypotheses: Sequence[Times],
     spans: Sequence[Span],
 ) -> list[BoundaryRow]:
-    """The rows of one method: over all edges, and over those between phones, of which there may be none. Raises UnitsError."""
+    """The rows of a method: over all edges, and over those between phones if there are any.
+
+    Raises UnitsError.
+    """
     rows, rate = list[BoundaryRow](), sum(map(len, hypotheses)) / sum(end for _, end in spans)
     for scope, choose in SCOPES.items():
         pairs = [
@@ -182,7 +188,7 @@ def _rows(
 
 
 def _edges(phones: Alignment) -> tuple[Times, Times]:
-    """All edges of an alignment, s, once each, and those of them that touch silence or time without a label."""
+    """All edges of an alignment in seconds, and those at silence or at time without a label."""
     first, last = phones.intervals[0], phones.intervals[-1]
     every, silent = [first.start, last.end], [first.start, last.end]
     for before, after in pairwise(phones.intervals):
@@ -193,7 +199,7 @@ def _edges(phones: Alignment) -> tuple[Times, Times]:
 
 
 def _all(every: Times, silent: Times, hypothesis: Times) -> tuple[Times, Times]:
-    """Reference and found boundaries as they are."""
+    """Reference and hypothesized boundaries as they are."""
     del silent
     return every, hypothesis
 
@@ -212,7 +218,7 @@ SCOPES: dict[str, Callable[[Times, Times, Times], tuple[Times, Times]]] = {
 
 
 def _distances(times: Times, others: Times) -> Times:
-    """How far the nearest of the others is from each time, s; infinite where there are none."""
+    """The distance from each time to the nearest of the others in seconds, or infinity."""
     if not len(others):
         return np.full(len(times), np.inf)
     place = np.searchsorted(others, times)

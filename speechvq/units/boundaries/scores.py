@@ -1,25 +1,28 @@
-"""Boundaries found against boundaries of a reference: precision, recall, F1, over-segmentation and R-value.
+"""Boundary scores: precision, recall, F1, over-segmentation and R-value against a reference.
 
-A boundary counts as found when one of the other side lies within the tolerance, 20 ms by default.
-Two rules are in use, and papers do not always say which is theirs:
+A boundary is hit when one of the other side lies within the tolerance, 20 ms by default. Two rules
+are in use, and papers do not always say which is theirs:
 
-    strict    each boundary counts once: pairs are made in time order, which for one tolerance makes as many as there can be
-              (Kamper and van Niekerk 2021)
-    lenient   any boundary near counts, also where several share it (Kreuk et al. 2020); this flatters those who find too many
+    strict    each boundary counts once: pairs are made in time order, which for one tolerance makes
+              as many as possible (Kamper and van Niekerk 2021)
+    lenient   any near boundary counts, also when several share it (Kreuk et al. 2020); this favors
+              over-segmentation
 
 Counts are summed over utterances. With P and R precision and recall (Räsänen et al. 2009, "An
-improved speech segmentation quality measure: the R-value", here as shares instead of percents):
+improved speech segmentation quality measure: the R-value", here as shares in place of percents):
 
-    OS = R / P - 1,  r1 = sqrt((1 - R)^2 + OS^2),  r2 = (-OS + R - 1) / sqrt(2),  R-value = 1 -
-    (|r1| + |r2|) / 2
+    OS = R / P - 1
+    r1 = sqrt((1 - R)^2 + OS^2)
+    r2 = (-OS + R - 1) / sqrt(2)
+    R-value = 1 - (|r1| + |r2|) / 2
 
-F1 alone says little: a grid of 50 ms gets 0.7. Print the scores of `boundary_baselines` beside it.
-Times of both sides in whole frames of 10 ms hit more often than finer ones, for two frames either
-side are a window of 50 ms.
+F1 alone says little: a grid of 50 ms gets 0.7. Report the scores of `baselines` next to it. Times
+of both sides in whole frames of 10 ms are hit more often than finer ones, because two frames on
+either side are a window of 50 ms.
 
-Where nothing is hit, R / P is taken as found / reference boundaries, which it always is under the
-strict rule; phone-metrics 0.1.0 takes 0 there and gives an R-value of 0.293 whatever was found.
-Elsewhere the two agree but for the 1e-9 that it adds to divisors.
+Where nothing is hit, R / P is taken as hypothesized / reference boundaries, which it always equals
+under the strict rule; phone-metrics 0.1.0 takes 0 there and always gives an R-value of 0.293.
+Elsewhere the two agree except for the 1e-9 that it adds to divisors.
 """
 
 from collections.abc import Sequence
@@ -38,16 +41,16 @@ Rule = Literal["strict", "lenient"]
 
 TOLERANCE = 0.02
 SLACK = 1e-9
-"""Seconds that rounding may add to a distance."""
+"""Rounding error of a distance, in seconds."""
 
 
 def changes(codes: NDArray, rate: float) -> Times:
-    """Where codes (f,) change from one frame to the next, s; the utterance's edges are not among them."""
+    """The times in seconds at which codes (f,) change, without the edges of the utterance."""
     return (np.flatnonzero(codes[1:] != codes[:-1]) + 1) / rate
 
 
 def edges_of(intervals: Sequence[tuple[float, float, object]]) -> Times:
-    """Every start and end of intervals (start s, end s, label), once each, the first and the last among them."""
+    """Every start and end of intervals (start s, end s, label), once each, in order."""
     return np.unique(np.array([[start, end] for start, end, _ in intervals], np.float64))
 
 
@@ -59,7 +62,11 @@ def inside(times: ArrayLike, span: Span, margin: float = TOLERANCE) -> Times:
 
 @dataclass(frozen=True)
 class Score:
-    """How many boundaries the reference has and how many were found, and how many of either have one of the other near."""
+    """Counts of boundaries.
+
+    references, hypotheses: boundaries of the reference, and hypothesized ones
+    references_hit, hypotheses_hit: those of each that have one of the other within the tolerance
+    """
 
     references: int
     hypotheses: int
@@ -68,12 +75,12 @@ class Score:
 
     @property
     def precision(self) -> float:
-        """The share of found boundaries that are right; 0 where none were found."""
+        """The share of hypothesized boundaries that are right; 0 where there are none."""
         return self.hypotheses_hit / self.hypotheses if self.hypotheses else 0.0
 
     @property
     def recall(self) -> float:
-        """The share of the reference's boundaries that were found."""
+        """The share of reference boundaries that are hit."""
         return self.references_hit / self.references
 
     @property
@@ -84,7 +91,7 @@ class Score:
 
     @property
     def over_segmentation(self) -> float:
-        """OS: 0 for as many boundaries as there are, 1 for twice as many, -1 for none."""
+        """OS: 0 for as many boundaries as the reference has, 1 for twice as many, -1 for none."""
         return (
             self.recall / self.precision - 1
             if self.hypotheses_hit
@@ -93,7 +100,7 @@ class Score:
 
     @property
     def r_value(self) -> float:
-        """1 for all boundaries and no others; it falls below 0 for very many."""
+        """1 for exactly the reference boundaries; below 0 for very many."""
         missed, over = 1 - self.recall, self.over_segmentation
         return 1 - (hypot(missed, over) + abs(over + missed) / sqrt(2)) / 2
 
@@ -106,28 +113,30 @@ def score(
     rule: Rule = "strict",
     tolerance: float = TOLERANCE,
 ) -> Score:
-    """Compare boundaries of utterances.
+    """Score hypothesized boundaries of utterances.
 
-    references, found: of each utterance, times in s, in any order; equal ones count as often as
-      they are there
-    edges: where each utterance starts and ends, s. Boundaries of either side beyond these or within
-        the tolerance of them are left out, for everybody finds them. None counts all that are
-        given.
+    references, hypotheses: of each utterance, times in seconds, in any order; equal times count as
+        often as they occur
+    edges: start and end of each utterance in seconds: boundaries of either side beyond these or
+        within the tolerance of them are left out, because every method has them; None: all
+        boundaries count
+    rule: see above
+    tolerance: in seconds
+
     Raises UnitsError when there are not equally many utterances, times are not finite, or the
     reference has no boundaries.
     """
     spans = [(-np.inf, np.inf)] * len(references) if edges is None else edges
     if not len(references) == len(hypotheses) == len(spans):
         raise UnitsError(
-            f"boundaries of {len(references)} utterances, found ones of {len(hypotheses)} and edges of "
-            f"{len(spans)}: "
-            "give all for the same utterances"
+            f"boundaries of {len(references)} utterances, hypothesized ones of {len(hypotheses)} "
+            f"and edges of {len(spans)}: give all for the same utterances"
         )
     counts = np.zeros(4, np.int64)
     for index, (own, others, span) in enumerate(zip(references, hypotheses, spans, strict=True)):
         if not (np.isfinite(own).all() and np.isfinite(others).all()):
             raise UnitsError(
-                f"a boundary of utterance {index} is not a finite number of seconds: mend the "
+                f"a boundary of utterance {index} is not a finite number of seconds: fix the "
                 "alignment"
             )
         real, guess = inside(own, span, tolerance), inside(others, span, tolerance)
@@ -140,7 +149,7 @@ def score(
 
 
 def _hits(references: Times, hypotheses: Times, rule: Rule, tolerance: float) -> tuple[int, int]:
-    """How many of the one and of the other are hit; both sorted."""
+    """The numbers of references and of hypotheses that are hit; both sorted."""
     match rule:
         case "strict":
             pairs = _pairs(references.tolist(), hypotheses.tolist(), tolerance)
@@ -152,7 +161,7 @@ def _hits(references: Times, hypotheses: Times, rule: Rule, tolerance: float) ->
 
 
 def _pairs(references: list[float], hypotheses: list[float], tolerance: float) -> int:
-    """How many pairs there are in time order, each time in one pair at most."""
+    """The number of pairs in time order, each time in at most one of them."""
     pairs = i = j = 0
     while i < len(references) and j < len(hypotheses):
         if abs(references[i] - hypotheses[j]) <= tolerance:
@@ -165,6 +174,6 @@ def _pairs(references: list[float], hypotheses: list[float], tolerance: float) -
 
 
 def _near(times: Times, others: Times, tolerance: float) -> int:
-    """How many of the times have one of the others near; both sorted."""
+    """The number of times that have one of the others near; both sorted."""
     first = np.searchsorted(others, times - tolerance, "left")
     return int((first < np.searchsorted(others, times + tolerance, "right")).sum())

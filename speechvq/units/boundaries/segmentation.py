@@ -1,14 +1,14 @@
-"""Segments of vectors that share a code: duration-penalised dynamic programming, and how heavy its penalty should be.
+"""Segments of vectors that share a code: duration-penalized dynamic programming (DPDP).
 
 Kamper and van Niekerk 2021, "Towards unsupervised phone and word segmentation using self-supervised
-vector-quantized neural networks": of all ways to cut frames z_1 ... z_n into segments, the one with
-the least
+vector-quantized neural networks": of all segmentations of frames z_1 ... z_n, the one with the
+least
 
     sum over segments of   min_k sum_t ||z_t - e_k||^2  -  w (length - 1)
 
 where e_k is the vector of code k. It needs no training: codes of any model will do, with its
-vectors before quantization. The weight w is in units of squared distances, so published ones fit
-their own models only; `automatic_weight` finds one.
+vectors before quantization. The weight w is in units of squared distances, so published weights fit
+their own models only; `automatic_weight` chooses one.
 """
 
 from collections.abc import Sequence
@@ -23,11 +23,14 @@ from speechvq.units.alignments.alignment import Alignment, Interval
 Floats = NDArray[np.float64]
 
 LONGEST = 15
-"""Frames in a segment at most, as in the paper's code: 300 ms at 50 Hz."""
+"""Longest segment in frames, as in the paper's code: 300 ms at 50 Hz."""
 
 
 def squared_distances(vectors: NDArray[np.floating], codebook: NDArray[np.floating]) -> Floats:
-    """||z_t - e_k||^2 of every frame and code, (f, k), of vectors (f, d) and a codebook (k, d). Raises UnitsError."""
+    """|z_t - e_k||^2 of every frame and code, (f, k), of vectors (f, d) and a codebook (k, d).
+
+    Raises UnitsError.
+    """
     if (
         vectors.ndim != 2
         or codebook.ndim != 2
@@ -44,10 +47,10 @@ def squared_distances(vectors: NDArray[np.floating], codebook: NDArray[np.floati
 
 @dataclass(frozen=True, eq=False)
 class Costs:
-    """Of every segment of an utterance what its best code costs, and which that is: all that a cut needs, whatever its weight.
+    """The cost of every segment of an utterance under its best code, and that code.
 
-    costs, codes: (longest, f); row l - 1 is of segments of l frames, column t of those whose last
-        frame is t. Costs of segments that would begin before the utterance are infinite.
+    costs, codes: (longest, f); row l - 1 holds segments of l frames, column t those whose last
+        frame is t. Segments that would start before the utterance cost infinity.
     """
 
     costs: Floats
@@ -55,22 +58,23 @@ class Costs:
 
     @property
     def frames(self) -> int:
-        """How many frames there are."""
+        """The number of frames."""
         return self.costs.shape[1]
 
 
 def segment_costs(distances: Floats, longest: int = LONGEST) -> Costs:
-    """The costs of all segments of up to `longest` frames, given squared distances (f, k); of equal codes the smallest.
+    """The costs of all segments of up to `longest` frames, given squared distances (f, k).
 
-    Raises UnitsError for no frames, distances that are not finite, and a length below 1.
+    Of equal codes the smallest is taken. Raises UnitsError for no frames, distances that are not
+    finite, and a length below 1.
     """
     if distances.ndim != 2 or not distances.size or not np.isfinite(distances).all():
         raise UnitsError(
-            f"distances {distances.shape} cannot be cut: give finite ones of some frames to some "
-            "codes, (f, k)"
+            f"distances {distances.shape} cannot be segmented: give finite ones of some frames to "
+            "some codes, (f, k)"
         )
     if longest < 1:
-        raise UnitsError(f"segments of up to {longest} frames cannot be: give 1 or more")
+        raise UnitsError(f"segments of up to {longest} frames are invalid: give 1 or more")
     count = len(distances)
     costs, codes = np.full((longest, count), np.inf), np.zeros((longest, count), np.int32)
     sums, rows = np.zeros((count + 1, distances.shape[1])), np.arange(count)
@@ -85,13 +89,17 @@ def segment_costs(distances: Floats, longest: int = LONGEST) -> Costs:
 
 @dataclass(frozen=True, eq=False)
 class Segments:
-    """A cut of an utterance: where segments end, in frames (s,), the last at the utterance's end, and the code of each (s,)."""
+    """A segmentation of an utterance.
+
+    ends: where segments end, in frames (s,), the last at the end of the utterance
+    codes: of each segment, (s,)
+    """
 
     ends: NDArray[np.int64]
     codes: NDArray[np.int64]
 
     def boundaries(self, rate: float) -> Floats:
-        """Where one segment ends and another begins, s, at `rate` frames a second; the utterance's edges are not among them."""
+        """Where one segment ends and the next starts, in seconds, at `rate` frames per second."""
         return self.ends[:-1] / rate
 
     def frames(self) -> NDArray[np.int64]:
@@ -99,17 +107,19 @@ class Segments:
         return np.repeat(self.codes, np.diff(self.ends, prepend=0))
 
     def alignment(self, rate: float, tier: str = "segments") -> Alignment:
-        """The segments as intervals of a tier, each labelled with its code, at `rate` frames a second."""
+        """The segments as intervals of a tier, labeled with their codes; `rate` is as above."""
         times = np.concatenate([[0], self.ends]) / rate
         rows = zip(times[:-1].tolist(), times[1:].tolist(), self.codes.tolist(), strict=True)
         return Alignment(tuple(Interval(start, end, str(code)) for start, end, code in rows), tier)
 
 
 def segment(costs: Costs, weight: float) -> Segments:
-    """The cheapest cut; of equal ones that whose last segments are longest.
+    """The cheapest segmentation; of equal ones that whose last segments are longest.
 
-    weight: w, what a frame more in a segment earns; 0 gives each frame its nearest code, more gives
-    fewer segments Raises UnitsError for weights below 0 or infinite.
+    weight: w, the reward of each further frame in a segment; 0 gives each frame its nearest code, a
+        larger weight fewer segments
+
+    Raises UnitsError for weights that are negative or infinite.
     """
     lengths = _lengths(costs, weight)
     ends = list[int]()
@@ -122,9 +132,12 @@ def segment(costs: Costs, weight: float) -> Segments:
 
 
 def _lengths(costs: Costs, weight: float) -> NDArray[np.int64]:
-    """Of the cheapest cut of the frames up to each, how long the last segment is, (f,). Raises UnitsError."""
+    """The length of the last segment in the cheapest segmentation up to each frame, (f,).
+
+    Raises UnitsError.
+    """
     if not 0 <= weight < np.inf:
-        raise UnitsError(f"a weight of {weight:g} cannot be: give a finite one of 0 or more")
+        raise UnitsError(f"a weight of {weight:g} is invalid: give a finite one of 0 or more")
     longest, count = costs.costs.shape
     # w (length - 1) summed over segments is w (frames - segments): the same as w for each segment
     paid = np.ascontiguousarray(
@@ -143,19 +156,21 @@ def _lengths(costs: Costs, weight: float) -> NDArray[np.int64]:
 def automatic_weight(
     utterances: Sequence[Costs], rate: float, target: float, *, accuracy: float = 0.005
 ) -> float:
-    """The weight for which all utterances together have `target` segments a second; say 12 to 13 for phones.
+    """The weight for which utterances together have `target` segments per second.
 
-    utterances: their costs; a sample of a corpus will do, for each of some ten trials cuts them all
-    rate: frames a second
-    accuracy: how far, as a share of the target, the number of segments may be off. That number
-        falls with the weight, in steps; where none is so near, the weight just above the step
+    utterances: their costs; a sample of a corpus will do, as each of about ten trials segments all
+    rate: frames per second
+    target: 12 to 13 for phones
+    accuracy: tolerance of the number of segments, as a share of the target. That number falls with
+        the weight, in steps; where no weight is within the tolerance, the one just above the step
         across the target is returned.
-    Raises UnitsError when no weight can reach the target: without a weight there are too few
-    segments already, or the longest segments allowed are too short.
+
+    Raises UnitsError when no weight reaches the target: there are too few segments even without a
+    weight, or the longest segments allowed are too short.
     """
     if not utterances or not rate > 0 or not target > 0:
         raise UnitsError(
-            f"{len(utterances)} utterances at {rate:g} frames and {target:g} segments a second: "
+            f"{len(utterances)} utterances at {rate:g} frames and {target:g} segments per second: "
             "give some of each"
         )
     frames = sum(costs.frames for costs in utterances)
@@ -165,9 +180,9 @@ def automatic_weight(
     least = sum(-(-costs.frames // costs.costs.shape[0]) for costs in utterances)
     if not least - allowed <= segments <= most + allowed:
         raise UnitsError(
-            f"{target:g} segments a second cannot be had: these utterances have "
-            f"{least * rate / frames:.3g} "
-            f"to {most * rate / frames:.3g}; give another target, or longer segments"
+            f"{target:g} segments per second cannot be reached: these utterances have "
+            f"{least * rate / frames:.3g} to {most * rate / frames:.3g}; give another target, or "
+            "longer segments"
         )
     if most <= segments + allowed:
         return 0.0
@@ -187,5 +202,5 @@ def automatic_weight(
 
 
 def _count(utterances: Sequence[Costs], weight: float) -> int:
-    """How many segments the utterances have together."""
+    """The number of segments of all utterances together."""
     return sum(len(segment(costs, weight).ends) for costs in utterances)

@@ -1,4 +1,4 @@
-"""Units cut into segments as long as phones: `segmentation` with a weight that gives a wanted number of segments a second."""
+"""Units in segments as long as phones: `segmentation` at a target number of segments per second."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,20 +18,20 @@ from speechvq.units.boundaries.segmentation import (
 from speechvq.units.recordings import Recording, Units
 
 PHONES = 12.5
-"""Segments a second where no alignment says how many there should be: about as many phones as people say."""
+"""Segments per second where no alignment gives a number: about the phone rate of speech."""
 
 STEP = 1e-8
-"""By what share a weight is lowered to get to the other side of a step; more than the accuracy of `automatic_weight`."""
+"""Share by which a weight is lowered to cross a step; more than `automatic_weight`'s accuracy."""
 
 LONGEST_SECONDS = 0.3
-"""Segments may last so long at least."""
+"""Seconds that a segment may always last."""
 
 SAMPLE = 60
-"""Recordings that the weight is found on, at most."""
+"""Largest number of recordings that the weight is found on."""
 
 
 def phone_rate(recordings: Sequence[Recording]) -> float:
-    """Phones and silences a second in those of the recordings that have phones; `PHONES` where there are none."""
+    """Phones and silences per second in recordings with phones; `PHONES` where there are none."""
     known = [recording for recording in recordings if recording.phones]
     seconds = sum(recording.seconds for recording in known)
     return (
@@ -42,7 +42,7 @@ def phone_rate(recordings: Sequence[Recording]) -> float:
 
 
 def information(units: Units, names: Sequence[str]) -> Floats:
-    """-log2 of how often each code comes in some recordings, (size,), each counted once more than it does."""
+    """-log2 of the frequency of each code in some recordings, (size,), with add-one smoothing."""
     counts = 1 + sum(
         (np.bincount(units.codes[name], minlength=units.size) for name in names),
         np.zeros(units.size, np.int64),
@@ -51,12 +51,13 @@ def information(units: Units, names: Sequence[str]) -> Floats:
 
 
 def unit_costs(units: Units, name: str, bits: Floats) -> Costs:
-    """What segments of a recording cost: by features and code vectors, or where these are not known, by codes.
+    """Segment costs of a recording, by features and code vectors where known, else by codes.
 
-    bits: of each code (size,), what a frame with that code costs in a segment of another; where
-        features are known they are not needed. With `information`, segments say as much of the
-        codes as they can; with a cost that is the same for all, numbers of segments would have
-        large steps.
+    bits: of each code (size,), the cost of a frame with that code in a segment of another; not used
+        where features are known. With `information`, segments keep as much information on the codes
+        as possible; if the cost were the same for all codes, numbers of segments would have large
+        steps.
+
     Raises UnitsError for a recording without codes.
     """
     longest = max(LONGEST, round(LONGEST_SECONDS * units.rate))
@@ -80,9 +81,11 @@ def unit_segments(
 ) -> dict[str, Segments]:
     """The segments of recordings that have codes, by name.
 
-    fit_names: the recordings, or some of them, on which the weight is found that gives `target`
-        segments a second. Where none gives so many, the weight is 0; where none gives so few,
-        segments are as long as they may be.
+    fit_names: the recordings on which, or on a sample of which, the weight for `target` segments
+        per second is found. Where no weight gives so many segments, it is 0; where none gives so
+        few, segments are as long as allowed.
+    seed: of the sample
+
     Raises UnitsError.
     """
     fitted = [name for name in fit_names if len(units.codes[name])]
@@ -100,10 +103,10 @@ def unit_segments(
 def segmented(
     units: Units, fit_names: Sequence[str], target: float = PHONES, *, seed: int = 0
 ) -> Units:
-    """Units whose codes are those of segments (see `unit_segments`): each frame has the code that suits its whole segment.
+    """Units whose codes are those of segments: each frame has the code of its segment.
 
-    Kamper and van Niekerk 2021 found such codes purer than those of single frames. Raises
-    UnitsError.
+    Kamper and van Niekerk 2021 found such codes purer than those of single frames. See
+    `unit_segments`. Raises UnitsError.
     """
     cut = unit_segments(units, list(units.codes), fit_names, target, seed=seed)
     codes = {
@@ -113,7 +116,7 @@ def segmented(
 
 
 def _weight(costs: Sequence[Costs], rate: float, target: float) -> float:
-    """The weight whose number of segments is the nearest to the target; 0 without recordings."""
+    """The weight whose number of segments is nearest to the target; 0 without recordings."""
     if not costs:
         return 0.0
     seconds = sum(cost.frames for cost in costs) / rate

@@ -1,1 +1,1 @@
-"""All scores of units together, and tables of them."""
+"""All scores of units, their metrics and tables, and result files."""

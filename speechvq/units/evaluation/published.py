@@ -1,9 +1,9 @@
-"""Bit rates and ABX errors that other systems were published with, to set ours beside.
+"""Published bit rates and ABX errors of other systems, for comparison.
 
 From the leaderboard of the ZeroSpeech Challenge 2019 ("TTS without T", Dunbar et al. 2019 and
 2020), English, test set, across speakers, as kept in github.com/zerospeech/leaderboard-archive,
-commit 26189a4 of 2023-05-26. Each team chose its distance; all here were scored by DTW with cosine
-distance. Left out is Hou20a (42.5 % at 245 bit/s), for its Levenshtein distance.
+commit 26189a4 of 2023-05-26. Each team chose its distance; all systems here were scored by DTW with
+cosine distance. Hou20a (42.5 % at 245 bit/s) is left out because of its Levenshtein distance.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ SOURCE = (
 
 
 class Published(NamedTuple):
-    """A system's key on the leaderboard, what it is, its bits a second, and its rate of ABX errors, 0 to 1."""
+    """A system: key on the leaderboard, description, bits per second, ABX error rate (0 to 1)."""
 
     key: str
     system: str
@@ -36,7 +36,7 @@ ZEROSPEECH_2019 = (
     Published("Tja19a", "VQ-VAE, 256 codes, MFCC, a code for 2 frames", 349, 0.2438),
     Published("Che20b", "WaveNet autoencoder at 25 Hz, decomposed VQ", 377, 0.2606),
     Published("Kam19b", "convolutions and FFTNet, a code for 4 frames", 173, 0.2764),
-    Published("topline", "speech recogniser (Kaldi) and synthesis (Merlin)", 38, 0.2985),
+    Published("topline", "speech recognizer (Kaldi) and synthesis (Merlin)", 38, 0.2985),
     Published("Lum20b", "CycleVQVAE", 468, 0.3054),
     Published("Kam19a", "convolutions and FFTNet, a code for 8 frames", 88, 0.3078),
     Published("baseline", "Dirichlet process mixture and synthesis (Merlin)", 72, 0.3563),

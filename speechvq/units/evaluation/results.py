@@ -1,4 +1,4 @@
-"""Units scored, all at once: their numbers, their boundaries, and both as files."""
+"""Results of all systems: scores, boundaries, and the files with both."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -23,7 +23,12 @@ TEXTGRIDS = "textgrids"
 
 @dataclass(frozen=True)
 class Results:
-    """What was found, all by names: scores of each system with its `name`, `rate` and `size`; boundaries, with its name."""
+    """The results of an evaluation.
+
+    split: the recordings that maps were fitted on, and those scored
+    scores: of each system, with its `name`, `rate` and `size`
+    boundaries: rows of all systems and baselines
+    """
 
     split: Split
     scores: tuple[dict[str, Any], ...]
@@ -45,7 +50,12 @@ def scored(
     seed: int = 0,
     report: Callable[[Units], None] = lambda _: None,
 ) -> Results:
-    """Score the units of each system, told to `report` before it begins; see `evaluate`. Raises UnitsError, MissingExtra."""
+    """Score the units of each system, see `evaluate`.
+
+    report: called with each system before it is scored
+
+    Raises UnitsError, MissingExtra.
+    """
     scores: list[dict[str, Any]] = []
     boundaries: list[BoundaryRow] = []
     for units in systems:
@@ -59,7 +69,7 @@ def scored(
 
 
 def check_folder(folder: Path, recordings: Sequence[Recording], *, force: bool) -> None:
-    """Raises OutputError where results could not be written, or would overwrite something without `force`."""
+    """Raises OutputError where results could not be written, or need `force` to overwrite files."""
     if not folder.exists() and not folder.parent.is_dir():
         raise OutputError(f"the folder {folder.parent} does not exist; make it first")
     if folder.exists() and not folder.is_dir():
@@ -80,9 +90,9 @@ def write_results(
     *,
     force: bool = False,
 ) -> None:
-    """Write the results as markdown, CSV and JSON, and of each recording a TextGrid with phones, codes and segments.
+    """Write results as markdown, CSV and JSON, and a TextGrid for each recording.
 
-    Raises OutputError.
+    TextGrids have tiers of phones, codes and segments. Raises OutputError.
     """
     check_folder(folder, recordings, force=force)
     try:
@@ -115,7 +125,7 @@ def write_results(
 
 
 def _textgrids(folder: Path, recordings: Sequence[Recording]) -> dict[str, Path]:
-    """The file of each recording's tiers."""
+    """The TextGrid file of each recording."""
     return {
         recording.name: folder / TEXTGRIDS / f"{recording.name.replace('/', '-')}.TextGrid"
         for recording in recordings
@@ -125,7 +135,10 @@ def _textgrids(folder: Path, recordings: Sequence[Recording]) -> dict[str, Path]
 def unit_tiers(
     systems: Sequence[Units], recordings: Sequence[Recording], split: Split
 ) -> Mapping[str, list[Alignment]]:
-    """Of each recording, by its name, a tier of codes and one of segments for each system. Raises UnitsError."""
+    """Of each recording, by its name, a tier of codes and one of segments for each system.
+
+    Raises UnitsError.
+    """
     tiers: dict[str, list[Alignment]] = {recording.name: [] for recording in recordings}
     target = phone_rate([recording for recording in recordings if recording.name in set(split.fit)])
     for number, units in enumerate(systems):

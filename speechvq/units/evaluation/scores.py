@@ -1,9 +1,9 @@
-"""All that is to be said of units in numbers: how they go with phones, what they cost, and what they tell of speakers.
+"""All scores of units: how they relate to phones, what they cost, what they tell of speakers.
 
 Where phones are known, a map from codes to phones is fitted on some recordings and scored on
-others, whose purities, ABX errors and rates are measured too; what speakers can be told by is
-measured on both together (see `speaker_evaluation`). Boundaries have tables of their own, in
-`boundary_evaluation`.
+others, on which purities, ABX errors and rates are measured as well; speaker scores are measured on
+both together (see `speakers.evaluation`). Boundaries have tables of their own, see
+`boundaries.evaluation`.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from speechvq.units.split import Split
 from speechvq.units.usage.rates import bit_rates, run_lengths, usage
 
 ABX = Subsample(max_size_group=10, max_x_across=5)
-"""How much of the ABX task is looked at if nothing else is asked for: as much as in ZeroSpeech 2021."""
+"""The part of the ABX task that is evaluated by default: as in ZeroSpeech 2021."""
 
 
 def evaluate(
@@ -33,13 +33,14 @@ def evaluate(
     abx: Subsample | None = ABX,
     seed: int = 0,
 ) -> dict[str, float]:
-    """The numbers of `METRICS` by their keys, in that order; those that cannot be had are not there.
+    """The scores of `METRICS` by their keys, in that order; those not available are absent.
 
-    recordings: all that the split names, and maybe others; their phones may be unknown
+    recordings: all that the split names, possibly others; their phones may be unknown
     abx: what to draw for the ABX task, which takes longest; None leaves it out
-    seed: of what is shuffled and drawn
-    Raises UnitsError when a recording has no codes or their length is not its own, or nothing is to
-    be scored; MissingExtra.
+    seed: of all shuffling and drawing
+
+    Raises UnitsError when a recording has no codes or codes of another duration, or nothing is left
+    to be scored; MissingExtra.
     """
     by_name = {recording.name: recording for recording in recordings}
     if lacking := [name for name in (*split.fit, *split.score) if name not in by_name]:
@@ -68,7 +69,7 @@ def evaluate(
 
 
 def cost_scores(units: Units, recordings: Sequence[Recording]) -> dict[str, float]:
-    """Bit rates, codes in use, and how long runs and phones last, by their keys. Raises UnitsError."""
+    """Bit rates, usage, and lengths of runs and phones, by their keys. Raises UnitsError."""
     codes = [units.codes[recording.name] for recording in recordings]
     rates, used = (
         bit_rates(codes, sum(recording.seconds for recording in recordings)),

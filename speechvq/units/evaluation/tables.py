@@ -1,8 +1,8 @@
 """Results as text: markdown for people, CSV and JSON for programs.
 
-A result is a mapping with `name`, `rate` (codes a second) and `size` (how many codes there could
-be) of units and the scores that `evaluate` gives, by the keys of `METRICS`; other keys appear in
-CSV and JSON only.
+A result is a mapping with `name`, `rate` (codes per second) and `size` (number of possible codes)
+of units and the scores of `evaluate`, by the keys of `METRICS`; other keys appear in CSV and JSON
+only.
 """
 
 import csv
@@ -27,11 +27,11 @@ CHOSEN = (
     "speaker_codes",
     "leakage",
 )
-"""What tells most of units, for tables of many."""
+"""The most informative metrics, for tables of many systems."""
 
 
 def sheet(results: Sequence[Result]) -> str:
-    """Markdown with a row for each number and a column for each result; floors and priors stand in brackets behind."""
+    """Markdown with a row for each metric and a column for each result; baselines in brackets."""
     header = [
         "",
         *(
@@ -48,7 +48,10 @@ def sheet(results: Sequence[Result]) -> str:
 
 
 def comparison(results: Sequence[Result], keys: Sequence[str] = CHOSEN) -> str:
-    """Markdown with a row for each result and a column for each key that any of them has, floors in brackets."""
+    """Markdown with a row for each result and a column for each key that any has.
+
+    Baselines are in brackets.
+    """
     rows = comparison_rows(results, keys)
     return markdown(list(rows[0]), [list(row.values()) for row in rows])
 
@@ -66,7 +69,7 @@ def comparison_rows(
 
 
 def boundary_sheet(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Markdown of the rows of `boundary_rows`: strict scores in percent, and the lenient F1 and R-value behind them."""
+    """Markdown of the rows of `boundary_rows`: strict scores, then lenient F1 and R-value."""
     shown = boundary_cells(rows)
     return markdown(list(shown[0]), [list(row.values()) for row in shown])
 
@@ -91,7 +94,7 @@ def boundary_cells(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """CSV with a column for each key that any row has, in the order of their first coming; empty where a row has none."""
+    """CSV with a column for each key of any row; missing values are empty."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, lineterminator="\n")
@@ -101,12 +104,12 @@ def csv_text(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def json_text(results: Any) -> str:  # noqa: ANN401 - whatever JSON can hold
-    """JSON, a key a line. Raises ValueError for numbers that are not finite, which JSON cannot hold."""
+    """JSON with a line for each key. Raises ValueError for numbers that are not finite."""
     return json.dumps(results, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose columns line up: the first to the left, the others to the right."""
+    """An aligned table: the first column to the left, the others to the right."""
     clean = [
         [cell.replace("|", "\\|").replace("\n", " ") for cell in row] for row in (header, *rows)
     ]
@@ -123,12 +126,12 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _beside() -> set[str]:
-    """The keys that stand in brackets."""
+    """The keys of baselines, which are in brackets."""
     return {key for metric in METRICS for key in metric.beside}
 
 
 def _title(metric: Metric) -> str:
-    """What a number is, its unit, and in brackets what stands in brackets."""
+    """The title of a metric, its unit, and in brackets its baselines."""
     behind = ", ".join(BRACKETS[key] for key in metric.beside)
     return (
         metric.title
@@ -138,7 +141,7 @@ def _title(metric: Metric) -> str:
 
 
 def _cell(result: Result, metric: Metric) -> str:
-    """A number and what stands in brackets behind it; a dash where it is not known."""
+    """A value and its baselines in brackets; a dash where it is unknown."""
     if metric.key not in result:
         return "-"
     behind = ", ".join(
@@ -148,14 +151,14 @@ def _cell(result: Result, metric: Metric) -> str:
 
 
 def _number(value: float, metric: Metric) -> str:
-    """With one decimal for percents, whole for counts and most others."""
+    """A value with one decimal for percents and milliseconds, none for others."""
     return f"{value:.1f}" if metric.unit in {"%", "ms"} else f"{value:.0f}"
 
 
 BRACKETS = {
     **{key: "shuffled" for key in _beside() if key.endswith("_shuffled")},
-    **{key: "most frequent" for key in _beside() if key.endswith("_majority")},
+    **{key: "majority class" for key in _beside() if key.endswith("_majority")},
     "speaker_chance": "chance",
     "phone_ms": "phones",
 }
-"""What stands in brackets, in a word."""
+"""The short names of baselines in headings."""

@@ -1,1 +1,1 @@
-"""Codes against phones: joint tables, purities, PNMI, V-measure and the majority map."""
+"""Codes against phones: joint counts, purities, PNMI, V-measure and the majority map."""

@@ -1,6 +1,6 @@
-"""Frame-level scores of units: held-out accuracy of a majority map, purities, PNMI, V-measure, and their baselines.
+"""Frame-level scores of units: held-out accuracy of a majority map, purities, PNMI, V-measure.
 
-Shares are from 0 to 1.
+Scores are shares from 0 to 1, each with its shuffled or majority-class baseline.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from speechvq.units.alignments.alignment import SIL
-from speechvq.units.phones.frames import Labelled, labelled_frames, labels_of, phone_numbers
+from speechvq.units.phones.frames import Labeled, labeled_frames, labels_of, phone_numbers
 from speechvq.units.phones.joint import NO_LABEL, joint, shuffled
 from speechvq.units.phones.mapping import (
     accuracy,
@@ -19,19 +19,22 @@ from speechvq.units.phones.mapping import (
 from speechvq.units.recordings import Recording, Units
 
 FINE = 100
-"""Frames per second that stand for continuous time where a perfect labeller is scored."""
+"""Frames per second that stand for continuous time where a perfect labeler is scored."""
 
 
 def frame_scores(
     units: Units, fit: Sequence[Recording], score: Sequence[Recording], *, seed: int = 0
 ) -> dict[str, float]:
-    """All scores of frames, by their keys; empty where the scored recordings have no phones.
+    """All frame-level scores by their keys; empty where the scored recordings have no phones.
 
-    fit, score: recordings the map is made from, and scored on; where the former have no phones
-    there is no accuracy Raises UnitsError for alignments whose intervals overlap.
+    fit, score: recordings that the map is made from, and that it is scored on; where the former
+        have no phones there is no accuracy
+    seed: of the shuffled baseline
+
+    Raises UnitsError for alignments whose intervals overlap.
     """
     numbers = phone_numbers([*fit, *score])
-    train, test = (labelled_frames(units, recordings, numbers) for recordings in (fit, score))
+    train, test = (labeled_frames(units, recordings, numbers) for recordings in (fit, score))
     if not len(test.labels):
         return {}
     table, chance = joint(test.codes, test.labels), shuffled(test.codes, test.labels, seed=seed)
@@ -53,15 +56,15 @@ def frame_scores(
     return scores
 
 
-def _accuracy(train: Labelled, test: Labelled, size: int) -> float:
-    """Of the map made from the one and scored on the other."""
+def _accuracy(train: Labeled, test: Labeled, size: int) -> float:
+    """Accuracy of a map made from `train` on `test`."""
     return accuracy(test.codes, test.labels, majority_map(train.codes, train.labels, size))
 
 
 def ceiling(recordings: Sequence[Recording], rate: float) -> float:
-    """The share of time whose phone is that at the centre of its code: what naming all codes' phones rightly can get.
+    """The share of time whose phone is that at its code's center: a perfect labeler's accuracy.
 
-    Time is counted in steps of 10 ms; steps that are in no phone, or whose code's centre is in
+    Time is counted in steps of 10 ms; steps that are in no phone, or whose code's center is in
     none, are left out. 0 where there are none. Raises UnitsError for intervals that overlap.
     """
     numbers, right, counted = phone_numbers(recordings), 0, 0

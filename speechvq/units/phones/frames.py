@@ -1,6 +1,6 @@
-"""The phone of each frame: numbers for labels, and codes beside the labels of the same frames.
+"""The phone of each frame: numbers for labels, and codes with the labels of the same frames.
 
-The label of a frame is that of the phone at its centre; silence is one of them.
+The label of a frame is that of the phone at its center; silence is a label, too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,20 +16,20 @@ Ints = NDArray[np.integer]
 
 
 @dataclass(frozen=True, eq=False)
-class Labelled:
+class Labeled:
     """Codes (n,) and labels (n,) of all frames of some recordings that have a phone."""
 
     codes: Ints
     labels: Ints
 
-    def without(self, label: int | None) -> "Labelled":
+    def without(self, label: int | None) -> "Labeled":
         """Only the frames of other labels."""
         kept = self.labels != (NO_LABEL if label is None else label)
-        return Labelled(self.codes[kept], self.labels[kept])
+        return Labeled(self.codes[kept], self.labels[kept])
 
 
 def phone_numbers(recordings: Sequence[Recording]) -> dict[str, int]:
-    """A number for each label, from 0 on, in the order of the alphabet."""
+    """The number of each label, from 0 on, in alphabetical order."""
     labels = {
         interval.label
         for recording in recordings
@@ -40,16 +40,19 @@ def phone_numbers(recordings: Sequence[Recording]) -> dict[str, int]:
 
 
 def labels_of(recording: Recording, frames: int, rate: float, numbers: Mapping[str, int]) -> Ints:
-    """The number of the phone at the centre of each frame (frames,); NO_LABEL where there is none. Raises UnitsError."""
+    """The number of the phone at the center of each frame (frames,); NO_LABEL where there is none.
+
+    Raises UnitsError.
+    """
     intervals = recording.phones.intervals if recording.phones else ()
     return frame_labels(
         [(start, end, numbers[label]) for start, end, label in intervals], frames, rate
     )
 
 
-def labelled_frames(
+def labeled_frames(
     units: Units, recordings: Sequence[Recording], numbers: Mapping[str, int]
-) -> Labelled:
+) -> Labeled:
     """Codes and labels of the recordings' frames that have a label. Raises UnitsError."""
     codes = [np.zeros(0, np.int64), *(units.codes[recording.name] for recording in recordings)]
     labels = [
@@ -59,4 +62,4 @@ def labelled_frames(
             for recording in recordings
         ),
     ]
-    return Labelled(np.concatenate(codes), np.concatenate(labels)).without(None)
+    return Labeled(np.concatenate(codes), np.concatenate(labels)).without(None)

@@ -1,19 +1,19 @@
-"""Codes against phones, frame by frame: purities, PNMI and V-measure, all from one joint table.
+"""Codes against phones, frame by frame: purities, PNMI and V-measure from joint counts.
 
 With p(y, z) the share of frames whose phone is y and whose code is z:
 
-    phone purity    sum_z max_y p(y, z)          what a majority map made from the same frames gets right
-    cluster purity  sum_y max_z p(y, z)          falls as codes get more: the counterweight
-    PNMI            I(y; z) / H(y)               also called homogeneity (Hsu et al. 2021, HuBERT)
+    phone purity    sum_z max_y p(y, z)     accuracy of a majority map made from the same frames
+    cluster purity  sum_y max_z p(y, z)     falls as the number of codes grows
+    PNMI            I(y; z) / H(y)          also called homogeneity (Hsu et al. 2021, HuBERT)
     completeness    I(y; z) / H(z)
-    V-measure       their harmonic mean          Rosenberg and Hirschberg 2007, with beta 1
+    V-measure       the harmonic mean       Rosenberg and Hirschberg 2007, with beta 1
 
-Purity and PNMI rise with the number of codes and with few frames whatever codes mean: 512 random
-ones get PNMI 0.51 on a minute at 50 Hz. Print those of `shuffled` beside them, and the held-out map
-of `mapping`.
+Purity and PNMI rise with the number of codes and with few frames even if codes are random: 512
+random codes get PNMI 0.51 on one minute at 50 Hz. So report the shuffled baseline (`shuffled`) next
+to them, and the held-out accuracy of `mapping`.
 
-Code i covers i / rate to (i + 1) / rate s, and its label is that of the phone at its centre; frames
-in no phone have the label `NO_LABEL` and count nowhere.
+Code i covers i / rate to (i + 1) / rate s, and its label is that of the phone at its center; frames
+in no phone have the label `NO_LABEL` and are not counted.
 """
 
 from collections.abc import Sequence
@@ -28,51 +28,54 @@ from speechvq.errors import UnitsError
 Ints = NDArray[np.integer]
 Counts = NDArray[np.int64]
 Interval = tuple[float, float, int]
-"""Start and end of a phone, s, and its label, at least 0."""
+"""Start and end of a phone in seconds, and its label, at least 0."""
 
 NO_LABEL = -1
 SLACK = 1e-6
-"""Seconds that a time read from text may be off."""
+"""Rounding error of a time that was read from text, in seconds."""
 
 
 def frame_labels(intervals: Sequence[Interval], frames: int, rate: float) -> Counts:
-    """The label of the phone at the centre of each frame, (frames,); NO_LABEL where there is none.
+    """The label of the phone at the center of each frame, (frames,); NO_LABEL where there is none.
 
-    rate: frames a second; frame i is at (i + 0.5) / rate s, and in an interval from its start on to
-    just before its end Raises UnitsError for intervals that end before they start or overlap, and
-    for negative labels.
+    intervals: from the start inclusive to the end exclusive
+    rate: frames per second; frame i is at (i + 0.5) / rate s
+
+    Raises UnitsError for intervals that end before they start or overlap, and for negative labels.
     """
     if rate <= 0:
-        raise UnitsError(f"{rate:g} frames a second are not a frame rate: give one above 0")
+        raise UnitsError(f"{rate:g} frames per second are not a frame rate: give one above 0")
     ordered = sorted(intervals, key=lambda interval: interval[:2])
     for start, end, label in ordered:
         if not start <= end or label < 0:
             raise UnitsError(
-                f"the interval from {start:g} to {end:g} s with the label {label} cannot be: mend "
+                f"the interval from {start:g} to {end:g} s with the label {label} cannot be: fix "
                 "the alignment"
             )
     for (_, end, _), (start, _, _) in pairwise(ordered):
         if start < end - SLACK:
             raise UnitsError(
                 f"the interval that starts at {start:g} s overlaps one that ends at {end:g} s: "
-                "mend the alignment"
+                "fix the alignment"
             )
     labels = np.full(frames, NO_LABEL, np.int64)
-    centres = (np.arange(frames) + 0.5) / rate + SLACK
+    centers = (np.arange(frames) + 0.5) / rate + SLACK
     for start, end, label in ordered:
-        labels[np.searchsorted(centres, start) : np.searchsorted(centres, end)] = label
+        labels[np.searchsorted(centers, start) : np.searchsorted(centers, end)] = label
     return labels
 
 
 def paired(
     codes: Sequence[Ints], labels: Sequence[Ints], *, slack: int = 1
 ) -> tuple[Counts, Counts]:
-    """Codes and labels of all labelled frames of all utterances, (n,) each: what `mapping` takes.
+    """Codes and labels of all labeled frames of all utterances, (n,) each: the input of `mapping`.
 
     codes, labels: of each utterance, (f,); where the two differ by up to `slack` frames, both are
-    cut to the shorter (fairseq's measure_teacher_quality.py, which this follows, cuts whatever the
-    difference) Raises UnitsError when they differ by more, when there are not equally many
-    utterances, or no labelled frames at all.
+        cut to the shorter (fairseq's measure_teacher_quality.py, the model of this, cuts any
+        difference)
+
+    Raises UnitsError when they differ by more, when there are not equally many utterances, and when
+    no frame is labeled.
     """
     if len(codes) != len(labels):
         raise UnitsError(
@@ -87,8 +90,8 @@ def paired(
                 "check that both have the same frame rate and are of the same recording"
             )
         count = min(len(own), len(own_labels))
-        labelled = own_labels[:count] != NO_LABEL
-        kept.append((own[:count][labelled], own_labels[:count][labelled]))
+        labeled = own_labels[:count] != NO_LABEL
+        kept.append((own[:count][labeled], own_labels[:count][labeled]))
     if not any(len(own) for own, _ in kept):
         raise UnitsError("no frame has a label: check that the alignments are of these recordings")
     flat = tuple(np.concatenate(column).astype(np.int64) for column in zip(*kept, strict=True))
@@ -96,25 +99,25 @@ def paired(
 
 
 def entropy(counts: NDArray) -> float:
-    """Of the distribution that counts of any shape make, in bits."""
+    """Entropy in bits of the distribution given by counts of any shape."""
     shares = counts[counts > 0] / counts.sum()
     return max(0.0, float(-(shares * np.log2(shares)).sum()))
 
 
 @dataclass(frozen=True, eq=False)
 class Joint:
-    """How often each code came with each label: counts (codes, labels). Entropies and information are in bits."""
+    """How often each code occurs with each label: counts (codes, labels). Entropies are in bits."""
 
     counts: Counts
 
     @property
     def phone_purity(self) -> float:
-        """The share of frames with the most frequent phone of their code."""
+        """The share of frames that have the most frequent phone of their code."""
         return float(self.counts.max(1).sum() / self.counts.sum())
 
     @property
     def cluster_purity(self) -> float:
-        """The share of frames with the most frequent code of their phone."""
+        """The share of frames that have the most frequent code of their phone."""
         return float(self.counts.max(0).sum() / self.counts.sum())
 
     @property
@@ -134,7 +137,7 @@ class Joint:
 
     @property
     def pnmi(self) -> float:
-        """I(y; z) / H(y), how much of the phone a code tells; 1 where there is one phone only, as scikit-learn has it."""
+        """I(y; z) / H(y); 1 where there is one phone only, as in scikit-learn."""
         return self.mutual_information / self.label_entropy if self.label_entropy else 1.0
 
     @property
@@ -144,20 +147,20 @@ class Joint:
 
     @property
     def completeness(self) -> float:
-        """I(y; z) / H(z): 1 when each phone has one code, and where there is one code only."""
+        """I(y; z) / H(z): 1 when each phone has one code, and when there is one code only."""
         return self.mutual_information / self.code_entropy if self.code_entropy else 1.0
 
     @property
     def v_measure(self) -> float:
-        """The harmonic mean of homogeneity and completeness, 2 I(y; z) / (H(y) + H(z)); papers also call it NMI."""
+        """The harmonic mean of PNMI and completeness, 2 I(y; z) / (H(y) + H(z)), also named NMI."""
         both = self.pnmi + self.completeness
         return 2 * self.pnmi * self.completeness / both if both else 0.0
 
 
 def joint(codes: Ints, labels: Ints) -> Joint:
-    """The joint table of codes and labels of the same frames, (n,) each, as `paired` returns them.
+    """Joint counts of the codes and labels of the same frames, (n,) each, as `paired` returns them.
 
-    Raises UnitsError when they are not equally many, none, or below 0.
+    Raises UnitsError when they are not equally many, empty, or negative.
     """
     if len(codes) != len(labels) or not len(codes):
         raise UnitsError(
@@ -174,5 +177,8 @@ def joint(codes: Ints, labels: Ints) -> Joint:
 
 
 def shuffled(codes: Ints, labels: Ints, *, seed: int = 0) -> Joint:
-    """The same with the codes shuffled over the frames: what codes of the same use without meaning get. Raises UnitsError."""
+    """The shuffled baseline: joint counts with the codes permuted over the frames.
+
+    Raises UnitsError.
+    """
     return joint(np.random.default_rng(seed).permutation(codes), labels)

@@ -1,9 +1,9 @@
-"""Phones by manner of articulation, for tables and pictures: ARPAbet as TIMIT and CMU write it, and common letters of the IPA.
+"""Manner of articulation of phones, for tables and pictures, in ARPAbet (TIMIT, CMU) and IPA.
 
-Labels are looked up in ARPAbet first, small or capital and without stress; so `y` is the glide, not
-the front vowel of the IPA. Then as IPA, without tones, stress, length and secondary articulation,
-and also in capitals, as some orthographies are noted (Á is a vowel). What is in neither is `OTHER`.
-Nothing is measured by manner: it only says what stands next to what.
+Labels are looked up in ARPAbet first, in any case and without stress; so `y` is the glide, not the
+front vowel of the IPA. Then they are looked up as IPA, without tones, stress, length and secondary
+articulation, also in capitals, as some orthographies use them (Á is a vowel). A label that is in
+neither is `OTHER`. No score depends on manner: it only orders and colors labels.
 """
 
 # ruff: noqa: RUF001 - letters of the IPA that look like others are what this is about
@@ -24,7 +24,7 @@ ARPABET: Mapping[str, str] = {
     "affricates": "ch jh",
     "stops": "p b t d dx k g q pcl bcl tcl dcl kcl gcl",
 }
-"""By manner, in the order of tables. CMU's `ey` and `ow` stand with the vowels that they are near."""
+"""Phones by manner, in the order of tables. CMU's `ey` and `ow` stand with the nearest vowels."""
 
 IPA: Mapping[str, str] = {
     "vowels": "i y ɨ ʉ ɯ u ɪ ʏ ʊ e ø ɘ ɵ ɤ o ə ɚ ɛ ε œ ɜ ɝ ɞ ʌ ɔ ω æ ɐ a ɶ ɑ ɒ",
@@ -35,7 +35,7 @@ IPA: Mapping[str, str] = {
     "affricates": "pf ts dz tʃ dʒ ʧ ʤ tɕ dʑ tʂ dʐ",
     "stops": "p b ɓ t d ɗ ʈ ɖ c ɟ k g ɡ ɠ q ɢ ʔ",
 }
-"""The same of the IPA. The Greek letters are those that stand for ɛ and ɔ in Mboshi's labels; diphthongs are two vowels."""
+"""The same of the IPA. Greek letters are Mboshi's ɛ and ɔ; diphthongs are two vowels."""
 
 MANNERS = (*ARPABET, OTHER, SILENCE)
 """All manners in the order of tables."""
@@ -51,9 +51,9 @@ def manner(label: str) -> str:
 
 
 def ordered(frequencies: Mapping[str, int]) -> list[str]:
-    """Labels by manner, then as `ARPABET` and `IPA` have them; those of `OTHER` the most frequent first, then by letter.
+    """Labels by manner, then in the order of `ARPABET` and `IPA`; those of `OTHER` by frequency.
 
-    frequencies: how often each occurs
+    frequencies: how often each label occurs
     """
 
     def place(label: str) -> tuple[int, int, str]:
@@ -68,7 +68,7 @@ def ordered(frequencies: Mapping[str, int]) -> list[str]:
 
 
 def _found(label: str) -> tuple[str, str]:
-    """The manner of a label, and as what it was found."""
+    """The manner of a label, and the entry of `ARPABET` or `IPA` that it matched."""
     if label == SIL or is_silence(label):
         return SILENCE, label
     arpabet = label.lower().rstrip("012")

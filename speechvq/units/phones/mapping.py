@@ -1,9 +1,10 @@
-"""Codes to phones by majority: the probe of the VQ-VAE paper, on held-out data.
+"""The majority map from codes to phones: the probe of the VQ-VAE paper, on held-out data.
 
-van den Oord et al. 2017 (section 4.3) map every code to the phone it most often goes with and count
-correct frames. On the data the map was made from, that count rises with the number of codes
-whatever they mean; so here the map is fitted on one set and scored on another; `floor` gives what
-codes without meaning would get, and `prior` what no codes would (7.2 % in the paper).
+van den Oord et al. 2017 (section 4.3) map every code to the phone it most often occurs with and
+count correct frames. On the data that the map was made from, that accuracy rises with the number of
+codes even if codes are random; so here the map is fitted on one set and scored on another.
+`shuffled_accuracy` is the shuffled baseline, `majority_accuracy` the majority-class baseline (7.2 %
+in the paper).
 """
 
 import numpy as np
@@ -13,10 +14,12 @@ Codes = NDArray[np.integer]
 
 
 def majority_map(codes: Codes, labels: Codes, size: int) -> NDArray[np.int64]:
-    """The label that goes most often with each code, (size,); the smallest of equals.
+    """The label that occurs most often with each code, (size,); of equal counts the smallest label.
 
-    codes, labels: of every frame, (n,), n at least 1. Codes that never occur get the most frequent
-    label of all. Raises ValueError when the two are not equally long, or a label is negative.
+    codes, labels: of every frame, (n,), n at least 1
+
+    Codes that never occur get the most frequent label of all. Raises ValueError when the two are
+    not equally long, or a label is negative.
     """
     if len(codes) != len(labels) or not len(codes):
         raise ValueError(
@@ -37,9 +40,10 @@ def accuracy(codes: Codes, labels: Codes, mapping: NDArray[np.int64]) -> float:
 
 
 def majority_accuracy(labels: Codes, test_labels: Codes) -> float:
-    """The score of always naming the most frequent label of the training set; the smallest of equals.
+    """The majority-class baseline: accuracy of always naming the most frequent label.
 
-    labels: of every training frame, (n,); wanted: of every held-out frame
+    labels: of every training frame, (n,), whose most frequent one is named
+    test_labels: of every held-out frame, (m,)
     """
     return float((test_labels == np.bincount(labels).argmax()).mean())
 
@@ -47,7 +51,11 @@ def majority_accuracy(labels: Codes, test_labels: Codes) -> float:
 def shuffled_accuracy(
     train: Codes, labels: Codes, codes: Codes, test_labels: Codes, size: int, *, seed: int = 0
 ) -> float:
-    """What the held-out score would be if codes meant nothing: the codes of both sets shuffled over their frames."""
+    """The shuffled baseline: held-out accuracy of codes permuted over their frames.
+
+    train, labels: codes and labels of every training frame, (n,)
+    codes, test_labels: of every held-out frame, (m,)
+    """
     random = np.random.default_rng(seed)
     mapping = majority_map(random.permutation(train), labels, size)
     return accuracy(random.permutation(codes), test_labels, mapping)

@@ -1,6 +1,6 @@
-"""How often each code goes with each phone, in an order in which people can read it: the numbers behind the heat map.
+"""How often each code occurs with each phone, in a readable order: the numbers of the heat map.
 
-Frames get phones as in `joint`: by the one at their centre, and those in no phone count nowhere.
+Frames get phones as in `joint`: the one at their center. Frames in no phone are not counted.
 """
 
 from collections import Counter
@@ -19,14 +19,14 @@ Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 MOST = 80
-"""Labels in a table; the rarest beyond them are counted together, for nobody reads a heat map of a thousand words."""
+"""Labels in a table; the rarest beyond them are counted together: 1000 words are unreadable."""
 
 REST = "(rest)"
 
 
 @dataclass(frozen=True, eq=False)
 class PhoneTable:
-    """How many frames each code (k) and phone (p) have in common.
+    """Numbers of frames of each code (k) and phone (p).
 
     labels: the phones by manner, see `manner.ordered`
     counts: (k, p)
@@ -37,19 +37,24 @@ class PhoneTable:
 
     @property
     def manners(self) -> list[str]:
-        """Of each phone."""
+        """The manner of each phone."""
         return [manner(label) for label in self.labels]
 
     @property
     def best(self) -> list[str | None]:
-        """The label of the most frequent phone of each code, the first of equals; None where it has none."""
+        """The most frequent phone of each code, the first of equals; None if it has no phones."""
         return [self.labels[row.argmax()] if row.any() else None for row in self.counts]
 
 
 def phone_table(
     units: Units, recordings: Sequence[Recording], most: int = MOST
 ) -> PhoneTable | None:
-    """The table of all recordings whose phones are known; None where no frame has a phone. Raises UnitsError like `joint`."""
+    """The table of all recordings with known phones; None where no frame has a phone.
+
+    most: labels in the table, see `MOST`
+
+    Raises UnitsError like `joint`.
+    """
     known = [
         recording
         for recording in recordings
@@ -98,20 +103,20 @@ def phone_table(
 
 
 def shares(counts: Counts) -> Floats:
-    """Each row as shares of its sum, of the same shape: P(phone | code) of counts (k, p). Rows of zeros stay zeros."""
+    """Rows of counts (k, p) as shares of their sums, P(phone | code). Zero rows stay zero."""
     return counts / np.maximum(counts.sum(1, keepdims=True), 1)
 
 
 def entropies(counts: Counts) -> Floats:
-    """Of each row of counts (k, p), in bits, (k,); 0 for rows of zeros."""
+    """Entropy of each row of counts (k, p), in bits, (k,); 0 for zero rows."""
     known = shares(counts)
     return -(known * np.log2(np.where(known > 0, known, 1))).sum(1) + 0.0
 
 
 def code_order(counts: Counts) -> NDArray[np.int64]:
-    """The codes that occur in counts (k, p): by their most frequent phone, the first of equals, then by entropy.
+    """The codes that occur in counts (k, p), by most frequent phone, then by entropy.
 
-    So the heat map shows a staircase, and in each of its steps the clearest codes come first.
+    So the heat map shows a staircase, and each of its steps starts with the least ambiguous codes.
     """
     order = np.lexsort((np.arange(len(counts)), entropies(counts).round(9), counts.argmax(1)))
     return order[counts[order].any(1)].astype(np.int64)
@@ -119,11 +124,11 @@ def code_order(counts: Counts) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class PhoneRecall:
-    """How well the majority map finds a phone.
+    """Recall of a phone under the majority map.
 
-    label, frames: the phone, and how many frames it has
-    recall: the share of them that have a code which the map takes for it
-    codes: its most frequent codes, with the share of its frames that each has
+    label, frames: the phone, and its number of frames
+    recall: the share of these whose code maps to the phone
+    codes: its most frequent codes, each with its share of the phone's frames
     """
 
     label: str
@@ -133,10 +138,11 @@ class PhoneRecall:
 
 
 def phone_recalls(table: PhoneTable, fitted: PhoneTable, top: int = 3) -> list[PhoneRecall]:
-    """Of every phone of `table`, in its order.
+    """The recall of every phone of `table`, in its order.
 
     fitted: the table that the map from codes to phones is made from, of other recordings or the
-        same. Codes that it lacks are taken for its most frequent phone, as in `mapping`.
+        same; codes that it lacks map to its most frequent phone, as in `mapping`
+    top: number of codes per phone
     """
     sums = fitted.counts.sum(0)
     mapped = np.where(fitted.counts.any(1), fitted.counts.argmax(1), sums.argmax())
@@ -152,5 +158,5 @@ def phone_recalls(table: PhoneTable, fitted: PhoneTable, top: int = 3) -> list[P
 
 
 def silent(table: PhoneTable) -> NDArray[np.bool_]:
-    """Which codes go with silence more than with any phone, (k,)."""
+    """Which codes occur with silence more than with any phone, (k,)."""
     return np.array([label == SIL for label in table.best])

@@ -1,9 +1,9 @@
-"""TIMIT's 61 labels folded to the 48 and the 39 phones that results are given on.
+"""TIMIT's 61 labels folded to the 48 and the 39 phones that results are reported on.
 
 Lee and Hon 1989, "Speaker-independent phone recognition using hidden Markov models" (IEEE Trans.
 ASSP 37(11), table I): models are of 48 phones; confusions within {sil, cl, vcl, epi}, {el, l}, {en,
 n}, {sh, zh}, {ao, aa}, {ih, ix} and {ah, ax} are not counted, which leaves 39. The glottal stop q
-is taken out.
+is removed.
 """
 
 from speechvq.errors import AlignmentError
@@ -58,7 +58,7 @@ TO_48 = (
     | dict.fromkeys(("bcl", "dcl", "gcl"), "vcl")
     | dict.fromkeys(("h#", "#h", "pau"), "sil")
 )
-"""The others of the 61 but q; qcl and #h stand in some versions of the corpus."""
+"""The other labels of the 61 except q; qcl and #h occur in some versions of the corpus."""
 
 TO_39 = {
     "cl": "sil",
@@ -71,22 +71,28 @@ TO_39 = {
     "ix": "ih",
     "ax": "ah",
 }
-"""What of the 48 is not of the 39."""
+"""The labels of the 48 that are not among the 39."""
 
 
 def to48(label: str) -> str | None:
-    """One of the 48 phones for one of the 61 or the 48; None for q. Raises AlignmentError for any other label."""
+    """The phone of the 48 for a label of the 61 or the 48; None for q.
+
+    Raises AlignmentError for any other label.
+    """
     if label == "q":
         return None
     phone = TO_48.get(label, label)
     if phone not in KEPT:
         raise AlignmentError(
-            f"{label!r} is not one of TIMIT's 61 phones; fold only what is labelled with them"
+            f"{label!r} is not one of TIMIT's 61 phones; fold only what is labeled with them"
         )
     return phone
 
 
 def to39(label: str) -> str | None:
-    """One of the 39 phones for one of the 61, the 48 or the 39; None for q. Raises AlignmentError for any other label."""
+    """The phone of the 39 for a label of the 61, the 48 or the 39; None for q.
+
+    Raises AlignmentError for any other label.
+    """
     phone = to48(label)
     return phone and TO_39.get(phone, phone)

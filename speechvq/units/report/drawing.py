@@ -1,8 +1,8 @@
-"""How pictures of a report are drawn: one style, colours that everybody can tell apart, PNG in memory.
+"""How pictures are drawn: one style, colors for color-blind readers, PNG in memory.
 
-matplotlib is used through its objects only, and its settings hold within `drawn`: nothing of the
-program around is changed, and no settings of the user change a picture. Labels come from the users'
-files, so none is taken for a formula.
+matplotlib is used through its objects only, and settings apply within `drawn` only: neither does
+the calling program change, nor do the user's settings change a picture. Labels come from users'
+files, so none is read as a formula.
 """
 
 import warnings
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 Point = tuple[float, float]
 
 DOTS = 130
-"""Pixels in an inch: sharp on paper, and on screens that show two for each point."""
+"""Pixels per inch: sharp on paper, and on screens with two pixels per point."""
 
 SHADES = 255
-"""Colours in a PNG: more would not be seen, and the file be three times as large."""
+"""Colors in a PNG: more are not visible, and the file would be three times as large."""
 
 READABLE = 70
 """Codes whose numbers can be read along an axis."""
@@ -48,13 +48,13 @@ STYLE = {
 }
 
 DARK = "#222222"
-GREY = "#8a8a8a"
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6b4c9a", "#000000")
-"""Of Okabe and Ito 2008, made to be told apart by colour-blind people; violet for their yellow, which is too pale on white."""
+GRAY = "#8a8a8a"
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6b4c9a", "#000000")
+"""Colors of Okabe and Ito 2008, made for color-blind readers; violet replaces their pale yellow."""
 
 SHAPES = ("o", "^", "s", "D", "v", "P", "X", "*")
 
-MANNER_COLOURS: Mapping[str, str] = dict(zip(MANNERS, COLOURS, strict=False)) | {
+MANNER_COLORS: Mapping[str, str] = dict(zip(MANNERS, COLORS, strict=False)) | {
     OTHER: "#555555",
     SILENCE: "#b0b0b0",
 }
@@ -64,12 +64,16 @@ MANNER_SHAPES: Mapping[str, str] = dict(zip(MANNERS, SHAPES, strict=False)) | {
 }
 
 SHADING = "Blues"
-"""The colour map of shares: from white to dark in one hue, which needs no sense of colour, and prints."""
+"""The color map of shares: from white to dark in one hue, readable without color and in print."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG, what it shows in words for those who cannot see it, and whether it needs the whole width of a desk's screen."""
+    """A PNG.
+
+    alt: a description in words
+    wide: whether it needs the full width of a desktop screen
+    """
 
     png: bytes
     alt: str
@@ -77,7 +81,7 @@ class Picture:
 
 
 def check_drawing() -> None:
-    """See that pictures can be drawn. Raises MissingExtra."""
+    """Check that pictures can be drawn. Raises MissingExtra."""
     try:
         import librosa  # noqa: F401
         import matplotlib as mpl  # noqa: F401
@@ -89,7 +93,7 @@ def check_drawing() -> None:
 def drawn(
     width: float, height: float, alt: str, draw: Callable[["Figure"], None], *, wide: bool = False
 ) -> Picture:
-    """A picture of so many inches, from a function that draws on an empty figure."""
+    """A picture of a size in inches, from a function that draws on an empty figure."""
     from matplotlib import style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -110,7 +114,7 @@ def drawn(
 
 
 def short(label: str, letters: int = 12) -> str:
-    """A label as pictures have room for it."""
+    """A label cut to the space in pictures."""
     return label if len(label) <= letters else f"{label[: letters - 1]}…"
 
 
@@ -118,12 +122,12 @@ def name_points(
     axes: "Axes",
     points: Sequence[Point],
     names: Sequence[str],
-    colours: Sequence[str],
+    colors: Sequence[str],
     size: float = 7.5,
 ) -> None:
-    """Write names beside the first points (x, y), each where it covers least of all points and of the names before it.
+    """Write names next to the first points (x, y), each where it covers least of points and names.
 
-    The limits of the axes must have been set, and the figure have its final size.
+    The limits of the axes must be set, and the figure must have its final size.
     """
     figure = axes.get_figure(root=True)
     assert figure is not None
@@ -131,7 +135,7 @@ def name_points(
     places = axes.transData.transform(points).tolist()
     dot = figure.dpi / 72
     taken = [(x - 3 * dot, y - 3 * dot, x + 3 * dot, y + 3 * dot) for x, y in places]
-    for (x, y), point, name, colour in zip(places, points, names, colours, strict=False):
+    for (x, y), point, name, color in zip(places, points, names, colors, strict=False):
         width, height = 0.62 * size * dot * len(name), 1.25 * size * dot
         ways = [
             (side, (x + dx * dot, y + dy * dot, x + dx * dot + width, y + dy * dot + height))
@@ -146,16 +150,16 @@ def name_points(
             xytext=((box[0] - x) / dot, (box[1] - y) / dot),
             textcoords="offset points",
             fontsize=size,
-            color=colour,
+            color=color,
             va="bottom",
         )
 
 
 def _sides(reach: int, width: float, height: float) -> list[tuple[int, float, float]]:
-    """Where the lower left corner of a name may be, seen from its point, in 1/72 inch, the best first.
+    """Places of a name's lower left corner, relative to its point in 1/72 inch, best first.
 
-    With what each costs: as much as some square pixels that are covered, for a name far from its
-    point is taken for another's.
+    Each comes with its cost in covered square pixels: a name far from its point could be read as
+    another's.
     """
     far, half = 5.5 + 6 * (reach - 1), height / 2
     offsets = [

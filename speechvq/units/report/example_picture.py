@@ -1,4 +1,4 @@
-"""A recording with its phones, codes and segments under its spectrogram."""
+"""The picture of a recording: its spectrogram above its phones, codes and segments."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from speechvq.units.alignments.alignment import from_codes
 from speechvq.units.boundaries.segmentation import Segments
 from speechvq.units.features import RATE, SAMPLE_RATE, log_mel
 from speechvq.units.recordings import Recording, Units
-from speechvq.units.report.drawing import COLOURS, Picture, drawn, short
+from speechvq.units.report.drawing import COLORS, Picture, drawn, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 Strip = Sequence[tuple[float, float, str]]
 
 BEST = (2.0, 5.0)
-"""Seconds that an example should have; of longer ones only the beginning is shown."""
+"""Preferred duration of an example in seconds; of longer ones only the start is shown."""
 
 WIDTH = 13.0
-"""Inches of the picture, so that the number of a code of 20 ms can be read."""
+"""Width in inches, such that the number of a code of 20 ms is readable."""
 
 BANDS = 80
 HERTZ = (250, 500, 1000, 2000, 4000, 6000)
 
 
 def examples(recordings: Sequence[Recording], count: int = 3) -> list[Recording]:
-    """Recordings to show, of different speakers as far as there are: those nearest in length to the middle of `BEST`.
+    """Recordings to show, of different speakers, with durations near the middle of `BEST`.
 
-    Those with audio come before others, and those with phones; of equal ones the first by name.
+    Recordings with audio are preferred, then those with phones; ties are broken by name.
     """
     middle = sum(BEST) / 2
     ordered = sorted(
@@ -52,7 +52,7 @@ def examples(recordings: Sequence[Recording], count: int = 3) -> list[Recording]
 def example_picture(
     recording: Recording, units: Units, segments: Segments | None, wave: Wave | None
 ) -> Picture:
-    """Strips of phones, codes and segments, and above them the spectrogram of the samples at 16 kHz where they are given."""
+    """Tiers of phones, codes and segments, below the spectrogram of samples at 16 kHz if given."""
     seconds = min(recording.seconds, BEST[1])
     codes = units.codes[recording.name]
     strips: dict[str, Strip] = {}
@@ -72,15 +72,15 @@ def example_picture(
         )[:, 0]
         if mel is not None:
             _spectrogram(grid[0], mel, recording)
-        for axes, (name, strip), colour in zip(
-            grid[len(tall) :], strips.items(), COLOURS, strict=False
+        for axes, (name, strip), color in zip(
+            grid[len(tall) :], strips.items(), COLORS, strict=False
         ):
             _strip(
                 axes,
                 name,
                 [interval for interval in strip if interval[0] < seconds],
                 seconds,
-                colour,
+                color,
             )
         grid[-1].set(xlabel="s", xlim=(0, seconds))
 
@@ -95,7 +95,7 @@ def example_picture(
 
 
 def _segment_strip(segments: Segments, rate: float) -> Strip:
-    """Segments as intervals with the numbers of their codes."""
+    """Segments as intervals labeled with their codes."""
     edges = np.concatenate([[0], segments.ends]) / rate
     return [
         (a, b, str(code))
@@ -104,7 +104,7 @@ def _segment_strip(segments: Segments, rate: float) -> Strip:
 
 
 def _spectrogram(axes: "Axes", mel: NDArray[np.float32], recording: Recording) -> None:
-    """In shades of grey, with the edges of phones in colour."""
+    """The spectrogram in shades of gray, with the edges of phones in color."""
     from librosa import mel_frequencies
 
     loudest = float(mel.max())
@@ -122,7 +122,7 @@ def _spectrogram(axes: "Axes", mel: NDArray[np.float32], recording: Recording) -
         edges = sorted(
             {time for start, end, _ in recording.phones.intervals for time in (start, end)}
         )
-        axes.vlines(edges, 0, mel.shape[1], color=COLOURS[0], linewidth=0.7)
+        axes.vlines(edges, 0, mel.shape[1], color=COLORS[0], linewidth=0.7)
     axes.set_yticks(
         np.interp(
             HERTZ,
@@ -135,13 +135,13 @@ def _spectrogram(axes: "Axes", mel: NDArray[np.float32], recording: Recording) -
     axes.tick_params(bottom=False)
 
 
-def _strip(axes: "Axes", name: str, intervals: Strip, seconds: float, colour: str) -> None:
-    """Labels between edges; those of short intervals upright and in rows, so that none covers its neighbour."""
+def _strip(axes: "Axes", name: str, intervals: Strip, seconds: float, color: str) -> None:
+    """Labels between edges; those of short intervals upright and in rows, so that none overlap."""
     room = WIDTH * 0.93 / seconds  # inches for a second
     upright = name != "phones"
     rows = _rows([(end - start) * room for start, end, _ in intervals]) if upright else 1
     edges = sorted({time for start, end, _ in intervals for time in (start, end)})
-    axes.vlines(edges, 0, 1, color=colour, linewidth=0.8)
+    axes.vlines(edges, 0, 1, color=color, linewidth=0.8)
     for place, (start, end, label) in enumerate(intervals):
         text = short(label, 5)
         small = not upright and (end - start) * room < 0.085 * len(text)
@@ -162,5 +162,5 @@ def _strip(axes: "Axes", name: str, intervals: Strip, seconds: float, colour: st
 
 
 def _rows(widths: Sequence[float]) -> int:
-    """How many rows of upright labels are needed where intervals are that wide in inches."""
+    """The number of rows of upright labels that intervals of these widths in inches need."""
     return int(np.clip(np.ceil(0.09 / max(min(widths, default=1.0), 1e-3)), 1, 2))

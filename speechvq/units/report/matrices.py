@@ -1,4 +1,4 @@
-"""Matrices of a report, drawn: phones of each code, and which code follows which."""
+"""Matrix pictures of a report: the phones of each code, and transitions between codes."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from speechvq.units.phones.manner import manner
 from speechvq.units.phones.phone_table import PhoneTable, shares
-from speechvq.units.report.drawing import GREY, READABLE, SHADING, Picture, drawn, short
+from speechvq.units.report.drawing import GRAY, READABLE, SHADING, Picture, drawn, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 Counts = NDArray[np.int64]
 
 FAINTEST = 0.005
-"""The least share that a transition is drawn for."""
+"""The smallest transition probability that is drawn."""
 
 
 def _groups(manners: Sequence[str]) -> list[tuple[str, int, int]]:
-    """Manners that follow each other: which, the first place, and the place behind the last."""
+    """Groups of equal successive manners: the manner, its first place, and the next place."""
     groups = list[tuple[str, int, int]]()
     for kind, own in groupby(manners):
         first = groups[-1][2] if groups else 0
@@ -53,9 +53,9 @@ def heat_map(table: PhoneTable, order: Counts) -> Picture:
                 va="center",
                 fontsize=8,
             )
-            axes.axhline(behind - 0.5, color=GREY, linewidth=0.5)
+            axes.axhline(behind - 0.5, color=GRAY, linewidth=0.5)
         for _, _, behind in _groups(best)[:-1]:
-            axes.axvline(behind - 0.5, color=GREY, linewidth=0.5)
+            axes.axvline(behind - 0.5, color=GRAY, linewidth=0.5)
         axes.set(
             ylabel="phone",
             xlabel=f"{len(order)} codes, by their most likely phone, then by entropy",
@@ -80,7 +80,7 @@ def heat_map(table: PhoneTable, order: Counts) -> Picture:
 
 
 def _name_codes(axes: "Axes", order: Counts) -> None:
-    """Numbers of codes along x where there is room."""
+    """Label the x axis with the numbers of codes where there is room."""
     if len(order) <= READABLE:
         axes.set_xticks(range(len(order)), [str(code) for code in order], rotation=90, fontsize=6.5)
     else:
@@ -88,7 +88,10 @@ def _name_codes(axes: "Axes", order: Counts) -> None:
 
 
 def transition_map(counts: Counts, order: Counts, best: Sequence[str | None] | None) -> Picture:
-    """P(next code | code) of runs, counts (n, n) of the codes in `order`; best: the most likely phone of every code."""
+    """P(next code | code) of runs, from counts (n, n) of the codes in `order`.
+
+    best: the most frequent phone of every code
+    """
     from matplotlib.colors import LogNorm
 
     values = np.ma.masked_less(shares(counts), FAINTEST)
@@ -104,8 +107,8 @@ def transition_map(counts: Counts, order: Counts, best: Sequence[str | None] | N
         if len(order) <= READABLE:
             axes.set_yticks(range(len(order)), [str(code) for code in order], fontsize=6.5)
         for kind, first, behind in groups:
-            axes.axhline(behind - 0.5, color=GREY, linewidth=0.5)
-            axes.axvline(behind - 0.5, color=GREY, linewidth=0.5)
+            axes.axhline(behind - 0.5, color=GRAY, linewidth=0.5)
+            axes.axvline(behind - 0.5, color=GRAY, linewidth=0.5)
             if behind - first >= 0.02 * len(order):
                 middle = (first + behind - 1) / 2
                 axes.text(

@@ -1,7 +1,6 @@
-"""A web page in one file: no scripts, nothing from the network, to be read on a desk, on a phone and on paper.
+"""A web page in one file, without scripts or network access, for screens, phones and paper.
 
-All text is escaped here, so that names and labels from the users' files stay text whatever is in
-them.
+All text is escaped here, so that names and labels from users' files remain text.
 """
 
 import re
@@ -16,21 +15,25 @@ Cell = str | float | None
 Row = Mapping[str, Cell]
 
 NUMBER = re.compile(r"(\*\*)?[-+−]?[\d.,]+\s?%?(\s?±\s?[\d.,]+\s?%?)?(\*\*)?|\d+ (to|of) \d+|[-–]?")  # noqa: RUF001
-"""What is set to the right, like numbers."""
+"""Text that is aligned to the right, like numbers."""
 
 CSS = """
 :root { color-scheme: light; }
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 62rem; margin: 0 auto; padding: 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
+  max-width: 62rem; margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; }
-h2 { font-size: 1.2rem; margin: 2.5rem 0 .5rem; border-bottom: 1px solid #ddd; padding-bottom: .2rem; }
+h2 { font-size: 1.2rem; margin: 2.5rem 0 .5rem;
+  border-bottom: 1px solid #ddd; padding-bottom: .2rem; }
 h3 { font-size: 1rem; margin: 1.5rem 0 .3rem; }
 h1, h2, h3, p, li, td, th { overflow-wrap: anywhere; }
 p, li { max-width: 46rem; }
 nav ul { padding-left: 1.2rem; columns: 16rem 3; }
 a { color: #00507d; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .9rem; margin: .5rem 0; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .7rem .25rem 0; text-align: left; border-bottom: 1px solid #e5e5e5; vertical-align: top; }
+table { border-collapse: collapse; font-size: .9rem; margin: .5rem 0;
+  font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .7rem .25rem 0; text-align: left;
+  border-bottom: 1px solid #e5e5e5; vertical-align: top; }
 th { font-weight: 600; border-bottom: 1px solid #888; vertical-align: bottom; }
 .right { text-align: right; }
 td { min-width: 2.5rem; }
@@ -52,12 +55,12 @@ audio { width: 17rem; max-width: 100%; height: 2.2rem; display: block; }
 
 
 POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'"
-"""What a browser may load: nothing that is not in the page."""
+"""What a browser may load: nothing outside the page."""
 
 
 @dataclass(frozen=True)
 class Html:
-    """Text that is HTML already."""
+    """Text that is already HTML."""
 
     text: str
 
@@ -86,7 +89,7 @@ def bullets(texts: Sequence[str]) -> Html:
 
 
 def figure(picture: Picture) -> Html:
-    """A picture, which scrolls sideways where it is too wide for the screen."""
+    """A picture, which scrolls sideways where it is wider than the screen."""
     source = f"data:image/png;base64,{b64encode(picture.png).decode()}"
     kind = ' class="wide"' if picture.wide else ""
     return Html(
@@ -96,7 +99,7 @@ def figure(picture: Picture) -> Html:
 
 
 def player(wav: bytes, name: str) -> Html:
-    """Controls to hear a WAV file; `name` says to those who cannot see what it is."""
+    """Controls to play a WAV file; `name` is its label for screen readers."""
     source = f"data:audio/wav;base64,{b64encode(wav).decode()}"
     return Html(
         f'<audio controls preload="none" aria-label="{escape(name)}" src="{source}"></audio>'
@@ -109,9 +112,10 @@ def meter(share: float) -> Html:
 
 
 def table(rows: Sequence[Mapping[str, Cell | Html]]) -> Html:
-    """A table with a column for each key, in the order in which keys come; numbers to the right, `**bold**` text bold.
+    """A table with a column for each key, in order of occurrence; numbers are to the right.
 
-    Text stays as it is, floats get four digits, and what lacks stays empty.
+    Text is unchanged except that `**bold**` is bold, floats have four digits, and missing values
+    are empty.
     """
     columns = list(dict.fromkeys(key for row in rows for key in row))
     right = {column for column in columns if all(_numeric(row.get(column)) for row in rows)}
@@ -122,12 +126,13 @@ def table(rows: Sequence[Mapping[str, Cell | Html]]) -> Html:
         for row in rows
     )
     return Html(
-        f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+        f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{body}\n</tbody></table></div>"
     )
 
 
 def _numeric(value: Cell | Html) -> bool:
-    """Whether a cell holds a number, or nothing."""
+    """Whether a cell holds a number, or is empty."""
     return not isinstance(value, Html) and (
         not isinstance(value, str) or NUMBER.fullmatch(value.strip()) is not None
     )
@@ -143,7 +148,7 @@ def _cell(value: Cell | Html) -> str:
 
 
 def shown(value: Cell) -> str:
-    """A value as tables show it: whole numbers whole, others with four digits but no more than three behind the point."""
+    """A value as tables show it: integers in full, others with four digits."""
     if value is None or (isinstance(value, float) and value != value):  # noqa: PLR0124 - no number
         return ""
     if isinstance(value, str | int):
@@ -153,7 +158,7 @@ def shown(value: Cell) -> str:
 
 
 def page(title: str, lead: Sequence[Html], sections: Sequence[Section]) -> str:
-    """The whole page: a title, what stands before the table of contents, and sections."""
+    """The page: a title, what precedes the table of contents, and sections."""
     contents, bodies = list[Html](), list[Html]()
     for place, section in enumerate(sections, 1):
         contents.append(Html(f'<li><a href="#s{place}">{escape(section.heading)}</a></li>'))
@@ -185,5 +190,5 @@ def page(title: str, lead: Sequence[Html], sections: Sequence[Section]) -> str:
 
 
 def _lines(parts: Sequence[Html]) -> str:
-    """Parts one below the other."""
+    """Parts, one per line."""
     return "\n".join(part.text for part in parts)

@@ -1,4 +1,4 @@
-"""Plots of a report, drawn: code usage, lengths, the codebook in the plane, and bit rate against ABX error."""
+"""Plots of a report: code usage, lengths, the codebook in the plane, bit rate against ABX error."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -10,10 +10,10 @@ from speechvq.units.evaluation.published import ZEROSPEECH_2019
 from speechvq.units.phones.manner import MANNERS, manner
 from speechvq.units.phones.phone_table import PhoneTable
 from speechvq.units.report.drawing import (
-    COLOURS,
+    COLORS,
     DARK,
-    GREY,
-    MANNER_COLOURS,
+    GRAY,
+    MANNER_COLORS,
     MANNER_SHAPES,
     READABLE,
     SHAPES,
@@ -31,7 +31,7 @@ Floats = NDArray[np.float64]
 
 
 def usage_curve(counts: Counts) -> Picture:
-    """How often each code is used, sorted, on a logarithmic scale."""
+    """The frequency of each code, sorted, on a logarithmic scale."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     used = np.sort(counts[counts > 0])[::-1] / counts.sum()
@@ -41,11 +41,11 @@ def usage_curve(counts: Counts) -> Picture:
         axes.plot(
             range(1, len(used) + 1),
             100 * used,
-            color=COLOURS[0],
+            color=COLORS[0],
             marker="o" if len(used) < READABLE else "",
             markersize=3,
         )
-        axes.axhline(100 / len(counts), color=GREY, linestyle="--", linewidth=1)
+        axes.axhline(100 / len(counts), color=GRAY, linestyle="--", linewidth=1)
         axes.text(
             len(counts),
             104 / len(counts),
@@ -73,19 +73,19 @@ def usage_curve(counts: Counts) -> Picture:
 
 
 def length_histogram(lengths: Mapping[str, Floats], frame: float) -> Picture:
-    """Shares of lengths, as `transitions.length_shares` gives them, of each kind by its name; of `frame` s a bin."""
+    """Shares of lengths of each kind, see `transitions.length_shares`, in bins of `frame` s."""
 
     def draw(figure: "Figure") -> None:
         axes = figure.add_subplot()
-        for (name, values), colour, style in zip(
-            lengths.items(), COLOURS, ("-", "--", ":", "-."), strict=False
+        for (name, values), color, style in zip(
+            lengths.items(), COLORS, ("-", "--", ":", "-."), strict=False
         ):
-            centres = 1000 * frame * np.arange(1, len(values) + 1)
+            centers = 1000 * frame * np.arange(1, len(values) + 1)
             axes.plot(
-                centres,
+                centers,
                 100 * values,
                 label=name,
-                color=colour,
+                color=color,
                 linestyle=style,
                 marker="o",
                 markersize=3,
@@ -99,9 +99,9 @@ def length_histogram(lengths: Mapping[str, Floats], frame: float) -> Picture:
 def codebook_plane(
     codebook: NDArray[np.floating], table: PhoneTable | None, counts: Counts
 ) -> Picture:
-    """The vectors of used codes on their two main axes, by the manner of their most likely phone.
+    """The vectors of used codes on their first two principal axes, by manner of their phone.
 
-    counts: how often each code is used, (k,); the axes are those of used codes, each counting alike
+    counts: how often each code is used, (k,); the axes are those of used codes, equally weighted
     """
     used = np.flatnonzero(counts)
     places, explained = principal_plane(codebook[used])
@@ -113,11 +113,11 @@ def codebook_plane(
         area = 8 + 70 * counts[used] / counts.max()
         for kind in [kind for kind in (*MANNERS, "unknown") if kind in kinds]:
             own = np.array([other == kind for other in kinds])
-            colour = MANNER_COLOURS.get(kind, GREY)
+            color = MANNER_COLORS.get(kind, GRAY)
             axes.scatter(
                 *places[own].T,
                 s=area[own],
-                c=colour,
+                c=color,
                 marker=MANNER_SHAPES.get(kind, "o"),
                 alpha=0.7,
                 label=kind,
@@ -158,33 +158,35 @@ def _one_of_each(best: Sequence[str | None], counts: Counts) -> list[int]:
 
 
 def principal_plane(vectors: NDArray[np.floating]) -> tuple[Floats, Floats]:
-    """Vectors (n, d) on their two main axes, (n, 2), and the shares of the variance that these explain, (2,).
+    """Vectors (n, d) on their first two principal axes, (n, 2), and the shares of variance, (2,).
 
-    The sign of an axis is that which makes its largest component positive; axes that are lacking
-    are 0.
+    The sign of an axis makes its largest component positive; missing axes are 0.
     """
-    centred = vectors.astype(np.float64) - vectors.mean(0)
-    _, lengths, axes = np.linalg.svd(centred, full_matrices=False)
+    centerd = vectors.astype(np.float64) - vectors.mean(0)
+    _, lengths, axes = np.linalg.svd(centerd, full_matrices=False)
     axes = (
         axes[:2] * np.sign(axes[np.arange(min(2, len(axes))), np.abs(axes[:2]).argmax(1)])[:, None]
     )
-    places, variance = centred @ axes.T, lengths**2 / max(float((lengths**2).sum()), 1e-30)
+    places, variance = centerd @ axes.T, lengths**2 / max(float((lengths**2).sum()), 1e-30)
     lacking = 2 - places.shape[1]
     return np.pad(places, ((0, 0), (0, lacking))), np.pad(variance[:2], (0, 2 - len(variance[:2])))
 
 
 def rates_and_abx(points: Sequence[tuple[str, float, float]]) -> Picture:
-    """Bits a second against ABX errors: of published systems in grey, and of ours, (name, bits a second, rate of errors)."""
+    """Bit rate against ABX error: published systems in gray, and `points`.
+
+    points: name, bits per second, and ABX error rate of systems to compare
+    """
     old = [(system.bitrate, 100 * system.abx) for system in ZEROSPEECH_2019]
     new = [(bits, 100 * error) for _, bits, error in points]
 
     def draw(figure: "Figure") -> None:
         axes = figure.add_subplot()
         axes.scatter(*zip(*old, strict=True), c="#b5b5b5", s=22)
-        colours = [COLOURS[place % len(COLOURS)] for place in range(len(new))]
-        for place, ((bits, error), colour) in enumerate(zip(new, colours, strict=True)):
+        colors = [COLORS[place % len(COLORS)] for place in range(len(new))]
+        for place, ((bits, error), color) in enumerate(zip(new, colors, strict=True)):
             axes.scatter(
-                [bits], [error], c=colour, s=48, marker=SHAPES[place % len(SHAPES)], zorder=3
+                [bits], [error], c=color, s=48, marker=SHAPES[place % len(SHAPES)], zorder=3
             )
         axes.set(xscale="log", xlabel="bit/s", ylabel="ABX error, %")
         axes.margins(0.12, 0.08)
@@ -198,7 +200,7 @@ def rates_and_abx(points: Sequence[tuple[str, float, float]]) -> Picture:
         names = [short(name, 40) for name, _, _ in points] + [
             system.key for system in ZEROSPEECH_2019
         ]
-        name_points(axes, new + old, names, colours + ["#777777"] * len(old), 8)
+        name_points(axes, new + old, names, colors + ["#777777"] * len(old), 8)
 
     ours = ", ".join(
         f"{name}: {100 * error:.1f} % at {bits:.0f} bit/s" for name, bits, error in points

@@ -1,4 +1,4 @@
-"""A report on units as one web page: tables, what codes have to do with phones, and codes to listen to."""
+"""The report on units: tables, codes with their phones, and codes to listen to."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,19 +26,19 @@ def write_report(
     players: int = 12,
     force: bool = False,
 ) -> None:
-    """Write a report as an HTML file that needs no other; without the tables it stays below 8 MB whatever it is about.
+    """Write a report as a self-contained HTML file; without the tables it is always below 8 MB.
 
-    recordings: of which those named by `scored` are shown; the map from codes to phones is made
-        from the others, if there are others with phones
-    tables: headings and rows to begin with, as `page.shapes` takes them: column to text or number,
-      `**text**` for the best
-    notes: sentences to end with, on data, alignments, versions
-    segments: found in scored recordings, by name
-    points: systems of ours for a plot beside published ones: name, bits a second, rate of ABX
-      errors across speakers, 0 to 1
-    players: how many codes can be heard, where recordings have audio
-    Raises UnitsError for names that are not there or no codes at all, AudioError, OutputError, and
-    MissingExtra.
+    recordings: those named by `scored` are shown; the map from codes to phones is made from the
+        others, if some of these have phones
+    tables: headings and rows at the start, as `page.table` takes them: column to text or number,
+        `**text**` for the best
+    notes: sentences at the end, on data, alignments, versions
+    segments: of scored recordings, by name
+    points: our systems for the plot next to published ones: name, bits per second, ABX error rate
+        across speakers, 0 to 1
+    players: number of codes with a player, where recordings have audio
+
+    Raises UnitsError for unknown names or no codes, AudioError, OutputError, and MissingExtra.
     """
     check_writable(path, force=force)
     check_drawing()
@@ -67,6 +67,6 @@ def _lead(about: Scene) -> str:
     by = "one speaker" if speakers == 1 else f"{speakers} speakers"
     return (
         f"{about.units.name}: up to {about.units.size} different codes, {about.units.rate:g} a "
-        "second. Shown are the "
-        f"{len(about.recordings)} recordings that are scored, {minutes:.1f} minutes by {by}."
+        f"second. Shown are the {len(about.recordings)} recordings that are scored, {minutes:.1f} "
+        f"minutes by {by}."
     )

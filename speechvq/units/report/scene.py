@@ -1,4 +1,4 @@
-"""What a report is about: units, the recordings that are scored, and what several of its sections need to know of them."""
+"""The subject of a report: units, scored recordings, and what several sections need of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ MOST_CODES = 512
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What the sections are about.
+    """The subject of all sections.
 
     units, recordings: the units, and the scored recordings
-    others: recordings that were not scored, from which the map from codes to phones is made
+    others: recordings that are not scored, from which the map from codes to phones is made
     segments: by the name of the recording
     """
 
@@ -33,22 +33,22 @@ class Scene:
 
     @cached_property
     def codes(self) -> list[NDArray[np.integer]]:
-        """Of each scored recording."""
+        """The codes of each scored recording."""
         return [self.units.codes[recording.name] for recording in self.recordings]
 
     @cached_property
     def usage(self) -> rates.Usage:
-        """Of the scored recordings."""
+        """Usage of the codes in the scored recordings."""
         return rates.usage(self.codes, self.units.size)
 
     @cached_property
     def phones(self) -> PhoneTable | None:
-        """Of the scored recordings; None where their phones are not known."""
+        """The phone table of the scored recordings; None where their phones are unknown."""
         return phone_table(self.units, self.recordings)
 
     @cached_property
     def order(self) -> NDArray[np.int64]:
-        """The codes of the pictures: the most frequent ones, ordered by phone, or by frequency where no phones are known."""
+        """The codes in pictures: the most frequent, by phone, or by frequency without phones."""
         counts = self.phones.counts.sum(1) if self.phones else self.usage.counts
         frequent = np.argsort(-counts, kind="stable")[
             : min(MOST_CODES, int((counts > 0).sum()))
@@ -70,7 +70,7 @@ def scene(
     scored: Sequence[str],
     segments: Mapping[str, Segments],
 ) -> Scene:
-    """Those that are scored, and those that are not. Raises UnitsError."""
+    """The subject of a report from all recordings. Raises UnitsError."""
     by_name = {recording.name: recording for recording in recordings}
     names = set(scored)
     if lacking := [name for name in scored if name not in by_name or name not in units.codes]:

@@ -1,4 +1,4 @@
-"""Sections of a report that show numbers: each with a sentence or two on how to read it, None where there is nothing."""
+"""Sections of a report with numbers, each with a sentence on how to read it; None if empty."""
 
 from collections.abc import Iterator, Sequence
 
@@ -41,13 +41,12 @@ def phones(scene: Scene) -> Iterator[Section]:
         return
     words = (
         "A column is a code, a row a phone; the darker, the larger the phone's share of the "
-        "frames with that code. "
-        "A code that is one phone is one dark field on the staircase; a column that is dark twice "
-        "mixes two phones up. "
-        "Codes with few frames look clearer than they are."
+        "frames with that code. A code that is one phone is one dark field on the staircase; a "
+        "column that is dark twice mixes two phones up. Codes with few frames look clearer than "
+        "they are."
     )
     left_out = scene.usage.used - len(scene.order)
-    more = [paragraph(f"{left_out} rare or unlabelled codes are left out.")] if left_out else []
+    more = [paragraph(f"{left_out} rare or unlabeled codes are left out.")] if left_out else []
     yield Section(
         "Phones of each code",
         (paragraph(words), *more, figure(heat_map(scene.phones, scene.order))),
@@ -65,8 +64,7 @@ def _recalls(phones: PhoneTable, fitted: PhoneTable | None) -> Iterator[Html]:
     )
     yield paragraph(
         "Each code is taken for the phone that it most often goes with; recall is the share of a "
-        "phone's frames that this gets "
-        f"right. The map is made {made_from}."
+        f"phone's frames that this gets right. The map is made {made_from}."
     )
     rows: list[dict[str, Cell | Html]] = []
     for recall, kind in zip(phone_recalls(phones, fitted or phones), phones.manners, strict=True):
@@ -83,26 +81,26 @@ def _recalls(phones: PhoneTable, fitted: PhoneTable | None) -> Iterator[Html]:
 
 
 def usage(scene: Scene) -> Section:
-    """How often codes are used."""
+    """Frequencies of codes."""
     use = scene.usage
     words = (
-        f"{use.used} of {scene.units.size} codes occur. Their perplexity is "
-        f"{use.perplexity:.1f}: so many codes, all used "
-        f"equally often, would tell as much. The most frequent one has {use.top:.1%} of frames."
+        f"{use.used} of {scene.units.size} codes occur. Their perplexity is {use.perplexity:.1f}: "
+        "so many codes, all used equally often, would tell as much. The most frequent one has "
+        f"{use.top:.1%} of frames."
     )
     return Section("How often codes are used", (paragraph(words), figure(usage_curve(use.counts))))
 
 
 def order(scene: Scene) -> Section | None:
-    """Which code follows which."""
+    """Transitions between codes."""
     counts = transitions(scene.codes, scene.order)
     if not counts.any():
         return None
     by = "as in the heat map of phones" if scene.phones else "by how often they are used"
     words = (
         f"A row is a code, a column the code of the run that follows; both are ordered {by}. Dark "
-        "fields are sequences "
-        "that are frequent; the diagonal is empty, for a run ends where another code begins."
+        "fields are sequences that are frequent; the diagonal is empty, for a run ends where "
+        "another code begins."
     )
     best = scene.phones.best if scene.phones else None
     return Section(
@@ -112,7 +110,7 @@ def order(scene: Scene) -> Section | None:
 
 
 def lengths(scene: Scene) -> Section | None:
-    """How long runs, segments and phones last."""
+    """Lengths of runs, segments and phones."""
     frame, silences = 1 / scene.units.rate, scene.silences
     seconds = {"runs of a code": run_seconds(scene.codes, scene.units.rate, silences)}
     if scene.segments:
@@ -152,7 +150,7 @@ def codebook(scene: Scene) -> Section | None:
     )
     if scene.phones:
         words += (
-            " Colour and shape are the manner of the most likely phone; named is the most "
+            " Color and shape are the manner of the most likely phone; named is the most "
             "frequent code of each phone."
         )
     picture = codebook_plane(scene.units.codewords, scene.phones, scene.usage.counts)
@@ -160,7 +158,7 @@ def codebook(scene: Scene) -> Section | None:
 
 
 def published(points: Sequence[tuple[str, float, float]]) -> Section | None:
-    """Ours beside published systems."""
+    """Our systems next to published ones."""
     if not points:
         return None
     words = (
@@ -168,9 +166,8 @@ def published(points: Sequence[tuple[str, float, float]]) -> Section | None:
         "it costs."
     )
     source = (
-        f"Grey points: {SOURCE}. They were scored on other speech with another set of items, so "
-        "where points lie to each other "
-        "is for orientation only."
+        f"Gray points: {SOURCE}. They were scored on other speech with another set of items, so "
+        "where points lie to each other is for orientation only."
     )
     rows: list[Row] = [
         {

@@ -1,8 +1,7 @@
-"""Where a code is heard: some of its runs by different speakers, cut out of recordings one after the other.
+"""Audio examples of a code: some of its runs by different speakers, cut out and joined.
 
-A run of one or two frames is too short to hear as speech, so what lies around it is taken with it
-until there is a tenth of a second. Of each speaker the longest runs come first: in them the sound
-of a code stands still.
+A run of one or two frames is too short to hear, so its context is included up to a tenth of a
+second. Of each speaker the longest runs come first: in them the sound of a code is steady.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,27 +19,27 @@ from speechvq.units.recordings import Recording, Units
 from speechvq.units.usage.rates import runs
 
 SHORTEST = 0.1
-"""Seconds of a snippet at least, where the recording has as much."""
+"""Shortest snippet in seconds, where the recording is that long."""
 
 LONGEST = 0.5
-"""Seconds of a snippet at most: of longer runs the middle."""
+"""Longest snippet in seconds: of longer runs the middle is taken."""
 
 GAP = 0.25
 """Seconds of silence between snippets."""
 
 FADE = 0.005
-"""Seconds in which a snippet comes and goes, within its length."""
+"""Seconds of fade-in and fade-out, within the snippet."""
 
 PEAK = 0.5
-"""Of each snippet, so that all are about as loud; full scale is 1."""
+"""Peak level of each snippet, so that all are about equally loud; full scale is 1."""
 
 GAIN = 10.0
-"""At most so much louder: 20 dB. What is nearly silent stays quiet."""
+"""Largest gain: 20 dB. What is nearly silent stays quiet."""
 
 
 @dataclass(frozen=True)
 class Snippet:
-    """A stretch of a recording, from `start` to `end` in seconds."""
+    """A segment of a recording, from `start` to `end` in seconds."""
 
     recording: Recording
     start: float
@@ -48,7 +47,7 @@ class Snippet:
 
 
 class _Run(NamedTuple):
-    """A run of a code: how long it is, in frames below zero so that the longest come first, and where."""
+    """A run of a code: minus its length in frames, so that the longest sort first; its place."""
 
     length: int
     name: str
@@ -59,10 +58,10 @@ class _Run(NamedTuple):
 def code_snippets(
     units: Units, recordings: Sequence[Recording], chosen: Sequence[int], count: int
 ) -> dict[int, list[Snippet]]:
-    """Up to `count` snippets of each wanted code, from recordings that have audio.
+    """Up to `count` snippets of each of some codes, from recordings that have audio.
 
-    Speakers take turns in the order of their names, each with its longest run that is left; of
-    equal ones the first.
+    Speakers take turns in the order of their names, each with its longest remaining run, the first
+    of equals.
     """
     runs_of: dict[int, dict[str, list[_Run]]] = {code: {} for code in chosen}
     for recording in recordings:
@@ -90,7 +89,7 @@ def _turns(speakers: Mapping[str, list[_Run]]) -> list[_Run]:
 
 
 def _snippet(run: _Run, rate: float) -> Snippet:
-    """Around the middle of a run, no shorter and no longer than can be heard, and within the recording."""
+    """A snippet around the middle of a run, long enough to hear, within the recording."""
     middle, seconds = (
         (run.start - run.length / 2) / rate,
         min(max(-run.length / rate, SHORTEST), LONGEST),
@@ -100,7 +99,7 @@ def _snippet(run: _Run, rate: float) -> Snippet:
 
 
 def cut(snippets: Sequence[Snippet]) -> list[Wave]:
-    """The samples (t,) of each snippet at 16 kHz, as loud as the others, faded in and out.
+    """The samples (t,) of each snippet at 16 kHz, equally loud, faded in and out.
 
     Each file is read once. Raises AudioError.
     """
@@ -124,7 +123,7 @@ def stretch(wave: Wave, snippet: Snippet) -> Wave:
 
 
 def _faded(wave: Wave) -> Wave:
-    """A copy that does not click."""
+    """A copy at the common level, faded in and out so that it does not click."""
     loud = wave * min(GAIN, PEAK / max(float(np.abs(wave).max(initial=0.0)), 1e-9))
     edge = min(round(FADE * SAMPLE_RATE), len(wave) // 2)
     ramp = np.sin(np.linspace(0, np.pi / 2, edge, dtype=np.float32)) ** 2
@@ -134,7 +133,7 @@ def _faded(wave: Wave) -> Wave:
 
 
 def joined(waves: Sequence[Wave]) -> Wave:
-    """Waves one after the other with gaps between."""
+    """Waves one after the other with gaps in between."""
     gap = np.zeros(round(GAP * SAMPLE_RATE), np.float32)
     return (
         np.concatenate([part for wave in waves for part in (gap, wave)][1:])
@@ -144,11 +143,11 @@ def joined(waves: Sequence[Wave]) -> Wave:
 
 
 def wav(wave: Wave) -> bytes:
-    """A WAV file of 16 bit at 16 kHz.
+    """A WAV file of 16 bits at 16 kHz.
 
-    Of all formats the one that every browser plays, and the only one whose bytes do not depend on
-    the version of an encoder. FLAC would save a third of some 2 MB, and Vorbis, which not every
-    Safari plays, most of it.
+    It is the format that every browser plays, and the only one whose bytes do not depend on an
+    encoder's version. FLAC would save a third of about 2 MB, and Vorbis, which not every Safari
+    plays, most of it.
     """
     buffer = BytesIO()
     soundfile.write(buffer, wave.clip(-1, 1), SAMPLE_RATE, format="WAV", subtype="PCM_16")

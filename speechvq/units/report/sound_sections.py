@@ -32,18 +32,18 @@ from speechvq.units.report.snippets import (
 )
 
 SNIPPETS = 8
-"""For each code."""
+"""Snippets per code."""
 
 HEARD = 4_500_000
-"""Bytes of sound at most, which are a third more in the page; players that would make it more are left out."""
+"""Bytes of sound at most, a third more in the page; further players are left out."""
 
 
 def examples_shown(scene: Scene) -> Section:
-    """Some recordings with all that was found in them."""
+    """Some recordings with their tiers."""
     words = (
         "From top to bottom, where they are known: the spectrogram, phones, runs of codes with "
-        "their numbers, and the segments "
-        f"that were found. Of long recordings the first {BEST[1]:g} s are shown."
+        "their numbers, and the segments that were found. Of long recordings the first "
+        f"{BEST[1]:g} s are shown."
     )
     parts = list[Html]()
     for example in examples(
@@ -64,7 +64,7 @@ def examples_shown(scene: Scene) -> Section:
 
 
 def codes_heard(scene: Scene, count: int) -> Section | None:
-    """The most frequent codes that are no silence, to listen to."""
+    """Players of the most frequent codes that are not silence."""
     frequent = np.argsort(-scene.usage.counts, kind="stable")
     chosen = [
         code for code in frequent.tolist() if scene.usage.counts[code] and not scene.silences[code]
@@ -87,11 +87,9 @@ def codes_heard(scene: Scene, count: int) -> Section | None:
     which = " that are no silence" if scene.phones else ""
     words = (
         f"The {len(rows)} most frequent codes{which}. Each player has up to {SNIPPETS} of the "
-        "longest runs of its code, "
-        f"by different speakers where there are, {GAP:g} s apart and equally loud. Runs shorter "
-        f"than {SHORTEST:g} s are heard "
-        f"with what lies around them, of those longer than {LONGEST:g} s the middle. A good unit "
-        "sounds alike in all voices."
+        f"longest runs of its code, by different speakers where there are, {GAP:g} s apart and "
+        f"equally loud. Runs shorter than {SHORTEST:g} s are heard with what lies around them, of "
+        f"those longer than {LONGEST:g} s the middle. A good unit sounds alike in all voices."
     )
     return Section("Listen to a code", (paragraph(words), table(rows)))
 

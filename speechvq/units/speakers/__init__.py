@@ -1,1 +1,1 @@
-"""What units tell of the speaker."""
+"""Speaker information in units."""

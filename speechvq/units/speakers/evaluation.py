@@ -1,4 +1,4 @@
-"""What codes tell of the speaker, for all recordings of an evaluation: probes and leakage, with what chance would get."""
+"""Speaker scores of all recordings of an evaluation: probes and leakage, with their baselines."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,11 +15,12 @@ from speechvq.units.speakers.probe import leakage, phone_leakage, speaker_probe,
 def speaker_scores(
     units: Units, recordings: Sequence[Recording], *, seed: int = 0
 ) -> dict[str, float]:
-    """All scores that need speakers, as shares by their keys; empty unless two speakers have two recordings each.
+    """All scores that need speakers, as shares by their keys.
 
-    Speakers with a single recording are left out. Probes learn some recordings of each speaker and
-    name the speakers of others, so the recordings that a map is fitted on and those that are scored
-    are taken together. Raises UnitsError, and MissingExtra without scikit-learn.
+    Empty unless two speakers have two recordings each; speakers with a single recording are left
+    out. Probes are trained on some recordings of each speaker and name the speakers of others, so
+    the recordings that a phone map is fitted on and those that are scored are taken together.
+    Raises UnitsError, and MissingExtra without scikit-learn.
     """
     counts = Counter(recording.speaker for recording in recordings)
     repeated = [recording for recording in recordings if counts[recording.speaker] > 1]
@@ -54,21 +55,21 @@ def speaker_scores(
 
 
 def _given_phones(units: Units, recordings: Sequence[Recording], seed: int) -> dict[str, float]:
-    """The leakage beside what the phone tells, of recordings with phones. Raises UnitsError."""
+    """The leakage given the phone, of recordings with phones. Raises UnitsError."""
     numbers = phone_numbers(recordings)
     labels = {
         recording.name: labels_of(recording, len(units.codes[recording.name]), units.rate, numbers)
         for recording in recordings
     }
-    labelled = [recording for recording in recordings if (labels[recording.name] != NO_LABEL).any()]
-    counts = Counter(recording.speaker for recording in labelled)
-    labelled = [recording for recording in labelled if counts[recording.speaker] > 1]
-    if len({recording.speaker for recording in labelled}) < 2:
+    labeled = [recording for recording in recordings if (labels[recording.name] != NO_LABEL).any()]
+    counts = Counter(recording.speaker for recording in labeled)
+    labeled = [recording for recording in labeled if counts[recording.speaker] > 1]
+    if len({recording.speaker for recording in labeled}) < 2:
         return {}
     leak = phone_leakage(
-        [units.codes[recording.name] for recording in labelled],
-        [labels[recording.name] for recording in labelled],
-        [recording.speaker for recording in labelled],
+        [units.codes[recording.name] for recording in labeled],
+        [labels[recording.name] for recording in labeled],
+        [recording.speaker for recording in labeled],
         seed=seed,
     )
     return {"phone_leakage": leak.share, "phone_leakage_shuffled": leak.shuffled}

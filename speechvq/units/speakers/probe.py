@@ -1,9 +1,8 @@
-"""What codes tell of the speaker: a probe that names who speaks in an utterance, and the information codes share with speakers.
+"""Speaker information in codes: a probe that names the speaker, and mutual information.
 
-A probe learns from some utterances of each speaker and names the speakers of the others: what a
-listener who knows the voices could tell. Quantization alone takes little of the voice away (Yeh and
-Tang 2024), so read the score of codes beside that of the vectors before quantization and of mean
-spectra, from `vector_probe`.
+A probe is trained on some utterances of each speaker and names the speakers of the others.
+Quantization alone removes little speaker information (Yeh and Tang 2024), so read the accuracy on
+codes next to that on the vectors before quantization and on mean spectra, from `vector_probe`.
 """
 
 from collections.abc import Sequence
@@ -21,12 +20,12 @@ Ints = NDArray[np.integer]
 
 @dataclass(frozen=True)
 class Probe:
-    """How often the speaker of a held-out utterance is named.
+    """Speaker identification on held-out utterances.
 
     accuracy: the share of held-out utterances whose speaker is named
-    majority: the share of the most frequent speaker among them: what always naming that one would get
-    chance: 1 / speakers
-    utterances: how many were held out
+    majority: the majority-class baseline: the share of the most frequent speaker among them
+    chance: 1 / number of speakers
+    utterances: number of held-out utterances
     """
 
     accuracy: float
@@ -36,11 +35,12 @@ class Probe:
 
 
 def held_out(speakers: Sequence[str], share: float = 0.25, *, seed: int = 0) -> NDArray[np.bool_]:
-    """Which utterances to hold out (u,): `share` of each speaker's, rounded, but one at least, and not all.
+    """Which utterances to hold out (u,): `share` of each speaker's, rounded, at least one, not all.
 
-    speakers: who speaks in each utterance
-    Raises UnitsError when there are fewer than two speakers, one has a single utterance, or the
-    share is not between 0 and 1.
+    speakers: of each utterance
+
+    Raises UnitsError when there are fewer than two speakers, a speaker has a single utterance, or
+    the share is not between 0 and 1.
     """
     names, numbers, counts = _numbered(speakers)
     if not 0 < share < 1:
@@ -55,9 +55,11 @@ def held_out(speakers: Sequence[str], share: float = 0.25, *, seed: int = 0) -> 
 def speaker_probe(
     codes: Sequence[Ints], speakers: Sequence[str], *, share: float = 0.25, seed: int = 0
 ) -> Probe:
-    """Logistic regression on how often each code and each pair of successive codes comes in an utterance.
+    """Logistic regression on the frequencies of codes and of pairs of successive codes.
 
-    codes: (f,) of each utterance; speakers: who speaks in each
+    codes: (f,) of each utterance
+    speakers: of each utterance
+
     Frequencies are shares of the utterance's codes and pairs together; their square roots are used,
     so that rows have length 1 and rare codes count too. Codes and pairs that training utterances do
     not have are left out. Raises UnitsError like `held_out`, when there are not equally many, or an
@@ -81,9 +83,10 @@ def speaker_probe(
 def vector_probe(
     vectors: NDArray[np.floating], speakers: Sequence[str], *, share: float = 0.25, seed: int = 0
 ) -> Probe:
-    """The same probe of one vector an utterance (u, d), say its mean spectrum, standardised as the training utterances are.
+    """The same probe on one vector per utterance, (u, d), its mean spectrum for example.
 
-    Raises UnitsError like `speaker_probe`. Needs scikit-learn.
+    Vectors are standardized by the training utterances. Raises UnitsError like `speaker_probe`.
+    Needs scikit-learn.
     """
     if vectors.ndim != 2 or len(vectors) != len(speakers) or not np.isfinite(vectors).all():
         raise UnitsError(
@@ -108,7 +111,11 @@ def _probe(features: Any, speakers: Sequence[str], test: NDArray[np.bool_]) -> P
 
 @dataclass(frozen=True)
 class Leakage:
-    """A share of H(speaker) that frames tell, and the mean of the same with speakers shuffled over utterances."""
+    """Information of frames on the speaker.
+
+    share: the share of H(speaker)
+    shuffled: the shuffled baseline: its mean with speakers permuted over utterances
+    """
 
     share: float
     shuffled: float
@@ -117,12 +124,15 @@ class Leakage:
 def leakage(
     codes: Sequence[Ints], speakers: Sequence[str], *, shuffles: int = 20, seed: int = 0
 ) -> Leakage:
-    """I(code; speaker) / H(speaker): how much of who speaks a single code tells.
+    """I(code; speaker) / H(speaker): how much a single code tells of the speaker.
 
-    codes: (f,) of each utterance; speakers: who speaks in each
-    The floor keeps utterances whole, for what is said in an utterance tells it from others without
-    any leak of the voice; shuffled frames would give a floor that is too low.
-    Raises UnitsError like `speaker_probe`, but does not need scikit-learn.
+    codes: (f,) of each utterance
+    speakers: of each utterance
+
+    The shuffled baseline permutes speakers over utterances, not over frames: the words of an
+    utterance distinguish it from others without any speaker information, and shuffled frames would
+    give a baseline that is too low. Raises UnitsError like `speaker_probe`, but does not need
+    scikit-learn.
     """
     if len(codes) != len(speakers) or not codes or not all(len(row) for row in codes):
         raise UnitsError(
@@ -146,11 +156,13 @@ def phone_leakage(
     shuffles: int = 20,
     seed: int = 0,
 ) -> Leakage:
-    """I(code; speaker | phone) / H(speaker): how much of who speaks a code tells beside what the phone tells.
+    """I(code; speaker | phone) / H(speaker): what a code tells of the speaker beyond the phone.
 
-    codes, labels: (f,) of each utterance, NO_LABEL where there is no phone; such frames are left
-    out With I(code; speaker | phone) = I(code and phone; speaker) - I(phone; speaker); the floor is
-    as in `leakage`. Raises UnitsError like `leakage`, and when codes and labels are not equally
+    codes, labels: (f,) of each utterance; frames labeled NO_LABEL are left out
+    speakers: of each utterance
+
+    I(code; speaker | phone) = I(code and phone; speaker) - I(phone; speaker); the shuffled baseline
+    is as in `leakage`. Raises UnitsError like `leakage`, and when codes and labels are not equally
     many or an utterance has no phone.
     """
     if not len(codes) == len(labels) == len(speakers) or any(map(_unlike, codes, labels)):
@@ -174,12 +186,12 @@ def phone_leakage(
 
 
 def _unlike(codes: Ints, labels: Ints) -> bool:
-    """Whether they are not equally many, or there is no phone."""
+    """Whether they are not equally many, or no frame has a phone."""
     return len(codes) != len(labels) or not (labels != NO_LABEL).any()
 
 
 def _share(by_utterance: NDArray[np.int64], numbers: Ints) -> float:
-    """PNMI with speakers for phones."""
+    """PNMI with speakers in place of phones."""
     counts = np.zeros((len(by_utterance), int(numbers.max()) + 1), np.int64)
     np.add.at(counts.T, numbers, by_utterance.T)
     return Joint(counts).pnmi
@@ -188,13 +200,16 @@ def _share(by_utterance: NDArray[np.int64], numbers: Ints) -> float:
 def _numbered(
     speakers: Sequence[str],
 ) -> tuple[NDArray[np.str_], NDArray[np.intp], NDArray[np.intp]]:
-    """Names in order, the number of each utterance's, and how many utterances each has. Raises UnitsError."""
+    """Sorted names, the number of each utterance's speaker, and the utterances per speaker.
+
+    Raises UnitsError.
+    """
     names, numbers, counts = np.unique(
         np.array(speakers, np.str_), return_inverse=True, return_counts=True
     )
     if len(names) < 2:
         raise UnitsError(
-            f"{len(names)} speakers cannot be told apart: give utterances of two at least"
+            f"{len(names)} speakers cannot be distinguished: give utterances of two at least"
         )
     if counts.min() < 2:
         raise UnitsError(

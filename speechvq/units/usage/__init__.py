@@ -1,1 +1,1 @@
-"""How often units occur, how long they last and what they cost."""
+"""Code statistics: bit rates, run lengths, usage and transitions."""

@@ -1,13 +1,13 @@
-"""How much codes cost, how long they last, and how many are in use.
+"""Bit rates of codes, run lengths, and usage of the codebook.
 
 The bit rate is that of the ZeroSpeech Challenge 2019 (Dunbar et al. 2019): with N symbols in D
 seconds and s one symbol,
 
     B = (N / D) H(s),   H(s) = - sum_s p(s) log2 p(s)
 
-over the whole set. N counts whatever is sent: all frames, or one symbol for each run of equal
-frames. The second, deduplicated rate leaves out how long runs last, which a decoder needs all the
-same; the rate with durations counts the pairs of code and length as symbols.
+over the whole set. N counts what is sent: all frames, or one symbol for each run of equal frames.
+The second, deduplicated rate omits the lengths of runs, which a decoder needs; the rate with
+durations counts pairs of code and length as symbols.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,9 +22,9 @@ Ints = NDArray[np.integer]
 
 
 def runs(codes: Ints) -> tuple[Ints, NDArray[np.int64]]:
-    """Runs of equal codes of one utterance: their codes and their lengths in frames, (r,) each.
+    """Runs of equal codes of an utterance: their codes, and their lengths in frames, (r,) each.
 
-    codes: (f,), or (f, l) for tuples of l codebooks; then the codes of runs are (r, l)
+    codes: (f,), or (f, n_codebooks); then the codes of runs are (r, n_codebooks)
     """
     if not len(codes):
         return codes, np.zeros(0, np.int64)
@@ -35,10 +35,11 @@ def runs(codes: Ints) -> tuple[Ints, NDArray[np.int64]]:
 
 
 def bit_rate(utterances: Iterable[Ints], seconds: float) -> float:
-    """B of symbols that last `seconds` together, bits a second.
+    """B of symbols that last `seconds` together, in bits per second.
 
-    utterances: the symbols of each, (n,), or (n, l) where a symbol is a tuple, say of the codebooks of
-    a hierarchy: their joint entropy; adding up the rates of codebooks instead gives at least as much
+    utterances: the symbols of each, (n,), or (n, n_codebooks) for tuples of codes: then their joint
+        entropy counts, which is at most the sum over codebooks
+
     Raises UnitsError when there are no symbols or no seconds.
     """
     rows = [symbols_of.reshape(len(symbols_of), -1) for symbols_of in utterances if len(symbols_of)]
@@ -54,7 +55,7 @@ def bit_rate(utterances: Iterable[Ints], seconds: float) -> float:
 
 @dataclass(frozen=True)
 class BitRates:
-    """Bits a second: of all frames, of runs without their lengths, and of runs with their lengths."""
+    """Bits per second of all frames, of runs, and of runs with their lengths."""
 
     frames: float
     deduplicated: float
@@ -62,7 +63,10 @@ class BitRates:
 
 
 def bit_rates(utterances: Sequence[Ints], seconds: float) -> BitRates:
-    """All three of codes (f,), or (f, l), of each utterance. Raises UnitsError like `bit_rate`."""
+    """All three rates of codes (f,), or (f, n_codebooks), of each utterance.
+
+    Raises UnitsError like `bit_rate`.
+    """
     every = [runs(codes) for codes in utterances]
     timed = [
         np.column_stack([codes.reshape(len(codes), -1), lengths])
@@ -78,7 +82,12 @@ def bit_rates(utterances: Sequence[Ints], seconds: float) -> BitRates:
 
 @dataclass(frozen=True, eq=False)
 class RunLengths:
-    """How long codes last: mean and median in ms, and how many runs last 1, 2, ... frames of `frame` ms."""
+    """Lengths of runs.
+
+    mean, median: in ms
+    frame: duration of a frame in ms
+    counts: number of runs of 1, 2, ... frames
+    """
 
     mean: float
     median: float
@@ -87,7 +96,7 @@ class RunLengths:
 
     @property
     def histogram(self) -> list[tuple[float, int]]:
-        """Every length that occurs, ms, and how often."""
+        """Every length that occurs, in ms, and its number of runs."""
         return [
             ((index + 1) * self.frame, int(count))
             for index, count in enumerate(self.counts)
@@ -96,14 +105,14 @@ class RunLengths:
 
 
 def run_lengths(utterances: Iterable[Ints], rate: float) -> RunLengths:
-    """Of the codes (f,) of each utterance at `rate` frames a second; runs end where utterances do.
+    """Run lengths of the codes (f,) of each utterance at `rate` frames per second.
 
-    Raises UnitsError when there are no codes.
+    Runs end where utterances do. Raises UnitsError when there are no codes.
     """
     lengths = np.concatenate([np.zeros(0, np.int64), *(runs(codes)[1] for codes in utterances)])
     if not len(lengths) or not rate > 0:
         raise UnitsError(
-            f"{len(lengths)} runs at {rate:g} frames a second have no lengths: give some codes "
+            f"{len(lengths)} runs at {rate:g} frames per second have no lengths: give some codes "
             "and their rate"
         )
     frame = 1000 / rate
@@ -117,35 +126,37 @@ def run_lengths(utterances: Iterable[Ints], rate: float) -> RunLengths:
 
 @dataclass(frozen=True, eq=False)
 class Usage:
-    """How often each codeword of a codebook was used, counts (size,)."""
+    """How often each codeword of a codebook is used, counts (size,)."""
 
     counts: NDArray[np.int64]
 
     @property
     def used(self) -> int:
-        """How many codewords occur."""
+        """The number of codewords that occur."""
         return int((self.counts > 0).sum())
 
     @property
     def top(self) -> float:
-        """The share of frames with the most frequent code; above 0.3 codes may have collapsed."""
+        """The share of frames with the most frequent code; above 0.3 suggests codebook collapse."""
         return float(self.counts.max() / self.counts.sum())
 
     @property
     def perplexity(self) -> float:
-        """2 to the entropy of the codes in bits: as many codes, equally often used, would tell as much."""
+        """2 to the entropy of the codes in bits: the number of equally frequent codes alike."""
         shares = self.counts[self.counts > 0] / self.counts.sum()
         return float(2 ** -(shares * np.log2(shares)).sum())
 
 
 def usage(utterances: Iterable[Ints], size: int) -> Usage:
-    """Of the codes (f,) of utterances, each from 0 to below `size`. Raises UnitsError for none, or others."""
+    """Usage of the codes (f,) of utterances, from 0 to size - 1.
+
+    Raises UnitsError for no codes or others.
+    """
     codes = np.concatenate([np.zeros(0, np.int64), *utterances]).astype(np.int64)
     if not len(codes):
         raise UnitsError("there are no codes to count: give those of at least one utterance")
     if codes.min() < 0 or codes.max() >= size:
         raise UnitsError(
-            f"codes from {codes.min()} to {codes.max()} are not of a codebook of {size}: give its "
-            "size"
+            f"codes from {codes.min()} to {codes.max()} exceed a codebook of {size}: give its size"
         )
     return Usage(np.bincount(codes, minlength=size))

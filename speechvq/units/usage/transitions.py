@@ -1,4 +1,4 @@
-"""Which code follows which, and how long codes and phones last: numbers behind pictures."""
+"""Transitions between codes, and lengths of runs and phones: the numbers of pictures."""
 
 from collections.abc import Iterable, Sequence
 
@@ -14,11 +14,13 @@ Floats = NDArray[np.float64]
 
 
 def transitions(utterances: Iterable[Ints], order: Ints) -> NDArray[np.int64]:
-    """How often a run of one code is followed by a run of another, (n, n), of n different codes in the given order.
+    """How often a run of one code is followed by a run of another, (n, n).
 
-    utterances: the codes (f,) of each; nothing follows the last run. Runs of codes that are not in
-        `order` are passed over with both of their transitions. The diagonal is 0, for a run of the
-        same code is the same run.
+    utterances: the codes (f,) of each; nothing follows the last run
+    order: n different codes, the rows and columns; runs of other codes are skipped with both of
+        their transitions
+
+    The diagonal is 0, for a run of the same code is the same run.
     """
     places = {code: place for place, code in enumerate(np.asarray(order).tolist())}
     counts = np.zeros((len(places), len(places)), np.int64)
@@ -33,7 +35,10 @@ def transitions(utterances: Iterable[Ints], order: Ints) -> NDArray[np.int64]:
 def run_seconds(
     utterances: Iterable[Ints], rate: float, leave_out: NDArray[np.bool_] | None = None
 ) -> Floats:
-    """How long each run of equal codes lasts, s, without those of codes that `leave_out` (k,) marks."""
+    """Lengths of all runs of equal codes in seconds.
+
+    leave_out: marks codes whose runs are left out, (k,)
+    """
     seconds = [np.zeros(0)]
     for codes in utterances:
         values, lengths = runs(codes)
@@ -46,7 +51,7 @@ def run_seconds(
 
 
 def phone_seconds(recordings: Sequence[Recording]) -> Floats:
-    """How long each phone lasts, s, without silences."""
+    """Lengths of all phones in seconds, without silences."""
     intervals = [
         interval
         for recording in recordings
@@ -59,8 +64,8 @@ def phone_seconds(recordings: Sequence[Recording]) -> Floats:
 def length_shares(seconds: Floats, frame: float, longest: int) -> Floats:
     """The shares of lengths that round to 1, 2, ... `longest` frames of `frame` s, (longest,).
 
-    Shorter and longer ones count with the first and the last; halves are rounded up. All zeros
-    where there are no lengths.
+    Shorter and longer ones count as the first and the last; halves are rounded up. All zeros where
+    there are no lengths.
     """
     frames = np.clip(np.floor(seconds / frame + 0.5 + 1e-9), 1, longest).astype(np.int64)
     return np.bincount(frames, minlength=longest + 1)[1:] / max(1, len(seconds))

@@ -142,7 +142,7 @@ def test_the_command(work):
     assert (work / "work" / "codec-study.md").read_text() == first.stdout
     again = run("--only", "jitter 0.5")
     assert again.stdout == first.stdout
-    assert "step 1" not in again.stderr  # nothing is learnt again
+    assert "step 1" not in again.stderr  # nothing is learned again
     other = run("--only", "none such")
     assert other.returncode == 1
     assert "there is no variant 'none such'" in other.stderr

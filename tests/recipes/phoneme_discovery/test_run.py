@@ -103,7 +103,7 @@ def speech(recipe, heard, tmp_path_factory):
     )
 
 
-def test_speech_is_standardised_by_speaker(speech, heard):
+def test_speech_is_standardized_by_speaker(speech, heard):
     recordings, waves = heard
     for voice in range(4):
         rows = np.concatenate(
@@ -196,7 +196,7 @@ def test_prediction_loss(recipe):
 
 
 def test_contrast_loss_by_hand(recipe):
-    """Of four frames in a circle, all that are not neighbours are 2 apart; every negative is then the same."""
+    """Of four frames in a circle, all that are not neighbors are 2 apart; every negative is then the same."""
     module = recipe["contrast"]
     angles = torch.tensor([[0.0, 0.3, 1.0, 2.0]])
     found = module.contrast_loss(torch.stack([angles.cos(), angles.sin()], -1), torch.Generator())
@@ -233,7 +233,7 @@ def test_dissimilarity(recipe, monkeypatch):
 
 
 def test_contrast_learns_where_sounds_change(recipe, speech, heard, tmp_path):
-    """Where phones meet, what was learnt differs more than elsewhere, and much more than before; it is kept."""
+    """Where phones meet, what was learned differs more than elsewhere, and much more than before; it is kept."""
     learning, module = recipe["learning"], recipe["contrast"]
     optim = learning.Optim(steps=40, batch=4, seconds=0.32, warmup=0)
     network = learning.learn_contrast(
@@ -276,14 +276,14 @@ def test_long_recordings_go_in_pieces(recipe, speech, monkeypatch):
     )  # attention sees less; rows are where they were
 
 
-def test_targets_are_clusters_of_standardised_rows(recipe, speech):
+def test_targets_are_clusters_of_standardized_rows(recipe, speech):
     found = recipe["encoding"].targets(
         speech, recipe["encoding"].cepstra(speech, 50), [4, 8], seed=0
     )
     assert [one.shape for one in found] == [(len(speech.frames) // 2,)] * 2
     assert [len(np.unique(one)) for one in found] == [4, 8]
     rows = np.zeros((len(speech.frames) // 2, 39))
-    for index, some in recipe["encoding"].standardised(
+    for index, some in recipe["encoding"].standardized(
         speech, recipe["encoding"].cepstra(speech, 50)
     ):
         rows[speech.starts[index] // 2 :][: len(some)] = some
@@ -401,14 +401,14 @@ def test_from_a_corpus_to_a_report(work):
         for one in (
             "peaks of mel change",
             "peaks of audible mel change",
-            "peaks of learnt contrast x",
+            "peaks of learned contrast x",
         )
     )
     assert len(list((root / "work" / "textgrids").iterdir())) == 2
     assert str(root / "work" / "report.html") in first.stdout
 
 
-def test_held_out_speakers_are_not_learnt_from(work, recipe):
+def test_held_out_speakers_are_not_learned_from(work, recipe):
     root, _, _ = work
     run = recipe["run"]
     plan = run.read_plan(root / "plan.toml")
@@ -485,7 +485,7 @@ def test_speakers_on_both_sides(recipe, heard, tmp_path):
 
 
 def test_networks_of_another_run(work):
-    """With --models nothing is learnt, and units are those of the networks there."""
+    """With --models nothing is learned, and units are those of the networks there."""
     root, run, _ = work
     found = run("--models", root / "work")
     assert "leave one of them out" in found.stderr
@@ -590,7 +590,7 @@ def test_models_that_cannot_be_used(recipe, work, tmp_path):
     with pytest.raises(ConfigError, match="leave one of them out"):
         run.check_models(plan, root / "work", root / "more.jsonl")
     run.check_strangers(recordings, run.held_out_of(root / "work"), root / "work")
-    with pytest.raises(UnitsError, match="have learnt from"):
+    with pytest.raises(UnitsError, match="have learned from"):
         run.check_strangers(recordings, frozenset({recordings[0].name}), root / "work")
 
 

@@ -418,8 +418,8 @@ BAD = {
     "no columns": ("angular", np.zeros((4, 0)), "'angular' compares vectors"),
     "texts": ("euclidean", np.full((4, 2), "a"), "'euclidean' compares vectors"),
     "nan": ("euclidean", np.full((4, 2), np.nan), "not finite"),
-    "negatives": ("kl_symmetric", np.array([[1.5, -0.5]] * 4), "are no probabilities"),
-    "sums": ("kl_symmetric", np.full((4, 2), 0.6), "are no probabilities"),
+    "negatives": ("kl_symmetric", np.array([[1.5, -0.5]] * 4), "are not probabilities"),
+    "sums": ("kl_symmetric", np.full((4, 2), 0.6), "are not probabilities"),
 }
 
 
@@ -439,7 +439,7 @@ def test_what_does_not_fit_is_named():
         abx({name: rows for name, rows in vectors.items() if name != "fy"}, 50, items)
     with pytest.raises(UnitsError, match="different widths: 2, 5"):
         abx(vectors | {"fx": vectors["fx"][:, :2]}, 50, items)
-    with pytest.raises(UnitsError, match=r"begins at .* s, behind its end: .* at 25 a second"):
+    with pytest.raises(UnitsError, match=r"starts at .* s, after its end: .* at 25 per second"):
         abx({name: rows[: len(rows) // 4] for name, rows in vectors.items()}, 25, items)
     for rate in (0, -1, math.nan, math.inf):
         with pytest.raises(UnitsError, match="give the rate"):

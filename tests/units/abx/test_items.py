@@ -1,4 +1,4 @@
-"""Items of ABX tasks: what is written is read, what is wrong is named with its line, triphones reach over their neighbours."""
+"""Items of ABX tasks: what is written is read, what is wrong is named with its line, triphones reach over their neighbors."""
 
 import pytest
 from hypothesis import given, settings

@@ -17,7 +17,7 @@ from speechvq.units.alignments.alignment import (
     checked,
     from_codes,
     is_silence,
-    labelled,
+    labeled,
 )
 from speechvq.units.phones import timit
 
@@ -50,13 +50,13 @@ def test_overlaps_by_rounding_are_healed():
             (0.498, 1.0, "b"),
             (
                 r"a\.phn, tier 'phones', interval 2 \('b', 0\.498 to 1 s\) overlaps 'a' before it.* "
-                r"0\.5 s; mend"
+                r"0\.5 s; fix"
             ),
         ),
         ((0.9, 0.8, "b"), r"interval 2 .* ends before it begins"),
         ((-0.1, 0.8, "b"), r"interval 2 .* begins before the recording"),
-        ((math.nan, 0.8, "b"), r"interval 2 .* no number"),
-        ((0.5, math.inf, "b"), r"interval 2 .* no number"),
+        ((math.nan, 0.8, "b"), r"interval 2 .* not a finite number"),
+        ((0.5, math.inf, "b"), r"interval 2 .* not a finite number"),
     ],
 )
 def test_impossible_times_are_named(second, message):
@@ -118,7 +118,7 @@ def test_phones_are_no_silences(label):
 
 
 def test_silences_that_touch_become_one():
-    found = labelled(
+    found = labeled(
         alignment((0, 1, "h#"), (1, 2, " sp "), (2, 3, " a "), (3, 4, ""), (4.5, 5, "sil"))
     )
     assert rows(found) == [(0, 2, SIL), (2, 3, "a"), (3, 4, SIL), (4.5, 5, SIL)]
@@ -126,8 +126,8 @@ def test_silences_that_touch_become_one():
 
 def test_stress_goes_when_asked():
     given = alignment((0, 1, "AH0"), (1, 2, "IY1"), (2, 3, "ER2"), (3, 4, "5"), (4, 5, "a5"))
-    assert labelled(given) == given
-    assert [one.label for one in labelled(given, stress=False).intervals] == [
+    assert labeled(given) == given
+    assert [one.label for one in labeled(given, stress=False).intervals] == [
         "AH",
         "IY",
         "ER",
@@ -300,11 +300,11 @@ def test_folding_twice_is_folding_once(label):
 
 def test_folding_an_alignment_takes_q_out_and_joins_closures_with_pauses():
     given = alignment((0, 1, "h#"), (1, 2, "kcl"), (2, 3, "k"), (3, 4, "q"), (4, 5, "ix"))
-    assert rows(labelled(given, fold=timit.to39)) == [(0, 2, SIL), (2, 3, "k"), (4, 5, "ih")]
+    assert rows(labeled(given, fold=timit.to39)) == [(0, 2, SIL), (2, 3, "k"), (4, 5, "ih")]
     with pytest.raises(AlignmentError, match="no interval is left"):
-        labelled(alignment((0, 1, "q")), fold=timit.to39)
+        labeled(alignment((0, 1, "q")), fold=timit.to39)
     with pytest.raises(AlignmentError, match="'HH' is not one of TIMIT's 61"):
-        labelled(alignment((0, 1, "HH")), fold=timit.to39)
+        labeled(alignment((0, 1, "HH")), fold=timit.to39)
 
 
 def test_codes_become_runs():
@@ -314,7 +314,7 @@ def test_codes_become_runs():
         (2.5, 3, "7"),
     ]
     for codes in (np.zeros(0, int), np.zeros((2, 2), int)):
-        with pytest.raises(ValueError, match="in one row"):
+        with pytest.raises(ValueError, match="a row of at least one"):
             from_codes(codes, 0.5, "codes")
 
 

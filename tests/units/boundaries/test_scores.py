@@ -1,4 +1,4 @@
-"""Boundary scores: by hand, against trying every matching, and by laws; and the baselines that nothing was learnt for."""
+"""Boundary scores: by hand, against trying every matching, and by laws; and the baselines that nothing was learned for."""
 
 from math import sqrt
 
@@ -12,9 +12,9 @@ from speechvq.errors import UnitsError
 from speechvq.units.boundaries.baselines import (
     PROMINENCES,
     SPACINGS,
-    audible_change,
     best_grid,
     best_mel_peaks,
+    energy_gated_change,
     grid,
     mel_change,
     mel_peaks,
@@ -278,7 +278,7 @@ def test_prominence_is_that_of_scipy(values):
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        (lambda: score([[0.1]], [], edges=None), "1 utterances, found ones of 0"),
+        (lambda: score([[0.1]], [], edges=None), "1 utterances, hypothesized ones of 0"),
         (lambda: score([[0.1]], [[0.1]], edges=[]), "edges of 0"),
         (lambda: score([[0.1], [np.nan]], [[], []], edges=None), "utterance 1 is not a finite"),
         (lambda: score([[0.1]], [[np.inf]], edges=None), "utterance 0 is not a finite"),
@@ -290,7 +290,7 @@ def test_prominence_is_that_of_scipy(values):
             lambda: best_mel_peaks([[0.1]], [np.zeros((9, 2))], 100, [(0, 1)], prominences=[]),
             "no prominences",
         ),
-        (lambda: common_prominence([], 100, 10), "0 curves and 10 peaks a second"),
+        (lambda: common_prominence([], 100, 10), "0 curves and 10 peaks per second"),
         (lambda: mel_peaks(np.zeros(5), 100), r"shape \(5,\)"),
         (lambda: mel_peaks(np.full((5, 2), np.nan), 100), "finite numbers"),
     ],
@@ -303,11 +303,11 @@ def test_bad_input_is_named(ask, message):
 def test_audible_change_by_hand_and_in_silence():
     """A floor of 1.8 % of the mean power; what is far below it moves nothing, whatever its logarithm does."""
     mel = np.log(np.array([[1.0, 1], [1, 1], [3, 3], [3, 3]]))
-    assert audible_change(mel, 100, reach=0.01) == pytest.approx(
+    assert energy_gated_change(mel, 100, reach=0.01) == pytest.approx(
         [0, np.log((3 + 0.036) / (1 + 0.036)) ** 2, 0]
     )
     quiet = np.concatenate([steps(6, 9) - 20, np.zeros((20, 8))])
-    assert audible_change(quiet, 100)[:50].max() < 1e-6 < mel_change(quiet, 100)[:50].max()
+    assert energy_gated_change(quiet, 100)[:50].max() < 1e-6 < mel_change(quiet, 100)[:50].max()
 
 
 def test_a_common_prominence_leaves_so_many_peaks():

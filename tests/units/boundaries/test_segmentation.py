@@ -140,10 +140,10 @@ def test_rates_that_no_weight_gives_are_refused():
     costs = segment_costs(np.random.default_rng(0).uniform(size=(100, 3)), 10)
     assert automatic_weight([costs], 50, 5) > 0  # ten segments of ten frames
     with pytest.raises(
-        UnitsError, match="4 segments a second cannot be had: these utterances have 5 to "
+        UnitsError, match="4 segments per second cannot be reached: these utterances have 5 to "
     ):
         automatic_weight([costs], 50, 4)
-    with pytest.raises(UnitsError, match="51 segments a second cannot be had"):
+    with pytest.raises(UnitsError, match="51 segments per second cannot be reached"):
         automatic_weight([costs], 50, 51)
 
 
@@ -162,13 +162,16 @@ def test_a_thousand_frames_of_512_codes_take_little_time():
             r"\(3, 2\) and a codebook \(4, 3\) do not fit",
         ),
         (lambda: squared_distances(np.zeros((3, 2)), np.zeros((0, 2))), "do not fit"),
-        (lambda: segment_costs(np.zeros((0, 4))), r"distances \(0, 4\) cannot be cut"),
-        (lambda: segment_costs(np.full((2, 4), np.nan)), "cannot be cut"),
+        (lambda: segment_costs(np.zeros((0, 4))), r"distances \(0, 4\) cannot be segmented"),
+        (lambda: segment_costs(np.full((2, 4), np.nan)), "cannot be segmented"),
         (lambda: segment_costs(np.zeros((2, 4)), 0), "up to 0 frames"),
         (lambda: segment(segment_costs(np.zeros((2, 4))), -1), "a weight of -1"),
         (lambda: segment(segment_costs(np.zeros((2, 4))), float("nan")), "a weight of nan"),
         (lambda: automatic_weight([], 50, 12), "0 utterances"),
-        (lambda: automatic_weight([segment_costs(np.zeros((2, 4)))], 50, 0), "0 segments a second"),
+        (
+            lambda: automatic_weight([segment_costs(np.zeros((2, 4)))], 50, 0),
+            "0 segments per second",
+        ),
     ],
 )
 def test_bad_input_is_named(ask, message):

@@ -58,7 +58,7 @@ def test_speakers_to_hold_out_by_name():
     found = split_speakers(RECORDINGS, held_out=["s3"])
     assert found.score == ("s3-0", "s3-1", "s3-2", "s3-3")
     with pytest.raises(
-        UnitsError, match=r"nobody is called anna, ben.* the speakers are s0, s1, s2, s3"
+        UnitsError, match=r"there is no speaker anna, ben.* speakers are s0, s1, s2, s3"
     ):
         split_speakers(RECORDINGS, held_out=["ben", "s1", "anna"])
     with pytest.raises(UnitsError, match="all 4 speakers are held out"):
@@ -246,7 +246,7 @@ def test_the_ceiling_counts_time():
         ({}, "no codes of"),
         (
             {name: row[:50] for name, row in LABELS.items()},
-            "last 2.00 s at 25 a second, and the recording 4.00 s",
+            "last 2.00 s at 25 per second, and the recording 4.00 s",
         ),
         ({name: np.resize(row, 103) for name, row in LABELS.items()}, "last 4.12 s"),
     ],
@@ -270,14 +270,14 @@ def test_names_that_are_not_there():
 
 def test_clusters_are_fitted_on_some_recordings_and_name_the_frames_of_all():
     random = np.random.default_rng(0)
-    centres = np.array([[0, 0], [0, 9], [9, 0], [9, 9], [20, 20]])
+    centers = np.array([[0, 0], [0, 9], [9, 0], [9, 9], [20, 20]])
     rows = {
-        name: centres[row] + random.normal(scale=0.1, size=(len(row), 2))
+        name: centers[row] + random.normal(scale=0.1, size=(len(row), 2))
         for name, row in LABELS.items()
     }
     far = rows | {name: rows[name] + 1000 for name in SPLIT.score}
     units = baseline_units(rows, SPLIT.fit, 5, RATE, "clusters")
-    assert np.abs(units.codewords[:, None] - centres).sum(2).min(0).max() < 0.1
+    assert np.abs(units.codewords[:, None] - centers).sum(2).min(0).max() < 0.1
     assert evaluate(units, RECORDINGS, SPLIT, abx=None)["accuracy"] == 100
     assert np.array_equal(baseline_units(far, SPLIT.fit, 5, RATE, "far").codewords, units.codewords)
     with pytest.raises(UnitsError, match="400 frames cannot make 401"):

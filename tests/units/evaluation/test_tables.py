@@ -53,7 +53,7 @@ def test_floors_stand_behind_scores_and_have_no_row():
     rows = cells(sheet(RESULTS))
     assert rows[0][-2:] == ["one, 128 codes at 25 Hz", "other!way, 8 codes at 12.5 Hz"]
     assert rows[2] == [
-        "held-out frame accuracy, % (shuffled, most frequent)",
+        "held-out frame accuracy, % (shuffled, majority class)",
         "34.9 (15.0, 15.0)",
         "-",
     ]

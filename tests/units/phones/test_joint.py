@@ -131,7 +131,7 @@ def test_the_prior_is_of_the_training_set():
 
 def test_frames_have_the_phone_at_their_centre():
     intervals = [(0.10, 0.22, 7), (0.04, 0.10, 3), (0.30, 0.34, 5)]
-    # centres at 25 Hz: .02 .06 .10 .14 .18 .22 .26 .30 .34
+    # centers at 25 Hz: .02 .06 .10 .14 .18 .22 .26 .30 .34
     wanted = [NO_LABEL, 3, 7, 7, 7, NO_LABEL, NO_LABEL, 5, NO_LABEL]
     assert frame_labels(intervals, 9, 25).tolist() == wanted
     assert frame_labels([], 2, 25).tolist() == [NO_LABEL] * 2
@@ -146,8 +146,8 @@ def test_frame_labels_equal_a_look_at_every_centre(lengths, rate):
     edges = np.cumsum([0, *(length for length, _ in lengths)]) / 100
     intervals = [(a, b, y) for a, b, (_, y) in zip(edges[:-1], edges[1:], lengths, strict=True)]
     for index, found in enumerate(frame_labels(intervals, 20, rate)):
-        centre = (index + 0.5) / rate
-        assert found == next((y for a, b, y in intervals if a <= centre + 1e-6 < b), NO_LABEL)
+        center = (index + 0.5) / rate
+        assert found == next((y for a, b, y in intervals if a <= center + 1e-6 < b), NO_LABEL)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_utterances_are_cut_to_the_shorter_by_an_edge_frame_only():
         paired([], [])
 
 
-def test_tables_of_nothing_or_of_unlabelled_frames_are_refused():
+def test_tables_of_nothing_or_of_unlabeled_frames_are_refused():
     with pytest.raises(UnitsError, match="3 codes and 2 labels"):
         joint(np.arange(3), np.arange(2))
     with pytest.raises(UnitsError, match="negative"):

@@ -286,7 +286,7 @@ def test_many_codes_and_phones(tmp_path):
             [Recording("a", "b", 28, Alignment(intervals))],
         )
     )
-    assert "188 rare or unlabelled codes" in " ".join(page.texts["p"])
+    assert "188 rare or unlabeled codes" in " ".join(page.texts["p"])
     assert page.all("img")[0]["alt"].startswith("Heat map of 80 phones by 512 codes")
 
 

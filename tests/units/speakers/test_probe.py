@@ -130,7 +130,7 @@ def test_what_is_said_is_not_taken_for_the_voice():
         ([[0]] * 3, ["a", "a"], "3 utterances and 2 speakers"),
         ([[]] * 4, ["a", "a", "b", "b"], "give some codes"),
         ([[0]] * 3, ["a", "a", "bob"], "the speaker bob has a single utterance"),
-        ([[0]] * 2, ["a", "a"], "1 speakers cannot be told apart"),
+        ([[0]] * 2, ["a", "a"], "1 speakers cannot be distinguished"),
     ],
 )
 def test_bad_input_is_named(ask, codes, speakers, message):

@@ -123,9 +123,9 @@ def test_perplexity_lies_between_one_and_the_codes_used(sets):
         (lambda: bit_rate([np.zeros(2, int)], 0), "2 symbols in 0 s"),
         (lambda: bit_rates([np.zeros(0, int)], 1), "0 symbols"),
         (lambda: run_lengths([], 25), "0 runs"),
-        (lambda: run_lengths([np.zeros(3, int)], 0), "at 0 frames a second"),
+        (lambda: run_lengths([np.zeros(3, int)], 0), "at 0 frames per second"),
         (lambda: usage([], 4), "no codes to count"),
-        (lambda: usage([np.array([1, 4])], 4), "from 1 to 4 are not of a codebook of 4"),
+        (lambda: usage([np.array([1, 4])], 4), "from 1 to 4 exceed a codebook of 4"),
         (lambda: usage([np.array([-1, 3])], 4), "from -1 to 3"),
     ],
 )

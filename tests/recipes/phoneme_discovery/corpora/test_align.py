@@ -36,13 +36,13 @@ SPOKEN = [
 
 def test_tiers_cover_the_recording(align):
     words, phones = align.tiers_of(SPOKEN, 0.5)
-    first, second = 0.2 + align.CENTRE, 0.3 + align.CENTRE
+    first, second = 0.2 + align.CENTER, 0.3 + align.CENTER
     assert [one.start for one in words.intervals] == pytest.approx([0, first, second])
     assert [one.end for one in words.intervals] == pytest.approx([first, second, 0.5])
     assert [one.label for one in words.intervals] == ["", "the", "end"]
     assert [one.label for one in phones.intervals] == ["SIL", "DH", "IY", "EH", "N", "D"]
     assert [one.start for one in phones.intervals] == pytest.approx(
-        [0, *(x / 100 + align.CENTRE for x in (20, 25, 30, 40, 45))]
+        [0, *(x / 100 + align.CENTER for x in (20, 25, 30, 40, 45))]
     )
     assert [one.end for one in phones.intervals] == [
         *(one.start for one in phones.intervals[1:]),

@@ -230,7 +230,7 @@ def test_a_folder_says_who_speaks_and_what(corpora, tmp_path):
 
 @pytest.mark.parametrize(
     ("pattern", "words"),
-    [("(", "no regular expression"), ("a", "has 0 groups"), ("(a)(b)", "has 2 groups")],
+    [("(", "not a regular expression"), ("a", "has 0 groups"), ("(a)(b)", "has 2 groups")],
 )
 def test_patterns_that_name_nobody(corpora, tmp_path, pattern, words):
     sound(tmp_path / "a.wav")

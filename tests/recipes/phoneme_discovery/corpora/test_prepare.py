@@ -288,14 +288,14 @@ def test_a_corpus_of_unknown_speakers_is_refused(prepare, tmp_path):
         prepare.prepare(tmp_path / "corpus", tmp_path / "work")
 
 
-def rows_of(*speakers, labelled=(), splits=()):
-    """A row for each: labelled where its place is among `labelled`, in the split of its place."""
+def rows_of(*speakers, labeled=(), splits=()):
+    """A row for each: labeled where its place is among `labeled`, in the split of its place."""
     return [
         Utterance(
             Path(f"{place}.wav"),
             1,
             speaker,
-            facts=({"phones": []} if place in labelled else {})
+            facts=({"phones": []} if place in labeled else {})
             | ({"split": splits[place]} if splits else {}),
         )
         for place, speaker in enumerate(speakers)
@@ -314,7 +314,7 @@ def test_who_is_held_out(prepare):
     assert held(prepare, rows_of("a", "b", "c"), ["c", "a"])[0] == [0, 2]
     assert held(prepare, rows_of("a", "b", "c", "d"), share=0.5)[0] == [1, 3]
     assert held(prepare, rows_of("a", "b"), share=0.99)[0] == [1]
-    assert held(prepare, rows_of("a", "b", "c", "c", labelled=(0, 2)))[0] == [2, 3]
+    assert held(prepare, rows_of("a", "b", "c", "c", labeled=(0, 2)))[0] == [2, 3]
     assert held(prepare, rows_of("a", "b", "c"))[1] == {
         "speakers with one recording": ["a", "b", "c"]
     }
@@ -326,19 +326,19 @@ def test_a_split_of_the_corpus_is_kept_if_its_speakers_are_apart(prepare):
     assert held(prepare, rows_of("a", "b", "c", "a", splits=("test", "train", "train", "train")))[
         0
     ] == [1]
-    assert held(
-        prepare, rows_of("a", "b", "c", labelled=(1, 2), splits=("test", "train", "train"))
-    )[0] == [2]
+    assert held(prepare, rows_of("a", "b", "c", labeled=(1, 2), splits=("test", "train", "train")))[
+        0
+    ] == [2]
 
 
 def test_one_speaker_is_held_out_by_recordings(prepare):
-    kept, notes = held(prepare, rows_of("a", "a", "a", "b", labelled=(0, 1, 2)))
+    kept, notes = held(prepare, rows_of("a", "a", "a", "b", labeled=(0, 1, 2)))
     assert kept == [1]
     assert notes[
         "held out by recordings, as only one speaker could be scored; --speaker-pattern tells more"
     ] == ["a"]
     with pytest.raises(UnitsError, match="the only recording that could be scored"):
-        held(prepare, rows_of("a", "b", labelled=(0,)))
+        held(prepare, rows_of("a", "b", labeled=(0,)))
 
 
 @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ def test_one_speaker_is_held_out_by_recordings(prepare):
 )
 def test_who_cannot_be_held_out(prepare, wanted, share, words):
     with pytest.raises(UnitsError, match=words):
-        held(prepare, rows_of("a", "b", "c", labelled=(0, 1)), wanted, share)
+        held(prepare, rows_of("a", "b", "c", labeled=(0, 1)), wanted, share)
 
 
 def test_names_are_unlike_each_other_and_plain(prepare):
