@@ -23,9 +23,9 @@ from recipes.evaluate.utterances import chosen, samples, watched
 from speechvq.codes import Codes, dump, header, parse
 from speechvq.codes.file import overhead
 from speechvq.errors import CodesError, SpeechVQError
-from speechvq.prior.file import NamedPrior, load_prior
-from speechvq.prior.generate import score
+from speechvq.prior.file import Prior, load_prior
 from speechvq.prior.integer.coder import PriorCoder
+from speechvq.prior.score import score
 
 COLUMNS = ("fixed width", "tables", "WaveNet", "its promise")
 
@@ -53,7 +53,7 @@ def main(
         wave = samples(one, codec.sample_rate, longest=longest)
         for depth in range(len(codec.shapes)):
             codes = codec.encode(wave, codebooks=depth + 1)
-            totals[depth] += sizes(codes, coder, named, score(codec, named, codes).codebooks)
+            totals[depth] += sizes(codes, coder, named, score(codec, named, codes).bits_per_code)
         seconds += codes.seconds
         spent += times(codes, coder)
     kbps = 8 * totals / seconds / 1000
@@ -75,14 +75,14 @@ def main(
     print(f"reading {spent[1] / seconds:.3f}")
 
 
-def sizes(codes: Codes, coder: PriorCoder, named: NamedPrior, promised: np.ndarray) -> list[float]:
+def sizes(codes: Codes, coder: PriorCoder, prior: Prior, promised: np.ndarray) -> list[float]:
     """Bytes of a file in every column; promised: bits a code of each codebook."""
     plain = header.of(codes)
     packed = sum(
         len(codebook) * shape.bits
         for codebook, shape in zip(codes.codebooks, codes.shapes, strict=True)
     )
-    by_prior = overhead(header.of(codes, coder.coding, named.digest))
+    by_prior = overhead(header.of(codes, coder.coding, prior.digest))
     expected = (
         sum(len(codebook) * cost for codebook, cost in zip(codes.codebooks, promised, strict=True))
         / 8

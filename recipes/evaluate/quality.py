@@ -105,7 +105,7 @@ def prefixes(
     search: codes are chosen by it and written with its prior; they are not read back, which takes
       time
     """
-    found, coders = [], [] if search is None else [PriorCoder(search.named)]
+    found, coders = [], [] if search is None else [PriorCoder(search.prior)]
     for depth in range(1, len(codec.shapes) + 1):
         codes = codec.encode(wave, measures.RATE, codebooks=depth, search=search)
         data = dump(codes, coders)

@@ -25,7 +25,7 @@ from speechvq.audio.files import Wave
 from speechvq.errors import SpeechVQError
 from speechvq.output import check_writable
 from speechvq.prior.file import load_prior
-from speechvq.prior.generate import score
+from speechvq.prior.score import score
 
 LONGEST = 8.0
 Scores = dict[str, NDArray[np.float64]]
@@ -62,7 +62,11 @@ def main(
         ]
         found.setdefault(kind, []).append(np.array(bits))
     scores = {kind: np.array(rows) for kind, rows in found.items()}
-    usual = (named.usual[0], named.usual[-1]) if named.usual else (np.inf, np.inf)
+    usual = (
+        (named.anomaly_thresholds[0], named.anomaly_thresholds[-1])
+        if named.anomaly_thresholds
+        else (np.inf, np.inf)
+    )
     report(scores, usual)
     if plot is not None:
         draw(scores, usual[1], plot)

@@ -137,7 +137,7 @@ def measured(
                 f"{prior} was fitted to {named.model}, this is {name}: delete FOLDER/prior, run "
                 "prior.py"
             )
-        nats = sum(float(named.prior.nats(list(one.codes))[0].sum()) for one in latents)
+        nats = sum(float(named.network.nats(list(one.codes))[0].sum()) for one in latents)
         rows.append(("their codes, by the prior", sound, nats / samples / math.log(2)))
     return rows
 

@@ -63,7 +63,7 @@ def main(
                 f"{folder / PRIOR} was fitted to {named.model}, this is {name}: run prior.py anew"
             )
         codes = sample(
-            named.prior, [max(1, round(seconds * SAMPLE_RATE / HOP))], generator=generator
+            named.network, [max(1, round(seconds * SAMPLE_RATE / HOP))], generator=generator
         )
         latent = system.quantizer.decode(codes)
     with torch.no_grad():

@@ -16,8 +16,8 @@ from torchaudio.functional import mu_law_decoding, mu_law_encoding
 
 from speechvq.config import require
 from speechvq.nn.streaming import State
-from speechvq.prior.sampling import choose
-from speechvq.prior.wavenet import Around, WaveNet
+from speechvq.prior.sampling import CodeSampler
+from speechvq.prior.wavenet import ContextNetwork, WaveNet
 from speechvq.quantize.base import Quantized
 from speechvq.quantize.codebook import Codebook
 from speechvq.quantize.gaussian import GaussianLatent
@@ -37,13 +37,13 @@ PIECE = 16_384
 
 @dataclass(frozen=True)
 class WaveNetConfig:
-    """Names as in `speechvq.prior.network.PriorConfig`; `around` convolutions look at the codes on both sides."""
+    """Names as in `speechvq.prior.network.PriorConfig`; `context_layers` convolutions see the codes on both sides."""
 
     width: int = 32
     skip: int = 64
     layers: int = 18
     cycle: int = 9
-    around: int = 1
+    context_layers: int = 1
 
     def __post_init__(self) -> None:
         for name in ("width", "skip", "layers", "cycle"):
@@ -51,7 +51,10 @@ class WaveNetConfig:
                 getattr(self, name) > 0,
                 f"{name} must be positive, not {getattr(self, name)}",
             )
-        require(self.around >= 0, f"around must not be negative, not {self.around}")
+        require(
+            self.context_layers >= 0,
+            f"context_layers must not be negative, not {self.context_layers}",
+        )
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ class System(nn.Module):
         }[config.latent]()
         shape = config.decoder
         self.latent = nn.Conv1d(latent, shape.width, 1)
-        self.around = Around(shape.width, layers=shape.around)
+        self.context_network = ContextNetwork(shape.width, layers=shape.context_layers)
         self.speaker = nn.Embedding(voices + 1, shape.width)
         self.before = nn.Embedding(VALUES, shape.width)
         form = {"layers": shape.layers, "cycle": shape.cycle, "condition": shape.width}
@@ -129,7 +132,7 @@ class System(nn.Module):
         found = self.speaker(torch.where(voices < 0, self.voices, voices)).unsqueeze(-1)
         if self.config.latent == "none":
             return found.expand(-1, -1, latent.shape[-1] * HOP)
-        return (self.around(self.latent(latent)) + found).repeat_interleave(HOP, -1)
+        return (self.context_network(self.latent(latent)) + found).repeat_interleave(HOP, -1)
 
     def nats(self, waves: Tensor, told: Tensor) -> Tensor:
         """Minus the logarithm of every mu-law sample's probability given those before it, (b, t); teacher-forced."""
@@ -162,11 +165,12 @@ class System(nn.Module):
         top_p: float = 1.0,
     ) -> Tensor:
         """Waveforms (b, t), sample after sample; the cost of one does not depend on how many came before."""
+        draw = CodeSampler(generator, temperature, top_p)
         state, before = self.wavenet.initial_state(len(told)), torch.full((len(told),), VALUES // 2)
         found = torch.empty(len(told), told.shape[-1], dtype=torch.long)
         for place in range(told.shape[-1]):
             logits, state = self.step(before, told[..., place : place + 1], state)
-            found[:, place] = before = choose(logits, generator, temperature, top_p)
+            found[:, place] = before = draw(logits)
         return mu_law_decoding(found, VALUES)
 
 

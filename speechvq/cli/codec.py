@@ -63,7 +63,6 @@ def encode(
     from speechvq.codes import write_codes
     from speechvq.output import check_writable
     from speechvq.prior.file import load_prior
-    from speechvq.prior.generate import check
     from speechvq.prior.rate_distortion import RateDistortion
 
     found = audio.inspect(source)
@@ -79,7 +78,7 @@ def encode(
             raise ConfigError(f"--{name} is for --entropy wavenet: give both")
     named = load_prior(prior) if entropy == "wavenet" else None
     if named is not None:
-        check(named, codec, depth)
+        named.check(codec.model, depth)
     search = None if named is None or rdo is None else RateDistortion(named, rdo)
     _remark_on(found, codec.sample_rate, quiet=quiet)
     with progress("encoding", found.seconds, quiet=quiet) as report:

@@ -1,39 +1,46 @@
 """sample, score."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from speechvq.cli.options import Force, Model, PriorFile, Quiet, coders, say
 
+if TYPE_CHECKING:
+    from speechvq.codec.codec import Codec
+    from speechvq.codes import Codes
+    from speechvq.codes.coder import Coder
+
 
 def sample(
     target: Annotated[
         Path,
-        typer.Argument(help="The audio file to write; its suffix says the format.", metavar="OUT"),
+        typer.Argument(help="The audio file to write; its suffix is the format.", metavar="OUT"),
     ],
-    seconds: Annotated[float, typer.Option(help="How much to make up.")] = 5.0,
+    seconds: Annotated[float, typer.Option(help="Length of the generated speech.")] = 5.0,
     speaker: Annotated[
         str | None, typer.Option("--speaker", "-s", help="A voice; see `speechvq speakers`.")
     ] = None,
     seed: Annotated[
         int, typer.Option(help="The same seed gives the same speech.", min=0, max=2**63 - 1)
     ] = 0,
-    temperature: Annotated[float, typer.Option(help="Below 1 keeps to what is likely.")] = 1.0,
+    temperature: Annotated[
+        float, typer.Option(help="Below 1, more probable codes are preferred.")
+    ] = 1.0,
     top_p: Annotated[
         float,
-        typer.Option(help="Draw from the likeliest codes that together have this probability."),
+        typer.Option(help="Draw from the smallest set of codes with this total probability."),
     ] = 1.0,
     prompt: Annotated[
-        Path | None, typer.Option(help="Go on from this recording or code file.")
+        Path | None, typer.Option(help="Continue this recording or code file.")
     ] = None,
     prior: PriorFile = None,
     model: Model = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Make up speech that nobody said, or go on where a recording ends."""
+    """Generate speech from the prior, or continue a recording."""
     from speechvq.audio.files import check_format
     from speechvq.codec.file import load
     from speechvq.output import check_writable
@@ -43,17 +50,16 @@ def sample(
     codec = load(model)
     check_writable(target, force=force)
     check_format(target, codec.sample_rate)
-    named = load_prior(prior)
-    begun = _codes(codec, prompt, coders(model, named)) if prompt is not None else None
+    prior_model = load_prior(prior)
     codes = generate(
         codec,
-        named,
+        prior_model,
         seconds=seconds,
         seed=seed,
         speaker=speaker,
         temperature=temperature,
         top_p=top_p,
-        prompt=begun,
+        prompt=_codes(codec, prompt, coders(model, prior_model)) if prompt is not None else None,
     )
     codec.decode_file(codes, target)
     say(f"{target}: {codes.seconds:.2f} s", quiet=quiet)
@@ -65,52 +71,52 @@ def score(
     ],
     threshold: Annotated[
         float | None,
-        typer.Option(
-            help="Unusual is what takes more bits a second than this, not than most clean speech."
-        ),
+        typer.Option(help="Bits per second above which a recording is called an anomaly."),
     ] = None,
     each_second: Annotated[
-        bool, typer.Option("--each-second", help="A line for every second, too.")
+        bool, typer.Option("--each-second", help="Also print a line for every second.")
     ] = False,
     prior: PriorFile = None,
     model: Model = None,
 ) -> None:
-    """Say how many bits a second recordings take: nominally, and under the prior; what takes more than clean speech is unusual.
+    """Print anomaly scores: bits per second of recordings, at fixed width and under the prior.
 
-    Without --threshold it is what 95 % of the recordings that were kept out of the prior's training
-    stay below; single seconds are not judged by it, as they differ more.
+    Without --threshold, an anomaly is what takes more bits than 95 % of held-out clean speech;
+    single seconds vary more than recordings and are then not judged.
     """
     from speechvq.codec.file import load
     from speechvq.prior.file import load_prior
-    from speechvq.prior.generate import check
-    from speechvq.prior.generate import score as scored
+    from speechvq.prior.score import score as score_codes
 
-    codec, named = load(model), load_prior(prior)
-    check(named, codec, 1)
-    known = coders(model, named)
-    typer.echo("file\tsecond\tnominal\tprior\tunusual")
+    codec, prior_model = load(model), load_prior(prior)
+    prior_model.check(codec.model, 1)
+    known = coders(model, prior_model)
+    typer.echo("file\tsecond\tnominal\tprior\tanomaly")
     for source in sources:
         codes = _codes(codec, source, known)
-        found, usual = (
-            scored(codec, named, codes),
-            named.usual[len(codes.shapes) - 1 : len(codes.shapes)],
-        )
-        limit = usual[0] if threshold is None and usual else threshold
-        rows = [("all", found.mean), *(enumerate(found.bits) if each_second else ())]
-        for second, bits in rows:
-            most = threshold if second != "all" else limit
-            unusual = "?" if most is None else "yes" if bits > most else "no"
-            typer.echo(f"{source}\t{second}\t{found.nominal:.0f}\t{bits:.0f}\t{unusual}")
+        scores, index = score_codes(codec, prior_model, codes), len(codes.shapes) - 1
+        thresholds = prior_model.anomaly_thresholds[index : index + 1]
+        limit = threshold if threshold is not None else next(iter(thresholds), None)
+        _print_row(source, "all", scores.nominal, scores.mean, limit)
+        for second, bits in enumerate(scores.bits if each_second else ()):
+            _print_row(source, second, scores.nominal, bits, threshold)
 
 
-def _codes(codec, source: Path, known: list):  # noqa: ANN001, ANN202 - Codec and Codes, which are imported late
+def _print_row(
+    source: Path, second: int | str, nominal: float, bits: float, limit: float | None
+) -> None:
+    anomaly = "?" if limit is None else "yes" if bits > limit else "no"
+    typer.echo(f"{source}\t{second}\t{nominal:.0f}\t{bits:.0f}\t{anomaly}")
+
+
+def _codes(codec: "Codec", source: Path, known: "list[Coder]") -> "Codes":
     """Codes of a code file, or of a recording, which is encoded."""
     from speechvq.audio import files as audio
     from speechvq.codes import read_codes
     from speechvq.codes.file import MAGIC
 
-    if not source.is_file():
-        return codec.encode_file(audio.inspect(source))  # which says what is wrong
-    with source.open("rb") as file:
-        coded = file.read(len(MAGIC)) == MAGIC
-    return read_codes(source, known) if coded else codec.encode_file(audio.inspect(source))
+    if source.is_file():
+        with source.open("rb") as file:
+            if file.read(len(MAGIC)) == MAGIC:
+                return read_codes(source, known)
+    return codec.encode_file(audio.inspect(source))  # which raises where there is no such file

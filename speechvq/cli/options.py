@@ -61,7 +61,7 @@ def progress(
         yield lambda done: bar.advance(task, done)
 
 
-def coders(model: Path | None, named=None, report: Callable[[int], None] | None = None) -> list:  # noqa: ANN001 - a NamedPrior
+def coders(model: Path | None, named=None, report: Callable[[int], None] | None = None) -> list:  # noqa: ANN001 - a Prior
     """What may have coded a file: the tables beside a model, and a prior, which reports the codes it is done with.
 
     Raises ModelError.

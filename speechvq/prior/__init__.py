@@ -1,1 +1,1 @@
-"""The prior: how probable codes are, what could come next, and how few bits they need."""
+"""The prior: the probability of codes, for generation, scoring and entropy coding."""

@@ -1,4 +1,4 @@
-"""What a prior learns from and what it is measured on, in pieces that make batches."""
+"""Training examples of a prior: recordings cut to segments, in batches of equal length."""
 
 import hashlib
 from collections import defaultdict
@@ -13,10 +13,12 @@ from speechvq.nn.speaker import from_steps
 from speechvq.prior.tokens import CodeArrays, Tokens
 
 
-def parted(tokens: Tokens, share: float) -> tuple[Tokens, Tokens]:
-    """Training and held-out recordings: whole voices, those whose names hash lowest; of unknown voices, single recordings.
+def hold_out(tokens: Tokens, fraction: float) -> tuple[Tokens, Tokens]:
+    """Training and held-out recordings, with no voice in both.
 
-    Raises CodesError when there is nothing to hold out.
+    The voices whose names have the lowest hashes are held out until they hold `fraction` of all
+    frames. Recordings of unknown voices count as voices of their own. Raises CodesError when no
+    recording would be left to train on.
     """
     keys = [
         hashlib.sha256(voice.encode() if voice else tokens.recording(index)[0].tobytes()).digest()
@@ -25,61 +27,67 @@ def parted(tokens: Tokens, share: float) -> tuple[Tokens, Tokens]:
     frames: dict[bytes, int] = defaultdict(int)
     for key, count in zip(keys, tokens.frames, strict=True):
         frames[key] += int(count)
-    held: set[bytes] = set()
-    enough = share * tokens.frames.sum()
+    held_out: set[bytes] = set()
+    missing = fraction * tokens.frames.sum()
     for key in sorted(frames):
-        if enough <= 0:
+        if missing <= 0:
             break
-        held.add(key)
-        enough -= frames[key]
-    mask = np.array([key in held for key in keys])
+        held_out.add(key)
+        missing -= frames[key]
+    mask = np.array([key in held_out for key in keys])
     if mask.all():
         raise CodesError(
-            f"{len(tokens)} recordings of one voice: a prior needs some to learn from and others "
-            "to be measured on"
+            f"all {len(tokens)} recordings are of one voice: a prior needs recordings of several "
+            "voices, some to train on and others to be evaluated on"
         )
-    return tokens.chosen(~mask), tokens.chosen(mask)
+    return tokens.select(~mask), tokens.select(mask)
 
 
-class Pieces:
-    """Recordings cut to at most `longest` coarse codes, sorted by length, with their speaker vectors."""
+class Segments:
+    """Recordings cut to segments of at most `length` coarse codes, sorted by length.
 
-    def __init__(self, tokens: Tokens, longest: int) -> None:
-        self.ratios = [tokens.shapes[0].hop // codebook.hop for codebook in tokens.shapes]
-        found: list[tuple[int, CodeArrays]] = []
-        for index, codebooks in enumerate(tokens.recordings()):
-            for first in range(0, len(codebooks[0]), longest):
-                cut = tuple(
-                    one[first * r : (first + longest) * r]
-                    for one, r in zip(codebooks, self.ratios, strict=True)
+    Each segment has its recording's speaker embedding.
+    """
+
+    def __init__(self, tokens: Tokens, length: int) -> None:
+        self.ratios = [tokens.shapes[0].hop // shape.hop for shape in tokens.shapes]
+        segments: list[tuple[int, CodeArrays]] = []
+        for recording, codebooks in enumerate(tokens.recordings()):
+            for first in range(0, len(codebooks[0]), length):
+                segment = tuple(
+                    codes[first * ratio : (first + length) * ratio]
+                    for codes, ratio in zip(codebooks, self.ratios, strict=True)
                 )
-                found.append((index, cut))
-        order = np.random.default_rng(0).permutation(
-            len(found)
-        )  # neighbours of equal length are not of one recording
-        found = sorted((found[i] for i in order), key=lambda piece: len(piece[1][0]))
-        self.codebooks = [codebooks for _, codebooks in found]
-        self.speakers = vectors(tokens.speakers)[[index for index, _ in found]]
+                segments.append((recording, segment))
+        # shuffled first, so that neighbors of equal length are of different recordings
+        order = np.random.default_rng(0).permutation(len(segments))
+        segments = sorted((segments[i] for i in order), key=lambda segment: len(segment[1][0]))
+        self.codebooks = [codebooks for _, codebooks in segments]
+        embeddings = speaker_embeddings(tokens.speaker_embeddings)
+        self.speaker_embeddings = embeddings[[recording for recording, _ in segments]]
 
     def __len__(self) -> int:
         return len(self.codebooks)
 
     def batch(self, first: int, count: int) -> tuple[list[Tensor], Tensor]:
-        """`count` neighbours, cut to the shortest: codes (b, n_l) of each codebook, and speaker vectors (b, s)."""
-        some = self.codebooks[first : first + count]
-        frames = len(some[0][0])
+        """`count` neighbors from `first` on, cut to the length of the shortest.
+
+        Returns the codes (b, n_l) of each codebook and the speaker embeddings (b, s).
+        """
+        rows = self.codebooks[first : first + count]
+        frames = len(rows[0][0])
         codes = [
             torch.from_numpy(
-                np.stack([codebooks[depth][: frames * ratio] for codebooks in some]).astype(
+                np.stack([codebooks[index][: frames * ratio] for codebooks in rows]).astype(
                     np.int64
                 )
             )
-            for depth, ratio in enumerate(self.ratios)
+            for index, ratio in enumerate(self.ratios)
         ]
-        return codes, self.speakers[first : first + count]
+        return codes, self.speaker_embeddings[first : first + count]
 
 
-def vectors(packed: NDArray[np.uint8]) -> Tensor:
-    """Packed speaker vectors (n, bytes) as numbers (n, 2 bytes)."""
+def speaker_embeddings(packed: NDArray[np.uint8]) -> Tensor:
+    """Packed speaker embeddings (n, bytes) as numbers (n, 2 bytes)."""
     steps = np.stack([packed >> 4, packed & 15], -1).reshape(len(packed), -1)
     return from_steps(torch.from_numpy(steps.astype(np.int64)))

@@ -1,97 +1,127 @@
-"""How many bits held-out codes take: under the uniform code, counting models, and the prior, codebook by codebook."""
+"""Bits per code of held-out codes: uniform, static tables, count models and the prior."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import log
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from speechvq.prior.batches import vectors
-from speechvq.prior.counts import Context, CountModel, above, both, nothing, past
-from speechvq.prior.network import Prior
-from speechvq.prior.tables import fitted
+from speechvq.prior.batches import speaker_embeddings
+from speechvq.prior.counts import (
+    Context,
+    CountModel,
+    coarser_code,
+    joint,
+    order_0,
+    previous_codes,
+)
+from speechvq.prior.network import PriorNetwork
+from speechvq.prior.tables import fit_tables
 from speechvq.prior.tokens import Tokens
 
 Bits = NDArray[np.float64]
-"""Bits a code, of every codebook."""
+"""Bits per code, of every codebook."""
+
+QUANTILE = 0.95
+"""Fraction of held-out clean speech below the anomaly threshold."""
 
 
-def uniform(held: Tokens) -> Bits:
-    """What fixed width would take if a code could have a fraction of a bit."""
-    return np.log2([codebook.size for codebook in held.shapes])
+@dataclass(frozen=True)
+class Cost:
+    """What a model of codes costs on held-out recordings.
+
+    bits_per_code: of each codebook
+    bits_per_second: over all codebooks
+    saving: fraction of the static tables' bits per second that is saved
+    """
+
+    name: str
+    bits_per_code: tuple[float, ...]
+    bits_per_second: float
+    saving: float
 
 
-def static(learned: Tokens, held: Tokens) -> Bits:
-    """The tables of code files."""
-    return np.array(fitted(learned, held)[1])
+def compare(training: Tokens, held_out: Tokens, bits: Bits, sample_rate: int) -> list[Cost]:
+    """The cost of held-out codes under each model, the prior last.
+
+    bits: of the prior, as `recording_bits` gives them
+    """
+    codes_per_second = np.array([sample_rate / shape.hop for shape in held_out.shapes])
+    tables = static_tables(training, held_out)
+    rows = {
+        "uniform": uniform(held_out),
+        "static tables": tables,
+        "order 2 and coarser code": order_2(training, held_out),
+        "WaveNet": bits.sum(0) / [len(codes) for codes in held_out.codebooks],
+    }
+    reference = float(tables @ codes_per_second)
+    return [
+        Cost(
+            name,
+            tuple(costs.tolist()),
+            rate := float(costs @ codes_per_second),
+            1 - rate / reference,
+        )
+        for name, costs in rows.items()
+    ]
 
 
-def order_two(learned: Tokens, held: Tokens) -> Bits:
-    """The two codes before and the codebook above, smoothed by ever shorter contexts: larger than any table one would ship."""
-    return counting(learned, held, [nothing, above, both(above, past(1)), both(above, past(2))])
+def uniform(held_out: Tokens) -> Bits:
+    """Bits per code where all codes are equally likely: the logarithm of the codebook size."""
+    return np.log2([shape.size for shape in held_out.shapes])
 
 
-def counting(learned: Tokens, held: Tokens, contexts: Sequence[Context]) -> Bits:
-    """Bits under counts of contexts, the shortest first."""
-    known, asked = list(learned.recordings()), list(held.recordings())
-    found = []
-    for depth, codebook in enumerate(held.shapes):
-        model = CountModel(known, depth, codebook.size, contexts)
-        found.append(np.concatenate([model.bits(codebooks) for codebooks in asked]).mean())
-    return np.array(found)
+def static_tables(training: Tokens, held_out: Tokens) -> Bits:
+    """Bits per code of the static tables of code files."""
+    return np.array([table.bits_per_code for table in fit_tables(training, held_out)])
+
+
+def order_2(training: Tokens, held_out: Tokens) -> Bits:
+    """Bits per code given the two previous codes and the coarser code, with back-off smoothing.
+
+    Its tables would be too large to be bundled.
+    """
+    coarse = coarser_code
+    contexts = [order_0, coarse, *(joint(coarse, previous_codes(order)) for order in (1, 2))]
+    return count_model(training, held_out, contexts)
+
+
+def count_model(training: Tokens, held_out: Tokens, contexts: Sequence[Context]) -> Bits:
+    """Bits per code of a `CountModel`; contexts: the shortest first."""
+    training_codes, held_out_codes = list(training.recordings()), list(held_out.recordings())
+    costs = []
+    for index, shape in enumerate(held_out.shapes):
+        model = CountModel(training_codes, index, shape.size, contexts)
+        costs.append(np.concatenate([model.bits(codes) for codes in held_out_codes]).mean())
+    return np.array(costs)
 
 
 @torch.no_grad()
-def taken(prior: Prior, held: Tokens) -> Bits:
-    """Bits that whole recordings take under the prior, (recordings, codebooks)."""
-    found, speakers = [], vectors(held.speakers)
-    for index, codebooks in enumerate(held.recordings()):
+def recording_bits(network: PriorNetwork, held_out: Tokens) -> Bits:
+    """Negative log-likelihood in bits of recordings under a prior, (recordings, codebooks)."""
+    rows, embeddings = [], speaker_embeddings(held_out.speaker_embeddings)
+    for index, codebooks in enumerate(held_out.recordings()):
         codes = [torch.from_numpy(codebook.astype(np.int64))[None] for codebook in codebooks]
-        nats = prior.nats(codes, speakers[index : index + 1] if prior.speaker else None)
-        found.append([codebook.sum().item() / log(2) for codebook in nats])
-    return np.array(found)
+        embedding = embeddings[index : index + 1] if network.speaker_dim else None
+        rows.append([nats.sum().item() / log(2) for nats in network.nats(codes, embedding)])
+    return np.array(rows)
 
 
-def usual(bits: Bits, held: Tokens, sample_rate: int) -> tuple[float, ...]:
-    """Bits a second that 95 % of recordings stay below, with the first codebook, the first two ...; bits: `taken`.
+def anomaly_thresholds(bits: Bits, held_out: Tokens, sample_rate: int) -> tuple[float, ...]:
+    """Bits per second that 95 % of recordings stay below, with one codebook, two ... and all.
 
-    Every voice counts alike, however many recordings it has; those of nobody known count as one
-    voice's.
+    bits: as `recording_bits` gives them. Every voice has the same weight, however many recordings
+    it has; recordings of unknown voices count as those of one voice.
     """
-    seconds = held.frames * held.shapes[0].hop / sample_rate
-    voices = np.unique(held.voices, return_inverse=True)[1]
-    shares = 1 / np.bincount(voices)[voices]
-    found = []
+    seconds = held_out.frames * held_out.shapes[0].hop / sample_rate
+    voices = np.unique(held_out.voices, return_inverse=True)[1]
+    weights = 1 / np.bincount(voices)[voices]
+    thresholds = []
     for rates in (bits.cumsum(1) / seconds[:, None]).T:
         order = np.argsort(rates)
-        below = np.cumsum(shares[order]) / shares.sum()
-        found.append(round(float(rates[order][np.searchsorted(below, 0.95 - 1e-9)]), 1))
-    return tuple(found)
-
-
-def table(learned: Tokens, held: Tokens, bits: Bits, sample_rate: int) -> list[str]:
-    """Markdown lines: bits a code by codebook, bits a second over all codebooks, and how much less than the static tables that is.
-
-    bits: what the prior takes, `taken`
-    """
-    rates = np.array([sample_rate / codebook.hop for codebook in held.shapes])
-    fixed = static(learned, held)
-    rows = {
-        "uniform": uniform(held),
-        "static tables": fixed,
-        "order 2 and the codebook above": order_two(learned, held),
-        "WaveNet": bits.sum(0) / [len(codebook) for codebook in held.codebooks],
-    }
-    names = [f"codebook {depth}" for depth in range(len(held.shapes))]
-    lines = [
-        f"| bits a code | {' | '.join(names)} | bits a second | below static tables |",
-        "|---" * (len(names) + 3) + "|",
-    ]
-    for name, costs in rows.items():
-        total, least = float(costs @ rates), float(fixed @ rates)
-        lines.append(
-            f"| {name} | {' | '.join(f'{one:.2f}' for one in costs)} | {total:.0f} | "
-            f"{100 * (1 - total / least):.1f} % |"
-        )
-    return lines
+        below = np.cumsum(weights[order]) / weights.sum()
+        rank = np.searchsorted(below, QUANTILE - 1e-9)
+        thresholds.append(round(float(rates[order][rank]), 1))
+    return tuple(thresholds)

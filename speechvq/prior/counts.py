@@ -1,11 +1,11 @@
-"""Models of codes that count: how often each code followed each context, smoothed by shorter contexts.
+"""Count-based models of codes, with Witten-Bell back-off smoothing.
 
-They are what the WaveNet is compared with, and smooth as the static tables of code files do
-(`static`). Smoothing is Witten and Bell's (1991, method C, interpolated): a context seen n times
-with d different codes gives the weight d / (n + d) to the next shorter one.
+They are the baselines of the WaveNet prior, and the static tables of code files are fitted with
+the same smoothing (`witten_bell`, used by `tables` too). A context seen n times with d distinct
+codes gives the weight d / (n + d) to the next shorter context (I. H. Witten and T. C. Bell 1991,
+"The zero-frequency problem", method C, interpolated):
 
-    p(x | c) = (count(c, x) + d(c) p(x | shorter c)) / (n(c) + d(c)),  p(x | nothing at all) = 1 /
-    size
+    p(x | c) = (count(c, x) + d(c) p(x | shorter c)) / (n(c) + d(c)),   p(x) = 1 / size at order -1
 """
 
 from collections.abc import Callable, Sequence
@@ -17,115 +17,131 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-ENTRIES = 1 << 17
-"""More than any codebook has codewords; three codes fit into one number."""
+BASE = 1 << 17
+"""Larger than any codebook, such that a context of three codes fits into one 64-bit integer."""
 
 CodeArrays = Sequence[NDArray]
 """The codes of one recording: (n_l,) of every codebook, coarse first."""
 
 Context = Callable[[CodeArrays, int], Ints]
-"""A number (n_l,) for what is known before each code of a codebook of a recording; contexts with equal numbers are the same."""
+"""Codes of a recording and the index of a codebook to an integer (n_l,) for each of its codes.
+
+The integer stands for what is known before the code; equal integers are equal contexts.
+"""
 
 
-def nothing(codebooks: CodeArrays, depth: int) -> Ints:
-    """The context of those that know nothing."""
-    return np.zeros(len(codebooks[depth]), np.int64)
+def order_0(codebooks: CodeArrays, index: int) -> Ints:
+    """The empty context."""
+    return np.zeros(len(codebooks[index]), np.int64)
 
 
-def past(order: int) -> Context:
-    """The one or two codes before; where there are not so many, one that does not exist."""
+def previous_codes(order: int) -> Context:
+    """The one or two previous codes of the codebook; before the first, a code that never occurs."""
 
-    def numbers(codebooks: CodeArrays, depth: int) -> Ints:
-        found = np.zeros(len(codebooks[depth]), np.int64)
-        for back in range(1, order + 1):
-            before = np.concatenate(
-                [np.full(back, ENTRIES - 1), codebooks[depth].astype(np.int64)]
-            )[: len(found)]
-            found = found * ENTRIES + before
-        return found
+    def numbers(codebooks: CodeArrays, index: int) -> Ints:
+        codes = codebooks[index].astype(np.int64)
+        contexts = np.zeros(len(codes), np.int64)
+        for lag in range(1, order + 1):
+            previous = np.concatenate([np.full(lag, BASE - 1), codes])[: len(codes)]
+            contexts = contexts * BASE + previous
+        return contexts
 
     return numbers
 
 
-def above(codebooks: CodeArrays, depth: int) -> Ints:
-    """The code of the codebook before at the same time, 0 for the first codebook."""
-    if not depth:
-        return nothing(codebooks, depth)
-    upper = codebooks[depth - 1].astype(np.int64)
-    return np.repeat(upper, len(codebooks[depth]) // len(upper))
+def coarser_code(codebooks: CodeArrays, index: int) -> Ints:
+    """The code of the next coarser codebook at the same time; 0 for the first codebook."""
+    if not index:
+        return order_0(codebooks, index)
+    coarser = codebooks[index - 1].astype(np.int64)
+    return np.repeat(coarser, len(codebooks[index]) // len(coarser))
 
 
-def both(one: Context, other: Context) -> Context:
-    """Two contexts together."""
-    return lambda codebooks, depth: one(codebooks, depth) * ENTRIES**2 + other(codebooks, depth)
+def joint(first: Context, second: Context) -> Context:
+    """The combination of two contexts."""
+    return lambda codebooks, index: first(codebooks, index) * BASE**2 + second(codebooks, index)
+
+
+def witten_bell(
+    count: NDArray, total: NDArray, distinct: NDArray, backoff: NDArray[np.float64]
+) -> Floats:
+    """Smoothed probabilities of codes in their contexts; arrays of shapes that broadcast.
+
+    count: how often the code followed the context
+    total: how often the context occurred
+    distinct: number of different codes that followed the context
+    backoff: probability of the code in the next shorter context
+    """
+    interpolated = (count + distinct * backoff) / np.maximum(total + distinct, 1)
+    return np.where(total > 0, interpolated, backoff)
 
 
 @dataclass(frozen=True)
 class Counts:
-    """One context's counts: of (context, code) pairs and of contexts, each sorted; and in how many ways contexts went on."""
+    """Counts of one kind of context, sparse.
+
+    pairs, pair_counts: sorted (context, code) pairs as integers, and their counts
+    contexts, context_counts: sorted contexts and their counts
+    distinct: number of different codes after each context
+    """
 
     pairs: Ints
     pair_counts: Ints
     contexts: Ints
     context_counts: Ints
-    different: Ints
+    distinct: Ints
 
 
 class CountModel:
-    """Probabilities of a codebook's codes from contexts, the shortest first, each smoothed by the one before.
+    """Probabilities of a codebook's codes, each context smoothed by the one before it in the list.
 
-    size: codewords of the codebook
+    index: of the codebook; size: its number of codewords; contexts: the shortest first
     """
 
     def __init__(
-        self, recordings: Sequence[CodeArrays], depth: int, size: int, contexts: Sequence[Context]
+        self, recordings: Sequence[CodeArrays], index: int, size: int, contexts: Sequence[Context]
     ) -> None:
-        self.depth, self.size, self.contexts = depth, size, tuple(contexts)
-        codes = np.concatenate([codebooks[depth] for codebooks in recordings]).astype(np.int64)
+        self.index, self.size, self.contexts = index, size, tuple(contexts)
+        codes = np.concatenate([codebooks[index] for codebooks in recordings]).astype(np.int64)
         self.counts = [
-            counted(
-                np.concatenate([context(codebooks, depth) for codebooks in recordings]), codes, size
+            _count(
+                np.concatenate([context(codebooks, index) for codebooks in recordings]), codes, size
             )
             for context in contexts
         ]
 
     def bits(self, codebooks: CodeArrays) -> Floats:
-        """Of every code of the codebook in a recording, minus the binary logarithm of its probability."""
-        codes = codebooks[self.depth].astype(np.int64)
-        chance = np.full(len(codes), 1 / self.size)
+        """Negative log-likelihood in bits of every code (n_l,) of the codebook in a recording."""
+        codes = codebooks[self.index].astype(np.int64)
+        probability = np.full(len(codes), 1 / self.size)
         for context, counts in zip(self.contexts, self.counts, strict=True):
-            numbers = context(codebooks, self.depth)
-            together = looked_up(
-                counts.pairs, counts.pair_counts, joined(counts.contexts, numbers, codes, self.size)
+            numbers = context(codebooks, self.index)
+            pairs = _pair_numbers(counts.contexts, numbers, codes, self.size)
+            probability = witten_bell(
+                _look_up(counts.pairs, counts.pair_counts, pairs),
+                _look_up(counts.contexts, counts.context_counts, numbers),
+                _look_up(counts.contexts, counts.distinct, numbers),
+                probability,
             )
-            alone = looked_up(counts.contexts, counts.context_counts, numbers)
-            ways = looked_up(counts.contexts, counts.different, numbers)
-            chance = np.where(
-                alone > 0, (together + ways * chance) / np.maximum(alone + ways, 1), chance
-            )
-        return -np.log2(chance)
+        return -np.log2(probability)
 
 
-def counted(numbers: Ints, codes: Ints, size: int) -> Counts:
+def _count(numbers: Ints, codes: Ints, size: int) -> Counts:
     """Count contexts (n,) and the codes (n,) that followed them."""
     contexts, context_counts = np.unique(numbers, return_counts=True)
-    pairs, pair_counts = np.unique(joined(contexts, numbers, codes, size), return_counts=True)
-    return Counts(
-        pairs,
-        pair_counts,
-        contexts,
-        context_counts,
-        np.bincount(pairs // size, minlength=len(contexts)),
-    )
+    pairs = _pair_numbers(contexts, numbers, codes, size)
+    pairs, pair_counts = np.unique(pairs, return_counts=True)
+    distinct = np.bincount(pairs // size, minlength=len(contexts))
+    return Counts(pairs, pair_counts, contexts, context_counts, distinct)
 
 
-def joined(contexts: Ints, numbers: Ints, codes: Ints, size: int) -> Ints:
-    """A number for each pair of a context, by its place among the known, and a code; -1 for unknown contexts."""
-    place = np.searchsorted(contexts, numbers).clip(max=len(contexts) - 1)
-    return np.where(contexts[place] == numbers, place * size + codes, -1)
+def _pair_numbers(contexts: Ints, numbers: Ints, codes: Ints, size: int) -> Ints:
+    """An integer for each pair of a context, by its rank in `contexts`, and a code; -1: unknown."""
+    rank = np.searchsorted(contexts, numbers).clip(max=len(contexts) - 1)
+    return np.where(contexts[rank] == numbers, rank * size + codes, -1)
 
 
-def looked_up(keys: Ints, values: Ints, wanted: Ints) -> Ints:
-    """The value of each wanted key among sorted ones, 0 where there is none."""
-    place = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
-    return np.where(keys[place] == wanted, values[place], 0)
+def _look_up(keys: Ints, values: Ints, queries: Ints) -> Ints:
+    """The value of each query among sorted keys, 0 for queries that are no key."""
+    rank = np.searchsorted(keys, queries).clip(max=len(keys) - 1)
+    return np.where(keys[rank] == queries, values[rank], 0)

@@ -1,27 +1,25 @@
-"""Speech that nobody said, drawn from the prior, and how surprising speech is to it."""
+"""Generated speech: codes sampled from the prior, to be decoded by the codec."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from speechvq.codec.codec import Codec
 from speechvq.codec.voices import find
 from speechvq.codes import Codes
-from speechvq.errors import ConfigError, WrongModel
-from speechvq.prior.batches import vectors
-from speechvq.prior.file import NamedPrior
+from speechvq.errors import ConfigError
+from speechvq.prior.file import Prior
 from speechvq.prior.sampling import sample
+from speechvq.prior.score import embedding_of
 
-LONGEST = 3600.0
-"""Seconds that are drawn at most: a request for more is a slip of the finger."""
+MAX_SECONDS = 3600.0
+"""The longest speech that is generated at once; a request for more is probably a typo."""
 
 
 def generate(
     codec: Codec,
-    named: NamedPrior,
+    prior: Prior,
     *,
     seconds: float,
     seed: int = 0,
@@ -30,122 +28,58 @@ def generate(
     top_p: float = 1.0,
     prompt: Codes | None = None,
 ) -> Codes:
-    """Codes of `seconds` of new speech, after those of the prompt if there is one; to be decoded by the same codec.
+    """Codes of `seconds` of generated speech, after those of the prompt if there is one.
 
-    speaker: a voice of the model; without one the prompt's own, or one that the seed chooses
-    prompt: codes of all codebooks of this model
-    Raises WrongModel for a prior of other codes, SpeakerError, and ConfigError for numbers that
-    make no sense.
+        prior = speechvq.load_prior()
+        codes = speechvq.generate(codec, prior, seconds=5, speaker="slt", seed=1)
+        wave = codec.decode(codes)
+
+    speaker: name of a voice of the model; by default the prompt's speaker, or one drawn by `seed`
+    temperature: divides the logits; 0 takes the most probable code at each step
+    top_p: draws from the smallest set of codes with this total probability
+    prompt: codes of all codebooks, made by the same model
+    Raises WrongModel for a prior of another model, SpeakerError for an unknown speaker, and
+    ConfigError for numbers out of range.
     """
-    check(named, codec, len(codec.shapes))
+    shapes, coarsest = codec.shapes, codec.shapes[0].hop
+    prior.check(codec.model, len(shapes))
     if not 0 <= seed < 1 << 63:
-        raise ConfigError(f"a seed is a whole number of 0 to 2^63 - 1, not {seed}")
-    if not 0 < seconds <= LONGEST:
+        raise ConfigError(f"the seed must be an integer from 0 to 2^63 - 1, not {seed}")
+    if not 0 < seconds <= MAX_SECONDS:
         raise ConfigError(
-            f"give a number of seconds above 0 and at most {LONGEST:g}, not {seconds:g}"
+            f"the number of seconds must be above 0 and at most {MAX_SECONDS:g}, not {seconds:g}"
         )
-    if prompt is not None and (
-        prompt.model != codec.model or len(prompt.shapes) != len(codec.shapes)
-    ):
+    if prompt is not None and (prompt.model != codec.model or len(prompt.shapes) != len(shapes)):
         raise ConfigError(
-            f"the prompt must have all {len(codec.shapes)} codebooks of {codec.model}: encode it anew"
+            f"the prompt must have all {len(shapes)} codebooks of {codec.model}: encode it again"
         )
     generator = torch.Generator().manual_seed(seed)
-    voice = _voice(codec, speaker, prompt, generator)
-    begun = prompt.frames[0] if prompt is not None else 0
-    coarse = begun + math.ceil(seconds * codec.sample_rate / codec.shapes[0].hop)
+    packed = _speaker_embedding(codec, speaker, prompt, generator)
+    begun, rows = (prompt.frames[0], prompt.codebooks) if prompt is not None else (0, ())
+    coarse_frames = begun + math.ceil(seconds * codec.sample_rate / coarsest)
+    samples = coarse_frames * coarsest
     codebooks = sample(
-        named.prior,
-        [coarse * codec.shapes[0].hop // codebook.hop for codebook in codec.shapes],
+        prior.network,
+        [samples // shape.hop for shape in shapes],
         generator=generator,
-        speaker=_vector(named, voice),
+        speaker_embedding=embedding_of(prior, packed),
         temperature=temperature,
         top_p=top_p,
-        prompt=[torch.from_numpy(codebook.astype(np.int64))[None] for codebook in prompt.codebooks]
-        if prompt is not None
-        else (),
+        prompt=[torch.from_numpy(codes.astype(np.int64))[None] for codes in rows],
     )
-    samples = coarse * codec.shapes[0].hop
-    found = tuple(codebook[0].numpy().astype(np.uint16) for codebook in codebooks)
-    return Codes(
-        codec.model, codec.sample_rate, codec.sample_rate, samples, codec.shapes, found, voice
-    )
+    arrays = tuple(codes[0].numpy().astype(np.uint16) for codes in codebooks)
+    rate = codec.sample_rate
+    return Codes(codec.model, rate, rate, samples, shapes, arrays, packed)
 
 
-@dataclass(frozen=True)
-class Score:
-    """How many bits codes take under a prior.
-
-    nominal: bits a second at fixed width
-    mean: bits a second under the prior, over all
-    bits: the same of each second (seconds,); the last one may be shorter, and is counted as if it
-      went on
-    codebooks: bits a code, of each codebook
-    """
-
-    nominal: float
-    mean: float
-    bits: NDArray[np.float64]
-    codebooks: NDArray[np.float64]
-
-
-@torch.no_grad()
-def score(codec: Codec, named: NamedPrior, codes: Codes) -> Score:
-    """What a recording's codes cost under the prior. Raises WrongModel."""
-    if codes.model != codec.model:
-        raise WrongModel(
-            f"the codes were made by model {codes.model}, this is {codec.model}; give the right "
-            "one with --model"
-        )
-    check(named, codec, len(codes.shapes))
-    tensors = [torch.from_numpy(codebook.astype(np.int64))[None] for codebook in codes.codebooks]
-    bits = [
-        codebook[0].double().numpy() / math.log(2)
-        for codebook in named.prior.nats(tensors, _vector(named, codes.speaker))
-    ]
-    seconds = codes.frames[0] * codes.shapes[0].hop / codes.sample_rate
-    whole, total = math.ceil(seconds), sum(found.sum() for found in bits)
-    sums, shares = np.zeros(whole), np.zeros(whole)
-    for codebook, found in zip(codes.shapes, bits, strict=True):
-        second = (np.arange(len(found)) * codebook.hop // codes.sample_rate).astype(np.int64)
-        sums += np.bincount(second, found, whole)
-        shares += np.bincount(
-            second, np.full(len(found), codebook.hop / codes.sample_rate), whole
-        ) / len(codes.shapes)
-    return Score(
-        codes.bits_per_second,
-        float(total / seconds),
-        sums / shares,
-        np.array([found.mean() for found in bits]),
-    )
-
-
-def check(named: NamedPrior, codec: Codec, depth: int) -> None:
-    """Raises WrongModel when a prior knows the codes of another model, or fewer than the first `depth` codebooks."""
-    if named.model != codec.model:
-        raise WrongModel(
-            f"the prior {named.name} knows the codes of {named.model}, this is {codec.model}; "
-            "give one for it with --prior"
-        )
-    if len(named.prior.shapes) < depth:
-        raise WrongModel(
-            f"the prior {named.name} knows {len(named.prior.shapes)} codebooks, the codes have "
-            f"{depth}; give another one"
-        )
-
-
-def _voice(
+def _speaker_embedding(
     codec: Codec, speaker: str | None, prompt: Codes | None, generator: torch.Generator
 ) -> bytes:
-    """The packed vector of the voice that speaks."""
+    """The packed embedding of the named speaker, of the prompt's, or of a random voice."""
     if speaker is not None:
         return find(codec.voices, speaker).vector
     if prompt is not None:
         return prompt.speaker
     if not codec.voices:
-        raise ConfigError(f"{codec.model} knows no voices: give a prompt")
+        raise ConfigError(f"{codec.model} has no voices: give a prompt")
     return codec.voices[int(torch.randint(len(codec.voices), (1,), generator=generator))].vector
-
-
-def _vector(named: NamedPrior, packed: bytes) -> torch.Tensor | None:
-    return vectors(np.frombuffer(packed, np.uint8)[None]) if named.prior.speaker else None

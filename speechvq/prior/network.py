@@ -1,10 +1,10 @@
-"""The prior over the codes of a recording: codebook after codebook, coarse first, each code from all that was said before it.
+"""The network of the prior: the probability of the codes of a recording, codebook by codebook.
 
     p(codes) = prod_l prod_t p(c[l, t] | c[l, < t], c[< l], speaker)
 
-Codebook l is predicted from its own past by a `WaveNet`, and from all coarser codebooks, past and future,
-as they are known by then: so any prefix of the codebooks has its own probability, and the codebooks of a
-frame come in order.
+A `Stream` models the codes of one codebook l, from their own past by a `WaveNet`, and from the
+codes of all coarser codebooks, past and future, by a non-causal context network. Hence every
+prefix of the codebooks has a probability of its own.
 """
 
 from collections.abc import Sequence
@@ -16,35 +16,40 @@ from torch import Tensor, nn
 from speechvq.config import require
 from speechvq.nn.modules import Modules
 from speechvq.nn.streaming import State
-from speechvq.prior.wavenet import Around, WaveNet
+from speechvq.prior.wavenet import ContextNetwork, WaveNet
 
-PIECE = 4096
-"""Codes whose logits are held at once."""
+CHUNK = 4096
+"""Codes whose logits are held in memory at once."""
 
 
 @dataclass(frozen=True)
 class PriorConfig:
-    """A prior's shape.
+    """The size of a prior's network.
 
     width: channels of the residual connections and of the conditions
     skip: channels of the skip connections
     layers: dilated layers of each stream's WaveNet
-    cycle: after so many layers dilations start again at 1
-    around: convolutions over the coarser codes
-    dropout: in training, this share of what goes into the WaveNets is left out
+    cycle: number of layers after which dilations start again at 1
+    context_layers: convolutions of the context network over the coarser codes
+    dropout: probability that an input of the WaveNets is zeroed in training
     """
 
     width: int = 96
     skip: int = 128
     layers: int = 10
     cycle: int = 5
-    around: int = 2
+    context_layers: int = 2
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
         for name in ("width", "skip", "layers", "cycle"):
-            require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
-        require(self.around >= 0, f"around must not be negative, not {self.around}")
+            require(
+                getattr(self, name) > 0, f"prior.{name} must be positive, not {getattr(self, name)}"
+            )
+        require(
+            self.context_layers >= 0,
+            f"context_layers must not be negative, not {self.context_layers}",
+        )
         require(
             0 <= self.dropout < 1,
             f"dropout must be at least 0 and less than 1, not {self.dropout}",
@@ -52,100 +57,129 @@ class PriorConfig:
 
 
 class Stream(nn.Module):
-    """The codes of one codebook.
+    """The distribution of the codes of one codebook.
 
-    shapes: (hop, codewords) of this codebook, last, and of all coarser ones before it
-    speaker: length of the speaker vector, 0 for none
+    shapes: (hop in samples, codebook size) of all coarser codebooks and, last, of this one
+    speaker_dim: length of the speaker embedding, 0 for a model without speakers
     """
 
     def __init__(
-        self, config: PriorConfig, shapes: Sequence[tuple[int, int]], speaker: int
+        self, config: PriorConfig, shapes: Sequence[tuple[int, int]], speaker_dim: int
     ) -> None:
         super().__init__()
         *coarser, (hop, size) = shapes
-        self.size, self.ratios = size, tuple(other // hop for other, _ in coarser)
-        self.before = nn.Embedding(size + 1, config.width)
-        self.coarser = Modules[nn.Embedding](
-            [nn.Embedding(codewords, config.width) for _, codewords in coarser]
+        self.codebook_size = size
+        self.ratios = tuple(coarser_hop // hop for coarser_hop, _ in coarser)
+        self.previous_code_embedding = nn.Embedding(size + 1, config.width)
+        self.coarser_embeddings = Modules[nn.Embedding](
+            [nn.Embedding(coarser_size, config.width) for _, coarser_size in coarser]
         )
-        self.place = nn.Embedding(max(self.ratios, default=1), config.width)
-        self.around = Around(config.width, layers=config.around if coarser else 0)
-        self.speaker = nn.Linear(speaker, config.width) if speaker else None
+        self.position_embedding = nn.Embedding(max(self.ratios, default=1), config.width)
+        context_layers = config.context_layers if coarser else 0
+        self.context_network = ContextNetwork(config.width, layers=context_layers)
+        self.speaker_projection = nn.Linear(speaker_dim, config.width) if speaker_dim else None
         self.dropout = nn.Dropout(config.dropout)
-        shape = {"layers": config.layers, "cycle": config.cycle, "condition": config.width}
-        self.wavenet = WaveNet(config.width, config.skip, size, **shape)
-
-    def condition(self, codes: Sequence[Tensor], count: int, speaker: Tensor | None) -> Tensor:
-        """What all frames are told: coarser codebooks' codes (b, n_l) each, and the speaker vector (b, s); (b, width, count).
-
-        No vector is the same as zeros, which a part of the examples gets in training.
-        """
-        places = self.place(
-            torch.arange(count, device=self.place.weight.device) % self.place.num_embeddings
+        self.wavenet = WaveNet(
+            config.width,
+            config.skip,
+            size,
+            layers=config.layers,
+            cycle=config.cycle,
+            condition=config.width,
         )
-        found = places.T[None]
-        for embedding, ratio, codebook in zip(self.coarser, self.ratios, codes, strict=True):
-            found = found + embedding(codebook).transpose(1, 2).repeat_interleave(ratio, -1)
-        found = self.dropout(self.around(found))
-        if self.speaker is not None:
-            nobody = self.place.weight.new_zeros(1, self.speaker.in_features)
-            found = found + self.speaker(nobody if speaker is None else speaker).unsqueeze(-1)
-        return found
 
-    def before_each(self, codes: Tensor) -> Tensor:
-        """What the WaveNet is given for codes (b, n): the embedded code before each, (b, width, n)."""
-        start = codes.new_full((len(codes), 1), self.size)
-        return self.dropout(self.before(torch.cat([start, codes[:, :-1]], 1))).transpose(1, 2)
+    def condition(
+        self, coarser_codes: Sequence[Tensor], frames: int, speaker_embedding: Tensor | None
+    ) -> Tensor:
+        """The condition (b, width, frames) of all frames.
+
+        coarser_codes: codes (b, n_l) of each coarser codebook
+        speaker_embedding: (b, speaker_dim); None is the same as zeros, which a fraction of the
+          examples gets in training (conditioning dropout)
+        """
+        weight = self.position_embedding.weight
+        positions = torch.arange(frames, device=weight.device) % len(weight)
+        x = self.position_embedding(positions).T[None]
+        for embedding, ratio, codes in zip(
+            self.coarser_embeddings, self.ratios, coarser_codes, strict=True
+        ):
+            x = x + embedding(codes).transpose(1, 2).repeat_interleave(ratio, -1)
+        x = self.dropout(self.context_network(x))
+        if self.speaker_projection is not None:
+            if speaker_embedding is None:
+                speaker_embedding = weight.new_zeros(1, self.speaker_projection.in_features)
+            x = x + self.speaker_projection(speaker_embedding).unsqueeze(-1)
+        return x
+
+    def inputs(self, codes: Tensor) -> Tensor:
+        """Inputs (b, width, n) of the WaveNet for codes (b, n): embeddings of the previous code."""
+        start = codes.new_full((len(codes), 1), self.codebook_size)
+        previous = torch.cat([start, codes[:, :-1]], 1)
+        return self.dropout(self.previous_code_embedding(previous)).transpose(1, 2)
 
     def forward(self, codes: Tensor, condition: Tensor) -> Tensor:
-        """Logits (b, size, n) of codes (b, n), each from those before it."""
-        return self.wavenet(self.before_each(codes), condition)
+        """Logits (b, codebook_size, n) of codes (b, n), each given the codes before it."""
+        return self.wavenet(self.inputs(codes), condition)
 
-    def nats(self, codes: Tensor, condition: Tensor, others: Tensor | None = None) -> Tensor:
-        """Minus the logarithm of each code's probability, (b, n); long recordings pass in pieces, as logits are large.
+    def nats(self, codes: Tensor, condition: Tensor, options: Tensor | None = None) -> Tensor:
+        """Negative log-likelihood of each code in nats, (b, n), computed in chunks.
 
-        others: codes (b, n, m) that could be there instead; then theirs, (b, n, m)
+        options: alternative codes (b, n, m); the result is then their negative log-likelihood,
+          (b, n, m), each given the same past
         """
-        x, state, found = self.before_each(codes), self.wavenet.initial_state(len(codes)), []
-        for first in range(0, codes.shape[1], PIECE):
-            part = slice(first, first + PIECE)
+        x, state, chunks = self.inputs(codes), self.wavenet.initial_state(len(codes)), []
+        for first in range(0, codes.shape[1], CHUNK):
+            part = slice(first, first + CHUNK)
             logits, state = self.wavenet.step(x[..., part], condition[..., part], state)
-            asked = codes[:, part, None] if others is None else others[:, part]
-            found.append(-torch.log_softmax(logits, 1).transpose(1, 2).gather(2, asked))
-        nats = torch.cat(found, 1)
-        return nats[..., 0] if others is None else nats
+            targets = codes[:, part, None] if options is None else options[:, part]
+            chunks.append(-torch.log_softmax(logits, 1).transpose(1, 2).gather(2, targets))
+        nats = torch.cat(chunks, 1)
+        return nats[..., 0] if options is None else nats
 
-    def step(self, before: Tensor | None, condition: Tensor, state: State) -> tuple[Tensor, State]:
-        """Logits (b, size) of the next code: from the one before it (b,), at first None, and its condition (b, width, 1)."""
-        last = (
-            condition.new_full((len(condition),), self.size, dtype=torch.long)
-            if before is None
-            else before
-        )
-        logits, state = self.wavenet.step(self.before(last).unsqueeze(-1), condition, state)
+    def step(
+        self, previous: Tensor | None, condition: Tensor, state: State
+    ) -> tuple[Tensor, State]:
+        """Logits (b, codebook_size) of the next code.
+
+        previous: the code before it (b,), None before the first
+        condition: of the next code's frame, (b, width, 1)
+        """
+        if previous is None:
+            size = (len(condition),)
+            previous = condition.new_full(size, self.codebook_size, dtype=torch.long)
+        x = self.previous_code_embedding(previous).unsqueeze(-1)
+        logits, state = self.wavenet.step(x, condition, state)
         return logits[..., 0], state
 
 
-class Prior(nn.Module):
-    """All streams of a codec.
+class PriorNetwork(nn.Module):
+    """One stream for each codebook of a codec.
 
-    shapes: (hop, codewords) of every codebook, coarse first
-    speaker: length of the speaker vector, 0 for a prior that knows nothing of voices
+    shapes: (hop in samples, codebook size) of every codebook, coarse first
+    speaker_dim: length of the speaker embedding, 0 for a network without speakers
     """
 
     def __init__(
-        self, config: PriorConfig, shapes: Sequence[tuple[int, int]], speaker: int = 0
+        self, config: PriorConfig, shapes: Sequence[tuple[int, int]], speaker_dim: int = 0
     ) -> None:
         super().__init__()
-        self.config, self.shapes, self.speaker = config, tuple(shapes), speaker
+        self.config, self.shapes, self.speaker_dim = config, tuple(shapes), speaker_dim
         self.streams = Modules[Stream](
-            [Stream(config, self.shapes[: depth + 1], speaker) for depth in range(len(self.shapes))]
+            [
+                Stream(config, self.shapes[: index + 1], speaker_dim)
+                for index in range(len(self.shapes))
+            ]
         )
 
-    def nats(self, codes: Sequence[Tensor], speaker: Tensor | None = None) -> list[Tensor]:
-        """Of every code, minus the logarithm of its probability: codes (b, n_l) of some first codebooks to as many (b, n_l)."""
-        pairs = enumerate(zip(self.streams, codes, strict=False))
+    def nats(
+        self, codes: Sequence[Tensor], speaker_embedding: Tensor | None = None
+    ) -> list[Tensor]:
+        """Negative log-likelihood in nats of every code: (b, n_l) of each codebook.
+
+        codes: (b, n_l) of the first codebooks, any number of them
+        speaker_embedding: (b, speaker_dim), or None
+        """
         return [
-            stream.nats(codebook, stream.condition(codes[:depth], codebook.shape[1], speaker))
-            for depth, (stream, codebook) in pairs
+            stream.nats(rows, stream.condition(codes[:index], rows.shape[1], speaker_embedding))
+            for index, (stream, rows) in enumerate(zip(self.streams, codes, strict=False))
         ]

@@ -1,14 +1,15 @@
-"""Rate-distortion optimised encoding: codes that a prior finds likely, where they are nearly as good as the nearest ones.
+"""Rate-distortion optimized (RDO) codes: more probable under a prior, nearly as close.
 
-Of every codebook each code c is chosen to make
+Of every codebook, each code c is chosen to minimize
 
-    E(c) + lambda * -log p(c | codes before it, coarser codebooks, speaker)
+    E(c) + lambda * -log p(c | previous codes, coarser codebooks, speaker)
 
-least. E is the squared error that the level would be left with: the search goes on through its
-finer codebooks for each of some beam (Chou, Lookabaugh and Gray 1989, "Entropy-constrained
-vector quantization", with a prior in the place of counts). The codes before it are those of the
-last pass, so that all places are decided at once; two passes are nearly as good as four. What the
-prior says here decides only which codes are taken: a file reads the same whatever machine wrote it.
+E is the squared error that remains after all codebooks of the level, when the search goes on with
+the nearest codewords of the finer ones (P. A. Chou, T. Lookabaugh and R. M. Gray 1989,
+"Entropy-constrained vector quantization", with a prior in the place of counts). The previous codes
+are those of the last pass, so that all positions are decided in parallel; two passes are nearly as
+good as four. The prior decides here only which codes are taken: a file is read alike whatever
+machine wrote it.
 """
 
 from collections.abc import Sequence
@@ -18,48 +19,55 @@ from torch import Tensor
 
 from speechvq.codec.codec import Codec
 from speechvq.errors import ConfigError
-from speechvq.prior.file import NamedPrior
-from speechvq.prior.generate import check
+from speechvq.prior.file import Prior
 from speechvq.quantize.base import Quantizer
 from speechvq.quantize.residual import Residual
 
-CANDIDATES = 16
-"""Entries of each codebook that are thought of."""
+OPTIONS = 16
+"""Nearest codewords of each codebook that are considered."""
 
 PASSES = 2
 
 
 class RateDistortion:
-    """A search for codes (`codec.Search`) that are cheap to write with a prior.
+    """A search (`codec.Search`) for codes that take few bits under a prior.
 
-    weight: how much error a nat is worth, 0 none. At 1 it is what a nat is worth to a quantizer of
-      `width` dimensions at high rates, where the error D falls by 2 D / width a nat (Gersho 1979);
-      D is the mean error of the level in this recording
+    weight: lambda, relative to what a nat is worth to a quantizer of d dimensions at high rates,
+      where the error D falls by 2 D / d per nat (A. Gersho 1979, "Asymptotically optimal block
+      quantization"); D is the mean error of the codebook in this recording. 0: nearest codes
 
-    Raises ConfigError for a weight that is no number or below 0.
+    Raises ConfigError for a weight that is negative or not finite.
     """
 
-    def __init__(self, named: NamedPrior, weight: float = 1.0) -> None:
+    def __init__(self, prior: Prior, weight: float = 1.0) -> None:
         if not 0 <= weight < float("inf"):
-            raise ConfigError(f"the weight of the rate is a number of 0 or more, not {weight:g}")
-        self.named, self.weight = named, weight
+            raise ConfigError(f"the weight of the rate must be a number >= 0, not {weight:g}")
+        self.prior, self.weight = prior, weight
 
     def check(self, codec: Codec, depth: int) -> None:
-        """Raises WrongModel for a prior of other codes, ConfigError for quantizers whose codewords cannot be compared."""
-        check(self.named, codec, depth)
+        """Raise WrongModel for a prior of another model.
+
+        Raise ConfigError for quantizers without codewords that can be compared.
+        """
+        self.prior.check(codec.model, depth)
         for level in codec.network.topdown.levels:
             if not isinstance(level.quantizers, Residual) or not level.quantizers.searchable:
                 raise ConfigError(
-                    f"{codec.model} quantizes by other kinds than vq and sq: its codes have no "
-                    "errors to weigh"
+                    f"{codec.model} has quantizers of other kinds than vq and sq: rate-distortion "
+                    "optimization needs the errors of single codewords"
                 )
 
     def __call__(
         self, codec: Codec, features: Sequence[Tensor], vector: Tensor, depth: int
     ) -> list[Tensor]:
-        """Codes (1, f) of the first `depth` codebooks, of a whole recording's features (1, d, f) and its speaker vector (1, n)."""
-        choose = partial(self._level, vector=vector.cpu() if self.named.prior.speaker else None)
-        return codec.network.topdown.encode(features, depth, choose)
+        """Codes (1, f) of the first `depth` codebooks of a recording.
+
+        features: of the encoder, (1, d, f), one for each level
+        vector: the speaker embedding (1, s)
+        """
+        embedding = vector.cpu() if self.prior.network.speaker_dim else None
+        search = partial(self._level, speaker_embedding=embedding)
+        return codec.network.topdown.encode(features, depth, search)
 
     def _level(
         self,
@@ -67,33 +75,35 @@ class RateDistortion:
         z: Tensor,
         depth: int,
         coarser: Sequence[Tensor],
-        vector: Tensor | None,
+        speaker_embedding: Tensor | None,
     ) -> list[Tensor]:
+        """Codes (1, f) of the first `depth` codebooks of a level, of its latent z (1, d, f)."""
         assert isinstance(quantizer, Residual)
-        left, codes = z[0].T, list[Tensor]()
+        residual, codes = z[0].T, list[Tensor]()
         for index, codebook in enumerate(quantizer.codebooks[:depth]):
-            beam, errors = quantizer.options(left, index, depth, CANDIDATES)
+            options, errors = quantizer.options(residual, index, depth, OPTIONS)
             known = [row.cpu() for row in (*coarser, *codes)]
             price = self.weight * 2 * errors.amin(1).mean() / quantizer.width
-            codes.append(
-                self._cheap(beam.cpu(), errors.cpu(), price.cpu(), known, vector).to(z.device)
+            chosen = self._choose(
+                options.cpu(), errors.cpu(), price.cpu(), known, speaker_embedding
             )
-            left = left - codebook.look_up(codes[-1])[0].T
+            codes.append(chosen.to(z.device))
+            residual = residual - codebook.look_up(codes[-1])[0].T
         return codes
 
-    def _cheap(
+    def _choose(
         self,
-        beam: Tensor,
+        options: Tensor,
         errors: Tensor,
         price: Tensor,
-        known: Sequence[Tensor],
-        vector: Tensor | None,
+        coarser: Sequence[Tensor],
+        speaker_embedding: Tensor | None,
     ) -> Tensor:
-        """The codes (1, n) of the codebook after the known ones, of beam (n, m) with their errors (n, m)."""
-        stream = self.named.prior.streams[len(known)]
-        condition = stream.condition(known, len(errors), vector)
-        chosen = errors.argmin(1, keepdim=True)
+        """Codes (1, n) among options (n, m) with errors (n, m); price: error per nat."""
+        stream = self.prior.network.streams[len(coarser)]
+        condition = stream.condition(coarser, len(errors), speaker_embedding)
+        best = errors.argmin(1, keepdim=True)
         for _ in range(PASSES if self.weight else 0):
-            nats = stream.nats(beam.gather(1, chosen).T, condition, beam[None])[0]
-            chosen = (errors + price * nats).argmin(1, keepdim=True)
-        return beam.gather(1, chosen).T
+            nats = stream.nats(options.gather(1, best).T, condition, options[None])[0]
+            best = (errors + price * nats).argmin(1, keepdim=True)
+        return options.gather(1, best).T

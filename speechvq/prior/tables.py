@@ -1,6 +1,7 @@
-"""Fitting the static tables of code files (`codes.tables`): one context a codebook, smoothed counts, 256 levels of frequencies."""
+"""Fitting the static tables of code files (`codes.tables`): one kind of context per codebook."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
@@ -8,92 +9,87 @@ from numpy.typing import NDArray
 
 from speechvq.codes import CodebookShape
 from speechvq.codes.tables import Context, LayerTable, contexts
+from speechvq.prior.counts import witten_bell
 from speechvq.prior.tokens import CodeArrays, Tokens
 
 LEVELS = np.rint(2.0 ** (np.arange(256) * 16 / 255)).astype(np.uint32)
-"""Frequencies from 1 to 2^16, each 4 % above the one before."""
+"""The 256 frequencies that a table can hold, from 1 to 2^16, each 4 % above the one before."""
 
-LARGEST = 1 << 22
-"""Numbers in a codebook's table."""
+MAX_TABLE = 1 << 22
+"""Largest number of frequencies in a codebook's table."""
 
-WORTH = 0.01
-"""A context has to save so much of a codebook's bits, or the codebook does without."""
-
-
-def fitted(learned: Tokens, held: Tokens) -> tuple[list[LayerTable], list[float]]:
-    """Tables of the contexts that cost least on held-out codes, and bits a code of each codebook there."""
-    tables, bits = [], []
-    for depth in range(len(learned.shapes)):
-        kinds = [kind for kind in get_args(Context) if _small(kind, learned.shapes, depth)]
-        tried = [LayerTable(kind, _places(learned, depth, kind)) for kind in kinds]
-        costs = [_bits(one, held, depth) for one in tried]
-        best = int(np.argmin(costs))
-        best = best if costs[best] < (1 - WORTH) * costs[0] else 0
-        tables.append(tried[best])
-        bits.append(costs[best])
-    return tables, bits
+MIN_SAVING = 0.01
+"""A context must save at least this fraction of the bits of order 0, or order 0 is used."""
 
 
-def _rows(kind: Context, table: Sequence[CodebookShape], depth: int) -> int:
-    """How many contexts there are; none above the first codebook."""
-    upper = table[depth - 1].size if depth else 0
-    return {"nothing": 1, "before": table[depth].size + 1, "above": upper}[kind]
+@dataclass(frozen=True, eq=False)
+class FittedTable:
+    """The table of one codebook, and its bits per code on the held-out recordings."""
+
+    table: LayerTable
+    bits_per_code: float
 
 
-def _small(kind: Context, table: Sequence[CodebookShape], depth: int) -> bool:
-    """Whether a table is there and can be kept beside a model."""
-    return kind == "nothing" or 0 < _rows(kind, table, depth) * table[depth].size <= LARGEST
+def fit_tables(training: Tokens, held_out: Tokens) -> list[FittedTable]:
+    """For each codebook, the table of the context that costs least on held-out codes."""
+    chosen = []
+    for index in range(len(training.shapes)):
+        fitted = []
+        for kind in get_args(Context):
+            if _fits(kind, training.shapes, index):
+                table = LayerTable(kind, _fit(training, index, kind))
+                fitted.append(FittedTable(table, _bits_per_code(table, held_out, index)))
+        order_0, best = fitted[0], min(fitted, key=lambda row: row.bits_per_code)
+        better = best.bits_per_code < (1 - MIN_SAVING) * order_0.bits_per_code
+        chosen.append(best if better else order_0)
+    return chosen
 
 
-def _places(tokens: Tokens, depth: int, kind: Context) -> NDArray[np.uint8]:
-    """Witten and Bell's estimate (see `counts`) for every context and code, as places among the levels."""
-    size, rows = tokens.shapes[depth].size, _rows(kind, tokens.shapes, depth)
+def _n_contexts(kind: Context, shapes: Sequence[CodebookShape], index: int) -> int:
+    """The number of contexts; 0 for the coarser code of the first codebook, which has none."""
+    coarser = shapes[index - 1].size if index else 0
+    return {"nothing": 1, "before": shapes[index].size + 1, "above": coarser}[kind]
+
+
+def _fits(kind: Context, shapes: Sequence[CodebookShape], index: int) -> bool:
+    """Whether the context exists, and its table is small enough to be stored beside a model."""
+    frequencies = _n_contexts(kind, shapes, index) * shapes[index].size
+    return kind == "nothing" or 0 < frequencies <= MAX_TABLE
+
+
+def _fit(tokens: Tokens, index: int, kind: Context) -> NDArray[np.uint8]:
+    """Smoothed probabilities of all codes in all contexts, (contexts, size), as indices of LEVELS.
+
+    Back-off smoothing goes from the context through order 0 to the uniform distribution.
+    """
+    size, rows = tokens.shapes[index].size, _n_contexts(kind, tokens.shapes, index)
     numbers = np.concatenate(
-        [_numbers(kind, depth, codebooks, size) for codebooks in tokens.recordings()]
+        [_numbers(kind, index, codebooks, size) for codebooks in tokens.recordings()]
     )
-    joint = np.bincount(numbers * size + tokens.codebooks[depth], minlength=rows * size).reshape(
-        rows, size
-    )
-    chance = _smoothed(joint, _smoothed(joint.sum(0, keepdims=True), np.full((1, size), 1 / size)))
-    return np.rint(np.log2(chance * 2**16).clip(0, 16) * 255 / 16).astype(np.uint8)
+    pairs = numbers * size + tokens.codebooks[index]
+    counts = np.bincount(pairs, minlength=rows * size).reshape(rows, size)
+    order_0 = _smooth(counts.sum(0, keepdims=True), np.full((1, size), 1 / size))
+    probability = _smooth(counts, order_0)
+    return np.rint(np.log2(probability * 2**16).clip(0, 16) * 255 / 16).astype(np.uint8)
 
 
-def _smoothed(counts: NDArray, shorter: NDArray) -> NDArray:
-    """Counts (rows, size) as probabilities, the less is known the nearer to those of a shorter context."""
-    total, different = counts.sum(1, keepdims=True), (counts > 0).sum(1, keepdims=True)
-    return np.where(
-        total > 0, (counts + different * shorter) / np.maximum(total + different, 1), shorter
-    )
+def _smooth(counts: NDArray, backoff: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Counts (contexts, size) of codes to probabilities, smoothed by a shorter context's."""
+    total, distinct = counts.sum(1, keepdims=True), (counts > 0).sum(1, keepdims=True)
+    return witten_bell(counts, total, distinct, backoff)
 
 
-def _bits(one: LayerTable, tokens: Tokens, depth: int) -> float:
-    """Bits a code of a codebook under its table."""
-    levels = LEVELS[one.places].astype(np.float64)
-    costs = np.log2(levels.sum(1, keepdims=True)) - np.log2(levels)
-    size, total, count = tokens.shapes[depth].size, 0.0, 0
+def _bits_per_code(table: LayerTable, tokens: Tokens, index: int) -> float:
+    """Mean ideal code length in bits of the codes of a codebook under its table."""
+    frequencies = LEVELS[table.places].astype(np.float64)
+    bits = np.log2(frequencies.sum(1, keepdims=True)) - np.log2(frequencies)
+    size, total, count = tokens.shapes[index].size, 0.0, 0
     for codebooks in tokens.recordings():
-        total += float(costs[_numbers(one.context, depth, codebooks, size), codebooks[depth]].sum())
-        count += len(codebooks[depth])
+        codes = codebooks[index]
+        total += float(bits[_numbers(table.context, index, codebooks, size), codes].sum())
+        count += len(codes)
     return total / count
 
 
-def _numbers(kind: Context, depth: int, codebooks: CodeArrays, size: int) -> NDArray[np.intp]:
-    return contexts(kind, depth, codebooks[depth], codebooks, size)
-
-
-def table(
-    held: Tokens, bits: Sequence[float], tables: Sequence[LayerTable], sample_rate: int
-) -> list[str]:
-    """Markdown lines: context and bits a code of every codebook, and bits a second of every prefix beside fixed width."""
-    lines = [
-        "| codebook | context | bits a code | kbit/s up to here | fixed width |",
-        "|--:|---|--:|--:|--:|",
-    ]
-    total = fixed = 0.0
-    for depth, (codebook, cost, one) in enumerate(zip(held.shapes, bits, tables, strict=True)):
-        total += cost * sample_rate / codebook.hop
-        fixed += codebook.bits * sample_rate / codebook.hop
-        lines.append(
-            f"| {depth} | {one.context} | {cost:.3f} | {total / 1000:.3f} | {fixed / 1000:.3f} |"
-        )
-    return lines
+def _numbers(kind: Context, index: int, codebooks: CodeArrays, size: int) -> NDArray[np.intp]:
+    return contexts(kind, index, codebooks[index], codebooks, size)

@@ -1,8 +1,9 @@
-"""WaveNet: a stack of dilated causal convolutions with gates, residual and skip connections (van den Oord et al. 2016).
+"""WaveNet: dilated causal convolutions with gates, residual and skip connections.
 
-The past is in an explicit state, so a full pass and one frame at a time give the same, and a frame
-costs the same however long the past is. A condition, given for each frame, enters every gate; it
-may look ahead, the input may not.
+A. van den Oord et al. (2016), "WaveNet: A Generative Model for Raw Audio". The past is held in an
+explicit state, so that a full pass and frame-by-frame steps give the same output, and the cost of
+a frame does not depend on the length of the past. A condition, given for each frame, enters every
+gate. The condition may depend on future frames; the input may not.
 """
 
 import torch
@@ -13,8 +14,8 @@ from speechvq.nn.modules import Modules
 from speechvq.nn.streaming import State
 
 
-def convolved(layer: nn.Conv1d, x: Tensor) -> Tensor:
-    """The convolution; where it comes to a single frame as a product of matrices, which takes a fraction of the time."""
+def convolve(layer: nn.Conv1d, x: Tensor) -> Tensor:
+    """Apply a convolution; where only one frame comes out, as a matrix product, which is faster."""
     if x.shape[-1] > 1 + layer.dilation[0] * (layer.kernel_size[0] - 1):
         return layer(x)
     return functional.linear(
@@ -22,11 +23,12 @@ def convolved(layer: nn.Conv1d, x: Tensor) -> Tensor:
     ).unsqueeze(-1)
 
 
-class Gate(nn.Module):
-    """One dilated layer: tanh(w x + v c) * sigmoid(w' x + v' c), and from it what goes on and what is skipped.
+class GatedLayer(nn.Module):
+    """One dilated layer with the gated activation of WaveNet, equation 3.
 
-    Input x (b, width, n) and condition c (b, condition, n); output (b, width, n) and skip (b, skip,
-    n).
+    z = tanh(W_f * x + V_f c) . sigmoid(W_g * x + V_g c); a 1 x 1 convolution of z gives what is
+    added to the residual path and the skip output. Input x (b, width, n) and condition c
+    (b, condition, n); output (b, width, n) and skip output (b, skip, n).
     """
 
     def __init__(
@@ -40,29 +42,30 @@ class Gate(nn.Module):
         self.width = width
 
     def initial_state(self, batch: int) -> Tensor:
-        """Zeros: there was nothing before."""
+        """Zeros (b, width, past): no frame precedes the first."""
         return self.filter.weight.new_zeros(batch, self.width, self.past)
 
     def step(
         self, x: Tensor, condition: Tensor | None, state: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Take n frames; return the residual output, the skip output and the state after them."""
-        seen = torch.cat([state, x], -1)
-        found = convolved(self.filter, seen)
+        """Take n frames; return the residual output, the skip output and the next state."""
+        inputs = torch.cat([state, x], -1)
+        activation = convolve(self.filter, inputs)
         if self.condition is not None and condition is not None:
-            found = found + convolved(self.condition, condition)
-        signal, gate = found.chunk(2, 1)
-        residual, skip = convolved(self.out, torch.tanh(signal) * torch.sigmoid(gate)).split(
+            activation = activation + convolve(self.condition, condition)
+        signal, gate = activation.chunk(2, 1)
+        residual, skip = convolve(self.out, torch.tanh(signal) * torch.sigmoid(gate)).split(
             [self.width, self.out.out_channels - self.width], 1
         )
-        return x + residual, skip, seen[..., seen.shape[-1] - self.past :]
+        return x + residual, skip, inputs[..., inputs.shape[-1] - self.past :]
 
 
 class WaveNet(nn.Module):
-    """Frames (b, width, n) to outputs (b, out, n); output j depends on inputs up to j and on the condition at frames up to j.
+    """Frames (b, width, n) to outputs (b, out, n).
 
-    Dilations double, 1, 2, 4 ..., and start again after `cycle` layers. To predict frames from the
-    past, give them one late.
+    Output j depends on inputs up to j and on the condition at frames up to j. Dilations double,
+    1, 2, 4 ..., and start again at 1 after `cycle` layers. To predict frames from the past alone,
+    shift the inputs by one frame.
     """
 
     def __init__(
@@ -77,8 +80,11 @@ class WaveNet(nn.Module):
         kernel: int = 2,
     ) -> None:
         super().__init__()
-        self.gates = Modules[Gate](
-            [Gate(width, skip, condition, 2 ** (i % cycle), kernel=kernel) for i in range(layers)]
+        self.layers = Modules[GatedLayer](
+            [
+                GatedLayer(width, skip, condition, 2 ** (i % cycle), kernel=kernel)
+                for i in range(layers)
+            ]
         )
         self.head = nn.Sequential(
             nn.ReLU(), nn.Conv1d(skip, skip, 1), nn.ReLU(), nn.Conv1d(skip, out, 1)
@@ -86,31 +92,32 @@ class WaveNet(nn.Module):
 
     @property
     def past(self) -> int:
-        """How many frames before its own an output depends on."""
-        return sum(gate.past for gate in self.gates)
+        """Receptive field: the number of frames before its own that an output depends on."""
+        return sum(layer.past for layer in self.layers)
 
     def initial_state(self, batch: int) -> State:
         """The state before the first frame."""
-        return tuple(gate.initial_state(batch) for gate in self.gates)
+        return tuple(layer.initial_state(batch) for layer in self.layers)
 
     def step(self, x: Tensor, condition: Tensor | None, state: State) -> tuple[Tensor, State]:
-        """Take n >= 1 frames and return as many outputs and the state after them."""
-        total, after = x.new_zeros(()), list[Tensor]()
-        for gate, before in zip(self.gates, state, strict=True):
-            x, skip, now = gate.step(x, condition, before)
-            total = total + skip
-            after.append(now)
-        for layer in self.head:
-            total = convolved(layer, total) if isinstance(layer, nn.Conv1d) else layer(total)
-        return total, tuple(after)
+        """Take n >= 1 frames; return n outputs and the next state."""
+        skips, next_state = x.new_zeros(()), list[Tensor]()
+        for layer, before in zip(self.layers, state, strict=True):
+            x, skip, after = layer.step(x, condition, before)
+            skips = skips + skip
+            next_state.append(after)
+        y = skips
+        for module in self.head:
+            y = convolve(module, y) if isinstance(module, nn.Conv1d) else module(y)
+        return y, tuple(next_state)
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """One step on a fresh state."""
+        """One step from the initial state."""
         return self.step(x, condition, self.initial_state(len(x)))[0]
 
 
-class Around(nn.Module):
-    """What is known on both sides of each frame: residual convolutions that look back and ahead. (b, width, n) to the same."""
+class ContextNetwork(nn.Module):
+    """Non-causal residual convolutions: each frame sees past and future. (b, width, n) to same."""
 
     def __init__(self, width: int, *, layers: int, kernel: int = 5) -> None:
         super().__init__()
@@ -119,7 +126,7 @@ class Around(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """All frames at once."""
+        """Transform all frames at once."""
         for layer in self.layers:
             x = x + functional.relu(layer(x))
         return x

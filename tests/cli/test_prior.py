@@ -22,7 +22,7 @@ width = 8
 skip = 8
 layers = 2
 cycle = 2
-around = 1
+context_layers = 1
 [data]
 held_out = 0.3
 longest = 40

@@ -22,8 +22,8 @@ from speechvq.codes import (
 from speechvq.codes.coder import SPARSEST
 from speechvq.codes.tables import LayerTable, Tables, contexts, load_tables, save_tables, shipped
 from speechvq.errors import CodesError, DamagedCodes, MissingCoder, ModelError
-from speechvq.prior.tables import LEVELS, fitted
-from speechvq.prior.tokens import gathered
+from speechvq.prior.tables import LEVELS, fit_tables
+from speechvq.prior.tokens import gather
 from tests.helpers.code_files import forged
 
 MODEL = ModelId("m", b"12345678")
@@ -249,12 +249,13 @@ def read_entry(path):
 def test_fitting_finds_the_contexts_that_help(tables, tmp_path):
     """Codes drawn from tables: the contexts are found again, and cost what the source promises."""
     given = [drawn(tables, 800, seed) for seed in range(6)]
-    tokens = gathered([codes for codes, _ in given], list("aabbcc"), list("123456"))
+    tokens = gather([codes for codes, _ in given], list("aabbcc"), list("123456"))
     learned, held = (
         tokens.chosen(np.array([1, 1, 1, 1, 0, 0], bool)),
         tokens.chosen(np.array([0, 0, 0, 0, 1, 1], bool)),
     )
-    codebooks, bits = fitted(learned, held)
+    rows = fit_tables(learned, held)
+    codebooks, bits = [row.table for row in rows], [row.bits_per_code for row in rows]
     assert tuple(one.context for one in codebooks) == KINDS
     found = sum(cost * len(codebook) for cost, codebook in zip(bits, held.codebooks, strict=True))
     assert found == pytest.approx(sum(bits for _, bits in given[4:]), rel=0.02)

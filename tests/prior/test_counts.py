@@ -5,19 +5,19 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
-from speechvq.prior.counts import CountModel, above, both, nothing, past
+from speechvq.prior.counts import CountModel, coarser_code, joint, order_0, previous_codes
 
 SIZE = 5
 
 
 def recordings(count: int = 6, frames: int = 40, seed: int = 0) -> list[tuple[np.ndarray, ...]]:
     random = np.random.default_rng(seed)
-    found = []
+    rows = []
     for _ in range(count):
         coarse = random.integers(0, SIZE, frames)
         fine = (np.repeat(coarse, 2) + (random.random(2 * frames) < 0.3)) % SIZE
-        found.append((coarse.astype(np.uint16), fine.astype(np.uint16)))
-    return found
+        rows.append((coarse.astype(np.uint16), fine.astype(np.uint16)))
+    return rows
 
 
 def oracle(train: list, test: tuple, order: int) -> list[float]:
@@ -29,26 +29,28 @@ def oracle(train: list, test: tuple, order: int) -> list[float]:
         for place in range(order, len(codes)):
             for length, table in enumerate(tables):
                 table[tuple(codes[place - length : place])][codes[place]] += 1
-    found, codes = [], padded(test[1])
+    rows, codes = [], padded(test[1])
     for place in range(order, len(codes)):
         chance = 1 / SIZE
         for length, table in enumerate(tables):
             seen = table.get(tuple(codes[place - length : place]))
             if seen:
                 chance = (seen[codes[place]] + len(seen) * chance) / (seen.total() + len(seen))
-        found.append(-np.log2(chance))
-    return found
+        rows.append(-np.log2(chance))
+    return rows
 
 
 @pytest.mark.parametrize("order", [0, 1, 2])
 def test_bits_are_those_of_the_slow_model(order):
     train, test = recordings(), recordings(seed=1)[0]
-    model = CountModel(train, 1, SIZE, [past(length) for length in range(order + 1)])
+    model = CountModel(train, 1, SIZE, [previous_codes(length) for length in range(order + 1)])
     assert np.allclose(model.bits(test), oracle(train, test, order))
 
 
 def test_probabilities_sum_to_one_in_known_and_unknown_contexts():
-    model = CountModel(recordings(), 1, SIZE, [nothing, above, both(above, past(2))])
+    model = CountModel(
+        recordings(), 1, SIZE, [order_0, coarser_code, joint(coarser_code, previous_codes(2))]
+    )
     coarse, fine = recordings(1, seed=3)[0]
     for place in range(4, 10):
         total = 0.0
@@ -62,13 +64,15 @@ def test_probabilities_sum_to_one_in_known_and_unknown_contexts():
 def test_a_context_that_says_all_leaves_the_rest():
     """The fine codebook is the coarse one or one more, with chances .7 and .3: its entropy given the codebook above is .88 bits."""
     train, test = recordings(400), recordings(50, seed=1)
-    plain = CountModel(train, 1, SIZE, [nothing])
-    told = CountModel(train, 1, SIZE, [nothing, above])
-    assert np.mean([plain.bits(one).mean() for one in test]) == pytest.approx(
+    plain = CountModel(train, 1, SIZE, [order_0])
+    given_coarser = CountModel(train, 1, SIZE, [order_0, coarser_code])
+    assert np.mean([plain.bits(codes).mean() for codes in test]) == pytest.approx(
         np.log2(SIZE), abs=0.02
     )
-    assert np.mean([told.bits(one).mean() for one in test]) == pytest.approx(0.8813, abs=0.03)
-    first = CountModel(train, 0, SIZE, [nothing, above])
+    assert np.mean([given_coarser.bits(codes).mean() for codes in test]) == pytest.approx(
+        0.8813, abs=0.03
+    )
+    first = CountModel(train, 0, SIZE, [order_0, coarser_code])
     assert np.allclose(
-        first.bits(test[0]), CountModel(train, 0, SIZE, [nothing, nothing]).bits(test[0])
+        first.bits(test[0]), CountModel(train, 0, SIZE, [order_0, order_0]).bits(test[0])
     )

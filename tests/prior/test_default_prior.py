@@ -1,4 +1,4 @@
-"""The prior that comes along: files coded with it, speech made up by it, and scores under it, without naming it."""
+"""The bundled prior: files coded with it, generated speech and scores, without naming it."""
 
 import os
 import re
@@ -19,10 +19,10 @@ from tests.helpers.paths import CLIPS
 
 
 def test_it_knows_the_default_model_and_is_small():
-    named = load_prior()
+    prior = load_prior()
     header = read_header(CLIPS / "golden-prior.codes")
-    assert named.model == header.model
-    assert named.digest == header.coder
+    assert prior.model == header.model
+    assert prior.digest == header.coder
     assert DEFAULT.stat().st_size <= 10e6
 
 
@@ -38,9 +38,9 @@ def test_files_are_smaller_with_it_and_decode_without_naming_it(run, clip, tmp_p
 
 
 def test_a_golden_file_decodes():
-    """Written once and for all: whatever machine reads it must find the same codes."""
-    found = read_codes(CLIPS / "golden-prior.codes", [PriorCoder(load_prior())])
-    assert found == read_codes(CLIPS / "golden-tables.codes")
+    """Every machine and every later version must read the same codes."""
+    codes = read_codes(CLIPS / "golden-prior.codes", [PriorCoder(load_prior())])
+    assert codes == read_codes(CLIPS / "golden-tables.codes")
 
 
 def test_scores_and_samples(run, clip, tmp_path):
@@ -105,13 +105,13 @@ def test_other_kernels_and_threads_read_and_write_the_same_bytes(settings):
     assert done.stdout == golden.read_bytes()
 
 
-def test_pure_whole_numbers_write_the_same_bytes():
+def test_int64_arithmetic_writes_the_same_bytes():
     """The reference arithmetic, slow, on a second of it."""
-    prior, codes = load_prior().prior, read_codes(CLIPS / "golden-tables.codes")
+    network, codes = load_prior().network, read_codes(CLIPS / "golden-tables.codes")
     part = [codebook[: len(codebook) // 4] for codebook in codes.codebooks]
     speaker = np.frombuffer(codes.speaker, np.uint8)
-    once, again = (
-        coder.encode(integer_streams(prior, dtype), part, speaker)
+    fast, reference = (
+        coder.encode(integer_streams(network, dtype), part, speaker)
         for dtype in (np.float64, np.int64)
     )
-    assert once == again
+    assert fast == reference

@@ -1,4 +1,4 @@
-"""Made-up speech and scores, in Python and as commands."""
+"""Generated speech and anomaly scores, in Python and as commands."""
 
 import numpy as np
 import pytest
@@ -8,9 +8,10 @@ import torch
 import speechvq
 from speechvq.codes import read_codes
 from speechvq.errors import ConfigError, WrongModel
-from speechvq.prior.file import NamedPrior, load_prior, save_prior
-from speechvq.prior.generate import generate, score
-from speechvq.prior.network import Prior, PriorConfig
+from speechvq.prior.file import Prior, load_prior, save_prior
+from speechvq.prior.generate import generate
+from speechvq.prior.network import PriorConfig, PriorNetwork
+from speechvq.prior.score import score
 
 
 @pytest.fixture(scope="module")
@@ -18,81 +19,83 @@ def prior_file(tiny, tmp_path_factory):
     """An untrained prior for the tiny model."""
     torch.manual_seed(0)
     shapes = [(codebook.hop, codebook.size) for codebook in tiny.shapes]
-    prior = Prior(
+    network = PriorNetwork(
         PriorConfig(width=8, skip=8, layers=3, cycle=3), shapes, tiny.network.config.speaker.size
     ).eval()
     path = tmp_path_factory.mktemp("prior") / "prior.safetensors"
-    save_prior(path, NamedPrior(prior, "p", tiny.model))
+    save_prior(path, Prior(network, "p", tiny.model))
     return path
 
 
 @pytest.fixture(scope="module")
-def named(prior_file):
+def prior(prior_file):
     return load_prior(prior_file)
 
 
-def test_what_is_made_up_depends_on_the_seed_and_decodes(tiny, named):
-    once, again, other = (generate(tiny, named, seconds=0.5, seed=seed) for seed in (1, 1, 2))
-    assert once == again
-    assert once != other
-    assert once.seconds == pytest.approx(0.5, abs=0.04)
-    wave = tiny.decode(once)
-    assert len(wave) == once.samples
+def test_generated_speech_depends_on_the_seed_and_decodes(tiny, prior):
+    first, again, other = (generate(tiny, prior, seconds=0.5, seed=seed) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+    assert first.seconds == pytest.approx(0.5, abs=0.04)
+    wave = tiny.decode(first)
+    assert len(wave) == first.samples
     assert np.isfinite(wave).all()
-    assert generate(tiny, named, seconds=0.5, speaker="slt").speaker == tiny.voices[1].vector
+    assert generate(tiny, prior, seconds=0.5, speaker="slt").speaker == tiny.voices[1].vector
 
 
-def test_a_prompt_is_kept_with_its_voice(tiny, named, speech):
-    begun = tiny.encode(speech[:16_000], 16_000)
-    codes = generate(tiny, named, seconds=0.5, prompt=begun)
-    assert codes.speaker == begun.speaker
+def test_a_prompt_is_kept_with_its_voice(tiny, prior, speech):
+    prompt = tiny.encode(speech[:16_000], 16_000)
+    codes = generate(tiny, prior, seconds=0.5, prompt=prompt)
+    assert codes.speaker == prompt.speaker
     assert all(
         np.array_equal(codebook[: len(own)], own)
-        for codebook, own in zip(codes.codebooks, begun.codebooks, strict=True)
+        for codebook, own in zip(codes.codebooks, prompt.codebooks, strict=True)
     )
     assert codes.seconds == pytest.approx(1.5, abs=0.04)
 
 
-def test_scores_add_up_to_the_bits_of_all_codes(tiny, named, speech):
+def test_scores_add_up_to_the_bits_of_all_codes(tiny, prior, speech):
     codes = tiny.encode(speech[: 16_000 * 2 + 777], 16_000)
-    found = score(tiny, named, codes)
-    assert found.nominal == codes.bits_per_second
-    assert len(found.bits) == 3
+    scores = score(tiny, prior, codes)
+    assert scores.nominal == codes.bits_per_second
+    assert len(scores.bits) == 3
     total = sum(
         bits * len(codebook)
-        for bits, codebook in zip(found.codebooks, codes.codebooks, strict=True)
+        for bits, codebook in zip(scores.bits_per_code, codes.codebooks, strict=True)
     )
     lengths = (
         np.bincount(np.arange(codes.frames[0]) * codes.shapes[0].hop // 16_000)
         * codes.shapes[0].hop
         / 16_000
     )
-    assert total == pytest.approx(float((found.bits * lengths).sum()), rel=1e-3)
-    assert found.mean == pytest.approx(
+    assert total == pytest.approx(float((scores.bits * lengths).sum()), rel=1e-3)
+    assert scores.mean == pytest.approx(
         total / lengths.sum()
     )  # a short last second counts for what it is
-    likely = generate(tiny, named, seconds=2.0, temperature=0)
-    assert score(tiny, named, likely).mean < found.mean
+    likely = generate(tiny, prior, seconds=2.0, temperature=0)
+    assert score(tiny, prior, likely).mean < scores.mean
 
 
-def test_a_prior_of_fewer_layers_scores_those_and_no_more(tiny, speech, tmp_path):
+def test_a_prior_of_fewer_codebooks_scores_those_and_no_more(tiny, speech, tmp_path):
     codebook, config = tiny.shapes[0], PriorConfig(width=8, skip=8, layers=2, cycle=2)
-    prior = Prior(config, [(codebook.hop, codebook.size)], tiny.network.config.speaker.size)
-    save_prior(tmp_path / "p", NamedPrior(prior, "p", tiny.model))
+    network = PriorNetwork(
+        config, [(codebook.hop, codebook.size)], tiny.network.config.speaker.size
+    )
+    save_prior(tmp_path / "p", Prior(network, "p", tiny.model))
     few, codes = load_prior(tmp_path / "p"), tiny.encode(speech[:16_000], 16_000)
     assert score(tiny, few, codes.prefix(1)).mean > 0
-    for wanted in (lambda: score(tiny, few, codes), lambda: generate(tiny, few, seconds=1)):
-        with pytest.raises(WrongModel, match="the prior p knows 1 codebooks, the codes have"):
-            wanted()
+    for attempt in (lambda: score(tiny, few, codes), lambda: generate(tiny, few, seconds=1)):
+        with pytest.raises(WrongModel, match="the prior p has 1 codebooks, the codes have"):
+            attempt()
 
 
-def test_what_does_not_fit_is_refused(tiny, named, speech, other_model):
+def test_arguments_that_do_not_fit_are_refused(tiny, prior, speech, other_model):
     with pytest.raises(ConfigError, match="above 0 and at most 3600"):
-        generate(tiny, named, seconds=0)
+        generate(tiny, prior, seconds=0)
     with pytest.raises(ConfigError, match="the prompt must have all 4 codebooks"):
-        generate(tiny, named, seconds=1, prompt=tiny.encode(speech[:8000], 16_000, codebooks=2))
-    with pytest.raises(WrongModel, match="the prior p knows the codes of tiny@"):
-        generate(speechvq.load(other_model), named, seconds=1)
+        generate(tiny, prior, seconds=1, prompt=tiny.encode(speech[:8000], 16_000, codebooks=2))
+    with pytest.raises(WrongModel, match="the prior p describes the codes of tiny@"):
+        generate(speechvq.load(other_model), prior, seconds=1)
 
 
 def test_sample_and_score_as_commands(run, clip, model, prior_file, tmp_path):
@@ -118,10 +121,10 @@ def test_sample_and_score_as_commands(run, clip, model, prior_file, tmp_path):
     assert soundfile.info(tmp_path / "on.wav").duration == pytest.approx(
         read_codes(tmp_path / "clip.codes").seconds + 0.4, abs=0.08
     )
-    found = run("score", clip, tmp_path / "clip.codes", *common, "--threshold", 1, "--each-second")
-    assert found.code == 0, found.err
-    rows = [line.split("\t") for line in found.out.splitlines()]
-    assert rows[0] == ["file", "second", "nominal", "prior", "unusual"]
+    scores = run("score", clip, tmp_path / "clip.codes", *common, "--threshold", 1, "--each-second")
+    assert scores.code == 0, scores.err
+    rows = [line.split("\t") for line in scores.out.splitlines()]
+    assert rows[0] == ["file", "second", "nominal", "prior", "anomaly"]
     assert len(rows) == 1 + 2 * (1 + 5)
     assert rows[1][1:] == rows[7][1:]
     assert {row[4] for row in rows[1:]} == {"yes"}

@@ -4,44 +4,44 @@ import pytest
 import torch
 
 from speechvq.errors import ConfigError
-from speechvq.prior import network as streams
-from speechvq.prior.network import Prior, PriorConfig
-from speechvq.prior.sampling import choose, sample
+from speechvq.prior import network
+from speechvq.prior.network import PriorConfig, PriorNetwork
+from speechvq.prior.sampling import CodeSampler, sample
 from speechvq.prior.wavenet import WaveNet
 
-TABLE = ((640, 7), (640, 5), (320, 6), (320, 4))
-TINY = PriorConfig(width=8, skip=12, layers=4, cycle=2, around=1)
+SHAPES = ((640, 7), (640, 5), (320, 6), (320, 4))
+TINY = PriorConfig(width=8, skip=12, layers=4, cycle=2, context_layers=1)
 
 
-def tiny(speaker: int = 3) -> Prior:
+def tiny(speaker_dim: int = 3) -> PriorNetwork:
     torch.manual_seed(0)
-    return Prior(TINY, TABLE, speaker).eval()
+    return PriorNetwork(TINY, SHAPES, speaker_dim).eval()
 
 
 def codes(frames: int = 9, batch: int = 2, seed: int = 0) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
     return [
         torch.randint(size, (batch, frames * 640 // hop), generator=generator)
-        for hop, size in TABLE
+        for hop, size in SHAPES
     ]
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("pieces", [[1] * 12, [5, 7], [3, 1, 8]])
-def test_a_wavenet_fed_in_pieces_gives_what_the_full_pass_gives(pieces):
+@pytest.mark.parametrize("chunks", [[1] * 12, [5, 7], [3, 1, 8]])
+def test_a_wavenet_fed_in_chunks_gives_what_the_full_pass_gives(chunks):
     torch.manual_seed(0)
     net = WaveNet(6, 8, 5, layers=5, cycle=3, condition=4, kernel=3)
     x, condition = torch.randn(2, 6, 12), torch.randn(2, 4, 12)
-    state, found = net.initial_state(2), []
-    for part, told in zip(x.split(pieces, -1), condition.split(pieces, -1), strict=True):
-        y, state = net.step(part, told, state)
-        found.append(y)
-    assert torch.allclose(torch.cat(found, -1), net(x, condition), atol=1e-6)
+    state, outputs = net.initial_state(2), []
+    for part, frame_condition in zip(x.split(chunks, -1), condition.split(chunks, -1), strict=True):
+        y, state = net.step(part, frame_condition, state)
+        outputs.append(y)
+    assert torch.allclose(torch.cat(outputs, -1), net(x, condition), atol=1e-6)
     assert sum(part.numel() for part in state) == sum(part.numel() for part in net.initial_state(2))
 
 
 @torch.no_grad()
-def test_an_output_depends_on_just_as_much_past_as_a_wavenet_says():
+def test_an_output_depends_on_the_receptive_field_alone():
     torch.manual_seed(0)
     net = WaveNet(6, 8, 5, layers=5, cycle=3, kernel=2).double()
     x = torch.randn(1, 6, 40, dtype=torch.double)
@@ -57,20 +57,20 @@ def test_steps_give_the_probabilities_of_the_full_pass():
     prior, given, speaker = tiny(), codes(), torch.randn(2, 3)
     for depth, (stream, codebook) in enumerate(zip(prior.streams, given, strict=True)):
         condition = stream.condition(given[:depth], codebook.shape[1], speaker)
-        wanted = stream(codebook, condition)
-        state, before = stream.wavenet.initial_state(2), None
+        logits_of_all = stream(codebook, condition)
+        state, previous = stream.wavenet.initial_state(2), None
         for t in range(codebook.shape[1]):
-            logits, state = stream.step(before, condition[..., t : t + 1], state)
-            assert torch.allclose(logits, wanted[..., t], atol=1e-5)
-            before = codebook[:, t]
+            logits, state = stream.step(previous, condition[..., t : t + 1], state)
+            assert torch.allclose(logits, logits_of_all[..., t], atol=1e-5)
+            previous = codebook[:, t]
 
 
 @torch.no_grad()
-def test_a_code_changes_what_is_said_of_later_ones_of_its_layer_and_of_finer_layers_only():
+def test_a_code_changes_what_is_said_of_later_ones_of_its_codebook_and_of_finer_codebooks_only():
     prior, given, speaker = tiny(), codes(frames=20), torch.zeros(2, 3)
     once = prior.nats(given, speaker)
     other = [codebook.clone() for codebook in given]
-    other[1][:, 12] = (other[1][:, 12] + 1) % TABLE[1][1]
+    other[1][:, 12] = (other[1][:, 12] + 1) % SHAPES[1][1]
     again = prior.nats(other, speaker)
     assert torch.equal(once[0], again[0])
     assert torch.equal(once[1][:, :12], again[1][:, :12])
@@ -93,10 +93,10 @@ def test_any_prefix_has_its_probability_and_the_voice_matters():
 
 
 @torch.no_grad()
-def test_long_recordings_pass_in_pieces(monkeypatch):
+def test_long_recordings_pass_in_chunks(monkeypatch):
     prior, given, speaker = tiny(), codes(frames=30), torch.zeros(2, 3)
     whole = prior.nats(given, speaker)
-    monkeypatch.setattr(streams, "PIECE", 7)
+    monkeypatch.setattr(network, "CHUNK", 7)
     assert all(
         torch.allclose(*pair, atol=1e-5)
         for pair in zip(whole, prior.nats(given, speaker), strict=True)
@@ -106,8 +106,10 @@ def test_long_recordings_pass_in_pieces(monkeypatch):
 def test_a_known_source_is_learned_to_its_entropy():
     """Codebook 0 steps through a cycle, at random by one or two: one bit. Finer codebooks copy it: none."""
     torch.manual_seed(0)
-    table = ((640, 8), (320, 8))
-    prior = Prior(PriorConfig(width=16, skip=16, layers=2, cycle=2, around=1), table)
+    shapes = ((640, 8), (320, 8))
+    prior = PriorNetwork(
+        PriorConfig(width=16, skip=16, layers=2, cycle=2, context_layers=1), shapes
+    )
     generator = torch.Generator().manual_seed(0)
     optimizer = torch.optim.Adam(prior.parameters(), lr=1e-2)
 
@@ -129,20 +131,20 @@ def test_a_known_source_is_learned_to_its_entropy():
     assert fine < 0.05
 
 
-@pytest.mark.parametrize("change", [{"width": 0}, {"layers": -1}, {"around": -1}])
-def test_what_makes_no_sense_is_refused_by_name(change):
+@pytest.mark.parametrize("change", [{"width": 0}, {"layers": -1}, {"context_layers": -1}])
+def test_values_out_of_range_are_refused_by_name(change):
     with pytest.raises(ConfigError, match=rf"{next(iter(change))} must"):
         PriorConfig(**change)
 
 
 def drawn(
-    prior: Prior, frames: tuple[int, ...] = (9, 9, 18, 18), seed: int = 0, **more
+    prior: PriorNetwork, frames: tuple[int, ...] = (9, 9, 18, 18), seed: int = 0, **more
 ) -> list[torch.Tensor]:
     return sample(
         prior,
         frames,
         generator=torch.Generator().manual_seed(seed),
-        speaker=torch.zeros(1, 3),
+        speaker_embedding=torch.zeros(1, 3),
         **more,
     )
 
@@ -155,11 +157,14 @@ def test_a_draw_is_repeatable_and_of_the_shape_asked_for():
     assert not all(torch.equal(*pair) for pair in zip(once, other, strict=True))
     assert all(
         codebook.min() >= 0 and codebook.max() < size
-        for codebook, (_, size) in zip(once, TABLE, strict=True)
+        for codebook, (_, size) in zip(once, SHAPES, strict=True)
     )
     assert len(drawn(prior, frames=(9, 9))) == 2
     several = sample(
-        prior, (9, 9), generator=torch.Generator().manual_seed(0), speaker=torch.zeros(3, 3)
+        prior,
+        (9, 9),
+        generator=torch.Generator().manual_seed(0),
+        speaker_embedding=torch.zeros(3, 3),
     )
     assert [codebook.shape for codebook in several] == [(3, 9), (3, 9)]
 
@@ -176,10 +181,10 @@ def test_a_prompt_is_kept_and_what_follows_is_what_would_have_followed():
         torch.full((1, 6), 3),
         torch.full((1, 6), 0),
     ]
-    found = drawn(prior, prompt=other)
+    outputs = drawn(prior, prompt=other)
     assert all(
         torch.equal(codebook[:, : begun.shape[1]], begun)
-        for codebook, begun in zip(found, other, strict=True)
+        for codebook, begun in zip(outputs, other, strict=True)
     )
 
 
@@ -187,14 +192,14 @@ def test_draws_have_the_probabilities_of_the_logits():
     logits = torch.tensor([[0.0, 1.0, 2.0, -1.0]]).expand(20_000, -1)
     generator = torch.Generator().manual_seed(0)
     for temperature in (1.0, 0.5):
-        shares = torch.bincount(choose(logits, generator, temperature, 1.0), minlength=4) / len(
+        shares = torch.bincount(CodeSampler(generator, temperature)(logits), minlength=4) / len(
             logits
         )
         assert torch.allclose(shares, torch.softmax(logits[0] / temperature, 0), atol=0.015)
-    kept = torch.bincount(choose(logits, generator, 1.0, 0.7), minlength=4) / len(logits)
+    kept = torch.bincount(CodeSampler(generator, top_p=0.7)(logits), minlength=4) / len(logits)
     assert kept[0] == kept[3] == 0
     assert kept[2] == pytest.approx(torch.softmax(logits[0, 1:3], 0)[1].item(), abs=0.015)
-    assert torch.equal(choose(logits, generator, 1.0, 1e-9), logits.argmax(1))
+    assert torch.equal(CodeSampler(generator, top_p=1e-9)(logits), logits.argmax(1))
 
 
 @pytest.mark.parametrize(

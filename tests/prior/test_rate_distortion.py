@@ -1,4 +1,4 @@
-"""Rate-distortion optimised encoding: cheaper codes that are nearly as good."""
+"""Rate-distortion optimized encoding: cheaper codes that are nearly as good."""
 
 import itertools
 
@@ -12,26 +12,26 @@ from speechvq.audio import files as audio
 from speechvq.codes import read_codes, read_header
 from speechvq.codes.header import PRIOR
 from speechvq.errors import ConfigError, WrongModel
-from speechvq.prior.file import NamedPrior, load_prior
-from speechvq.prior.generate import score
+from speechvq.prior.file import Prior, load_prior
 from speechvq.prior.integer.coder import PriorCoder
-from speechvq.prior.network import Prior, PriorConfig
+from speechvq.prior.network import PriorConfig, PriorNetwork
 from speechvq.prior.rate_distortion import PASSES, RateDistortion
+from speechvq.prior.score import score
 from speechvq.quantize.config import LevelConfig, build
 
 
 @pytest.fixture(scope="module")
-def named(tiny):
+def prior(tiny):
     """A prior of the tiny model that was not trained, but has strong opinions."""
     torch.manual_seed(0)
     shapes = [(codebook.hop, codebook.size) for codebook in tiny.shapes]
-    prior = Prior(
+    network = PriorNetwork(
         PriorConfig(width=8, skip=8, layers=3, cycle=3), shapes, tiny.network.config.speaker.size
     ).eval()
     with torch.no_grad():
-        for value in prior.parameters():
+        for value in network.parameters():
             value.mul_(2)
-    return NamedPrior(prior, "p", tiny.model)
+    return Prior(network, "p", tiny.model)
 
 
 def latents(codec, wave):
@@ -54,14 +54,14 @@ def left(codec, wave, codes):
     )
 
 
-def test_more_weight_takes_fewer_bits_and_leaves_more(tiny, named, speech):
+def test_more_weight_takes_fewer_bits_and_leaves_more(tiny, prior, speech):
     wave = speech[:32_000].copy()
     bits, errors = [], []
     for weight in (0, 1, 4, 100):
-        codes = tiny.encode(wave, search=RateDistortion(named, weight))
+        codes = tiny.encode(wave, search=RateDistortion(prior, weight))
         assert codes.shapes == tiny.shapes
         assert len(tiny.decode(codes)) == len(wave)
-        bits.append(score(tiny, named, codes).mean)
+        bits.append(score(tiny, prior, codes).mean)
         errors.append(left(tiny, wave, codes))
     assert bits == sorted(bits, reverse=True)
     assert errors == sorted(errors)
@@ -71,12 +71,12 @@ def test_more_weight_takes_fewer_bits_and_leaves_more(tiny, named, speech):
     )  # all beam to the end: no worse than greedy
 
 
-def test_every_code_makes_error_and_price_least(tiny, named, speech):
+def test_every_code_makes_error_and_price_least(tiny, prior, speech):
     """Against the definition, slowly: one codebook, every codeword tried in every place, given the codes of the pass before."""
     wave, weight = speech[:16_000].copy(), 2.0
-    found = tiny.encode(wave, codebooks=1, search=RateDistortion(named, weight))
+    found = tiny.encode(wave, codebooks=1, search=RateDistortion(prior, weight))
     stream, book = (
-        named.prior.streams[0],
+        prior.network.streams[0],
         tiny.network.topdown.levels[0].quantizers.codebooks[0].codewords,
     )
     errors = torch.stack([(book - row).square().sum(1) for row in latents(tiny, wave)[0].T])
@@ -119,21 +119,21 @@ def test_options_are_the_nearest_entries_and_what_is_left_in_the_end(kind):
     assert one.options(z, 0, 2, 5)[1][0].min().item() == pytest.approx(best)
 
 
-def test_pieces_change_nothing(tiny, named, speech, tmp_path):
+def test_pieces_change_nothing(tiny, prior, speech, tmp_path):
     long = np.tile(speech, 6)[: 16_000 * 21]
     soundfile.write(tmp_path / "long.wav", long, 16_000, subtype="FLOAT")
-    search = RateDistortion(named, 1.0)
+    search = RateDistortion(prior, 1.0)
     assert tiny.encode_file(audio.inspect(tmp_path / "long.wav"), search=search) == tiny.encode(
         long, search=search
     )
 
 
-def test_what_does_not_fit_is_refused(named, speech, other_model):
+def test_what_does_not_fit_is_refused(prior, speech, other_model):
     for weight in (-1.0, float("nan"), float("inf")):
-        with pytest.raises(ConfigError, match="the weight of the rate is a number of 0 or more"):
-            RateDistortion(named, weight)
-    with pytest.raises(WrongModel, match="the prior p knows the codes of"):
-        speechvq.load(other_model).encode(speech, search=RateDistortion(named))
+        with pytest.raises(ConfigError, match="the weight of the rate must be a number >= 0"):
+            RateDistortion(prior, weight)
+    with pytest.raises(WrongModel, match="the prior p describes the codes of"):
+        speechvq.load(other_model).encode(speech, search=RateDistortion(prior))
 
 
 def test_as_a_command(run, clip, tmp_path):

@@ -7,25 +7,25 @@ import pytest
 
 from speechvq.codes import CodebookShape, Codes, ModelId, write_codes
 from speechvq.errors import CodesError
-from speechvq.prior.tokens import from_files, gathered, load
+from speechvq.prior.tokens import from_files, gather, load_tokens
 
-TABLE = (CodebookShape(640, 512), CodebookShape(640, 512), CodebookShape(320, 16))
+SHAPES = (CodebookShape(640, 512), CodebookShape(640, 512), CodebookShape(320, 16))
 
 
-def codes(seed: int, seconds: float = 0.4, table: tuple[CodebookShape, ...] = TABLE) -> Codes:
+def codes(seed: int, seconds: float = 0.4, shapes: tuple[CodebookShape, ...] = SHAPES) -> Codes:
     random = np.random.default_rng(seed)
     samples = round(seconds * 16_000)
-    coarse = -(-samples // table[0].hop)
+    coarse = -(-samples // shapes[0].hop)
     codebooks = tuple(
-        random.integers(0, codebook.size, coarse * table[0].hop // codebook.hop).astype(np.uint16)
-        for codebook in table
+        random.integers(0, codebook.size, coarse * shapes[0].hop // codebook.hop).astype(np.uint16)
+        for codebook in shapes
     )
     return Codes(
         ModelId("m", b"12345678"),
         16_000,
         16_000,
         samples,
-        table,
+        shapes,
         codebooks,
         bytes(random.integers(0, 256, 16).tolist()),
     )
@@ -33,22 +33,24 @@ def codes(seed: int, seconds: float = 0.4, table: tuple[CodebookShape, ...] = TA
 
 def test_recordings_come_back_as_they_went_in_also_through_a_file(tmp_path):
     given = [codes(seed, seconds) for seed, seconds in enumerate((0.4, 1.0, 0.04))]
-    tokens = gathered(given, ["a", "", "c"], ["1", "2", "3"])
+    tokens = gather(given, ["a", "", "c"], ["1", "2", "3"])
     tokens.save(tmp_path / "tokens.npz")
-    for found in (tokens, load(tmp_path / "tokens.npz")):
-        assert (len(found), found.shapes, found.model, found.voices) == (
+    for loaded in (tokens, load_tokens(tmp_path / "tokens.npz")):
+        assert (len(loaded), loaded.shapes, loaded.model, loaded.voices) == (
             3,
-            TABLE,
+            SHAPES,
             given[0].model,
             ("a", "", "c"),
         )
-        for one, codebooks in zip(given, found.recordings(), strict=True):
-            assert all(map(np.array_equal, one.codebooks, codebooks))
-        assert [row.tobytes() for row in found.speakers] == [one.speaker for one in given]
+        for recording, codebooks in zip(given, loaded.recordings(), strict=True):
+            assert all(map(np.array_equal, recording.codebooks, codebooks))
+        assert [row.tobytes() for row in loaded.speaker_embeddings] == [
+            recording.speaker for recording in given
+        ]
     assert tokens.seconds(16_000) == pytest.approx(1.44)
-    some = tokens.chosen(np.array([False, True, True]))
-    assert some.voices == ("", "c")
-    assert all(map(np.array_equal, some.recording(0), given[1].codebooks))
+    subset = tokens.select(np.array([False, True, True]))
+    assert subset.voices == ("", "c")
+    assert all(map(np.array_equal, subset.recording(0), given[1].codebooks))
 
 
 def test_codes_are_gathered_from_files_and_folders(tmp_path):
@@ -70,18 +72,18 @@ def test_codes_are_gathered_from_files_and_folders(tmp_path):
 def test_codes_that_do_not_belong_together_are_refused_by_name(tmp_path):
     other = replace(codes(1), model=ModelId("other", b"87654321"))
     with pytest.raises(CodesError, match=r"two was made by other@\w+, one by m@\w+"):
-        gathered([codes(0), other], ["", ""], ["one", "two"])
+        gather([codes(0), other], ["", ""], ["one", "two"])
     with pytest.raises(CodesError, match="two has 2 codebooks, one has 3"):
-        gathered([codes(0), codes(1).prefix(2)], ["", ""], ["one", "two"])
+        gather([codes(0), codes(1).prefix(2)], ["", ""], ["one", "two"])
     with pytest.raises(CodesError, match="there are no codes"):
         from_files([tmp_path])
-    with pytest.raises(CodesError, match="speaker vectors of two and one differ"):
-        gathered([codes(0), replace(codes(1), speaker=b"12")], ["", ""], ["one", "two"])
+    with pytest.raises(CodesError, match="speaker embeddings of two and one differ"):
+        gather([codes(0), replace(codes(1), speaker=b"12")], ["", ""], ["one", "two"])
     path = tmp_path / "tokens.npz"
-    gathered([codes(0)], ["a"], ["one"]).save(path)
-    whole = bytearray(path.read_bytes())
-    whole[len(whole) // 2] ^= 255
-    for wrong in (b"PK nonsense", b"", bytes(whole)):
+    gather([codes(0)], ["a"], ["one"]).save(path)
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 255
+    for wrong in (b"PK nonsense", b"", bytes(damaged)):
         path.write_bytes(wrong)
         with pytest.raises(CodesError, match=r"tokens\.npz is not a file of tokens"):
-            load(path)
+            load_tokens(path)

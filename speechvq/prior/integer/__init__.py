@@ -1,1 +1,1 @@
-"""The prior in integer arithmetic, alike on every machine, and the range coder that relies on it."""
+"""The prior in fixed-point arithmetic, and the coder of code files that uses it."""

@@ -1,9 +1,9 @@
-"""Arithmetic on whole numbers that every machine does alike, carried in float64 so that ordinary matrix products do it fast.
+"""Fixed-point arithmetic that gives the same integers on every machine.
 
-Activations are multiples of 2^-12, weights of 2^-14. Sums of products of whole numbers are exact in
-float64 below 2^53, whatever the order of summation, the number of threads or the use of fused
-operations; `Linear` refuses weights with which they could reach it. The same code runs on int64
-arrays, as a reference.
+Activations are multiples of 2^-12, weights of 2^-14. The integers are carried in float64, so that
+ordinary matrix products compute them: sums of products of integers are exact in float64 below 2^53,
+whatever the order of summation, the number of threads or the use of fused operations; `Linear`
+refuses weights with which a sum could reach it. The same code runs on int64 arrays, as reference.
 """
 
 from functools import cache
@@ -14,124 +14,131 @@ from numpy.typing import NDArray
 
 from speechvq.errors import ModelError
 
-Whole = NDArray[Any]
-"""Whole numbers, in float64 or int64."""
+Integers = NDArray[Any]
+"""Integers, in float64 or int64."""
 
-ACTIVATION, WEIGHT = 12, 14
-"""Bits after the point."""
+ACTIVATION_BITS, WEIGHT_BITS = 12, 14
+"""Bits after the binary point."""
 LIMIT = 1 << 17
-"""Activations stay within +-LIMIT, 32 in real numbers."""
-ONE = 1 << ACTIVATION
-FREQUENCIES = 1 << 24
-"""What the frequencies of a distribution add up to, at most."""
+"""Activations stay within +-LIMIT, which is 32 in real numbers."""
+UNIT = 1 << ACTIVATION_BITS
+"""1.0 as an activation."""
+TOTAL = 1 << 24
+"""Largest sum of the frequencies of a distribution."""
 _PRECISION = 160
 
 
-def whole(values: NDArray, bits: int, dtype: type) -> Whole:
-    """Real numbers as multiples of 2^-bits; half precision to whole numbers is the same everywhere.
+def to_fixed_point(values: NDArray, bits: int, dtype: type) -> Integers:
+    """Real numbers as multiples of 2^-bits, by way of half precision.
 
-    Raises ModelError for what is no number in half precision.
+    From half precision to integers, rounding is the same everywhere. Raises ModelError for values
+    that are not finite in half precision.
     """
-    if not (np.abs(values) <= np.finfo(np.float16).max).all():  # nor NaN
+    if not (np.abs(values) <= np.finfo(np.float16).max).all():  # false for NaN, too
         raise ModelError(
-            "the prior holds weights that are no numbers in half precision: fit it again with a "
+            "the prior has weights that are not finite in half precision: train it again with a "
             "lower optim.learning_rate"
         )
     return np.rint(values.astype(np.float16).astype(np.float64) * 2.0**bits).astype(dtype)
 
 
-def shifted(x: Whole, bits: int) -> Whole:
-    """Divide by 2^bits and round to the nearest whole number, halves up."""
+def shift(x: Integers, bits: int) -> Integers:
+    """Divide by 2^bits and round to the nearest integer, halves up."""
     if x.dtype == np.int64:
-        return (x + (1 << (bits - 1))) >> bits  # type: ignore[operator]
+        return (x + (1 << (bits - 1))) >> bits
     return np.floor((x + 2.0 ** (bits - 1)) * 2.0**-bits)
 
 
-def limited(x: Whole) -> Whole:
-    """Within +-LIMIT."""
+def clamp(x: Integers) -> Integers:
+    """Limit activations to +-LIMIT."""
     return np.clip(x, -LIMIT, LIMIT)
 
 
 class Linear:
-    """Activations (n, in) to activations (n, out): a matrix (out, in) and a bias (out,), given as real numbers.
+    """Activations (n, in) to activations (n, out).
 
-    Raises ModelError for weights so large that sums might not be exact.
+    weight (out, in) and bias (out,) are given as real numbers. Raises ModelError for weights so
+    large that sums might not be exact.
     """
 
     def __init__(self, weight: NDArray, bias: NDArray | None, dtype: type) -> None:
-        matrix = whole(weight, WEIGHT, dtype)
+        matrix = to_fixed_point(weight, WEIGHT_BITS, dtype)
         offset = np.zeros(len(weight)) if bias is None else bias
-        self.bias = whole(offset, ACTIVATION + WEIGHT, dtype)
-        largest = float(np.abs(matrix.astype(np.float64)).sum(1).max()) * LIMIT + float(
-            np.abs(self.bias).max()
-        )
-        if largest >= 2.0**50:  # eight such sums may be added
+        self.bias = to_fixed_point(offset, ACTIVATION_BITS + WEIGHT_BITS, dtype)
+        row_sums = np.abs(matrix.astype(np.float64)).sum(1)
+        largest = float(row_sums.max()) * LIMIT + float(np.abs(self.bias).max())
+        if largest >= 2.0**50:  # up to eight such sums are added
             raise ModelError(
-                "the prior's weights are too large for exact arithmetic: fit it with a lower "
+                "the prior's weights are too large for exact arithmetic: train it with a lower "
                 "optim.learning_rate"
             )
         self.matrix = np.ascontiguousarray(matrix.T)
 
-    def __call__(self, x: Whole) -> Whole:
-        """Rounded, and within the limit."""
-        return limited(shifted(x @ self.matrix + self.bias, WEIGHT))
+    def __call__(self, x: Integers) -> Integers:
+        """The output as activations, rounded and clamped."""
+        return clamp(shift(self.accumulate(x), WEIGHT_BITS))
 
-    def open(self, x: Whole) -> Whole:
-        """Before rounding, to be added to others: multiples of 2^-26."""
+    def accumulate(self, x: Integers) -> Integers:
+        """The output before rounding, multiples of 2^-26, to be added to others."""
         return x @ self.matrix + self.bias
 
 
 @cache
-def decay(step_bits: int, count: int) -> tuple[int, ...]:
-    """exp(-i 2^-step_bits) for i < count, as multiples of 2^-160, by whole numbers alone."""
+def exponential_decay(step_bits: int, count: int) -> tuple[int, ...]:
+    """exp(-i 2^-step_bits) for i < count, as multiples of 2^-160, computed in integers."""
     unit = 1 << _PRECISION
     term, factor, n = unit, 0, 0
-    while term:  # exp(-h) by its series, h = 2^-step_bits
+    while term:  # the series of exp(-h), h = 2^-step_bits
         factor += term if n % 2 == 0 else -term
         n += 1
         term = (term >> step_bits) // n
-    found, value = [], unit
+    powers, power = [], unit
     for _ in range(count):
-        found.append(value)
-        value = (value * factor) >> _PRECISION
-    return tuple(found)
+        powers.append(power)
+        power = (power * factor) >> _PRECISION
+    return tuple(powers)
 
 
 @cache
-def sigmoids(dtype: type) -> Whole:
-    """sigmoid(i 2^-12) for i from -LIMIT / 2 to LIMIT / 2, as activations; further out it is the same to the last bit."""
+def sigmoid_table(dtype: type) -> Integers:
+    """sigmoid(i 2^-12) for i from -LIMIT / 2 to LIMIT / 2, as activations.
+
+    Beyond, the sigmoid equals the ends of the table to the last bit.
+    """
     unit = 1 << _PRECISION
     positive = [
-        (2 * unit * ONE + unit + small) // (2 * (unit + small))
-        for small in decay(ACTIVATION, LIMIT // 2 + 1)
+        (2 * unit * UNIT + unit + power) // (2 * (unit + power))
+        for power in exponential_decay(ACTIVATION_BITS, LIMIT // 2 + 1)
     ]
-    return np.array([ONE - one for one in positive[:0:-1]] + positive, dtype)
+    return np.array([UNIT - value for value in positive[:0:-1]] + positive, dtype)
 
 
-def sigmoid(x: Whole) -> Whole:
-    """Of activations, from the table."""
+def sigmoid(x: Integers) -> Integers:
+    """The sigmoid of activations, from the table."""
     half = LIMIT // 2
-    return sigmoids(x.dtype.type)[np.clip(x, -half, half).astype(np.int64) + half]
+    return sigmoid_table(x.dtype.type)[np.clip(x, -half, half).astype(np.int64) + half]
 
 
-def tanh(x: Whole) -> Whole:
-    """2 sigmoid(2 x) - 1."""
-    return 2 * sigmoid(2 * x) - ONE
+def tanh(x: Integers) -> Integers:
+    """2 sigmoid(2 x) - 1, of activations."""
+    return 2 * sigmoid(2 * x) - UNIT
 
 
 @cache
-def exponentials() -> NDArray[np.int64]:
-    """exp(-i 2^-12) as multiples of 2^-30, until it is nothing."""
-    values = np.array(
-        [value >> (_PRECISION - 30) for value in decay(ACTIVATION, 22 << ACTIVATION)], np.int64
-    )
+def exponential_table() -> NDArray[np.int64]:
+    """exp(-i 2^-12) as multiples of 2^-30, as far as it is not 0, and one 0."""
+    powers = exponential_decay(ACTIVATION_BITS, 22 << ACTIVATION_BITS)
+    values = np.array([power >> (_PRECISION - 30) for power in powers], np.int64)
     return np.append(values[values > 0], 0)
 
 
-def frequencies(logits: Whole) -> NDArray[np.int64]:
-    """Activations (..., k), logits, to whole numbers in proportion to their softmax: at least 1 each, FREQUENCIES at most."""
-    table = exponentials()
-    below = (logits.max(-1, keepdims=True) - logits).astype(np.int64)
-    shares = table[np.minimum(below, len(table) - 1)]
-    room = FREQUENCIES - logits.shape[-1]
-    return 1 + shares * room // shares.sum(-1, keepdims=True)
+def frequencies(logits: Integers) -> NDArray[np.int64]:
+    """Logits (..., k), as activations, to integers proportional to their softmax.
+
+    Each is at least 1; their sum is at most TOTAL.
+    """
+    table = exponential_table()
+    below_maximum = (logits.max(-1, keepdims=True) - logits).astype(np.int64)
+    weights = table[np.minimum(below_maximum, len(table) - 1)]
+    room = TOTAL - logits.shape[-1]
+    return 1 + weights * room // weights.sum(-1, keepdims=True)

@@ -1,6 +1,7 @@
-"""Codes to bytes and back by the prior: a range coder that spends minus the logarithm of its probability on each code.
+"""Entropy coding by the prior: a range coder with the frequencies of the integer network.
 
-What reaches the coder are the whole numbers of `integer`, the same on every machine.
+The size of the bytes is the ideal code length, minus the base-2 logarithm of the codes'
+probability, to about one part in a thousand.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,11 +15,11 @@ from speechvq.codes.coder import Rows
 from speechvq.codes.header import CODER, PRIOR
 from speechvq.codes.range_coder import RangeDecoder, RangeEncoder, fixed
 from speechvq.errors import ModelError
-from speechvq.prior.file import NamedPrior
+from speechvq.prior.file import Prior
 from speechvq.prior.integer.network import IntegerStream, integer_streams
 
-PIECE = 1024
-"""Codes whose conditions and frequencies are held at once."""
+CHUNK = 1024
+"""Codes whose conditions and frequencies are held in memory at once."""
 
 CodeArray = NDArray[np.uint16]
 Streams = Sequence[IntegerStream]
@@ -26,63 +27,65 @@ Report = Callable[[int], None]
 
 
 class PriorCoder:
-    """A coder of code files (`codes.coding.Coder`) by a prior that was read from its file.
+    """A coder of code files (`codes.coder.Coder`) by a prior that was read from its file.
 
-    report: told on the way how many more codes are done, of all that a file holds
+    report: called with the number of codes that were coded since its last call
+    Raises ModelError for a prior without a file.
     """
 
     coding = PRIOR
 
-    def __init__(self, named: NamedPrior, report: Report | None = None) -> None:
-        if len(named.digest) != CODER:
+    def __init__(self, prior: Prior, report: Report | None = None) -> None:
+        if len(prior.digest) != CODER:
             raise ModelError(
-                f"the prior {named.name} was not read from a file, so no code file can name it: "
-                "save it first"
+                f"the prior {prior.name} was not read from a file, so no code file can refer to "
+                "it: save and load it first"
             )
-        self.model, self.digest, self._speaker = named.model, named.digest, named.prior.speaker
-        self.shapes = tuple(CodebookShape(hop, size) for hop, size in named.prior.shapes)
-        self._prior, self._report = named.prior, report
+        self.model, self.digest = prior.model, prior.digest
+        self.shapes = tuple(CodebookShape(hop, size) for hop, size in prior.network.shapes)
+        self._prior, self._report = prior, report
 
     @cached_property
     def _streams(self) -> list[IntegerStream]:
-        return integer_streams(self._prior)
+        return integer_streams(self._prior.network)
 
     def encode(self, codebooks: Sequence[CodeArray], speaker: bytes) -> bytes:
         """See `Coder`."""
-        return encode(self._streams, codebooks, self._packed(speaker), self._report)
+        return encode(self._streams, codebooks, self._embedding(speaker), self._report)
 
     def decode(self, counts: Sequence[int], data: bytes, speaker: bytes) -> Rows:
         """See `Coder`."""
-        return decode(self._streams, counts, data, self._packed(speaker), self._report)
+        return decode(self._streams, counts, data, self._embedding(speaker), self._report)
 
-    def _packed(self, speaker: bytes) -> NDArray[np.uint8]:
-        """Raises ValueError for a vector of another length than the prior's."""
-        if self._speaker and len(speaker) != -(-self._speaker // 2):
-            raise ValueError(f"a speaker vector of {len(speaker)} bytes does not fit the prior")
-        return np.frombuffer(speaker, np.uint8)
+    def _embedding(self, packed: bytes) -> NDArray[np.uint8]:
+        """Raise ValueError for an embedding of another length than the prior's."""
+        speaker_dim = self._prior.network.speaker_dim
+        if speaker_dim and len(packed) != -(-speaker_dim // 2):
+            raise ValueError(f"a speaker embedding of {len(packed)} bytes does not fit the prior")
+        return np.frombuffer(packed, np.uint8)
 
 
 def encode(
     streams: Streams,
     codebooks: Sequence[CodeArray],
-    speaker: NDArray[np.uint8] | None,
+    speaker_embedding: NDArray[np.uint8] | None,
     report: Report | None = None,
 ) -> bytes:
-    """Codes of some first codebooks, coarse first, to bytes. speaker: the packed speaker vector, for a prior that knows voices.
+    """Codes (n_l,) of the first codebooks, coarse first, to bytes.
 
+    speaker_embedding: packed, for a prior with speakers
     Raises ValueError for more codebooks than the prior has.
     """
-    _enough(streams, len(codebooks))
+    _check_count(streams, len(codebooks))
     coder = RangeEncoder()
-    for depth, (stream, codebook) in enumerate(zip(streams, codebooks, strict=False)):
-        before, state = (
-            np.concatenate([[stream.size], codebook[:-1]]).astype(np.int64),
-            stream.initial_state(),
-        )
-        for part in _parts(len(codebook)):
-            told = stream.told(codebooks[:depth], part, len(codebook), speaker)
-            found, state = stream.step(before[part.start : part.stop], told, state)
-            coder.put(codebook[part.start : part.stop], found)
+    for index, (stream, codes) in enumerate(zip(streams, codebooks, strict=False)):
+        previous = np.concatenate([[stream.codebook_size], codes[:-1]]).astype(np.int64)
+        state = stream.initial_state()
+        for part in _chunks(len(codes)):
+            conditions = stream.conditions(codebooks[:index], part, len(codes), speaker_embedding)
+            rows = slice(part.start, part.stop)
+            frequencies, state = stream.step(previous[rows], conditions, state)
+            coder.put(codes[rows], frequencies)
             if report is not None:
                 report(len(part))
     return coder.data()
@@ -92,40 +95,37 @@ def decode(
     streams: Streams,
     counts: Iterable[int],
     data: bytes,
-    speaker: NDArray[np.uint8] | None,
+    speaker_embedding: NDArray[np.uint8] | None,
     report: Report | None = None,
 ) -> tuple[CodeArray, ...]:
-    """The inverse; counts: how many codes each codebook has.
+    """The inverse of `encode`. counts: the number of codes of each codebook.
 
-    Raises ValueError for bytes that cannot have come from `encode`. Others may give wrong codes: a
-    file's checksum tells.
+    Raises ValueError for bytes that cannot come from `encode`. Other damage gives wrong codes,
+    which the checksum of a code file detects.
     """
     counts = list(counts)
-    _enough(streams, len(counts))
+    _check_count(streams, len(counts))
     coder, codebooks = RangeDecoder(data), list[CodeArray]()
     for stream, count in zip(streams, counts, strict=False):
-        codebook, before, state = (
-            np.empty(count, np.uint16),
-            np.array([stream.size]),
-            stream.initial_state(),
-        )
-        for part in _parts(count):
-            told = stream.told(codebooks, part, count, speaker)
-            for row, place in enumerate(part):
-                found, state = stream.step(before, [one[row : row + 1] for one in told], state)
-                before = np.array([coder.one(fixed(found[0]))])
-                codebook[place] = before[0]
+        codes, state = np.empty(count, np.uint16), stream.initial_state()
+        previous = np.array([stream.codebook_size])
+        for part in _chunks(count):
+            conditions = stream.conditions(codebooks, part, count, speaker_embedding)
+            for row, position in enumerate(part):
+                here = [condition[row : row + 1] for condition in conditions]
+                frequencies, state = stream.step(previous, here, state)
+                codes[position] = code = coder.one(fixed(frequencies[0]))
+                previous = np.array([code])
             if report is not None:
                 report(len(part))
-        codebooks.append(codebook)
+        codebooks.append(codes)
     return tuple(codebooks)
 
 
-def _parts(count: int) -> Iterator[range]:
-    """Frames in pieces."""
-    return (range(first, min(first + PIECE, count)) for first in range(0, count, PIECE))
+def _chunks(count: int) -> Iterator[range]:
+    return (range(first, min(first + CHUNK, count)) for first in range(0, count, CHUNK))
 
 
-def _enough(streams: Streams, codebooks: int) -> None:
-    if codebooks > len(streams):
-        raise ValueError(f"the prior has {len(streams)} codebooks, the codes have {codebooks}")
+def _check_count(streams: Streams, n_codebooks: int) -> None:
+    if n_codebooks > len(streams):
+        raise ValueError(f"the prior has {len(streams)} codebooks, the codes have {n_codebooks}")

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from speechvq.prior.network import Prior
+from speechvq.prior.network import PriorNetwork
 from speechvq.prior.tokens import Tokens
 
 GAIN = 2.0
@@ -19,7 +19,7 @@ GAIN = 2.0
 
 
 @torch.no_grad()
-def start(prior: Prior, codebooks: Sequence[Tensor], tokens: Tokens) -> None:
+def start(network: PriorNetwork, codebooks: Sequence[Tensor], tokens: Tokens) -> None:
     """Put the codec's codewords (size, width), one table a codebook, into an untrained prior, and how often each code comes.
 
     Of every embedding the first channels become the codeword on the scale of its rate's first codebook,
@@ -27,23 +27,25 @@ def start(prior: Prior, codebooks: Sequence[Tensor], tokens: Tokens) -> None:
     own. The logits of a code begin with a product with its codeword, as those of a Gaussian around a
     predicted vector, and with the logarithm of its frequency. Other channels stay random.
     """
-    width = prior.config.width
-    first = {hop: depth for depth, (hop, _) in reversed(list(enumerate(prior.shapes)))}
+    width = network.config.width
+    first = {hop: depth for depth, (hop, _) in reversed(list(enumerate(network.shapes)))}
     turns = [_turn(codebook.shape[1], width // 2, seed) for seed, codebook in enumerate(codebooks)]
     own = [_standard(codebook) @ turn for codebook, turn in zip(codebooks, turns, strict=True)]
     shared = [
         codebook
         / _spread(codebooks[first[hop]])
         @ _turn(codebook.shape[1], width // 2, len(codebooks) + first[hop])
-        for codebook, (hop, _) in zip(codebooks, prior.shapes, strict=True)
+        for codebook, (hop, _) in zip(codebooks, network.shapes, strict=True)
     ]
-    for depth, stream in enumerate(prior.streams):
-        for codebook, embedding in enumerate([*stream.coarser, stream.before]):
+    for depth, stream in enumerate(network.streams):
+        for codebook, embedding in enumerate(
+            [*stream.coarser_embeddings, stream.previous_code_embedding]
+        ):
             _put(embedding.weight, torch.cat([shared[codebook], own[codebook]], 1))
         last = stream.wavenet.head[-1]
         assert isinstance(last, nn.Conv1d)
         assert last.bias is not None
-        counts = np.bincount(tokens.codebooks[depth], minlength=stream.size) + 1.0
+        counts = np.bincount(tokens.codebooks[depth], minlength=stream.codebook_size) + 1.0
         last.bias.copy_(torch.from_numpy(np.log(counts / counts.sum())))
         codewords = _standard(codebooks[depth])[:, : last.in_channels]
         _put(last.weight[..., 0], GAIN * last.weight.std() * codewords)

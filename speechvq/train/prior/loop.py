@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from speechvq.config import read, require, to_dict
 from speechvq.errors import ConfigError, TrainingError
 from speechvq.output import new_file
-from speechvq.prior.batches import Pieces, parted
-from speechvq.prior.file import NamedPrior
-from speechvq.prior.network import Prior, PriorConfig
+from speechvq.prior.batches import Segments, hold_out
+from speechvq.prior.file import Prior
+from speechvq.prior.network import PriorConfig, PriorNetwork
 from speechvq.prior.tokens import Tokens
 from speechvq.train.checkpoint import TrainState, best_weights
 from speechvq.train.ema import Average
@@ -124,7 +124,7 @@ def fit(
     fabric: lightning_fabric.Fabric,
     *,
     codebooks: Sequence[Tensor] = (),
-    begin: NamedPrior | None = None,
+    begin: Prior | None = None,
     stop_at: int | None = None,
     report: Report | None = None,
 ) -> Path:
@@ -142,8 +142,8 @@ def fit(
             f"optim.batch {plan.batch} does not divide by {fabric.world_size} devices"
         )
     torch.manual_seed(often.seed)
-    parts = parted(tokens, experiment.data.held_out)
-    learned, measured = (Pieces(part, experiment.data.longest) for part in parts)
+    parts = hold_out(tokens, experiment.data.held_out)
+    learned, measured = (Segments(part, experiment.data.longest) for part in parts)
     prior = new_prior(experiment, parts[0], codebooks, begin).to(fabric.device)
     optimizer = torch.optim.AdamW(
         prior.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True
@@ -211,7 +211,7 @@ def claim(folder: Path, tokens: Tokens) -> None:
 class Loss(nn.Module):
     """Nats a code, over all codebooks alike."""
 
-    def __init__(self, prior: Prior) -> None:
+    def __init__(self, prior: PriorNetwork) -> None:
         super().__init__()
         self.prior = prior
 
@@ -224,7 +224,7 @@ def _step(
     fabric: lightning_fabric.Fabric,
     model: nn.Module,
     state: TrainState,
-    pieces: Pieces,
+    pieces: Segments,
 ) -> float:
     """One step on neighbours that belong to the current step; bits a code."""
     plan, seed = experiment.optim, experiment.run.seed
@@ -262,7 +262,7 @@ def _step(
 
 
 @torch.no_grad()
-def measure(prior: Prior, pieces: Pieces, count: int) -> dict[str, float]:
+def measure(prior: PriorNetwork, pieces: Segments, count: int) -> dict[str, float]:
     """Bits a code of every codebook, and over all, on pieces spread over the lengths."""
     prior.eval()
     device = next(prior.parameters()).device
@@ -272,7 +272,7 @@ def measure(prior: Prior, pieces: Pieces, count: int) -> dict[str, float]:
         codes, speaker = pieces.batch(int(index), 1)
         nats = prior.nats(
             [codebook.to(device) for codebook in codes],
-            speaker.to(device) if prior.speaker else None,
+            speaker.to(device) if prior.speaker_dim else None,
         )
         sums += [codebook.sum().item() / math.log(2) for codebook in nats]
         counts += [codebook.shape[1] for codebook in codes]
@@ -288,12 +288,14 @@ def new_prior(
     experiment: PriorExperiment,
     tokens: Tokens,
     codebooks: Sequence[Tensor] = (),
-    begin: NamedPrior | None = None,
-) -> Prior:
+    begin: Prior | None = None,
+) -> PriorNetwork:
     """A prior for such codes, not trained on them: with the weights of another one, or the codec's codewords, or at random."""
     shapes = [(codebook.hop, codebook.size) for codebook in tokens.shapes]
-    prior = Prior(
-        experiment.prior, shapes, 2 * tokens.speakers.shape[1] if experiment.speaker else 0
+    prior = PriorNetwork(
+        experiment.prior,
+        shapes,
+        2 * tokens.speaker_embeddings.shape[1] if experiment.speaker else 0,
     )
     if begin is not None:
         begin_with(prior, begin)
@@ -302,22 +304,22 @@ def new_prior(
     return prior
 
 
-def begin_with(prior: Prior, begin: NamedPrior) -> None:
+def begin_with(prior: PriorNetwork, begin: Prior) -> None:
     """Give a new prior the weights of another one. Raises ConfigError when that has another shape."""
-    same = (begin.prior.config, begin.prior.shapes, begin.prior.speaker) == (
+    same = (begin.network.config, begin.network.shapes, begin.network.speaker_dim) == (
         prior.config,
         prior.shapes,
-        prior.speaker,
+        prior.speaker_dim,
     )
     if not same:
         raise ConfigError(
             f"the prior {begin.name} has other codebooks than these codes, or another shape than "
             "[prior] says: begin without it"
         )
-    prior.load_state_dict(begin.prior.state_dict())
+    prior.load_state_dict(begin.network.state_dict())
 
 
-def best_prior(folder: Path, tokens: Tokens) -> tuple[PriorExperiment, Prior]:
+def best_prior(folder: Path, tokens: Tokens) -> tuple[PriorExperiment, PriorNetwork]:
     """What a run has come to. Raises TrainingError when it has no checkpoint."""
     checkpoints = sorted(folder.glob("step-*"))
     if not checkpoints:

@@ -12,18 +12,17 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, 
 from speechvq.audio.files import read_mono
 from speechvq.codec.codec import Codec
 from speechvq.codec.file import load, tables_beside
+from speechvq.codes import CodebookShape
 from speechvq.codes.tables import SUFFIX, load_tables, save_tables
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import AudioError, CodesError, OutputError
 from speechvq.output import check_writable
-from speechvq.prior.batches import parted
-from speechvq.prior.compare import table, taken, usual
-from speechvq.prior.file import NamedPrior, load_prior, save_prior
+from speechvq.prior.batches import hold_out
+from speechvq.prior.compare import Cost, anomaly_thresholds, compare, recording_bits
+from speechvq.prior.file import Prior, load_prior, save_prior
 from speechvq.prior.integer.coder import PriorCoder
-from speechvq.prior.tables import LEVELS, fitted
-from speechvq.prior.tables import table as static_table
-from speechvq.prior.tokens import Tokens, from_files, gathered
-from speechvq.prior.tokens import load as load_tokens
+from speechvq.prior.tables import LEVELS, FittedTable, fit_tables
+from speechvq.prior.tokens import Tokens, from_files, gather, load_tokens
 from speechvq.train.codec.run import launched
 from speechvq.train.prior.loop import best_prior, fit, read_prior_experiment
 
@@ -95,9 +94,11 @@ def export_prior(folder: Path, tokens: Tokens, target: Path, rate: int) -> list[
     Raises TrainingError when the run has no checkpoint, OutputError.
     """
     experiment, prior = best_prior(folder, tokens)
-    learned, held = parted(tokens, experiment.data.held_out)
-    bits = taken(prior, held)
-    save_prior(target, NamedPrior(prior, experiment.name, tokens.model, usual(bits, held, rate)))
+    learned, held = hold_out(tokens, experiment.data.held_out)
+    bits = recording_bits(prior, held)
+    save_prior(
+        target, Prior(prior, experiment.name, tokens.model, anomaly_thresholds(bits, held, rate))
+    )
     what = "voices" if all(tokens.voices) else "recordings"
     sizes = (
         f"{learned.seconds(rate) / 3600:.2f} h learned from, {held.seconds(rate) / 3600:.2f} "
@@ -106,7 +107,7 @@ def export_prior(folder: Path, tokens: Tokens, target: Path, rate: int) -> list[
     megabytes = target.stat().st_size / 1e6
     return [
         f"{target}: {experiment.name} for {tokens.model}, {megabytes:.1f} MB; {sizes}",
-        *table(learned, held, bits, rate),
+        *_cost_lines(compare(learned, held, bits, rate)),
     ]
 
 
@@ -128,15 +129,48 @@ def make_tables(
             f"{target} should end in {SUFFIX}, and be named like the model that it lies beside"
         )
     codec, tokens = gathered_for(model, sources, folder, prior, console)
-    learned, held = parted(tokens, held_out)
-    codebooks, bits = fitted(learned, held)
+    learned, held = hold_out(tokens, held_out)
+    fitted = fit_tables(learned, held)
     if target.is_file():  # files coded with the old ones can still be read
         target.rename(target.with_suffix(f".{load_tables(target).digest.hex()}{SUFFIX}"))
-    save_tables(target, tokens.model, tokens.shapes, LEVELS, codebooks)
+    save_tables(target, tokens.model, tokens.shapes, LEVELS, [row.table for row in fitted])
     return [
         f"{target}: tables of {tokens.model}",
-        *static_table(held, bits, codebooks, codec.sample_rate),
+        *_table_lines(tokens.shapes, fitted, codec.sample_rate),
     ]
+
+
+def _cost_lines(costs: Sequence[Cost]) -> list[str]:
+    """A markdown table of what held-out codes cost."""
+    names = [f"codebook {index}" for index in range(len(costs[0].bits_per_code))]
+    lines = [
+        f"| bits per code | {' | '.join(names)} | bits per second | below static tables |",
+        "|---" * (len(names) + 3) + "|",
+    ]
+    for cost in costs:
+        cells = " | ".join(f"{bits:.2f}" for bits in cost.bits_per_code)
+        lines.append(
+            f"| {cost.name} | {cells} | {cost.bits_per_second:.0f} | {100 * cost.saving:.1f} % |"
+        )
+    return lines
+
+
+def _table_lines(
+    shapes: Sequence[CodebookShape], fitted: Sequence[FittedTable], sample_rate: int
+) -> list[str]:
+    """A markdown table: context and bits per code of every codebook, and the rate of prefixes."""
+    lines = [
+        "| codebook | context | bits per code | kbit/s up to here | fixed width |",
+        "|--:|---|--:|--:|--:|",
+    ]
+    total = fixed = 0.0
+    for index, (shape, row) in enumerate(zip(shapes, fitted, strict=True)):
+        total += row.bits_per_code * sample_rate / shape.hop / 1000
+        fixed += shape.bits * sample_rate / shape.hop / 1000
+        lines.append(
+            f"| {index} | {row.table.context} | {row.bits_per_code:.3f} | {total:.3f} | {fixed:.3f} |"
+        )
+    return lines
 
 
 def gathered_for(
@@ -183,7 +217,7 @@ def encoded(codec: Codec, manifest: Path, place: Path, console: Console) -> Toke
             )
         except AudioError as error:
             raise AudioError(f"{row.audio}, from {row.start:g} s on: {error}") from error
-    tokens = gathered(found, [row.speaker or "" for row in rows], [str(row.audio) for row in rows])
+    tokens = gather(found, [row.speaker or "" for row in rows], [str(row.audio) for row in rows])
     place.mkdir(parents=True, exist_ok=True)
     tokens.save(path)
     return tokens

@@ -1,4 +1,4 @@
-"""The range coder: codes come back from bytes that are as few as the prior promises."""
+"""The range coder: codes come back from bytes of the ideal code length."""
 
 import numpy as np
 import pytest
@@ -6,17 +6,17 @@ import torch
 
 from speechvq.codes import ModelId
 from speechvq.errors import ModelError
-from speechvq.prior.batches import vectors
-from speechvq.prior.file import NamedPrior, load_prior, save_prior
+from speechvq.prior.batches import speaker_embeddings
+from speechvq.prior.file import Prior, load_prior, save_prior
 from speechvq.prior.integer import coder
 from speechvq.prior.integer.network import integer_streams
 from speechvq.prior.sampling import sample
-from tests.prior.integer.test_network import SPEAKER, TABLE, codes, prior  # noqa: F401 - a fixture
+from tests.prior.integer.conftest import SHAPES, SPEAKER, codes
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
-def test_codes_come_back_any_prefix(prior, depth):  # noqa: F811
-    streams, given = integer_streams(prior), codes(30, seed=5)[:depth]
+def test_codes_come_back_any_prefix(network, depth):
+    streams, given = integer_streams(network), codes(30, seed=5)[:depth]
     data = coder.encode(streams, given, SPEAKER)
     back = coder.decode(streams, [len(codebook) for codebook in given], data, SPEAKER)
     assert len(back) == depth
@@ -24,47 +24,53 @@ def test_codes_come_back_any_prefix(prior, depth):  # noqa: F811
 
 
 @torch.no_grad()
-def test_as_many_bits_as_the_prior_promises(prior):  # noqa: F811
+def test_the_size_is_the_ideal_code_length(network):
     """Codes drawn from the prior take their entropy, to two parts in a thousand and two words."""
     generator = torch.Generator().manual_seed(0)
-    drawn = sample(prior, [300, 300, 600], generator=generator, speaker=vectors(SPEAKER[None]))
+    drawn = sample(
+        network,
+        [300, 300, 600],
+        generator=generator,
+        speaker_embedding=speaker_embeddings(SPEAKER[None]),
+    )
     given = [codebook[0].numpy().astype(np.uint16) for codebook in drawn]
-    data = coder.encode(integer_streams(prior), given, SPEAKER)
+    data = coder.encode(integer_streams(network), given, SPEAKER)
     tensors = [torch.from_numpy(codebook.astype(np.int64))[None] for codebook in given]
     bits = sum(
-        codebook.sum().item() for codebook in prior.nats(tensors, vectors(SPEAKER[None]))
+        codebook.sum().item()
+        for codebook in network.nats(tensors, speaker_embeddings(SPEAKER[None]))
     ) / np.log(2)
     assert 8 * len(data) == pytest.approx(bits, rel=0.002, abs=48)
     assert bits != pytest.approx(
         sum(
-            len(codebook) * np.log2(size) for codebook, (_, size) in zip(given, TABLE, strict=True)
+            len(codebook) * np.log2(size) for codebook, (_, size) in zip(given, SHAPES, strict=True)
         ),
         rel=0.01,
     )
 
 
-def test_the_reference_arithmetic_writes_the_same_bytes(prior):  # noqa: F811
+def test_the_reference_arithmetic_writes_the_same_bytes(network):
     given = codes(60, seed=3)
-    once, again = (
-        coder.encode(integer_streams(prior, dtype), given, SPEAKER)
+    fast, reference = (
+        coder.encode(integer_streams(network, dtype), given, SPEAKER)
         for dtype in (np.float64, np.int64)
     )
-    assert once == again
+    assert fast == reference
 
 
-def test_long_recordings_pass_in_pieces(prior, monkeypatch):  # noqa: F811
+def test_long_recordings_are_coded_in_chunks(network, monkeypatch):
     given = codes(40, seed=1)
-    whole = coder.encode(integer_streams(prior), given, SPEAKER)
-    monkeypatch.setattr(coder, "PIECE", 7)
-    assert coder.encode(integer_streams(prior), given, SPEAKER) == whole
+    data = coder.encode(integer_streams(network), given, SPEAKER)
+    monkeypatch.setattr(coder, "CHUNK", 7)
+    assert coder.encode(integer_streams(network), given, SPEAKER) == data
     back = coder.decode(
-        integer_streams(prior), [len(codebook) for codebook in given], whole, SPEAKER
+        integer_streams(network), [len(codebook) for codebook in given], data, SPEAKER
     )
     assert all(map(np.array_equal, given, back))
 
 
-def test_what_cannot_have_been_coded_is_refused(prior):  # noqa: F811
-    streams = integer_streams(prior)
+def test_what_cannot_have_been_coded_is_refused(network):
+    streams = integer_streams(network)
     with pytest.raises(ValueError, match="not a whole number of words"):
         coder.decode(streams, [3], b"12345", SPEAKER)
     with pytest.raises(ValueError, match="damaged or of another prior"):
@@ -77,11 +83,11 @@ def test_what_cannot_have_been_coded_is_refused(prior):  # noqa: F811
             wrong()
 
 
-def test_a_coder_needs_a_prior_with_a_name_and_speaker_vectors_that_fit(prior, tmp_path):  # noqa: F811
-    named = NamedPrior(prior, "p", ModelId("m", b"12345678"))
+def test_a_coder_needs_a_prior_with_a_name_and_speaker_vectors_that_fit(network, tmp_path):
+    prior = Prior(network, "p", ModelId("m", b"12345678"))
     with pytest.raises(ModelError, match="the prior p was not read from a file"):
-        coder.PriorCoder(named)
-    save_prior(tmp_path / "p.safetensors", named)
+        coder.PriorCoder(prior)
+    save_prior(tmp_path / "p.safetensors", prior)
     ready, given = coder.PriorCoder(load_prior(tmp_path / "p.safetensors")), codes(9)
     data = ready.encode(given, SPEAKER.tobytes())
     assert all(
@@ -91,5 +97,5 @@ def test_a_coder_needs_a_prior_with_a_name_and_speaker_vectors_that_fit(prior, t
             ready.decode([len(codebook) for codebook in given], data, SPEAKER.tobytes()),
         )
     )
-    with pytest.raises(ValueError, match="a speaker vector of 1 bytes does not fit the prior"):
+    with pytest.raises(ValueError, match="a speaker embedding of 1 bytes does not fit the prior"):
         ready.encode(given, b"1")

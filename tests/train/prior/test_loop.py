@@ -12,10 +12,10 @@ from torch.nn.functional import pdist
 
 from speechvq.codes import CodebookShape, ModelId
 from speechvq.errors import CodesError, ConfigError, ModelError, TrainingError
-from speechvq.prior.batches import Pieces, parted, vectors
-from speechvq.prior.compare import taken, usual
+from speechvq.prior.batches import Segments, hold_out, speaker_embeddings
+from speechvq.prior.compare import anomaly_thresholds, recording_bits
 from speechvq.prior.file import load_prior
-from speechvq.prior.network import Prior, PriorConfig
+from speechvq.prior.network import PriorConfig, PriorNetwork
 from speechvq.prior.tokens import Tokens
 from speechvq.train.prior.init import start
 from speechvq.train.prior.loop import (
@@ -102,25 +102,29 @@ def test_a_known_source_is_learned_and_the_file_gives_the_same_prior_back(tmp_pa
         load_prior(tmp_path / "prior.safetensors"),
         best_prior(tmp_path / "run", tokens),
     )
-    assert (again.name, again.model, again.prior.shapes) == (
+    assert (again.name, again.model, again.network.shapes) == (
         "tiny",
         tokens.model,
         ((640, SIZE), (320, SIZE)),
     )
-    codes, speaker = Pieces(tokens, 30).batch(0, 2)
+    codes, speaker = Segments(tokens, 30).batch(0, 2)
     with torch.no_grad():
         for one, other in zip(
-            exported.nats(codes, speaker), again.prior.nats(codes, speaker), strict=True
+            exported.nats(codes, speaker), again.network.nats(codes, speaker), strict=True
         ):
             assert torch.allclose(one, other, atol=0.02)
         right, wrong = (
-            again.prior.nats(codes, sign * vectors(np.full((2, 4), 255, np.uint8)))[0].mean()
+            again.network.nats(codes, sign * speaker_embeddings(np.full((2, 4), 255, np.uint8)))[
+                0
+            ].mean()
             for sign in (1, -1)
         )
     assert abs(right - wrong) > 0.01
     assert read_prior_experiment(tmp_path / "run" / "experiment.toml") == plan
-    held = parted(tokens, 0.2)[1]
-    assert again.usual == usual(taken(exported, held), held, 16_000)
+    held = hold_out(tokens, 0.2)[1]
+    assert again.anomaly_thresholds == anomaly_thresholds(
+        recording_bits(exported, held), held, 16_000
+    )
 
 
 def test_what_is_usual_counts_every_voice_alike():
@@ -130,13 +134,13 @@ def test_what_is_usual_counts_every_voice_alike():
     )  # twenty recordings of one voice, two of another
     seconds = few.frames * 640 / 16_000
     rates = np.concatenate([np.linspace(10, 20, 20), [50, 60]])
-    found = usual(np.stack([rates, rates], 1) * seconds[:, None], few, 16_000)
+    found = anomaly_thresholds(np.stack([rates, rates], 1) * seconds[:, None], few, 16_000)
     assert found == (
         60.0,
         120.0,
     )  # of 95 % one half is the first voice, 45 % the other's: both of its recordings
     alone = few.chosen(np.arange(len(few)) < 20)
-    assert usual((rates[:20] * seconds[:20])[:, None], alone, 16_000) == (
+    assert anomaly_thresholds((rates[:20] * seconds[:20])[:, None], alone, 16_000) == (
         pytest.approx(np.sort(rates[:20])[18], abs=0.1),
     )
 
@@ -148,7 +152,7 @@ def test_a_prior_begins_with_what_the_codec_knows_of_its_codes():
         torch.randn(SIZE, 20, generator=random),
     )
     shape, scale = PriorConfig(width=16, skip=16, layers=2, cycle=2), coarse.std()
-    prior = Prior(shape, [(640, SIZE), (640, SIZE)], 8)
+    prior = PriorNetwork(shape, [(640, SIZE), (640, SIZE)], 8)
     start(prior, [coarse, coarse / 4], tokens)
     fine = prior.streams[1]
     above, own = fine.coarser[0].weight.detach(), fine.before.weight.detach()[:SIZE]
@@ -171,7 +175,7 @@ def test_a_prior_begins_with_what_the_codec_knows_of_its_codes():
         [coarse, far],
         [torch.ones(SIZE, 3)] * 2,
     ):  # more dimensions than there is room for; all the same
-        other = Prior(shape, [(640, SIZE), (320, SIZE)])
+        other = PriorNetwork(shape, [(640, SIZE), (320, SIZE)])
         start(other, codebooks, tokens)
         assert all(parameter.isfinite().all() for parameter in other.parameters())
 
@@ -204,20 +208,20 @@ def test_an_interrupted_run_ends_as_an_unbroken_one(tmp_path):
 
 def test_whole_voices_are_held_out():
     tokens = source()
-    learned, held = parted(tokens, 0.2)
+    learned, held = hold_out(tokens, 0.2)
     assert not set(learned.voices) & set(held.voices)
     assert len(learned) + len(held) == len(tokens)
     assert 0.2 <= held.frames.sum() / tokens.frames.sum() < 0.5
     single = tokens.chosen(np.array([voice == "v0" for voice in tokens.voices]))
     with pytest.raises(CodesError, match="6 recordings of one voice"):
-        parted(single, 0.2)
+        hold_out(single, 0.2)
     unknown = replace(single, voices=("",) * 6)
-    assert len(parted(unknown, 0.2)[1]) == 2
+    assert len(hold_out(unknown, 0.2)[1]) == 2
 
 
 def test_pieces_are_all_of_it_in_lengths_that_fit():
     tokens = source()
-    pieces = Pieces(tokens, 30)
+    pieces = Segments(tokens, 30)
     assert sum(len(codebooks[0]) for codebooks in pieces.codebooks) == tokens.frames.sum()
     codes, speakers = pieces.batch(3, 5)
     assert [codebook.shape[0] for codebook in codes] == [5, 5]
@@ -244,9 +248,9 @@ def test_a_folder_keeps_to_the_codes_it_began_with(tmp_path):
 
 
 def test_the_loss_must_be_a_number(tmp_path, monkeypatch):
-    nats = Prior.nats
+    nats = PriorNetwork.nats
     monkeypatch.setattr(
-        Prior, "nats", lambda *given: [codebook * torch.nan for codebook in nats(*given)]
+        PriorNetwork, "nats", lambda *given: [codebook * torch.nan for codebook in nats(*given)]
     )
     with pytest.raises(TrainingError, match=r"lower optim\.learning_rate"):
         fit(experiment(tmp_path), source(), fabric())
