@@ -65,7 +65,7 @@ def experiment(folder: Path, steps: int = 120, **optim) -> PriorExperiment:
             steps=steps,
             **({"batch": 8, "learning_rate": 1e-2, "warmup": 5, "ema_decay": 0.9} | optim),
         ),
-        prior=PriorConfig(width=16, skip=16, layers=2, cycle=2, around=1, dropout=0.05),
+        prior=PriorConfig(width=16, skip=16, layers=2, cycle=2, context_layers=1, dropout=0.05),
         data=PriorData(held_out=0.2, longest=30),
         run=PriorRun(folder=str(folder), log_every=10, validate_every=60, save_every=20, seed=1),
     )
@@ -129,7 +129,7 @@ def test_a_known_source_is_learned_and_the_file_gives_the_same_prior_back(tmp_pa
 
 def test_what_is_usual_counts_every_voice_alike():
     tokens = source(voices=2, each=20)
-    few = tokens.chosen(
+    few = tokens.select(
         np.arange(len(tokens)) < 22
     )  # twenty recordings of one voice, two of another
     seconds = few.frames * 640 / 16_000
@@ -139,7 +139,7 @@ def test_what_is_usual_counts_every_voice_alike():
         60.0,
         120.0,
     )  # of 95 % one half is the first voice, 45 % the other's: both of its recordings
-    alone = few.chosen(np.arange(len(few)) < 20)
+    alone = few.select(np.arange(len(few)) < 20)
     assert anomaly_thresholds((rates[:20] * seconds[:20])[:, None], alone, 16_000) == (
         pytest.approx(np.sort(rates[:20])[18], abs=0.1),
     )
@@ -155,7 +155,7 @@ def test_a_prior_begins_with_what_the_codec_knows_of_its_codes():
     prior = PriorNetwork(shape, [(640, SIZE), (640, SIZE)], 8)
     start(prior, [coarse, coarse / 4], tokens)
     fine = prior.streams[1]
-    above, own = fine.coarser[0].weight.detach(), fine.before.weight.detach()[:SIZE]
+    above, own = fine.coarser_embeddings[0].weight.detach(), fine.previous_code_embedding.weight.detach()[:SIZE]
     sums = (above[:, None, :3] + own[None, :, :3]).flatten(0, 1)
     latents = (coarse[:, None] + coarse[None] / 4).flatten(0, 1)
     assert torch.allclose(
@@ -212,8 +212,8 @@ def test_whole_voices_are_held_out():
     assert not set(learned.voices) & set(held.voices)
     assert len(learned) + len(held) == len(tokens)
     assert 0.2 <= held.frames.sum() / tokens.frames.sum() < 0.5
-    single = tokens.chosen(np.array([voice == "v0" for voice in tokens.voices]))
-    with pytest.raises(CodesError, match="6 recordings of one voice"):
+    single = tokens.select(np.array([voice == "v0" for voice in tokens.voices]))
+    with pytest.raises(CodesError, match="6 recordings are of one voice"):
         hold_out(single, 0.2)
     unknown = replace(single, voices=("",) * 6)
     assert len(hold_out(unknown, 0.2)[1]) == 2
