@@ -1,12 +1,13 @@
-"""How surprising kinds of sound are to the prior: bits a second of clean speech, damaged speech, and other recordings.
+"""Anomaly scores: bits per second under the prior of clean and damaged speech and other sounds.
 
-    python -m recipes.evaluate.surprise eval.jsonl [--count 40] [--other music/music.jsonl] [--plot picture.png] > surprise.md
+    python -m recipes.evaluate.anomaly eval.jsonl [--count 40] [--other music/music.jsonl]
+        [--plot picture.png] > anomaly.md
 
-Data: utterances of a manifest of clean speech, at most 8 s of each, as they are; backwards; in
-white noise, 10 dB below the speech; in the babble of others, 10 dB below it; white noise as loud as
-they are; and recordings of other manifests. `flagged` is the share that takes more bits a second
-than `speechvq score` finds usual; `apart` is how often such a recording takes more than a clean one
-(the area under the ROC curve), with all codebooks and with the first one alone.
+Data: utterances of a manifest of clean speech, at most 8 s of each, unchanged; reversed; in white
+noise, 10 dB below the speech; in the babble of others, 10 dB below it; white noise as loud as they
+are; and recordings of other manifests. `flagged` is the share above the threshold of `speechvq
+score`; `AUC` is the area under the ROC curve against clean speech, with all codebooks and with the
+first one alone.
 """
 
 import sys
@@ -29,47 +30,48 @@ from speechvq.prior.score import score
 
 LONGEST = 8.0
 Scores = dict[str, NDArray[np.float64]]
-"""Of every kind of sound, bits a second (recordings, prefixes)."""
+"""Bits per second of every kind of sound, (recordings, prefixes)."""
 
 
 def main(
-    manifest: Annotated[Path, typer.Argument(help="Clean speech: one JSON object a line.")],
+    manifest: Annotated[Path, typer.Argument(help="Clean speech: one JSON object per line.")],
     corpus: Annotated[str | None, typer.Option(help="Only this corpus.")] = None,
     count: Annotated[
-        int, typer.Option(help="So many files of each kind, spread over the speakers.", min=2)
+        int, typer.Option(help="Number of files of each kind, spread over the speakers.", min=2)
     ] = 40,
     other: Annotated[
-        list[Path], typer.Option(help="A manifest of something else; may be given again.")
+        list[Path],
+        typer.Option(help="A manifest of other recordings; may be given more than once."),
     ] = [],  # noqa: B006
     plot: Annotated[Path | None, typer.Option(help="A PNG to write.")] = None,
     model: Annotated[
         Path | None, typer.Option(help="A model file instead of the default one.")
     ] = None,
     prior: Annotated[
-        Path | None, typer.Option(help="A prior instead of the one that comes along.")
+        Path | None, typer.Option(help="A prior file instead of the default one.")
     ] = None,
 ) -> None:
-    """Score kinds of sound, as a markdown table."""
+    """Score kinds of sound, as a Markdown table."""
     if plot is not None:
         check_writable(plot, force=True)
-    codec, named = speechvq.load(model), load_prior(prior)
-    found: dict[str, list[NDArray[np.float64]]] = {}
+    codec, model_prior = speechvq.load(model), load_prior(prior)
+    rows: dict[str, list[NDArray[np.float64]]] = {}
     for kind, wave in sounds(manifest, corpus, other, count, codec.sample_rate):
         codes = codec.encode(wave)
         bits = [
-            score(codec, named, codes.prefix(depth + 1)).mean
+            score(codec, model_prior, codes.prefix(depth + 1)).mean
             for depth in (0, len(codes.shapes) - 1)
         ]
-        found.setdefault(kind, []).append(np.array(bits))
-    scores = {kind: np.array(rows) for kind, rows in found.items()}
-    usual = (
-        (named.anomaly_thresholds[0], named.anomaly_thresholds[-1])
-        if named.anomaly_thresholds
+        rows.setdefault(kind, []).append(np.array(bits))
+    scores = {kind: np.array(bits) for kind, bits in rows.items()}
+    thresholds = (
+        (model_prior.anomaly_thresholds[0], model_prior.anomaly_thresholds[-1])
+        if model_prior.anomaly_thresholds
         else (np.inf, np.inf)
     )
-    report(scores, usual)
+    report(scores, thresholds)
     if plot is not None:
-        draw(scores, usual[1], plot)
+        draw(scores, thresholds[1], plot)
 
 
 def sounds(
@@ -77,27 +79,27 @@ def sounds(
 ) -> Iterator[tuple[str, Wave]]:
     """Kinds and waveforms (t,)."""
     clean, random = chosen(manifest, corpus=corpus, count=count), np.random.default_rng(0)
-    for index, one in enumerate(watched(clean, "speech")):
-        wave = samples(one, rate, longest=LONGEST)
+    for index, utterance in enumerate(watched(clean, "speech")):
+        wave = samples(utterance, rate, longest=LONGEST)
         white = random.standard_normal(len(wave)).astype(np.float32) * np.sqrt(
             np.square(wave).mean()
         )
         yield "clean speech", wave
-        yield "backwards", wave[::-1].copy()
-        yield "in babble, 10 dB", wave + 10**-0.5 * babble(clean, index, wave)
+        yield "reversed", wave[::-1].copy()
+        yield "in babble noise, 10 dB", wave + 10**-0.5 * babble(clean, index, wave)
         yield "in white noise, 10 dB", wave + 10**-0.5 * white
         yield "white noise", white
     for path in other:
-        for one in watched(chosen(path, count=count), path.stem):
-            yield path.stem, samples(one, rate, longest=LONGEST)
+        for utterance in watched(chosen(path, count=count), path.stem):
+            yield path.stem, samples(utterance, rate, longest=LONGEST)
 
 
-def report(scores: Scores, usual: tuple[float, float]) -> None:
+def report(scores: Scores, thresholds: tuple[float, float]) -> None:
     """Print the table."""
     clean = scores["clean speech"]
     print(
-        "| | files | bits a second | 5 % to 95 % | flagged % | apart % | first codebook: bits a "
-        "second | flagged % | apart % |"
+        "| | files | bits per second | 5 % to 95 % | flagged % | AUC % "
+        "| first codebook: bits per second | flagged % | AUC % |"
     )
     print("|---" * 9 + "|")
     for kind, rows in scores.items():
@@ -106,22 +108,22 @@ def report(scores: Scores, usual: tuple[float, float]) -> None:
             low, high = np.percentile(rows[:, column], [5, 95])
             cells.append(f"{rows[:, column].mean():.0f}")
             cells += [f"{low:.0f} to {high:.0f}"] if column else []
-            cells.append(f"{100 * (rows[:, column] > usual[column]).mean():.0f}")
+            cells.append(f"{100 * (rows[:, column] > thresholds[column]).mean():.0f}")
             cells.append(
                 "-"
                 if kind == "clean speech"
-                else f"{100 * above(rows[:, column], clean[:, column]):.0f}"
+                else f"{100 * auc(rows[:, column], clean[:, column]):.0f}"
             )
         print(f"| {' | '.join(cells)} |")
 
 
-def above(some: NDArray[np.float64], others: NDArray[np.float64]) -> float:
-    """How often one of `some` is larger than one of `others`, ties for a half."""
-    pairs = some[:, None] - others[None]
-    return float((np.sign(pairs) / 2 + 0.5).mean())
+def auc(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> float:
+    """Area under the ROC curve: share of positive scores above negative ones, ties counted half."""
+    differences = positive[:, None] - negative[None]
+    return float((np.sign(differences) / 2 + 0.5).mean())
 
 
-def draw(scores: Scores, usual: float, target: Path) -> None:
+def draw(scores: Scores, threshold: float, target: Path) -> None:
     """A point for every recording, a row for every kind."""
     from recipes.evaluate.picture import mpl, plt, save
 
@@ -145,12 +147,10 @@ def draw(scores: Scores, usual: float, target: Path) -> None:
                 color="#1f5fa8",
                 alpha=0.7,
             )
-        axis.axvline(usual, color="#b03a2e", linewidth=1)
+        axis.axvline(threshold, color="#b03a2e", linewidth=1)
         axis.set_yticks(range(len(scores)), list(scores))
         axis.invert_yaxis()
-        axis.set_xlabel(
-            "bits a second under the prior; the line: 95 % of clean speech kept out of its training"
-        )
+        axis.set_xlabel("bits per second under the prior; line: 95th percentile of held-out speech")
         save(figure, target, 64)
 
 
@@ -158,4 +158,4 @@ if __name__ == "__main__":
     try:
         typer.run(main)
     except SpeechVQError as error:
-        sys.exit(f"surprise: {error}")
+        sys.exit(f"anomaly: {error}")
