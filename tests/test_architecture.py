@@ -27,8 +27,13 @@ LAYERS = (
 NEIGHBORS = {("units", "data")}
 """... but for these: what is held out of training is decided in one place, `data.split`."""
 
-RECIPES = {("benchmark", "evaluate"), ("default", "evaluate")}
-"""Recipes stand alone, but for these, which measure with the commands of another."""
+RECIPES = {
+    ("benchmark", "evaluate"),
+    ("default", "evaluate"),
+    ("default", "ablation"),
+    ("quantizers", "ablation"),
+}
+"""Recipes stand alone, but for these, which measure with the commands of another or read variants alike."""
 
 HOMES = {
     "lightning_fabric": {"train"},

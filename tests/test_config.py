@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import importlib
+import inspect
 import pkgutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -154,7 +155,7 @@ def configurations() -> list[type]:
         except ImportError:
             continue  # an optional package is not installed
         for value in vars(module).values():
-            if not isinstance(value, type) or value.__module__ != name:
+            if not isinstance(value, type) or value.__module__ != name or inspect.isabstract(value):
                 continue
             refuses = "Config" in value.__name__ or "__post_init__" in vars(value)
             if dataclasses.is_dataclass(value) and refuses:

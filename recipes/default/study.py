@@ -1,9 +1,9 @@
 """Train variants of the default model for a short while each and measure every prefix: which change is worth a long run.
 
-    python -m recipes.default.study data/train.jsonl [--only loudness --only muon] [--jobs 2] > study.md
+    python -m recipes.default.study data/train.jsonl [--only loudness --only p-wide] [--jobs 2] > study.md
 
-A variant is a TOML file in `variants/`, a few lines on top of `study.toml`; "p-" begins the names
-of those with the perceptual terms, "d-" of those that go on from the default model's weights.
+Variants are sections of `study.toml`; "p-" begins the names of those with the perceptual losses, "d-"
+of those that are fine-tuned from the default model.
 Every run is one CPU thread and leaves a checkpoint folder and a JSON file; what is there is not
 done again, so an interrupted study goes on with the same command. Measures are those of
 `recipes/evaluate/measures.py` on speakers kept out of training, hard codes, nothing aligned;
@@ -15,7 +15,6 @@ import json
 import os
 import sys
 import time
-import tomllib
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -27,13 +26,13 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from speechvq.config import parse, to_dict
+from recipes.ablation import variant_names, variant_table
+from speechvq.config import override, parse, to_dict
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import ConfigError, SpeechVQError, TrainingError
 from speechvq.train.codec.config import DataConfig, Experiment
 
-HERE = Path(__file__).parent
-VARIANTS = HERE / "variants"
+STUDY = Path(__file__).with_name("study.toml")
 MEASURED = {"validation_files": 16, "validation_seconds": 8.0}
 """What is measured: so many files of the validation speakers, so much of each."""
 NAMES = ("PESQ-WB", "STOI", "ESTOI", "mel")
@@ -57,14 +56,11 @@ def main(
     ),
 ) -> None:
     """Train, measure, and print the table."""
-    every = sorted(path.stem for path in VARIANTS.glob("*.toml"))
-    for name in only or []:
-        if name not in every:
-            raise ConfigError(f"there is no variant {name!r}; variants are {', '.join(every)}")
+    names = only or sorted(variant_names(STUDY))
     read_manifest(manifest)
     runs = {
         (name, seed): variant(name, manifest, folder, seed=seed, steps=steps)
-        for name in only or every
+        for name in names
         for seed in range(seeds)
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -80,7 +76,7 @@ def main(
             started, "training", console=console, disable=not (started and console.is_terminal)
         ):
             print(run.result(), file=sys.stderr, flush=True)
-    results = {name: [_read(runs[name, seed]) for seed in range(seeds)] for name in only or every}
+    results = {name: [_read(runs[name, seed]) for seed in range(seeds)] for name in names}
     print(
         table({name: [one for one in group if one is not None] for name, group in results.items()})
     )
@@ -95,30 +91,20 @@ def variant(
     name: str, manifest: Path, folder: Path, *, seed: int = 0, steps: int | None = None
 ) -> Experiment:
     """The experiment of a variant. Raises ConfigError naming the variant when it cannot exist."""
-    values: dict[str, Any] = {}
-    for path in (HERE / "study.toml", VARIANTS / f"{name}.toml"):
-        values = merged(values, tomllib.loads(path.read_text(encoding="utf-8")))
-    values["name"] = name
-    values = merged(values, {"data": {"manifest": str(manifest), "cache": str(folder / "cache")}})
-    values = merged(
-        values, {"run": {"seed": seed}} | ({} if steps is None else {"optim": {"steps": steps}})
-    )
+    changes: dict[str, Any] = {
+        "name": name,
+        "data.manifest": str(manifest),
+        "data.cache": str(folder / "cache"),
+        "run.seed": seed,
+    }
+    if steps is not None:
+        changes["optim.steps"] = steps
     try:
-        experiment = parse(Experiment, values)
+        experiment = parse(Experiment, override(variant_table(STUDY, name), changes))
     except ConfigError as error:
         raise ConfigError(f"variant {name}: {error}") from error
-    place = folder / f"{name}-{seed}-{experiment.optim.steps}"
-    return replace(experiment, run=replace(experiment.run, folder=str(place)))
-
-
-def merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
-    """`second` over `first`: tables are merged, everything else is replaced."""
-    both = {
-        key: merged(first[key], value)
-        for key, value in second.items()
-        if isinstance(value, dict) and key in first
-    }
-    return first | second | both
+    run = folder / f"{name}-{seed}-{experiment.optim.steps}"
+    return replace(experiment, run=replace(experiment.run, folder=str(run)))
 
 
 def train_one(experiment: Experiment) -> str:

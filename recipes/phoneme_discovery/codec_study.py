@@ -63,7 +63,7 @@ def jitter(share: float) -> Change:
                 else quantized
             )
 
-        objective.network.topdown.levels[0].quantizers.register_forward_hook(shaken)
+        objective.network.topdown.levels[0].quantizer.register_forward_hook(shaken)
 
     return change
 

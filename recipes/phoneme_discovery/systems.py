@@ -277,7 +277,7 @@ def codec_units(
                 z[0].T.numpy(),
                 quantizer.choose(z)[0].numpy(),
             )
-    codewords = quantizer.look_up(torch.arange(quantizer.size)[None])[0].T.numpy()
+    codewords = quantizer.lookup(torch.arange(quantizer.size)[None])[0].T.numpy()
     name = f"codec {codec.model.name}, codebook 0"
     own = Units(name, rate, quantizer.size, codes, latents, codewords)
     rows = standardized(latents, {recording.name: recording.speaker for recording in recordings})

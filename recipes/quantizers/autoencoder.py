@@ -15,7 +15,6 @@ from speechvq.nn.modules import Modules
 from speechvq.nn.streaming import Chain, Step
 from speechvq.quantize.base import Quantized
 from speechvq.quantize.codebook import Codebook
-from speechvq.quantize.config import build
 from speechvq.quantize.topdown import Level, TopDown
 
 FRAMES_PER_SECOND = 100
@@ -37,54 +36,47 @@ class MelAutoencoder(nn.Module):
         self.taps, self.frames = tuple(taps), strides[0]
         self.rates = tuple(FRAMES_PER_SECOND / stride for stride in strides)
         levels = [
-            Level(stages[tap].width, config.state, build(level))
+            Level(stages[tap].width, config.state, level.build())
             for tap, level in zip(taps, config.levels, strict=True)
         ]
         self.topdown = TopDown(
             levels, [coarse // fine for coarse, fine in pairwise(strides)], config.state
         )
         self.decoder = _up(config)
-        self.mixed = any(level.quantizer == "joint" for level in config.levels)
 
     @property
     def codebooks(self) -> tuple[Codebook, ...]:
-        """The codebook behind every codebook of codes, coarse first."""
+        """All codebooks, coarse first."""
         return self.topdown.codebooks
 
     @property
     def decodes(self) -> bool:
         """Whether codes are all there is."""
-        levels = zip(self.topdown.levels, self.topdown.depths, strict=True)
-        return (
-            all(len(level.quantizers.codebooks) == depth for level, depth in levels)
-            and not self.mixed
-        )
+        return all(level.quantizer.decodable for level in self.topdown.levels)
 
     def decode(self, codes: Sequence[Tensor]) -> Tensor:
         """The spectrogram (b, bands, f) from the codes of all codebooks."""
         return self.render(self.topdown.decode(codes))
 
     @property
-    def layer_rates(self) -> list[tuple[float, int]]:
-        """(codes a second, codewords) of every codebook of codes."""
+    def code_rates(self) -> list[tuple[float, int]]:
+        """(codes per second, codewords) of every codebook."""
         pairs = zip(self.rates, self.topdown.levels, strict=True)
         return [
-            (rate, codebook.size)
-            for rate, level in pairs
-            for codebook in level.quantizers.codebooks
+            (rate, codebook.size) for rate, level in pairs for codebook in level.quantizer.codebooks
         ]
 
     def features(self, x: Tensor) -> list[Tensor]:
         """What the top-down path sees, coarse first."""
-        found = []
+        features = []
         for stage in self.encoder:
-            x = stage(functional.pad(x, (0, _whole(stage))))
-            found.append(x)
-        return [found[tap] for tap in self.taps]
+            x = stage(functional.pad(x, (0, _lookahead(stage))))
+            features.append(x)
+        return [features[tap] for tap in self.taps]
 
     def render(self, state: Tensor) -> Tensor:
         """The spectrogram (b, bands, f) of what the top-down path decoded."""
-        return self.decoder(functional.pad(state, (0, _whole(self.decoder))))[
+        return self.decoder(functional.pad(state, (0, _lookahead(self.decoder))))[
             ..., : self._length(state)
         ]
 
@@ -94,14 +86,17 @@ class MelAutoencoder(nn.Module):
     def forward(
         self,
         x: Tensor,
-        depth: Tensor | None = None,
+        n_codebooks: Tensor | None = None,
         *,
         temperature: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, Quantized]:
-        """The reconstruction of x (b, bands, f) and the quantizers' result; hard codes in eval mode."""
+        """The reconstruction of x (b, bands, f) and the quantizers' result; hard codes in eval mode.
+
+        n_codebooks: how many codebooks each example uses (b,), all by default
+        """
         quantized = self.topdown(
-            self.features(x), depth, temperature=temperature, generator=generator
+            self.features(x), n_codebooks, temperature=temperature, generator=generator
         )
         return self.render(quantized.z), quantized
 
@@ -116,13 +111,13 @@ def _down(before: int, stage: StageConfig) -> Chain:
 
 
 def _up(config: Variant) -> Chain:
-    codebooks: list[Step] = []
+    steps: list[Step] = []
     before = config.state
     for stage in config.decoder:
-        codebooks += [Upsample(before, stage.width, stage.stride), *stage.blocks()]
+        steps += [Upsample(before, stage.width, stage.stride), *stage.blocks()]
         before = stage.width
-    return Chain([*codebooks, Conv(before, config.bands, 1)])
+    return Chain([*steps, Conv(before, config.bands, 1)])
 
 
-def _whole(chain: Chain) -> int:
+def _lookahead(chain: Chain) -> int:
     return -(-chain.lookahead.numerator // chain.lookahead.denominator)

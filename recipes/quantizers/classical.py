@@ -26,7 +26,7 @@ class FrameKMeans(nn.Module):
     def __init__(self, config: Variant, data: Spectrograms, seed: int) -> None:
         super().__init__()
         self.frames = config.kmeans_frames
-        codebook = VectorQuantizer(config.levels[0].size, config.bands * self.frames)
+        codebook = VectorQuantizer(config.levels[0].sizes[0], config.bands * self.frames)
         vectors = torch.cat(
             [
                 self._stacked(data.batch(step, config.batch)).transpose(1, 2).flatten(0, 1)
@@ -36,18 +36,18 @@ class FrameKMeans(nn.Module):
         codebook.codewords.copy_(kmeans(vectors, codebook.size, seed=seed))
         self.quantizer = ResidualVQ([codebook])
         self.codebooks = self.quantizer.codebooks
-        self.layer_rates = [(FRAMES_PER_SECOND / self.frames, codebook.size)]
+        self.code_rates = [(FRAMES_PER_SECOND / self.frames, codebook.size)]
 
     def forward(
         self,
         x: Tensor,
-        depth: Tensor | None = None,
+        n_codebooks: Tensor | None = None,
         *,
         temperature: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, Quantized]:
         """Each place's centre, and the quantizer's result."""
-        del depth, temperature, generator
+        del n_codebooks, temperature, generator
         quantized = self.quantizer(self._stacked(x))
         return self._apart(quantized.z), quantized
 

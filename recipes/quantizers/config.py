@@ -1,22 +1,22 @@
-"""A run of the study: one base file, and variants that change a few lines of it."""
+"""A run of the study: the base and the variants of `study.toml`."""
 
 import math
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from recipes.ablation import variant_names, variant_table
 from speechvq.config import parse, require
 from speechvq.errors import ConfigError
 from speechvq.nn.encoder import StageConfig
 from speechvq.quantize.config import LevelConfig
 
-BASE = Path(__file__).with_name("base.toml")
-VARIANTS = Path(__file__).with_name("variants")
+STUDY = Path(__file__).with_name("study.toml")
 
 
 @dataclass(frozen=True)
 class Speech:
-    """What is trained on: a manifest, a folder for the packed audio, and how many speakers are kept for validation."""
+    """What is trained on: a manifest, a folder for the packed audio, and how many speakers are held out."""
 
     manifest: Path
     cache: Path
@@ -27,6 +27,8 @@ class Speech:
 class Variant:
     """Everything a run depends on but its seed.
 
+    learning_rate, decay, warmup, grad_clip, codebook_init, reset_every: as in `OptimConfig` of the codec,
+      but 0 for `reset_every` never resets
     seconds: length of a training example
     bands: of the log-mel spectrogram, 100 frames a second
     levels: coarse to fine; encoder: stages fine to coarse; decoder: stages coarse to fine
@@ -34,10 +36,8 @@ class Variant:
     commitment, codebook: weights of these terms, as of means over all numbers beside the mean
       squared error (VQ-VAE's beta)
     temperature: first and last, falling exponentially over the first half of the steps
-    start: codebooks are at first "random" or "kmeans" centres
-    revive_every: steps after which codewords nobody chose are moved; 0 never
     draws: of every example, where the objective is VIMCO
-    kmeans_frames: k-means on so many frames put together, in the place of the network; 0 is the
+    kmeans_frames: frames in one vector of k-means, which takes the place of the network; 0 is the
       network
     capacity: for each rate of JointVAE, its target at the end in bits per second; it grows from 0
       over the first half
@@ -52,15 +52,15 @@ class Variant:
     seconds: float = 1.28
     bands: int = 80
     state: int = 128
-    rate: float = 1e-3
+    learning_rate: float = 1e-3
     decay: float = 0.5
     warmup: int = 100
-    clip: float = 1.0
+    grad_clip: float = 1.0
     commitment: float = 0.25
     codebook: float = 1.0
     temperature: tuple[float, ...] = (1.0, 0.7)
-    start: str = "kmeans"
-    revive_every: int = 100
+    codebook_init: Literal["random", "kmeans"] = "kmeans"
+    reset_every: int = 100
     draws: int = 8
     kmeans_frames: int = 0
     capacity: tuple[float, ...] = ()
@@ -75,21 +75,17 @@ class Variant:
             "decay",
             "bands",
             "state",
-            "rate",
-            "clip",
+            "learning_rate",
+            "grad_clip",
         ):
             require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
-        for name in ("revive_every", "kmeans_frames", "commitment", "codebook"):
+        for name in ("reset_every", "kmeans_frames", "commitment", "codebook"):
             require(
                 getattr(self, name) >= 0,
                 f"{name} must not be negative, but is {getattr(self, name)}",
             )
         require(
-            self.decay <= 1, f"decay, a share of the steps, must be at most 1, not {self.decay}"
-        )
-        require(
-            self.start in ("random", "kmeans"),
-            f"start must be random or kmeans, not {self.start!r}",
+            self.decay <= 1, f"decay, a fraction of the steps, must be at most 1, not {self.decay}"
         )
         require(self.draws >= 2, f"draws must be at least 2, not {self.draws}")
         require(
@@ -102,55 +98,50 @@ class Variant:
             and max(stages) < len(self.encoder)
             and min(stages) >= 0
             and stages == sorted(set(stages), reverse=True),
-            f"levels.stage must be between 0 and {len(self.encoder) - 1} and fall from level to "
+            f"levels: stages must be between 0 and {len(self.encoder) - 1} and fall from level to "
             f"level, not {stages}",
         )
         down = math.prod(stage.stride for stage in self.encoder[: stages[-1] + 1])
         up = math.prod(stage.stride for stage in self.decoder)
         require(
             up == down,
-            f"decoder strides must multiply to {down}, from the finest level to the frames, not "
+            f"decoder: strides must multiply to {down}, from the finest level to the frames, not "
             f"to {up}",
         )
-        kinds = {level.quantizer for level in self.levels}
+        kinds = {level.quantizer.kind for level in self.levels}
         require(
             len(kinds) == 1,
-            "levels.quantizer must be the same for all levels here, not "
-            f"{', '.join(sorted(kinds))}",
+            f"levels: quantizers must all be of one kind, not {', '.join(sorted(kinds))}",
         )
-        wanted = 2 if self.kind == "joint" else 0
+        rates = 2 if self.kind == "joint" else 0
         require(
-            len(self.capacity) == wanted,
-            f"capacity of {self.kind!r} must be {wanted} numbers, not {list(self.capacity)}",
+            len(self.capacity) == rates,
+            f"capacity must be {rates} numbers for {self.kind}, not {list(self.capacity)}",
         )
         require(
             self.kind != "joint" or len(self.levels) == 1,
-            "levels of 'joint' must be 1: its capacity has two rates",
+            f"levels of kind joint must be 1, not {len(self.levels)}: its capacity has two rates",
         )
 
     @property
     def kind(self) -> str:
-        """The quantizer of all levels."""
-        return self.levels[0].quantizer
+        """The kind of quantizer of all levels."""
+        return self.levels[0].quantizer.kind
+
+    @property
+    def draws_in_training(self) -> str:
+        """What a training pass samples: "none", "relaxed" or "exact" draws."""
+        return self.levels[0].quantizer.draws
 
 
 def variant(name: str) -> Variant:
-    """A variant by name: the base file, with what `variants/NAME.toml` changes. Raises ConfigError naming file and field."""
-    path = VARIANTS / f"{name}.toml"
+    """A variant by name. Raises ConfigError naming the variant and the field when it cannot exist."""
     try:
-        values = tomllib.loads(BASE.read_text(encoding="utf-8")) | tomllib.loads(
-            path.read_text(encoding="utf-8")
-        )
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(
-            f"cannot read {path}: {error}; variants are {', '.join(names())}"
-        ) from error
-    try:
-        return parse(Variant, values)
+        return parse(Variant, variant_table(STUDY, name))
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ConfigError(f"variant {name}: {error}") from error
 
 
 def names() -> list[str]:
-    """All variants there are."""
-    return sorted(path.stem for path in VARIANTS.glob("*.toml"))
+    """All variants there are, in alphabetical order."""
+    return sorted(variant_names(STUDY))

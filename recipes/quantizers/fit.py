@@ -16,7 +16,7 @@ from recipes.quantizers.objective import objective
 from speechvq.errors import TrainingError
 from speechvq.losses.likelihood import GaussianLikelihood
 from speechvq.quantize.base import Quantized
-from speechvq.quantize.learning import CodebookLearner, tally
+from speechvq.quantize.learning import CodebookLearner, codeword_sums
 from speechvq.train.optimizer import parameter_groups
 
 CODEBOOK_RATE = 10.0
@@ -42,16 +42,16 @@ def fit(config: Variant, speech: Speech, seed: int) -> dict[str, Any]:
         codebook_learning_rate=CODEBOOK_RATE,
         variance_learning_rate=VARIANCE_RATE,
     )
-    optimizer = torch.optim.AdamW(groups, lr=config.rate, betas=(0.9, 0.98), fused=True)
-    codebooks = CodebookLearner(model.codebooks, keep=0.99)
-    if config.start == "kmeans" and codebooks.active:
-        _start(model, codebooks, data, config, seed)
+    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), fused=True)
+    codebooks = CodebookLearner(model.codebooks, decay=0.99)
+    if config.codebook_init == "kmeans" and codebooks.active:
+        _init_codebooks(model, codebooks, data, config, seed)
     curve = []
     for step in range(config.steps):
         progress = step / config.steps
         rise, fall = (step + 1) / config.warmup, (1 - progress) / config.decay
         for group in optimizer.param_groups:
-            group["lr"] = config.rate * min(1.0, rise, fall) * group["scale"]
+            group["lr"] = config.learning_rate * min(1.0, rise, fall) * group["scale"]
         x = data.batch(step, config.batch)
         loss, quantized = objective(
             config,
@@ -62,9 +62,9 @@ def fit(config: Variant, speech: Speech, seed: int) -> dict[str, Any]:
             torch.Generator().manual_seed(seed * 10**6 + step),
         )
         if not math.isfinite(loss.item()):
-            raise TrainingError(f"the loss is {loss.item()} at step {step}; lower the rate")
+            raise TrainingError(f"the loss is {loss.item()} at step {step}; lower learning_rate")
         loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+        nn.utils.clip_grad_norm_(model.parameters(), config.grad_clip)
         optimizer.step()
         optimizer.zero_grad()
         _learn(model, codebooks, config, quantized, seed, step)
@@ -82,7 +82,7 @@ def fit(config: Variant, speech: Speech, seed: int) -> dict[str, Any]:
 
 
 @torch.no_grad()
-def _start(
+def _init_codebooks(
     model: MelAutoencoder,
     codebooks: CodebookLearner,
     data: Spectrograms,
@@ -96,7 +96,7 @@ def _start(
         return [torch.cat(codebook) for codebook in zip(*found, strict=True)]
 
     model.eval()
-    codebooks.start(inputs, seed=seed)
+    codebooks.init_kmeans(inputs, seed=seed)
     model.train()
 
 
@@ -112,6 +112,6 @@ def _learn(
         return
     codebooks = model.codebooks
     depth = torch.full((len(quantized.codes[0]),), len(codebooks))
-    learner.learn(tally(quantized, depth, max(codebook.size for codebook in codebooks)))
-    if config.revive_every and (step + 1) % config.revive_every == 0:
-        learner.revive(torch.Generator().manual_seed(seed * 10**6 + step))
+    learner.update(codeword_sums(quantized, depth, max(codebook.size for codebook in codebooks)))
+    if config.reset_every and (step + 1) % config.reset_every == 0:
+        learner.reset_dead(torch.Generator().manual_seed(seed * 10**6 + step))

@@ -40,27 +40,26 @@ def measure(
         for kept, vectors in zip(inputs, quantized.inputs, strict=False):
             kept.append(vectors[0])
         for codebook in range(codebooks):
-            depth = torch.full((1,), codebook + 1)
-            prefixes[codebook] += _squared(model(x, depth)[0], x)
+            n_codebooks = torch.full((1,), codebook + 1)
+            prefixes[codebook] += _squared(model(x, n_codebooks)[0], x)
             swapped[codebook] += (
                 _squared(_with_random(model, quantized.codes, codebook, generator), x)
                 if model.decodes
                 else math.nan
             )
     values = sum(x.numel() for x in files)
-    kind = config.kind
     result: dict[str, Any] = {
         "hard": _bound(config, model, likelihood, data, files, "hard", generator)
     }
-    if kind not in ("vq", "cosine", "none"):
+    if config.draws_in_training != "none":
         result["drawn"] = _bound(config, model, likelihood, data, files, "drawn", generator)
-    if kind in ("sq", "gumbel", "joint"):
+    if config.draws_in_training == "relaxed":
         result["soft"] = _relaxed(config, model, files, generator, data.scale)
     numbers = usage.numbers()
-    nominal = sum(rate * math.log2(size) for rate, size in model.layer_rates)
+    nominal = sum(rate * math.log2(size) for rate, size in model.code_rates)
     coded = [
         rate * math.log2(numbers[f"codebook{i}/perplexity"])
-        for i, (rate, _) in enumerate(model.layer_rates)
+        for i, (rate, _) in enumerate(model.code_rates)
     ]
     return result | {
         "prefixes": [data.scale * math.sqrt(total / values) for total in prefixes],
@@ -70,7 +69,7 @@ def measure(
         "usage": numbers,
         "dimensions": [_dimensions(torch.cat(kept, 1)) for kept in inputs if kept],
         "decodes": model.decodes,
-        "sizes": [size for _, size in model.layer_rates],
+        "sizes": [size for _, size in model.code_rates],
     }
 
 
@@ -140,7 +139,7 @@ def _with_random(
     model: Model, codes: tuple[Tensor, ...], codebook: int, generator: torch.Generator
 ) -> Tensor:
     """The spectrogram when the codes of one codebook are replaced by random ones."""
-    size = model.layer_rates[codebook][1]
+    size = model.code_rates[codebook][1]
     changed = list(codes)
     changed[codebook] = torch.randint(size, codes[codebook].shape, generator=generator)
     return model.decode(changed)

@@ -43,7 +43,7 @@ def _price(
     config: Variant, model: MelAutoencoder, likelihood: GaussianLikelihood, x: Tensor
 ) -> float:
     """Nats for a unit of a latent's squared error that weighs, mean for mean, as much as one of the spectrogram."""
-    latents = model.rates[-1] / FRAMES_PER_SECOND * x.shape[-1] * config.levels[-1].width
+    latents = model.rates[-1] / FRAMES_PER_SECOND * x.shape[-1] * config.levels[-1].quantizer.dim
     return x[0].numel() / (2 * likelihood.variance.item() * latents)
 
 

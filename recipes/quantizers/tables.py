@@ -135,8 +135,8 @@ def picture(results: Sequence[dict[str, Any]], path: Path) -> None:
 def _colour(one: dict[str, Any]) -> str:
     """Of vector quantizers, plain, mended and tuned, of stochastic ones, and of all others."""
     config = one["made_with"]["config"]
-    kind = config["levels"][0]["quantizer"]
-    if kind == "vq" and not config["revive_every"]:
+    kind = config["levels"][0]["quantizer"]["kind"]
+    if kind == "vq" and not config["reset_every"]:
         return "tab:red"
     if kind == "vq":
         return "tab:purple" if config["commitment"] >= 0.25 else "tab:blue"

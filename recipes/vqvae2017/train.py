@@ -26,7 +26,7 @@ from speechvq.config import to_dict
 from speechvq.data.corpus import Corpus, Sampler
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import SpeechVQError, TrainingError
-from speechvq.quantize.learning import CodebookLearner, tally
+from speechvq.quantize.learning import CodebookLearner, codeword_sums
 from speechvq.train.checkpoint import TrainState, best_weights
 from speechvq.train.codec.config import DataConfig
 from speechvq.train.codec.loop import load_corpus
@@ -85,7 +85,7 @@ def train(
         weight_decay=0.01,
         fused=True,
     )
-    codebooks = CodebookLearner(system.codebooks, keep=0.99)
+    codebooks = CodebookLearner(system.codebooks, decay=0.99)
     state = TrainState(system, optimizer, codebooks, Average(system, optim.ema_decay))
     sampler = Sampler(
         corpus,
@@ -132,7 +132,7 @@ def same(plan: Plan) -> Plan:
 def _start(system: System, codebooks: CodebookLearner, sampler: Sampler, plan: Plan) -> None:
     """Entries begin as k-means centres of some batches."""
     waves = torch.from_numpy(sampler.batch(0, 1, 32 * plan.optim.batch).waves)
-    codebooks.start(lambda: system.train().encode(waves).inputs, seed=plan.seed)
+    codebooks.init_kmeans(lambda: system.train().encode(waves).inputs, seed=plan.seed)
 
 
 def _step(plan: Plan, state: TrainState, sampler: Sampler, *, bf16: bool) -> dict[str, float]:
@@ -158,9 +158,9 @@ def _step(plan: Plan, state: TrainState, sampler: Sampler, *, bf16: bool) -> dic
     state.optimizer.step()
     state.optimizer.zero_grad()
     if quantized.codes and state.codebooks is not None:
-        state.codebooks.learn(tally(quantized, torch.ones(len(nats)), plan.system.size))
+        state.codebooks.update(codeword_sums(quantized, torch.ones(len(nats)), plan.system.size))
         if (step + 1) % optim.reset_every == 0:
-            state.codebooks.revive(random)
+            state.codebooks.reset_dead(random)
     rate = (
         quantized.rates.sum(1).mean().item() / plan.samples
         if plan.system.latent == "gaussian"

@@ -21,7 +21,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from speechvq.codec.codec import Codec
-from speechvq.codec.network import CodecConfig, Network
+from speechvq.codec.config import CodecConfig
+from speechvq.codec.network import Network
 from speechvq.codec.voices import Voice
 from speechvq.codes import ModelId
 from speechvq.codes.tables import SUFFIX, Tables, load_tables
@@ -72,13 +73,40 @@ def _current(
     header: dict[str, Any], weights: dict[str, Tensor]
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """A model file of the first months, which the default model still is, in today's names."""
-    codec = header.get("codec", {})
-    names = {"layers": "codebooks", "candidates": "beam"}
-    rows = codec.get("levels", [])
-    levels = [{names.get(key, key): value for key, value in row.items()} for row in rows]
-    codec = {"content_codebooks": codec.pop("content_layers", 1)} | codec | {"levels": levels}
-    renamed = {re.sub(r"\.codebook$", ".codewords", name): value for name, value in weights.items()}
+    codec = dict(header.get("codec", {}))
+    codec = {"content_codebooks": codec.pop("content_layers", 1)} | codec
+    if "levels" in codec:
+        codec["levels"] = [_current_level(level) for level in codec["levels"]]
+    renamed = {
+        re.sub(r"\.codebook$", ".codewords", name.replace(".quantizers.", ".quantizer.")): value
+        for name, value in weights.items()
+    }
     return header | {"codec": codec}, renamed
+
+
+OPTIONS = {
+    "vq": {"learned": "update", "shared": "shared", "candidates": "beam"},
+    "cosine": {"lookup": "lookup_dim", "shared": "shared"},
+    "sq": {"variance": "variance", "shared": "shared", "candidates": "beam"},
+    "gumbel": {},
+}
+"""Options of quantizers as the first model files call them, and as they are called today."""
+
+
+def _current_level(level: dict[str, Any]) -> dict[str, Any]:
+    """A level that had the options of all quantizers side by side, in today's names."""
+    if isinstance(level.get("quantizer"), dict):
+        return level
+    kind = level.get("quantizer", "vq")
+    names = {"size": "codebook_size", "width": "dim"} | OPTIONS[kind]
+    quantizer = {new: level[old] for old, new in names.items() if old in level}
+    if "update" in quantizer:
+        quantizer["update"] = {"means": "ema", "loss": "gradient"}[quantizer["update"]]
+    return {
+        "stage": level["stage"],
+        "codebooks": level["layers"],
+        "quantizer": {"kind": kind} | quantizer,
+    }
 
 
 def _voice(row: dict[str, Any], size: int) -> Voice:

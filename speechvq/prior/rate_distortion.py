@@ -21,7 +21,6 @@ from speechvq.codec.codec import Codec
 from speechvq.errors import ConfigError
 from speechvq.prior.file import Prior
 from speechvq.quantize.base import Quantizer
-from speechvq.quantize.residual import Residual
 
 OPTIONS = 16
 """Nearest codewords of each codebook that are considered."""
@@ -51,7 +50,7 @@ class RateDistortion:
         """
         self.prior.check(codec.model, depth)
         for level in codec.network.topdown.levels:
-            if not isinstance(level.quantizers, Residual) or not level.quantizers.searchable:
+            if not level.quantizer.searchable:
                 raise ConfigError(
                     f"{codec.model} has quantizers of other kinds than vq and sq: rate-distortion "
                     "optimization needs the errors of single codewords"
@@ -78,17 +77,16 @@ class RateDistortion:
         speaker_embedding: Tensor | None,
     ) -> list[Tensor]:
         """Codes (1, f) of the first `depth` codebooks of a level, of its latent z (1, d, f)."""
-        assert isinstance(quantizer, Residual)
         residual, codes = z[0].T, list[Tensor]()
         for index, codebook in enumerate(quantizer.codebooks[:depth]):
             options, errors = quantizer.options(residual, index, depth, OPTIONS)
             known = [row.cpu() for row in (*coarser, *codes)]
-            price = self.weight * 2 * errors.amin(1).mean() / quantizer.width
+            price = self.weight * 2 * errors.amin(1).mean() / quantizer.dim
             chosen = self._choose(
                 options.cpu(), errors.cpu(), price.cpu(), known, speaker_embedding
             )
             codes.append(chosen.to(z.device))
-            residual = residual - codebook.look_up(codes[-1])[0].T
+            residual = residual - codebook.lookup(codes[-1])[0].T
         return codes
 
     def _choose(

@@ -1,21 +1,28 @@
-"""What every quantizer is: three verbs and one record.
+"""What every quantizer is: a configuration, a module with three verbs, and the record that it returns.
 
-    quantizer(z, keep)      -> Quantized(z, codes, rates, terms, stats, inputs)
-    quantizer.encode(z)     -> codes, one tensor a codebook, coarse first; `encode(z, 3)` the best ones for three codebooks
+    quantizer(z, mask)      -> Quantized(z, codes, rates, terms, stats, inputs)
+    quantizer.encode(z)     -> codes, one tensor a codebook, coarse first; `encode(z, 3)` gives the
+                               best codes for the first three codebooks
     quantizer.decode(codes) -> z, from the codes of any prefix of the codebooks
 
-In training mode the first draws, relaxes or copies gradients, as its kind does; in eval mode it
+In training mode the first verb draws, relaxes or copies gradients, as its kind does; in eval mode it
 takes the hard codes, and `decode(encode(z))` equals `quantizer(z).z`, bit for bit, wherever codes
 are all there is (not for continuous latents, nor for the mixed ones of JointVAE).
+
+A new kind is one file, with a `QuantizerConfig` beside its module, and one line in
+`quantize/config.py`: everything that configures, trains, searches or studies quantizers asks the
+configuration or the module what it can do.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
+from speechvq.config import require
 from speechvq.quantize.codebook import Codebook
 
 
@@ -25,8 +32,8 @@ class Quantized:
 
     z: what the decoder sees, shaped like the input
     codes: integers (b, f), the hard choice at every position, one tensor a codebook, coarse first
-    rates: of every codebook (b, l), summed over positions, in nats: KL(q(Z_l | x) || uniform), or from
-      the unit Gaussian; of hard codes, in eval mode, log K each
+    rates: of every codebook (b, l), summed over positions, in nats: KL(q(Z_l | x) || uniform), or
+      from the unit Gaussian; of hard codes, in eval mode, log K each
     terms: other named differentiable losses, unweighted, one value an example (b,), summed over
       positions
     stats: named detached numbers for the log
@@ -41,46 +48,129 @@ class Quantized:
     inputs: tuple[Tensor, ...] = ()
 
 
-class Quantizer(Protocol):
-    """The contract. z is (b, width, f); keep (b, codebooks) is 1 for the codebooks that an example uses, a prefix of them.
+@dataclass(frozen=True)
+class QuantizerConfig(ABC):
+    """The options of one kind of quantizer, and what the kind can do.
 
-    codebooks: the codebook behind every code, coarse first; empty where there are none
+    kind: the name of the kind; each subclass narrows it to one `Literal`, its default
+    dim: dimensions d of the latent space
+    residual: whether a level may have several codebooks, each for the residual of those before it
+    in_codec: whether a codec may have it: codes are all there is, and one pass is enough to learn
+    draws: what a training pass samples: "none", "relaxed" draws (Gumbel-softmax) or "exact" ones
+
+    Raises ConfigError for options that cannot exist.
     """
 
-    width: int
+    kind: str
+    dim: int = 16
+
+    residual: ClassVar[bool] = False
+    in_codec: ClassVar[bool] = False
+    draws: ClassVar[Literal["none", "relaxed", "exact"]] = "none"
+
+    def __post_init__(self) -> None:
+        require(self.dim > 0, f"dim must be positive, not {self.dim}")
+
+    @abstractmethod
+    def build(self, n_codebooks: int) -> "Quantizer":
+        """The untrained module of a level with `n_codebooks` codebooks."""
 
     @property
-    def codebooks(self) -> Sequence[Codebook]: ...
+    def terms(self) -> frozenset[str]:
+        """Names of the terms that the quantizer adds to a codec's objective, beside the rate."""
+        return frozenset()
 
-    def __call__(
-        self,
-        z: Tensor,
-        keep: Tensor | None = None,
-        *,
-        temperature: float = 1.0,
-        generator: torch.Generator | None = None,
-    ) -> Quantized: ...
+    @property
+    def greedy(self) -> "QuantizerConfig":
+        """The same quantizer with a greedy search for codes; networks with equal ones share weights."""
+        return self
 
-    def encode(self, z: Tensor, depth: int | None = None) -> list[Tensor]: ...
-
-    def decode(self, codes: Sequence[Tensor]) -> Tensor: ...
+    def sizes(self, n_codebooks: int) -> tuple[int, ...]:
+        """Codewords of each of `n_codebooks` codebooks; none where there are no codes."""
+        del n_codebooks
+        return ()
 
 
-class Uncoded(nn.Module):
-    """A latent of `width` dimensions without codes."""
+@dataclass(frozen=True)
+class CodebookConfig(QuantizerConfig):
+    """The options of a quantizer with codes. codebook_size: codewords of each codebook, K."""
 
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.width = width
+    codebook_size: int = 1024
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            2 <= self.codebook_size <= 65536,
+            f"codebook_size must be 2 to 65536, not {self.codebook_size}",
+        )
+
+    def sizes(self, n_codebooks: int) -> tuple[int, ...]:
+        """Codewords of each of `n_codebooks` codebooks."""
+        return (self.codebook_size,) * n_codebooks
+
+
+class Quantizer(nn.Module):
+    """The contract. z is (b, dim, f); mask (b, codebooks) is 1 for the codebooks that an example uses, a prefix of them.
+
+    decodable: whether codes are all there is, so that `decode(encode(z))` is what eval mode gives
+    """
+
+    dim: int
+    decodable: bool = True
 
     @property
     def codebooks(self) -> tuple[Codebook, ...]:
-        """None: nothing here has a code."""
+        """The codebook behind every code, coarse first; one that is shared appears several times."""
+        raise NotImplementedError
+
+    @property
+    def searchable(self) -> bool:
+        """Whether codewords lie in the space of z, so that `options` can weigh several of them."""
+        return False
+
+    def forward(
+        self,
+        z: Tensor,
+        mask: Tensor | None = None,
+        *,
+        temperature: float = 1.0,
+        generator: torch.Generator | None = None,
+    ) -> Quantized:
+        """Quantize z (b, dim, f). mask: which codebooks each example uses (b, codebooks), all by default."""
+        raise NotImplementedError
+
+    def encode(self, z: Tensor, n_codebooks: int | None = None) -> list[Tensor]:
+        """Hard codes of z (b, dim, f) for the first `n_codebooks` codebooks, all by default, (b, f) each."""
+        raise NotImplementedError
+
+    def decode(self, codes: Sequence[Tensor]) -> Tensor:
+        """Z (b, dim, f) from the codes (b, f) of a prefix of the codebooks."""
+        raise NotImplementedError
+
+    def options(
+        self, residual: Tensor, index: int, n_codebooks: int, count: int
+    ) -> tuple[Tensor, Tensor]:
+        """The `count` nearest codewords of a codebook, where the quantizer is `searchable`; see `Residual.options`."""
+        raise NotImplementedError(f"{type(self).__name__} cannot be searched")
+
+
+class ContinuousLatent(Quantizer):
+    """A latent of `dim` dimensions without codes."""
+
+    decodable = False
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.dim = dim
+
+    @property
+    def codebooks(self) -> tuple[Codebook, ...]:
+        """None: there are no codes."""
         return ()
 
-    def encode(self, z: Tensor, depth: int | None = None) -> list[Tensor]:
+    def encode(self, z: Tensor, n_codebooks: int | None = None) -> list[Tensor]:
         """No codes."""
-        del z, depth
+        del z, n_codebooks
         return []
 
     def decode(self, codes: Sequence[Tensor]) -> Tensor:
@@ -88,6 +178,6 @@ class Uncoded(nn.Module):
         raise ValueError(f"a continuous latent has no codes, but {len(codes)} codebooks were given")
 
 
-def whole(z: Tensor, codebooks: int) -> Tensor:
-    """The `keep` of examples that use all codebooks, (b, codebooks)."""
-    return z.new_ones(len(z), codebooks)
+def full_mask(z: Tensor, n_codebooks: int) -> Tensor:
+    """The mask of examples that use all codebooks, (b, n_codebooks), for z (b, d, f)."""
+    return z.new_ones(len(z), n_codebooks)

@@ -1,29 +1,46 @@
 """A continuous latent with Gaussian noise: the VAE (Kingma and Welling 2014), a baseline without codes."""
 
+from dataclasses import dataclass
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
-from speechvq.quantize.base import Quantized, Uncoded, whole
+from speechvq.quantize.base import ContinuousLatent, Quantized, QuantizerConfig, full_mask
 
 
-class GaussianLatent(Uncoded):
-    """q(z' | x) = N(mean, diag variance), both linear in z; prior N(0, 1). z in `width`, the result in `out` dimensions."""
+@dataclass(frozen=True)
+class GaussianConfig(QuantizerConfig):
+    """The latent of a VAE, without codes."""
 
-    def __init__(self, width: int, *, out: int | None = None) -> None:
-        super().__init__(width)
-        self.moments = nn.Conv1d(width, 2 * (out or width), 1)
+    kind: Literal["gaussian"] = "gaussian"
+
+    draws = "exact"
+
+    def build(self, n_codebooks: int) -> "GaussianLatent":
+        """One continuous latent."""
+        del n_codebooks
+        return GaussianLatent(self.dim)
+
+
+class GaussianLatent(ContinuousLatent):
+    """q(z' | x) = N(mean, diag variance), both linear in z; prior N(0, 1). z in `dim`, z' in `out` dimensions."""
+
+    def __init__(self, dim: int, *, out: int | None = None) -> None:
+        super().__init__(dim)
+        self.moments = nn.Conv1d(dim, 2 * (out or dim), 1)
 
     def forward(
         self,
         z: Tensor,
-        keep: Tensor | None = None,
+        mask: Tensor | None = None,
         *,
         temperature: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> Quantized:
-        """Draw for z (b, width, f), in eval mode the mean. The rate is KL(q || N(0, 1)), exact, in one column."""
+        """A draw for z (b, dim, f), in eval mode the mean. Rates (b, 1) are KL(q || N(0, 1)), exact."""
         del temperature
-        keep = whole(z, 1) if keep is None else keep
+        mask = full_mask(z, 1) if mask is None else mask
         mean, log_variance = self.moments(z).chunk(2, 1)
         log_variance = log_variance.clamp(-20, 10)
         noise = (
@@ -34,4 +51,4 @@ class GaussianLatent(Uncoded):
         rate = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum((1, 2))
         latent = mean + (0.5 * log_variance).exp() * noise
         stats = {"0/variance": log_variance.exp().mean().item()}
-        return Quantized(latent * keep[:, 0, None, None], (), rate[:, None] * keep, {}, stats)
+        return Quantized(latent * mask[:, 0, None, None], (), rate[:, None] * mask, {}, stats)

@@ -8,27 +8,44 @@ distortion and rate is no bound; on hard codes, or exact draws, it is.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
-from speechvq.quantize.base import Quantized, whole
+from speechvq.quantize.base import CodebookConfig, Quantized, Quantizer, full_mask
 from speechvq.quantize.codebook import Codebook
 from speechvq.quantize.stochastic import entropy, gumbel_softmax
 
 
-class GumbelQuantizer(Codebook):
-    """One codebook of `size` codewords for z in `width` dimensions; codewords are in `width`, or in `out` dimensions if given."""
+@dataclass(frozen=True)
+class GumbelConfig(CodebookConfig):
+    """A Gumbel-softmax categorical latent of one codebook."""
 
-    def __init__(self, size: int, width: int, *, out: int | None = None) -> None:
-        super().__init__(size, width)
-        self.codewords = nn.Parameter(torch.randn(size, out or width))
-        self.logits = nn.Linear(width, size)
+    kind: Literal["gumbel"] = "gumbel"
+
+    in_codec = True
+    draws = "relaxed"
+
+    def build(self, n_codebooks: int) -> "GumbelQuantizer":
+        """One codebook."""
+        del n_codebooks
+        return GumbelQuantizer(self.codebook_size, self.dim)
+
+
+class GumbelQuantizer(Codebook, Quantizer):
+    """One codebook of `size` codewords for z in `dim` dimensions; the codewords are in `out` dimensions, `dim` by default."""
+
+    def __init__(self, size: int, dim: int, *, out: int | None = None) -> None:
+        super().__init__(size, dim)
+        self.codewords = nn.Parameter(torch.randn(size, out or dim))
+        self.logits = nn.Linear(dim, size)
 
     @property
     def codebooks(self) -> tuple[Codebook, ...]:
-        """Itself: one codebook."""
+        """Itself, the one codebook."""
         return (self,)
 
     def log_posterior(self, z: Tensor) -> Tensor:
@@ -46,49 +63,51 @@ class GumbelQuantizer(Codebook):
         """P(k | z) for z (b, d, f), as (b, f, k)."""
         return self.log_posterior(z).exp()
 
-    def encode(self, z: Tensor, depth: int | None = None) -> list[Tensor]:
-        """Hard codes of z (b, d, f): one codebook (b, f), whatever `depth` above 0."""
-        del depth
+    def encode(self, z: Tensor, n_codebooks: int | None = None) -> list[Tensor]:
+        """Hard codes of z (b, d, f): those of the one codebook (b, f)."""
+        del n_codebooks
         return [self.choose(z)]
 
     def decode(self, codes: Sequence[Tensor]) -> Tensor:
-        """The codewords (b, out, f) behind one codebook of codes (b, f)."""
-        return self.look_up(codes[0])
+        """The codewords (b, out, f) of the codes (b, f) of the one codebook."""
+        return self.lookup(codes[0])
 
     def forward(
         self,
         z: Tensor,
-        keep: Tensor | None = None,
+        mask: Tensor | None = None,
         *,
         temperature: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> Quantized:
-        """Quantize z (b, d, f): in training by a relaxed draw, at temperature 0 by an exact one, in eval mode by hard codes."""
+        """Quantize z (b, d, f): in training by a relaxed draw, in eval mode by hard codes.
+
+        At temperature 0 the draw is exact, without gradient.
+        """
         log_p = self.log_posterior(z)
         codes = log_p.argmax(-1)
         if self.training:
-            codewords = (gumbel_softmax(log_p, temperature, generator) @ self.codewords).transpose(
-                1, 2
-            )
+            drawn = gumbel_softmax(log_p, temperature, generator)
+            codewords = (drawn @ self.codewords).transpose(1, 2)
         else:
-            codewords = self.look_up(codes)
-        return self._quantized(z, keep, log_p, codes, codewords, {})
+            codewords = self.lookup(codes)
+        return self._quantized(z, mask, log_p, codes, codewords, {})
 
     def _quantized(
         self,
         z: Tensor,
-        keep: Tensor | None,
+        mask: Tensor | None,
         log_p: Tensor,
         codes: Tensor,
         codewords: Tensor,
         terms: dict[str, Tensor],
     ) -> Quantized:
-        keep = whole(z, 1) if keep is None else keep
+        mask = full_mask(z, 1) if mask is None else mask
         maximum = z.shape[-1] * math.log(self.size)
         entropies = entropy(log_p).sum(1)
-        rates = ((maximum - entropies).clamp_min(0)[:, None] if self.training else maximum) * keep
-        terms = {name: value * keep[:, 0] for name, value in terms.items()}
+        rates = ((maximum - entropies).clamp_min(0)[:, None] if self.training else maximum) * mask
+        terms = {name: value * mask[:, 0] for name, value in terms.items()}
         stats = {"0/entropy": entropies.mean().item() / maximum}
         return Quantized(
-            codewords * keep[:, 0, None, None], (codes,), rates, terms, stats, (z.detach(),)
+            codewords * mask[:, 0, None, None], (codes,), rates, terms, stats, (z.detach(),)
         )

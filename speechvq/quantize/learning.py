@@ -1,9 +1,13 @@
-"""CodebookLearner as running means: how vector quantizers learn.
+"""How codebooks learn without gradients: EMA update, dead-code reset and k-means initialization.
 
-An codeword is the mean of what was given to it, forgotten exponentially (van den Oord et al. 2017,
-appendix A.1): it stays in the middle of its cell however fast the encoder moves. With a gradient
-step on the quadratic term instead, codewords lagged so far behind that each codebook had twice the error
-of k-means on the same latents. Entries that are not chosen for a while are moved beside busy ones.
+A codeword of a vector quantizer is the exponential moving average of the vectors that chose it (van den
+Oord et al. 2017, appendix A.1):
+
+    N <- decay N + n,    m <- decay m + sum of the n vectors,    codeword = m / N
+
+It stays in the middle of its cell however fast the encoder moves. With a gradient step on the quadratic
+term instead, codewords lagged so far behind that each codebook had twice the error of k-means on the
+same latents. Codewords that nothing chooses for a while are moved beside frequent ones.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,125 +17,124 @@ from torch import Tensor
 
 from speechvq.quantize.base import Quantized
 from speechvq.quantize.codebook import Codebook
-from speechvq.quantize.cosine import CosineQuantizer
 from speechvq.quantize.kmeans import kmeans
-from speechvq.quantize.vector import VectorQuantizer
 
-PRIOR = 20.0
-"""How many vectors the codeword that a running mean starts from stands for."""
+PRIOR_COUNT = 20.0
+"""How many vectors the initial codeword counts for in its moving average."""
 
-FORGOTTEN = 1e-3
-"""Entries whose forgotten count is below stay where they are."""
+MIN_COUNT = 1e-3
+"""A codeword whose averaged count is below stays where it is."""
 
 
-def tally(quantized: Quantized, depth: Tensor, size: int) -> Tensor:
-    """How many vectors each codeword got and their sum, (l, size, 1 + d), from the examples that use the codebook.
+def codeword_sums(quantized: Quantized, n_codebooks: Tensor, size: int) -> Tensor:
+    """How many vectors chose each codeword, and their sum: (l, size, 1 + d), over the examples that use the codebook.
 
-    depth (b,) is how many codebooks each example uses.
+    n_codebooks: how many codebooks each example uses (b,)
     """
     widest = max((x.shape[1] for x in quantized.inputs), default=0)
-    table = depth.new_zeros(len(quantized.codes), size, 1 + widest, dtype=torch.float32)
-    for codebook, (codes, inputs) in enumerate(zip(quantized.codes, quantized.inputs, strict=True)):
-        used = depth > codebook
+    sums = n_codebooks.new_zeros(len(quantized.codes), size, 1 + widest, dtype=torch.float32)
+    for index, (codes, inputs) in enumerate(zip(quantized.codes, quantized.inputs, strict=True)):
+        used = n_codebooks > index
         vectors = inputs[used].transpose(1, 2).flatten(0, 1).float()
         chosen = codes[used].flatten()
-        table[codebook, :, 0].index_add_(0, chosen, vectors.new_ones(len(vectors)))
-        table[codebook, :, 1 : 1 + vectors.shape[1]].index_add_(0, chosen, vectors)
-    return table
+        sums[index, :, 0].index_add_(0, chosen, vectors.new_ones(len(vectors)))
+        sums[index, :, 1 : 1 + vectors.shape[1]].index_add_(0, chosen, vectors)
+    return sums
 
 
 class CodebookLearner:
-    """The running means of a stack's vector quantizers, and the revival of codewords nobody chooses; others are left alone.
+    """EMA update, dead-code reset and k-means initialization of codebooks; each codebook says which of them it takes part in.
 
-    quantizers: the codebooks, each once, though several codebooks may share one
-    mean: forgotten counts and sums of vectors, (n, k, 1 + d); all zero before the first step
-    recent: how many vectors each codeword got since the last revival, (n, k)
+    codebooks: all codebooks, coarse first; a shared one appears several times
+    decay: what the moving averages keep of their past at each step
+    distinct: the codebooks, each once
+    ema: averaged counts and sums of vectors of each distinct codebook, (n, k, 1 + d); all zero before
+      the first step
+    recent: how many vectors chose each codeword since the last dead-code reset, (n, k)
     """
 
-    def __init__(self, codebooks: Sequence[Codebook], *, keep: float) -> None:
-        self.codebooks, self.keep = tuple(codebooks), keep
-        self.quantizers = tuple(dict.fromkeys(codebooks))
-        size, width = (
-            max((getattr(one, name) for one in codebooks), default=0) for name in ("size", "width")
-        )
-        self.mean = torch.zeros(len(self.quantizers), size, 1 + width)
-        self.recent = torch.zeros(len(self.quantizers), size)
+    def __init__(self, codebooks: Sequence[Codebook], *, decay: float) -> None:
+        self.codebooks, self.decay = tuple(codebooks), decay
+        self.distinct = tuple(dict.fromkeys(codebooks))
+        size = max((codebook.size for codebook in codebooks), default=0)
+        dim = max((codebook.dim for codebook in codebooks), default=0)
+        self.ema = torch.zeros(len(self.distinct), size, 1 + dim)
+        self.recent = torch.zeros(len(self.distinct), size)
 
     @property
     def active(self) -> bool:
-        """Whether anything here learns: there is a vector quantizer."""
-        return any(isinstance(one, VectorQuantizer | CosineQuantizer) for one in self.quantizers)
+        """Whether there is anything to do: a codebook with an EMA update or dead-code reset."""
+        return any(codebook.ema or codebook.resets_dead for codebook in self.distinct)
 
-    def _vector(self) -> Iterator[tuple[Tensor, Tensor, VectorQuantizer | CosineQuantizer]]:
-        """Of every vector quantizer: its part of `mean` (k, 1 + d), of `recent` (k,), and itself."""
-        for mean, recent, one in zip(self.mean, self.recent, self.quantizers, strict=True):
-            if isinstance(one, VectorQuantizer | CosineQuantizer):
-                yield mean[: one.size, : 1 + one.width], recent[: one.size], one
+    def _averages(self) -> Iterator[tuple[Tensor, Codebook]]:
+        """Every codebook with an EMA update, and its part of `ema`."""
+        for ema, codebook in zip(self.ema, self.distinct, strict=True):
+            if codebook.ema:
+                yield ema[: codebook.size, : 1 + codebook.dim], codebook
 
-    def _learned(self) -> Iterator[tuple[Tensor, VectorQuantizer]]:
-        """Those that learn as running means, each with its part of `mean`."""
-        for mean, _, one in self._vector():
-            if isinstance(one, VectorQuantizer) and one.learned == "means":
-                yield mean, one
+    def _indices(self, codebook: Codebook) -> list[int]:
+        return [index for index, other in enumerate(self.codebooks) if other is codebook]
 
     @torch.no_grad()
-    def start(
+    def init_kmeans(
         self,
         inputs: Callable[[], Sequence[Tensor]],
         *,
         seed: int,
         only: Sequence[Codebook] | None = None,
     ) -> None:
-        """Let codewords of "vq" start as k-means centres, codebook after codebook, as each quantizes what those before left over.
+        """Let codewords start as k-means centres, codebook after codebook, each on the residual of those before it.
 
         inputs: gives what every codebook quantizes with the codebooks as they are, (b, d, f) each
-        only: these and no others
+        only: these codebooks and no others
         """
-        for one in self.quantizers:
-            rows = [index for index, codebook in enumerate(self.codebooks) if codebook is one]
-            if isinstance(one, VectorQuantizer) and (only is None or one in only):
-                one.codewords.copy_(kmeans(_vectors(inputs(), rows[:1]), one.size, seed=seed))
-                if len(rows) > 1:  # what is left over by the first centres is for the same codebook
-                    one.codewords.copy_(kmeans(_vectors(inputs(), rows), one.size, seed=seed))
+        for codebook in self.distinct:
+            if codebook.kmeans_init and (only is None or codebook in only):
+                indices = self._indices(codebook)
+                _fit(codebook, _vectors(inputs(), indices[:1]), seed)
+                if len(indices) > 1:  # a shared one also quantizes the residuals of the first fit
+                    _fit(codebook, _vectors(inputs(), indices), seed)
 
     @torch.no_grad()
-    def learn(self, table: Tensor) -> None:
-        """Move every codeword towards the mean of the vectors it got in this step; table as from `tally`, over all devices."""
+    def update(self, sums: Tensor) -> None:
+        """Move every codeword to the average of the vectors that chose it; sums as from `codeword_sums`, over all devices."""
         if not self.active:
             return
-        rows = [
-            [index for index, codebook in enumerate(self.codebooks) if codebook is one]
-            for one in self.quantizers
-        ]
-        table = torch.stack([table[row].sum(0) for row in rows]).to(self.mean)
-        self.recent += table[..., 0]
-        if not self.mean.any():
-            for mean, one in self._learned():
-                mean[:, 0] = PRIOR
-                mean[:, 1:] = PRIOR * one.codewords.to(mean)
-        self.mean.mul_(self.keep).add_(table)
-        for mean, one in self._learned():
-            count, total = mean[:, :1], mean[:, 1:]
-            one.codewords.copy_(
-                torch.where(
-                    count > FORGOTTEN, total / count.clamp_min(FORGOTTEN), one.codewords.to(mean)
-                )
-            )
+        step = torch.stack([sums[self._indices(one)].sum(0) for one in self.distinct]).to(self.ema)
+        self.recent += step[..., 0]
+        if not self.ema.any():
+            for ema, codebook in self._averages():
+                ema[:, 0] = PRIOR_COUNT
+                ema[:, 1:] = PRIOR_COUNT * codebook.codewords.to(ema)
+        self.ema.mul_(self.decay).add_(step)
+        for ema, codebook in self._averages():
+            count, total = ema[:, :1], ema[:, 1:]
+            mean = total / count.clamp_min(MIN_COUNT)
+            codewords = codebook.codewords.to(ema)
+            codebook.codewords.copy_(torch.where(count > MIN_COUNT, mean, codewords))
 
     @torch.no_grad()
-    def revive(self, generator: torch.Generator) -> int:
-        """Move codewords that got nothing since the last call beside busy ones; how many."""
-        revived = 0
-        for mean, recent, one in self._vector():
-            dead = one.split(recent.to(one.codewords.device), generator).to(mean.device)
-            if isinstance(one, VectorQuantizer):
-                mean[dead, 0] = 1.0
-                mean[dead, 1:] = one.codewords.to(mean)[dead]
-            revived += int(dead.sum())
+    def reset_dead(self, generator: torch.Generator) -> int:
+        """Move codewords that nothing chose since the last call beside frequent ones; how many were moved."""
+        moved = 0
+        for index, codebook in enumerate(self.distinct):
+            if not codebook.resets_dead:
+                continue
+            recent = self.recent[index, : codebook.size].to(codebook.codewords.device)
+            dead = codebook.reset_dead_codewords(recent, generator).to(self.ema.device)
+            if codebook.ema:
+                ema = self.ema[index, : codebook.size, : 1 + codebook.dim]
+                ema[dead, 0] = 1.0
+                ema[dead, 1:] = codebook.codewords.to(ema)[dead]
+            moved += int(dead.sum())
         self.recent.zero_()
-        return revived
+        return moved
 
 
-def _vectors(inputs: Sequence[Tensor], codebooks: Sequence[int]) -> Tensor:
-    """What some codebooks quantize, as (n, d)."""
-    return torch.cat([inputs[codebook].transpose(1, 2).flatten(0, 1) for codebook in codebooks])
+def _fit(codebook: Codebook, vectors: Tensor, seed: int) -> None:
+    codebook.codewords.copy_(kmeans(vectors, codebook.size, seed=seed))
+
+
+def _vectors(inputs: Sequence[Tensor], indices: Sequence[int]) -> Tensor:
+    """What these codebooks quantize, as (n, d)."""
+    return torch.cat([inputs[index].transpose(1, 2).flatten(0, 1) for index in indices])

@@ -8,13 +8,29 @@ sampling with n draws (Burda et al. 2016):
 """
 
 import math
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from speechvq.quantize.base import Quantized
+from speechvq.quantize.base import CodebookConfig, Quantized
 from speechvq.quantize.gumbel import GumbelQuantizer
 from speechvq.quantize.stochastic import gumbel_softmax
+
+
+@dataclass(frozen=True)
+class VimcoConfig(CodebookConfig):
+    """A categorical latent of one codebook whose encoder learns by VIMCO; for studies, as it needs several draws."""
+
+    kind: Literal["vimco"] = "vimco"
+
+    draws = "exact"
+
+    def build(self, n_codebooks: int) -> "SampledCategorical":
+        """One codebook."""
+        del n_codebooks
+        return SampledCategorical(self.codebook_size, self.dim)
 
 
 class SampledCategorical(GumbelQuantizer):
@@ -27,7 +43,7 @@ class SampledCategorical(GumbelQuantizer):
     def forward(
         self,
         z: Tensor,
-        keep: Tensor | None = None,
+        mask: Tensor | None = None,
         *,
         temperature: float = 1.0,
         generator: torch.Generator | None = None,
@@ -35,11 +51,11 @@ class SampledCategorical(GumbelQuantizer):
         """Quantize z (b, d, f): in training by an exact draw, in eval mode by hard codes."""
         del temperature
         if not self.training:
-            return super().forward(z, keep)
+            return super().forward(z, mask)
         log_p = self.log_posterior(z)
         drawn = gumbel_softmax(log_p.detach(), 0.0, generator).argmax(-1)
         log_q = log_p.gather(-1, drawn.unsqueeze(-1)).squeeze(-1).sum(1)
-        return self._quantized(z, keep, log_p, drawn, self.look_up(drawn), {"log_posterior": log_q})
+        return self._quantized(z, mask, log_p, drawn, self.lookup(drawn), {"log_posterior": log_q})
 
 
 def vimco(log_f: Tensor, log_q: Tensor) -> Tensor:

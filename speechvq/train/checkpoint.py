@@ -45,7 +45,7 @@ class TrainState:
         save_file(flat(self.optimizer), partial / "optimizer.safetensors")
         if self.codebooks is not None:
             save_file(
-                {"mean": self.codebooks.mean, "recent": self.codebooks.recent},
+                {"ema": self.codebooks.ema, "recent": self.codebooks.recent},
                 partial / "codebooks.safetensors",
             )
         if self.average is not None:
@@ -74,7 +74,7 @@ class TrainState:
             restore(self.optimizer, load_file(found[-1] / "optimizer.safetensors"))
             if self.codebooks is not None:
                 means = load_file(found[-1] / "codebooks.safetensors")
-                self.codebooks.mean.copy_(means["mean"])
+                self.codebooks.ema.copy_(means["ema"])
                 self.codebooks.recent.copy_(means["recent"])
             if self.average is not None:
                 self.average.load(load_file(found[-1] / AVERAGE))

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from speechvq.quantize.codebook import Codebook
+
 PARTS = ("encoder", "topdown", "decoder", "reference")
 """What can be frozen."""
 
@@ -26,16 +28,19 @@ def parameter_groups(
     """What is not frozen, with weight decay for matrices only: not for biases, norms, codebooks or log variances.
 
     Decay would pull s^2 to 1. Log variances, one number a codebook, and codebooks that learn by
-    gradient have rates of their own: their way is long (s^2 falls a hundredfold, and codewords must
-    follow latents that move).
+    gradient have learning rates of their own, because their way is long (s^2 falls a hundredfold, and
+    codewords must follow latents that move); each `Codebook` says which parameters those are.
     """
+    modules = [module for module in model.modules() if isinstance(module, Codebook)]
+    of_codebooks = {id(p) for module in modules for p in module.codebook_parameters}
+    of_variances = {id(p) for module in modules for p in module.variance_parameters}
     decayed, free, codebooks, variances = [], [], [], []
-    for name, parameter in model.named_parameters():
+    for parameter in model.parameters():
         if not parameter.requires_grad:
             continue
-        if name.endswith("codewords"):
+        if id(parameter) in of_codebooks:
             codebooks.append(parameter)
-        elif name.endswith("log_variance"):
+        elif id(parameter) in of_variances:
             variances.append(parameter)
         else:
             (free if parameter.ndim < 2 else decayed).append(parameter)

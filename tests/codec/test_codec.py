@@ -208,7 +208,7 @@ def test_any_prefix_decodes_and_codes_searched_for_fewer_layers_say_more(codec, 
     def left(codes):
         rows = [torch.from_numpy(row.astype(np.int64))[None] for row in codes.codebooks[:4]]
         return (
-            (z[..., : rows[0].shape[1]] - topdown.levels[0].quantizers.decode(rows))
+            (z[..., : rows[0].shape[1]] - topdown.levels[0].quantizer.decode(rows))
             .square()
             .sum()
             .item()

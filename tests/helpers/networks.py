@@ -2,10 +2,12 @@
 
 import torch
 
-from speechvq.codec.network import CodecConfig, Network
+from speechvq.codec.config import CodecConfig
+from speechvq.codec.network import Network
 from speechvq.nn.encoder import StageConfig
 from speechvq.nn.speaker import SpeakerConfig
 from speechvq.quantize.config import LevelConfig
+from speechvq.quantize.vector import VectorConfig
 
 
 def tiny_config(**changes) -> CodecConfig:
@@ -16,8 +18,8 @@ def tiny_config(**changes) -> CodecConfig:
             StageConfig(width=8, lookahead=(0,), kernel=3, stride=2),
         ),
         "levels": (
-            LevelConfig(stage=2, codebooks=2, size=16, width=4),
-            LevelConfig(stage=1, codebooks=2, size=8, width=4),
+            LevelConfig(2, 2, VectorConfig(codebook_size=16, dim=4)),
+            LevelConfig(1, 2, VectorConfig(codebook_size=8, dim=4)),
         ),
         "decoder": (
             StageConfig(width=8, lookahead=(1,), kernel=3),

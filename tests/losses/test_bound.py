@@ -11,8 +11,8 @@ from speechvq.losses.bound import Bound
 from speechvq.losses.likelihood import GaussianLikelihood
 from speechvq.quantize.codebook import half_distances
 from speechvq.quantize.gumbel import GumbelQuantizer
-from speechvq.quantize.residual import ResidualSQ, ResidualVQ
-from speechvq.quantize.stochastic import StochasticQuantizer, entropy, log_posterior
+from speechvq.quantize.residual import ResidualVQ
+from speechvq.quantize.stochastic import ResidualSQ, StochasticQuantizer, entropy, log_posterior
 from speechvq.quantize.vector import VectorQuantizer
 
 K, POSITIONS, WIDTH, SIGMA = 3, 2, 2, 0.7

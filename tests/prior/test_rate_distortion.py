@@ -11,13 +11,14 @@ import speechvq
 from speechvq.audio import files as audio
 from speechvq.codes import read_codes, read_header
 from speechvq.codes.header import PRIOR
+from speechvq.config import kinds
 from speechvq.errors import ConfigError, WrongModel
 from speechvq.prior.file import Prior, load_prior
 from speechvq.prior.integer.coder import PriorCoder
 from speechvq.prior.network import PriorConfig, PriorNetwork
 from speechvq.prior.rate_distortion import PASSES, RateDistortion
 from speechvq.prior.score import score
-from speechvq.quantize.config import LevelConfig, build
+from speechvq.quantize.config import AnyQuantizerConfig, LevelConfig
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def left(codec, wave, codes):
     """Squared error that the codes of the first level leave of its latents."""
     rows = [torch.from_numpy(row.astype(np.int64))[None] for row in codes.codebooks[:2]]
     return (
-        (latents(codec, wave) - codec.network.topdown.levels[0].quantizers.decode(rows))
+        (latents(codec, wave) - codec.network.topdown.levels[0].quantizer.decode(rows))
         .square()
         .sum()
         .item()
@@ -77,7 +78,7 @@ def test_every_code_makes_error_and_price_least(tiny, prior, speech):
     found = tiny.encode(wave, codebooks=1, search=RateDistortion(prior, weight))
     stream, book = (
         prior.network.streams[0],
-        tiny.network.topdown.levels[0].quantizers.codebooks[0].codewords,
+        tiny.network.topdown.levels[0].quantizer.codebooks[0].codewords,
     )
     errors = torch.stack([(book - row).square().sum(1) for row in latents(tiny, wave)[0].T])
     price = weight * 2 * errors.amin(1).mean() / 4
@@ -98,7 +99,8 @@ def test_every_code_makes_error_and_price_least(tiny, prior, speech):
 def test_options_are_the_nearest_entries_and_what_is_left_in_the_end(kind):
     torch.manual_seed(0)
     one = (
-        build(LevelConfig(stage=0, codebooks=3, size=5, width=3, quantizer=kind, beam=5))
+        LevelConfig(0, 3, kinds(AnyQuantizerConfig)[kind](codebook_size=5, dim=3, beam=5))
+        .build()
         .double()
         .eval()
     )

@@ -7,21 +7,23 @@ import pytest
 import torch
 from torch.nn import functional
 
+from speechvq.config import kinds, parse
 from speechvq.errors import ConfigError
 from speechvq.quantize.codebook import half_distances, smallest
-from speechvq.quantize.config import KINDS, LevelConfig, build
+from speechvq.quantize.config import AnyQuantizerConfig, LevelConfig
 from speechvq.quantize.cosine import CosineQuantizer
 from speechvq.quantize.gaussian import GaussianLatent
 from speechvq.quantize.gumbel import GumbelQuantizer
 from speechvq.quantize.joint import JointQuantizer, capacity_cost
 from speechvq.quantize.kmeans import kmeans
 from speechvq.quantize.learning import CodebookLearner
-from speechvq.quantize.residual import ResidualSQ, ResidualVQ
-from speechvq.quantize.stochastic import StochasticQuantizer
+from speechvq.quantize.residual import ResidualVQ
+from speechvq.quantize.stochastic import ResidualSQ, StochasticQuantizer
 from speechvq.quantize.vector import VectorQuantizer
 from speechvq.quantize.vimco import SampledCategorical, vimco
 
-RESIDUAL = ("vq", "cosine", "sq")
+KINDS = kinds(AnyQuantizerConfig)
+RESIDUAL = tuple(kind for kind, config in KINDS.items() if config.residual)
 DECODED = (*RESIDUAL, "gumbel", "vimco")
 
 
@@ -32,17 +34,10 @@ def draw(seed=1):
 def made(kind, *, codebooks=None, seed=0, **changes):
     torch.manual_seed(seed)
     codebooks = codebooks or (3 if kind in RESIDUAL else 1)
-    level = LevelConfig(
-        stage=0,
-        codebooks=codebooks,
-        size=11,
-        width=6,
-        lookup=3,
-        continuous=2,
-        quantizer=kind,
-        **changes,
-    )
-    return build(level).double()
+    options = {"codebook_size": 11, "lookup_dim": 3, "continuous_dim": 2} | changes
+    known = {name for name in options if hasattr(KINDS[kind], name)} | changes.keys()
+    quantizer = KINDS[kind](dim=6, **{name: options[name] for name in known})
+    return LevelConfig(0, codebooks, quantizer).build().double()
 
 
 def latents(batch=2, frames=7, seed=2):
@@ -123,12 +118,12 @@ def test_a_shared_codebook_is_one_codebook(kind):
 
 def test_a_shared_codebook_learns_from_all_its_layers():
     one = made("vq", shared=True)
-    books = CodebookLearner(one.codebooks, keep=0.5)
+    books = CodebookLearner(one.codebooks, decay=0.5)
     table = torch.zeros(3, 11, 7)
     table[0, 4] = torch.cat([torch.ones(1), torch.full((6,), 2.0)])
     table[2, 4] = torch.cat([torch.ones(1), torch.full((6,), 5.0)])
     before = one.codebooks[0].codewords[4].clone()
-    books.learn(table)
+    books.update(table)
     torch.testing.assert_close(
         one.codebooks[0].codewords[4], (10 * before + 7.0) / 12
     )  # PRIOR 20, half forgotten
@@ -136,7 +131,7 @@ def test_a_shared_codebook_learns_from_all_its_layers():
 
 
 def test_layers_and_codebooks_must_fit():
-    with pytest.raises(ValueError, match="3 codebooks cannot share 2 codebooks"):
+    with pytest.raises(ValueError, match="3 codebooks cannot share 2"):
         ResidualVQ([VectorQuantizer(4, 2), VectorQuantizer(4, 2)], 3)
 
 
@@ -169,7 +164,7 @@ def test_more_candidates_leave_less_and_one_is_greedy():
     greedy, left = made("vq"), latents(batch=4, frames=50)
     for codebook, row in zip(greedy.codebooks, greedy.encode(left), strict=True):
         assert torch.equal(row, codebook.choose(left))
-        left = left - codebook.look_up(row)
+        left = left - codebook.lookup(row)
 
 
 @pytest.mark.parametrize("kind", ["vq", "sq"])
@@ -184,9 +179,7 @@ def test_a_search_makes_the_best_of_the_layers_that_are_wanted(kind):
         codes = one.encode(z, depth)
         assert len(codes) == depth
         assert left(codes) < left(every[:depth])
-    two = build(
-        LevelConfig(stage=0, codebooks=2, size=11, width=6, quantizer=kind, beam=11)
-    ).double()
+    two = made(kind, codebooks=2, beam=11)
     two.load_state_dict(one.state_dict(), strict=False)
     assert all(
         torch.equal(row, other) for row, other in zip(one.encode(z, 2), two.encode(z), strict=True)
@@ -209,7 +202,7 @@ def test_each_example_gets_the_best_codes_for_the_layers_that_it_keeps(training)
     if training:
         total, error = torch.zeros_like(z[2]), 0.0
         for codebook, codes in zip(one.codebooks, one.encode(z[2:], 2), strict=False):
-            total = total + codebook.look_up(codes)[0]
+            total = total + codebook.lookup(codes)[0]
             error += (z[2] - total).square().sum().item()
         assert found.terms["commitment"][2].item() == pytest.approx(error)
 
@@ -226,7 +219,7 @@ def test_the_smallest_are_those_of_a_full_order(width, count):
 
 
 def test_entries_learned_by_loss_are_drawn_to_what_chose_them_and_by_nothing_else():
-    one, z = made("vq", codebooks=1, learned="loss"), latents()
+    one, z = made("vq", codebooks=1, update="gradient"), latents()
     codebook = one.codebooks[0]
     result = one(z)
     assert not result.z.requires_grad
@@ -241,7 +234,7 @@ def test_entries_learned_by_loss_are_drawn_to_what_chose_them_and_by_nothing_els
 
 def test_cosine_goes_by_direction_alone():
     torch.manual_seed(0)
-    one = CosineQuantizer(11, 6, lookup=3).double()
+    one = CosineQuantizer(11, 6, lookup_dim=3).double()
     z = latents()
     e = one.down(z)
     similarity = torch.stack(
@@ -368,7 +361,7 @@ def test_vimcos_draws_are_hard_and_know_their_probability():
     torch.manual_seed(0)
     one, z = SampledCategorical(11, 6).double(), latents()
     result = one(z, generator=draw())
-    torch.testing.assert_close(result.z, one.look_up(result.codes[0]))
+    torch.testing.assert_close(result.z, one.lookup(result.codes[0]))
     log_p = torch.log_softmax(one.logits(z.transpose(1, 2)), -1)
     wanted = log_p.gather(-1, result.codes[0][..., None]).sum((1, 2))
     torch.testing.assert_close(result.terms["log_posterior"], wanted)
@@ -392,7 +385,7 @@ def test_the_gaussian_rate_is_the_kl_from_the_unit_gaussian():
 
 def test_joint_latents_have_a_continuous_and_a_discrete_rate():
     torch.manual_seed(0)
-    one, z = JointQuantizer(11, 6, continuous=2).double(), latents()
+    one, z = JointQuantizer(11, 6, continuous_dim=2).double(), latents()
     result = one(z, temperature=0.5, generator=draw())
     torch.testing.assert_close(result.rates[:, 0], one.gaussian(z).rates[:, 0])
     torch.testing.assert_close(result.rates[:, 1], one.discrete(z).rates[:, 0])
@@ -426,10 +419,10 @@ def test_codebooks_start_as_kmeans_of_what_each_layer_sees():
     """Codebook by codebook: each start leaves less than random codewords, and the second is fitted to the first one's residuals."""
     one, z = made("vq", codebooks=2), 5 + 3 * latents(batch=8, frames=50)
     before = (z - one.eval()(z).z).square().mean()
-    CodebookLearner(one.codebooks, keep=0.9).start(lambda: one(z).inputs, seed=0)
+    CodebookLearner(one.codebooks, decay=0.9).init_kmeans(lambda: one(z).inputs, seed=0)
     first = z.transpose(1, 2).flatten(0, 1)
     torch.testing.assert_close(one.codebooks[0].codewords, kmeans(first, 11))
-    rest = (z - one.codebooks[0].look_up(one.codebooks[0].choose(z))).transpose(1, 2).flatten(0, 1)
+    rest = (z - one.codebooks[0].lookup(one.codebooks[0].choose(z))).transpose(1, 2).flatten(0, 1)
     torch.testing.assert_close(one.codebooks[1].codewords, kmeans(rest, 11))
     assert (z - one(z).z).square().mean() < 0.2 * before
 
@@ -438,39 +431,81 @@ def test_codebooks_start_as_kmeans_of_what_each_layer_sees():
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("quantizer", "message"),
     [
-        ({"size": 1}, r"size.* 2 to 65536, not 1"),
-        ({"codebooks": 0}, r"codebooks must be at least 1"),
-        (
-            {"codebooks": 2, "quantizer": "gumbel"},
-            r"codebooks of a 'gumbel' level must be 1, not 2; vq, cosine, sq can have more",
-        ),
-        ({"learned": "magic"}, r"learned must be means or loss, not 'magic'"),
-        (
-            {"quantizer": "cosine", "lookup": 99},
-            r"lookup must be 1 to the width 16, not 99",
-        ),
-        ({"quantizer": "joint", "continuous": 16}, r"continuous must be 1 to 15"),
-        (
-            {"beam": 0},
-            r"beam must be 1, or for vq and sq up to the size 1024, not 0",
-        ),
-        (
-            {"beam": 4, "quantizer": "cosine"},
-            r"beam must be 1, or for vq and sq",
-        ),
-        ({"variance": 0.0}, r"variance must be positive"),
-        ({"width": 0}, r"width must be positive"),
+        ({"kind": "vq", "codebook_size": 1}, "l.quantizer.codebook_size must be 2 to 65536, not 1"),
+        ({"kind": "gumbel", "dim": 0}, "l.quantizer.dim must be positive, not 0"),
+        ({"kind": "vq", "variance": 9.0}, ('l.quantizer.variance is no option of kind "vq"; its '
+         "options are dim, codebook_size, update, shared, beam")),
+        ({"kind": "sq", "update": "ema"}, 'l.quantizer.update is no option of kind "sq"'),
+        ({"kind": "cosine", "beam": 4}, 'l.quantizer.beam is no option of kind "cosine"'),
+        ({"kind": "none", "codebook_size": 4}, "l.quantizer.codebook_size is no option of kind"),
+        ({"kind": "vq", "update": "magic"},
+         'l.quantizer.update must be one of "ema", "gradient", not "magic"'),
+        ({"kind": "cosine", "lookup_dim": 99}, "l.quantizer.lookup_dim must be 1 to dim = 16, not 99"),
+        ({"kind": "joint", "continuous_dim": 16}, "l.quantizer.continuous_dim must be 1 to 15"),
+        ({"kind": "vq", "beam": 0}, "l.quantizer.beam must be 1 to the codebook size 1024, not 0"),
+        ({"kind": "sq", "beam": 2000}, "l.quantizer.beam must be 1 to the codebook size 1024"),
+        ({"kind": "sq", "variance": 0.0}, "l.quantizer.variance must be positive, not 0.0"),
+        ({"kind": "svq"}, ('l.quantizer.kind must be one of "vq", "cosine", "sq", "gumbel", '
+         '"vimco", "joint", "gaussian", "none", not "svq"')),
+        ("vq", 'l.quantizer must be a table; write it as quantizer = { kind = "vq", ... }'),
+    ],
+)  # fmt: skip
+def test_an_option_of_another_kind_or_out_of_range_is_refused_with_its_path(quantizer, message):
+    with pytest.raises(ConfigError) as refused:
+        parse(LevelConfig, {"stage": 0, "codebooks": 1, "quantizer": quantizer}, "l")
+    assert str(refused.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("codebooks", "kind", "message"),
+    [
+        (0, "vq", "l.codebooks must be at least 1, not 0"),
+        (2, "gumbel", "l.codebooks must be 1 for a quantizer of kind 'gumbel', not 2"),
     ],
 )
-def test_levels_that_cannot_exist_are_refused_by_name(changes, message):
-    with pytest.raises(ConfigError, match=message):
-        LevelConfig(**({"stage": 0, "codebooks": 1} | changes))
+def test_a_number_of_codebooks_that_a_kind_cannot_have_is_refused(codebooks, kind, message):
+    with pytest.raises(ConfigError) as refused:
+        parse(LevelConfig, {"stage": 0, "codebooks": codebooks, "quantizer": {"kind": kind}}, "l")
+    assert str(refused.value) == message
 
 
-def test_one_line_swaps_one_quantizer_for_another():
-    kinds = {kind: type(made(kind)) for kind in KINDS}
-    assert kinds["vq"] is kinds["cosine"] is ResidualVQ
-    assert kinds["gumbel"] is GumbelQuantizer
-    assert len(set(kinds.values())) == len(KINDS) - 1
+def test_one_word_swaps_one_quantizer_for_another():
+    built = {kind: type(made(kind)) for kind in KINDS}
+    assert built["vq"] is built["cosine"] is ResidualVQ
+    assert built["gumbel"] is GumbelQuantizer
+    assert len(set(built.values())) == len(KINDS) - 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_configuration_says_what_its_quantizer_is(kind):
+    """The facts that training and studies ask the configuration for are those of the module."""
+    config, quantizer, z = KINDS[kind](), made(kind), latents()
+    level = LevelConfig(0, 3 if config.residual else 1, config)
+    assert len(level.sizes) == len(quantizer.codebooks)
+    terms = quantizer(z, temperature=0.5, generator=draw()).terms.keys()
+    assert terms - {"log_posterior"} == config.terms
+    several = [quantizer(z, temperature=0.5, generator=draw(seed)).z for seed in (1, 2)]
+    assert torch.equal(*several) == (config.draws == "none")
+    assert quantizer.decodable or not config.in_codec
+    if quantizer.searchable:
+        assert quantizer.options(torch.zeros(3, 6).double(), 0, 1, 2)[0].shape == (3, 2)
+    else:
+        with pytest.raises(NotImplementedError, match="cannot be searched"):
+            quantizer.options(torch.zeros(3, 6), 0, 1, 2)
+
+
+def test_codebooks_say_which_parameters_are_codewords_and_which_variances():
+    roles = {
+        kind: [
+            {name for name, p in codebook.named_parameters() if any(p is one for one in role)}
+            for codebook in made(kind).codebooks[:1]
+            for role in (codebook.codebook_parameters, codebook.variance_parameters)
+        ]
+        for kind in KINDS
+    }
+    assert roles["vq"] == [set(), set()]
+    assert roles["sq"] == [{"codewords"}, {"log_variance"}]
+    for kind in ("cosine", "gumbel", "vimco", "joint"):
+        assert roles[kind] == [{"codewords"}, set()]

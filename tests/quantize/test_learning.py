@@ -3,7 +3,7 @@
 import torch
 
 from speechvq.quantize.base import Quantized
-from speechvq.quantize.learning import PRIOR, CodebookLearner, tally
+from speechvq.quantize.learning import PRIOR_COUNT, CodebookLearner, codeword_sums
 from speechvq.quantize.stochastic import StochasticQuantizer
 from speechvq.quantize.vector import VectorQuantizer
 
@@ -21,7 +21,9 @@ def test_tally_counts_and_sums_what_each_entry_got_where_the_layer_is_used():
     codes = (torch.tensor([[0, 2, 2], [1, 1, 0]]), torch.tensor([[3, 3, 3], [0, 1, 2]]))
     inputs = (torch.randn(2, 2, 3), torch.randn(2, 5, 3))
     depth = torch.tensor([1, 2])
-    table = tally(Quantized(torch.empty(0), codes, torch.empty(0), {}, {}, inputs), depth, 4)
+    table = codeword_sums(
+        Quantized(torch.empty(0), codes, torch.empty(0), {}, {}, inputs), depth, 4
+    )
     assert table.shape == (2, 4, 6)
     for codebook in range(2):
         for codeword in range(4):
@@ -40,13 +42,13 @@ def test_tally_counts_and_sums_what_each_entry_got_where_the_layer_is_used():
 def test_an_entry_is_the_forgetting_mean_of_what_it_got():
     (one,) = quantizers()
     first = one.codewords.clone()
-    books = CodebookLearner([one], keep=0.9)
+    books = CodebookLearner([one], decay=0.9)
     gifts = [torch.tensor([1.0, 2.0]), torch.tensor([3.0, -1.0])]
     for gift in gifts:
         table = torch.zeros(1, 4, 3)
         table[0, 1] = torch.cat([torch.ones(1), gift])
-        books.learn(table)
-    weights = torch.tensor([PRIOR * 0.81, 0.9, 1.0])[:, None]
+        books.update(table)
+    weights = torch.tensor([PRIOR_COUNT * 0.81, 0.9, 1.0])[:, None]
     expected = (weights * torch.stack([first[1], *gifts])).sum(0) / weights.sum()
     torch.testing.assert_close(one.codewords[1], expected)
     torch.testing.assert_close(one.codewords[[0, 2, 3]], first[[0, 2, 3]])
@@ -58,43 +60,43 @@ def test_entries_find_the_clusters_though_all_but_one_start_far_away():
     centres = torch.tensor([[x, y] for x in (-3.0, -1.0, 1.0, 3.0) for y in (-2.0, 2.0)])
     (one,) = quantizers(size=8)
     one.codewords[1:] += 100
-    books = CodebookLearner([one], keep=0.9)
+    books = CodebookLearner([one], decay=0.9)
     random = draw()
     for step in range(600):
         picked = centres[torch.randint(8, (64,), generator=random)]
         z = (picked + 0.05 * torch.randn(64, 2, generator=random)).T[None]
         codes = one.choose(z)
-        books.learn(
-            tally(
+        books.update(
+            codeword_sums(
                 Quantized(z, (codes,), torch.empty(0), {}, {}, (z,)),
                 torch.ones(1, dtype=torch.long),
                 8,
             )
         )
         if step % 20 == 19 and step < 500:
-            books.revive(random)
+            books.reset_dead(random)
     distances = (centres[:, None] - one.codewords).norm(dim=-1).min(1).values
     assert distances.max() < 0.1
 
 
 def test_revival_counts_what_it_moved_and_starts_anew():
-    books = CodebookLearner(quantizers(count=2), keep=0.9)
+    books = CodebookLearner(quantizers(count=2), decay=0.9)
     table = torch.zeros(2, 4, 3)
     table[0, :, 0] = 1.0
     table[1, 2:, 0] = 1.0
-    books.learn(table)
-    assert books.revive(draw()) == 2
+    books.update(table)
+    assert books.reset_dead(draw()) == 2
     assert not books.recent.any()
-    assert books.mean[1, :2, 0].tolist() == [1.0, 1.0]
-    torch.testing.assert_close(books.mean[1, :2, 1:], books.quantizers[1].codewords[:2])
+    assert books.ema[1, :2, 0].tolist() == [1.0, 1.0]
+    torch.testing.assert_close(books.ema[1, :2, 1:], books.distinct[1].codewords[:2])
 
 
 def test_stochastic_quantizers_are_left_alone():
     both = [*quantizers(), StochasticQuantizer(4, 2, initial_variance=1.0)]
     before = both[1].codewords.detach().clone()
-    books = CodebookLearner(both, keep=0.9)
-    books.learn(torch.ones(2, 4, 3) * torch.tensor([1.0, 0.0, 1.0, 0.0])[None, :, None])
-    assert books.revive(draw()) == 2
+    books = CodebookLearner(both, decay=0.9)
+    books.update(torch.ones(2, 4, 3) * torch.tensor([1.0, 0.0, 1.0, 0.0])[None, :, None])
+    assert books.reset_dead(draw()) == 2
     assert torch.equal(both[1].codewords, before)
 
 
@@ -105,10 +107,10 @@ def test_every_process_moves_entries_alike():
     )
     found = []
     for _ in range(2):
-        books = CodebookLearner(quantizers(), keep=0.99)
-        books.learn(table)
-        books.revive(draw(7))
-        found.append(books.quantizers[0].codewords.clone())
+        books = CodebookLearner(quantizers(), decay=0.99)
+        books.update(table)
+        books.reset_dead(draw(7))
+        found.append(books.distinct[0].codewords.clone())
     assert torch.equal(*found)
     assert found[0].isfinite().all()
 
@@ -116,7 +118,7 @@ def test_every_process_moves_entries_alike():
 def test_entries_that_get_nothing_stay_where_they_are():
     (one,) = quantizers()
     before = one.codewords.clone()
-    books = CodebookLearner([one], keep=0.5)
+    books = CodebookLearner([one], decay=0.5)
     for _ in range(3000):
-        books.learn(torch.zeros(1, 4, 3))
+        books.update(torch.zeros(1, 4, 3))
     torch.testing.assert_close(one.codewords, before)

@@ -10,8 +10,14 @@ import pytest
 import torch
 
 from speechvq.quantize.codebook import half_distances
-from speechvq.quantize.residual import ResidualSQ, ResidualVQ
-from speechvq.quantize.stochastic import StochasticQuantizer, entropy, gumbel_softmax, log_posterior
+from speechvq.quantize.residual import ResidualVQ
+from speechvq.quantize.stochastic import (
+    ResidualSQ,
+    StochasticQuantizer,
+    entropy,
+    gumbel_softmax,
+    log_posterior,
+)
 from speechvq.quantize.topdown import Level, TopDown
 from speechvq.quantize.vector import VectorQuantizer
 
@@ -85,7 +91,7 @@ def test_t1_residual_layers_are_greedy_residual_quantization():
     )
     residual = stack.latent(feature, u).double().transpose(1, 2).reshape(-1, 3)
     expected, total = [], torch.zeros_like(residual)
-    for one in stack.quantizers:
+    for one in stack.quantizer:
         expected.append(nearest(residual, one.codewords))
         total = total + one.codewords[expected[-1]]
         residual = residual - one.codewords[expected[-1]]
@@ -137,9 +143,9 @@ def test_t4_partial_sums_telescope_and_variances_add():
     result = stack(feature, u, keep, temperature=0.7, generator=draw())
     z = stack.latent(feature, u)
     total, generator = torch.zeros_like(z), draw()
-    for one in stack.quantizers:
+    for one in stack.quantizer:
         total = total + one.sample(z - total, temperature=0.7, generator=generator)[0]
-    variance = sum(one.log_variance.exp() for one in stack.quantizers)
+    variance = sum(one.log_variance.exp() for one in stack.quantizer)
     expected = (z - total).square().sum((1, 2)) / (2 * variance)
     torch.testing.assert_close(
         result.terms["quadratic"].double(), expected.double(), rtol=1e-5, atol=1e-6
@@ -155,7 +161,7 @@ def test_t4_one_layer_level_is_the_single_quantizer():
     result = stack(
         feature, u, torch.ones(2, 1, dtype=torch.float64), temperature=0.7, generator=draw()
     )
-    one, z = stack.quantizers[0], stack.latent(feature, u)
+    one, z = stack.quantizer[0], stack.latent(feature, u)
     sample, entropies, codes = one.sample(z, temperature=0.7, generator=draw())
     quadratic = (z - sample).square().sum((1, 2)) / (2 * one.variance)
     torch.testing.assert_close(
@@ -175,9 +181,9 @@ def test_t4_dropped_layers_leave_no_trace():
         torch.zeros(2, 4, 6, dtype=torch.float64),
     )
     shorter = level(codebooks=3)
-    shorter.quantizers = ResidualSQ(list(stack.quantizers)[:2])
+    shorter.quantizer = ResidualSQ(list(stack.quantizer)[:2])
     shorter.load_state_dict(
-        {k: v for k, v in stack.state_dict().items() if not k.startswith("quantizers.2")}
+        {k: v for k, v in stack.state_dict().items() if not k.startswith("quantizer.2")}
     )
     keep = torch.tensor([[1.0, 1.0, 0.0]] * 2, dtype=torch.float64)
     kept = stack(feature, u, keep, temperature=0.7, generator=draw())
@@ -215,7 +221,7 @@ def features(frames=6, batch=2, seed=3):
 def test_t5_terms_are_sums_over_positions_and_values_of_examples():
     """Doubling the sequence doubles the latent terms; another example in the batch changes nothing."""
     stack = topdown()
-    for one in (q for lev in stack.levels for q in lev.quantizers):
+    for one in (q for lev in stack.levels for q in lev.quantizer):
         one.log_variance.data.fill_(math.log(1e-5))  # so that noise does not matter
     short = features()
     long = [torch.cat([f, f], -1) for f in short]
@@ -236,7 +242,7 @@ def test_t5_terms_are_sums_over_positions_and_values_of_examples():
 def test_t5_the_uniform_rate_is_zero_and_the_hard_rate_is_log_k():
     stack, depth = topdown(), torch.tensor([3, 1])
     for log_variance, share in ((1e4, 0.0), (1e-6, 1.0)):
-        for one in (q for lev in stack.levels for q in lev.quantizers):
+        for one in (q for lev in stack.levels for q in lev.quantizer):
             one.log_variance.data.fill_(math.log(log_variance))
         rate = stack(features(), depth, temperature=1.0, generator=draw()).rates.sum(1)
         full = torch.tensor([6 * 2 * math.log(8) + 12 * math.log(12), 6 * math.log(8)])
@@ -292,7 +298,7 @@ def test_t11_everything_learns_at_the_first_step():
     (
         result.z.square().mean() + result.terms["quadratic"].mean() + result.rates.sum(1).mean()
     ).backward()
-    for one in (q for lev in stack.levels for q in lev.quantizers):
+    for one in (q for lev in stack.levels for q in lev.quantizer):
         assert one.codewords.grad.abs().sum(1).gt(0).all()
         assert one.log_variance.grad.abs() > 0
     assert all(f.grad.abs().max() > 0 for f in inputs)
@@ -338,14 +344,14 @@ def test_vector_layers_copy_the_gradient_to_z_once():
     torch.testing.assert_close(through.double(), expected, rtol=1e-5, atol=1e-6)
     drawn = torch.autograd.grad(result.terms["commitment"].sum(), z)[0]
     residual, expected, error = z.detach(), torch.zeros_like(z), 0.0
-    for one, codes, inputs in zip(stack.quantizers, result.codes, result.inputs, strict=True):
+    for one, codes, inputs in zip(stack.quantizer, result.codes, result.inputs, strict=True):
         torch.testing.assert_close(inputs.double(), residual.double(), rtol=1e-5, atol=1e-6)
-        residual = residual - one.look_up(codes)
+        residual = residual - one.lookup(codes)
         expected = expected + 2 * residual
         error += residual.square().sum().item()
     torch.testing.assert_close(drawn.double(), expected.double(), rtol=1e-5, atol=1e-6)
     assert result.terms["commitment"].item() == pytest.approx(error, rel=1e-5)
-    assert not list(stack.quantizers[0].parameters())
+    assert not list(stack.quantizer[0].parameters())
 
 
 @pytest.mark.parametrize("make", [vector_level, level])
@@ -375,14 +381,14 @@ def test_split_moves_dead_entries_beside_busy_ones_and_nothing_else():
     torch.manual_seed(0)
     one = VectorQuantizer(6, 3).double()
     before = one.codewords.clone()
-    dead = one.split(torch.tensor([5.0, 0.0, 7.0, 0.0, 3.0, 4.0]), draw())
+    dead = one.reset_dead_codewords(torch.tensor([5.0, 0.0, 7.0, 0.0, 3.0, 4.0]), draw())
     assert dead.tolist() == [False, True, False, True, False, False]
     assert torch.equal(one.codewords[~dead], before[~dead])
     spread = before[~dead].std(0).norm()
     nearest_busy = (one.codewords[dead][:, None] - before[~dead]).norm(dim=-1).min(1).values
     assert (nearest_busy > 0).all()
     assert (nearest_busy < 0.3 * spread).all()
-    assert not one.split(torch.ones(6), draw()).any()
+    assert not one.reset_dead_codewords(torch.ones(6), draw()).any()
 
 
 def paired(depths, variance=1e-6):
@@ -456,7 +462,7 @@ def test_t4_one_layer_levels_have_a_quadratic_term_each():
     generator, u, expected = draw(), torch.zeros(2, 4, 3, dtype=torch.float64), 0.0
     for index, level_ in enumerate(stochastic.levels):
         u = stochastic.up[0](u) if index else u
-        z, one = level_.latent(inputs[index], u), level_.quantizers[0]
+        z, one = level_.latent(inputs[index], u), level_.quantizer[0]
         sample = one.sample(z, temperature=0.5, generator=generator)[0]
         expected = expected + (z - sample).square().sum((1, 2)) / (2 * one.variance)
         u = u + level_.add(sample)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from recipes.ablation import variant_names
 from speechvq.codec.network import Network
 from speechvq.errors import ConfigError, TrainingError
 from speechvq.train.codec.config import read_experiment
@@ -23,7 +24,7 @@ def test_variants_are_the_base_with_a_few_changes(study, tmp_path):
     def make(name, **more):
         return study.variant(name, tmp_path / "m.jsonl", tmp_path, **more)
 
-    every = {path.stem: make(path.stem) for path in study.VARIANTS.glob("*.toml")}
+    every = {name: make(name) for name in variant_names(study.STUDY)}
     assert every["baseline"].weights["pesq_like"] == 0
     assert every["perceptual"].weights == every["baseline"].weights | {
         "pesq_like": 8.0,
@@ -64,10 +65,13 @@ def readable(folder):
 
 
 def test_a_variant_that_cannot_be_is_named(study, tmp_path, monkeypatch):
-    (tmp_path / "odd.toml").write_text("[optim]\nlearning_rate = -1.0\n")
-    monkeypatch.setattr(study, "VARIANTS", tmp_path)
+    text = study.STUDY.read_text() + '\n[variants.odd]\n"optim.learning_rate" = -1.0\n'
+    (tmp_path / "study.toml").write_text(text)
+    monkeypatch.setattr(study, "STUDY", tmp_path / "study.toml")
     with pytest.raises(ConfigError, match=r"variant odd: optim\.learning_rate must be positive"):
         study.variant("odd", tmp_path / "m.jsonl", tmp_path)
+    with pytest.raises(ConfigError, match="there is no variant 'muon'; variants are baseline, "):
+        study.variant("muon", tmp_path / "m.jsonl", tmp_path)
 
 
 def test_results_of_another_configuration_are_refused(study, tmp_path):

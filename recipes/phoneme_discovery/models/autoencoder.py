@@ -1,7 +1,7 @@
 """The VQ-VAE of the paper on spectra: one code every 40 or 20 ms, and a decoder that is told who speaks.
 
 van den Oord et al. 2017, section 4.3, learned codes from samples with a WaveNet decoder; here both
-ends are log-mel spectra, as in most codewords to ZeroSpeech 2019, and convolutions decode them.
+ends are log-mel spectra, as in most entries to ZeroSpeech 2019, and convolutions decode them.
 Jitter (Chorowski et al. 2019) now and then puts a code's neighbor in its place, so that a code
 cannot rely on its own frame alone.
 """
@@ -22,7 +22,7 @@ BLOCK_KERNEL = 3
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
-    """What a VQ-VAE is: its width everywhere, dimensions of an codeword and of a speaker's vector, share of jittered codes."""
+    """What a VQ-VAE is: its width everywhere, dimensions of a codeword and of a speaker's vector, share of jittered codes."""
 
     width: int = 256
     dimensions: int = 64

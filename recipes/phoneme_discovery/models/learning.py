@@ -19,7 +19,7 @@ from recipes.phoneme_discovery.models.predictor import Predictor, PredictorConfi
 from recipes.phoneme_discovery.models.speech import GROUP, Crops, Speech, spans, warped
 from speechvq.config import require
 from speechvq.errors import TrainingError
-from speechvq.quantize.learning import CodebookLearner, tally
+from speechvq.quantize.learning import CodebookLearner, codeword_sums
 from speechvq.train.checkpoint import TrainState, best_weights
 from speechvq.train.schedule import learning_rate
 
@@ -214,7 +214,7 @@ def learn_autoencoder(
     """A VQ-VAE that was trained to decode standardized spectra from `size` codes, one for every `factor` frames."""
     torch.manual_seed(seed)
     network = Autoencoder(config, size, factor, speech.voices.max() + 1).to(device)
-    codebooks = CodebookLearner([network.quantizer], keep=0.99)
+    codebooks = CodebookLearner([network.quantizer], decay=0.99)
     state = TrainState(network, optimizer_of(network, optim), codebooks)
     crops = Crops(speech, optim.frames, seed=seed)
 
@@ -228,14 +228,14 @@ def learn_autoencoder(
                 torch.from_numpy(speech.voices[chosen]).to(device),
                 random,
             )
-        codebooks.learn(tally(quantized, torch.ones(len(at), device=device), size))
+        codebooks.update(codeword_sums(quantized, torch.ones(len(at), device=device), size))
         return (decoded.float() - mel.to(device)).square().mean() + commitment * quantized.terms[
             "commitment"
         ].mean() / quantized.z[0].numel()
 
     def after(step: int) -> None:
         if (step + 1) % REVIVE_EVERY == 0:
-            codebooks.revive(torch.Generator().manual_seed(seed * 1_000_003 + step))
+            codebooks.reset_dead(torch.Generator().manual_seed(seed * 1_000_003 + step))
 
     if not any(folder.glob("step-*")):
         start(network, codebooks, speech, crops, optim, seed)
@@ -255,4 +255,4 @@ def start(
     """Entries begin as k-means centers of what the untrained encoder gives for some speech."""
     device = next(network.parameters()).device
     mel = speech.cut(crops.draw(optim.steps, 256)[0], optim.frames).to(device)
-    codebooks.start(lambda: [network.latents(mel)], seed=seed)
+    codebooks.init_kmeans(lambda: [network.latents(mel)], seed=seed)

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import tomli_w
 
-from speechvq.codec.network import CodecConfig
+from speechvq.codec.config import CodecConfig
 from speechvq.config import read, require, to_dict
 from speechvq.data.augment import Augmentation
 from speechvq.losses.discriminators import AdversaryConfig
 from speechvq.losses.likelihood import MelConfig, PhaseConfig
 from speechvq.losses.perceptual import RATE, Envelopes, Loudness
-from speechvq.quantize.config import terms
 from speechvq.train.optimizer import PARTS
 
 
@@ -199,7 +198,7 @@ class Experiment:
             "adversarial",
             "feature_matching",
             "rate",
-        }.union(*(terms(level) for level in self.codec.levels))
+        }.union(*(level.quantizer.terms for level in self.codec.levels))
         for name in self.weights:
             require(
                 name in names,

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from speechvq.quantize.base import Quantized
 from speechvq.quantize.codebook import Codebook
-from speechvq.quantize.stochastic import StochasticQuantizer
 
 DEAD = 0.9
 """Mean entropy of the choice, as a share of log K, above which a codebook is dead."""
@@ -61,8 +60,8 @@ class Usage:
             result[f"codebook{index}/perplexity"] = entropy(self.counts[index]).exp().item()
             result[f"codebook{index}/information"] = max(0.0, information.item())
             result[f"codebook{index}/doubt"] = doubt
-            if isinstance(codebook, StochasticQuantizer):
-                result[f"codebook{index}/variance"] = codebook.variance.item()
+            for name, value in codebook.numbers().items():
+                result[f"codebook{index}/{name}"] = value
         return result
 
 
@@ -87,17 +86,17 @@ def diagnose(numbers: Mapping[str, float], sizes: Sequence[int]) -> list[str]:
                 f"codebook {index} is dead: its choice is nearly uniform everywhere (mutual "
                 f"information {of['information']:.2f} of"
                 f" {math.log(size):.2f} nats), so the decoder has learned to do without; start "
-                "with a smaller levels.variance,"
+                "with a smaller levels.quantizer.variance,"
                 " let more examples use it (a smaller optim.quantizer_dropout), count more data (mel.windows, "
                 "mel.bands), or take fewer codebooks"
             )
         elif of["perplexity"] < COLLAPSED * size:
-            soft = "start with a larger levels.variance"
+            soft = "start with a larger levels.quantizer.variance"
             hard = 'try optim.codebook_init = "kmeans", a smaller optim.reset_every'
             found.append(
                 f"codebook {index} has collapsed: perplexity {of['perplexity']:.1f} of {size}, "
                 f"{of['used']:.0%} of its codewords in"
-                f" use; {soft if of['doubt'] else hard}, or a smaller levels.size"
+                f" use; {soft if of['doubt'] else hard}, or a smaller levels.quantizer.codebook_size"
             )
         elif numbers.get(f"prefix{index + 1}/mel", 0.0) > numbers.get(
             f"prefix{index}/mel", float("inf")

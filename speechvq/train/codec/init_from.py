@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
+from speechvq.codec.config import CodecConfig
 from speechvq.codec.file import load
-from speechvq.codec.network import CodecConfig, Network
+from speechvq.codec.network import Network
 from speechvq.errors import ConfigError
 from speechvq.nn.blocks import Block
 from speechvq.nn.encoder import StageConfig
@@ -50,7 +51,10 @@ def _fits(have: CodecConfig, want: CodecConfig) -> bool:
     grown = replace(
         have,
         levels=tuple(
-            replace(one, codebooks=more.codebooks, beam=more.beam) for one, more in levels
+            replace(one, codebooks=more.codebooks, quantizer=more.quantizer)
+            if one.quantizer.greedy == more.quantizer.greedy
+            else one
+            for one, more in levels
         ),
         encoder=_grown(have.encoder, want.encoder),
         decoder=_grown(have.decoder, want.decoder),

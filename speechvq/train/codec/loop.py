@@ -98,7 +98,7 @@ def train(
         variance_learning_rate=plan.variance_learning_rate,
     )
     optimizer = torch.optim.AdamW(groups, lr=plan.learning_rate, betas=_betas(plan), fused=True)
-    codebooks = CodebookLearner(objective.network.topdown.codebooks, keep=plan.codebook_decay)
+    codebooks = CodebookLearner(objective.network.topdown.codebooks, decay=plan.codebook_decay)
     average = Average(objective.network, plan.ema_decay) if plan.ema_decay else None
     adversary = Adversary(experiment.discriminators, fabric) if judged(experiment.weights) else None
     state = TrainState(objective.network, optimizer, codebooks, average, adversary)
@@ -174,8 +174,8 @@ class Run:
             return [torch.cat(codebook) for codebook in zip(*found, strict=True)]
 
         network.eval()
-        self.codebooks.start(inputs, seed=self.experiment.run.seed, only=only)
-        for one in self.codebooks.quantizers:
+        self.codebooks.init_kmeans(inputs, seed=self.experiment.run.seed, only=only)
+        for one in self.codebooks.distinct:
             one.codewords.data.copy_(self.fabric.broadcast(one.codewords.data))
         network.train()
 
@@ -232,10 +232,10 @@ class Run:
         plan, step, codebooks = self.experiment.optim, self.state.step, self.codebooks
         if "topdown" in plan.frozen:
             return 0
-        codebooks.learn(self.objective.table)
+        codebooks.update(self.objective.table)
         if (step + 1) % plan.reset_every:
             return 0
-        return codebooks.revive(
+        return codebooks.reset_dead(
             torch.Generator().manual_seed(self.experiment.run.seed * 1_000_003 + step)
         )
 

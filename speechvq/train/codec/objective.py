@@ -10,7 +10,7 @@ from speechvq.losses.bound import Bound
 from speechvq.losses.likelihood import MelLikelihood, PhaseLikelihood, log_scale, total
 from speechvq.losses.perceptual import Envelopes, Loudness
 from speechvq.nn.speaker import rounded
-from speechvq.quantize.learning import tally
+from speechvq.quantize.learning import codeword_sums
 from speechvq.train.codec.config import Experiment
 from speechvq.train.codec.diagnostics import Usage
 
@@ -22,7 +22,7 @@ class Objective(nn.Module):
     probability of each prefix fixed, the result is still a bound: of the model that draws a depth
     first.
 
-    table: what each codeword got in the last pass, as from `tally`, over all devices
+    table: what each codeword got in the last pass, as from `codeword_sums`, over all devices
     estimate: what the last pass decoded, (b, t), without its graph
     """
 
@@ -111,7 +111,7 @@ class Objective(nn.Module):
             name: values * value for name, value in said.items()
         }  # weights are beside a mean error of 1
         terms = {name: value.mean() for name, value in terms.items()}
-        self.table = add(tally(quantized, depth, self.size))
+        self.table = add(codeword_sums(quantized, depth, self.size))
         loss = total(terms, self.weights) / values
         others = {
             f"{name}/nats_per_second": value.item() / seconds

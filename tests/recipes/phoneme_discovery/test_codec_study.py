@@ -42,7 +42,7 @@ def test_the_recipe_is_that_of_the_default_model(study):
 
 def test_jitter_moves_frames_of_the_coarsest_level_in_training(study, objective):
     z = torch.randn(2, 24, 200)
-    quantizers = objective.network.topdown.levels[0].quantizers
+    quantizers = objective.network.topdown.levels[0].quantizer
     straight = quantizers.train()(z).z
     study.jitter(0.5)(objective)
     found = quantizers.train()(z).z

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from speechvq.quantize.residual import ResidualSQ, ResidualVQ
-from speechvq.quantize.stochastic import StochasticQuantizer
+from speechvq.quantize.residual import ResidualVQ
+from speechvq.quantize.stochastic import ResidualSQ, StochasticQuantizer
 from speechvq.quantize.vector import VectorQuantizer
 from speechvq.train.codec.diagnostics import Usage, diagnose
 
@@ -69,7 +69,7 @@ def healthy(**changes):
         ({}, []),
         (
             {"codebook1_information": 0.01, "codebook1_doubt": 6.0},
-            ["codebook 1 is dead", "0.01 of 6.24 nats", "levels.variance"],
+            ["codebook 1 is dead", "0.01 of 6.24 nats", "levels.quantizer.variance"],
         ),
         (
             {"codebook0_perplexity": 7.0, "codebook0_used": 0.03, "codebook0_doubt": 0.0},
@@ -81,7 +81,7 @@ def healthy(**changes):
         ),
         (
             {"codebook0_perplexity": 7.0, "codebook0_doubt": 1.0},
-            ["codebook 0 has collapsed", "levels.variance"],
+            ["codebook 0 has collapsed", "levels.quantizer.variance"],
         ),
         ({"codebook0_perplexity": 7.0, "codebook0_doubt": 6.2}, ["codebook 0 is dead"]),
         ({"prefix2_mel": 0.6}, ["codebook 1 adds nothing"]),

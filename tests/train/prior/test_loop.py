@@ -155,7 +155,10 @@ def test_a_prior_begins_with_what_the_codec_knows_of_its_codes():
     prior = PriorNetwork(shape, [(640, SIZE), (640, SIZE)], 8)
     start(prior, [coarse, coarse / 4], tokens)
     fine = prior.streams[1]
-    above, own = fine.coarser_embeddings[0].weight.detach(), fine.previous_code_embedding.weight.detach()[:SIZE]
+    above, own = (
+        fine.coarser_embeddings[0].weight.detach(),
+        fine.previous_code_embedding.weight.detach()[:SIZE],
+    )
     sums = (above[:, None, :3] + own[None, :, :3]).flatten(0, 1)
     latents = (coarse[:, None] + coarse[None] / 4).flatten(0, 1)
     assert torch.allclose(

@@ -1,0 +1,54 @@
+"""Ablation studies: one TOML file with a base, and variants that change a few of its values.
+
+    [base]
+    steps = 2000
+    [[base.encoder]]
+    width = 96
+
+    [variants.wide]                       # what is special about it
+    "encoder[0].width" = 128
+
+    [variants.wide-long]
+    extends = "wide"                      # its changes come first
+    steps = 4000
+
+Changes are named by paths: `encoder[0].width` is one field, `encoder.width` that of every item of the
+list, `encoder[1]`, one past the end, a new item (`speechvq.config.override`).
+"""
+
+from pathlib import Path
+from typing import Any
+
+from speechvq.config import override, read_toml
+from speechvq.errors import ConfigError
+
+EXTENDS = "extends"
+
+
+def variant_names(path: Path) -> list[str]:
+    """The names of the variants of a file, in its order. Raises ConfigError when it cannot be read."""
+    return list(read_toml(path).get("variants", {}))
+
+
+def variant_table(path: Path, name: str) -> dict[str, Any]:
+    """The base of a file with the changes of a variant.
+
+    Raises ConfigError when the file cannot be read, has no such variant, or extends one that does not
+    come before it.
+    """
+    tables = read_toml(path)
+    variants = tables.get("variants", {})
+    if name not in variants:
+        raise ConfigError(f"there is no variant {name!r}; variants are {', '.join(variants)}")
+    changes = dict(variants[name])
+    chain, known = [changes], list(variants)
+    while EXTENDS in changes:
+        other = changes.pop(EXTENDS)
+        if other not in known[: known.index(name)]:
+            raise ConfigError(f"{path}: variant {name} extends {other!r}, which is not before it")
+        name, changes = other, dict(variants[other])
+        chain.append(changes)
+    values = tables.get("base", {})
+    for changes in reversed(chain):
+        values = override(values, changes)
+    return values
