@@ -16,8 +16,9 @@ second manifest, spread over its speakers. Of codebook 0, the coarsest:
 
 Of the sound: `pauses` is the share of 25 ms frames 40 dB below the loud ones (their 95th
 percentile); `phones` per second and their 10, 50 and 90 % durations in ms by PocketSphinx's phone
-loop, silence left out; `voice` the mean cosine of Resemblyzer embeddings with the mean of the voice's real
-recordings, `others` with those of other voices, `nearest` how often its own is the nearest.
+loop, silence left out; `voice` the mean cosine of Resemblyzer embeddings with the mean of the
+voice's real recordings, `others` with those of other voices, `nearest` how often its own is the
+nearest.
 """
 
 import sys
@@ -176,7 +177,7 @@ class Comparison:
         )
 
     def mean_embedding(self, known: Sequence[Utterance], name: str) -> Embedding:
-        """The mean over at most ten real recordings of a voice. Raises ManifestError without any."""
+        """The mean over at most ten real recordings of a voice. Raises ManifestError."""
         rows = [row for row in known if row.speaker == name and row.seconds >= 2][:10]
         embeddings = [self.ear(samples(row, RATE), RATE) for row in rows]
         if not any(embedding is not None for embedding in embeddings):
