@@ -18,8 +18,8 @@ import numpy as np
 import torch
 import typer
 from torch import Tensor
-from torchaudio.functional import mu_law_encoding
 
+from recipes.vqvae2017.mu_law import mu_law_encoding
 from recipes.vqvae2017.plan import Plan
 from recipes.vqvae2017.prior import PRIOR
 from recipes.vqvae2017.system import HOP, LATENTS, VALUES, System

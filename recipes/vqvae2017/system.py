@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from torchaudio.functional import mu_law_decoding, mu_law_encoding
 
+from recipes.vqvae2017.mu_law import mu_law_decoding, mu_law_encoding
 from speechvq.config import require
 from speechvq.nn.streaming import State
 from speechvq.prior.sampling import CodeSampler
