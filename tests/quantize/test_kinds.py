@@ -357,6 +357,21 @@ def test_vimco_is_unbiased_by_enumeration():
             torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-12)
 
 
+def test_vimco_compares_each_draw_with_the_geometric_mean_of_the_others():
+    """Equations 4 and 9 of the paper, draw by draw; unbiasedness alone does not tell baselines apart."""
+    log_f = torch.tensor([-3.0, -1.0, -0.5, -4.0], dtype=torch.float64)
+    log_q = torch.zeros(4, 1, dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(vimco(log_f[:, None], log_q).sum(), log_q)
+    for index in range(4):
+        others = [value for i, value in enumerate(log_f.tolist()) if i != index]
+        without = math.log((sum(map(math.exp, others)) + math.exp(sum(others) / 3)) / 4)
+        bound = math.log(sum(map(math.exp, log_f.tolist())) / 4)
+        assert gradient[index].item() == pytest.approx(-(bound - without))
+    equal = torch.full((4, 1), -7.0, dtype=torch.float64)
+    (gradient,) = torch.autograd.grad(vimco(equal, log_q).sum(), log_q)
+    assert gradient.abs().max() < 1e-12  # a draw like all others tells nothing
+
+
 def test_vimcos_draws_are_hard_and_know_their_probability():
     torch.manual_seed(0)
     one, z = SampledCategorical(11, 6).double(), latents()

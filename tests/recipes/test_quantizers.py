@@ -1,6 +1,7 @@
 """The study of quantizers: every variant is one that can exist, and kinds of all families train, measure and tabulate."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -8,8 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
-from recipes.ablation import variant_names
+from recipes.ablation import variant_names, variant_table
+from recipes.quantizers.autoencoder import MelAutoencoder
+from recipes.quantizers.config import variant
+from recipes.quantizers.objective import objective
+from speechvq.errors import ConfigError
+from speechvq.losses.likelihood import GaussianLikelihood
 from tests.helpers.paths import ROOT
 
 ONE_OF_EACH = (
@@ -77,3 +84,68 @@ def test_all_variants_can_exist_and_unknown_ones_are_refused(manifest, tmp_path)
     assert refused.returncode == 1
     assert "there is no variant 'magic'; variants are vq, vq-loss, cosine" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def costs(name, progress=1.0):
+    """Of a variant on noise: its objective, what was quantized, and the nats of the reconstruction."""
+    config = variant(name)
+    torch.manual_seed(0)
+    model, likelihood = MelAutoencoder(config), GaussianLikelihood()
+    x = torch.randn(2, config.bands, 64)
+    generator = torch.Generator().manual_seed(1)
+    loss, quantized = objective(config, model, likelihood, x, progress, generator)
+    likelihood.eval()  # keeps the variance of this batch
+    nats = likelihood(x, model.render(quantized.z))
+    return config, loss * x[0].numel(), quantized, nats
+
+
+@pytest.mark.parametrize("name", ["sq", "rsq4", "hq"])
+def test_stochastic_variants_minimize_distortion_rate_and_quadratic_term_in_nats(name):
+    """The negative ELBO of HQ-VAE: none of its three parts has a weight."""
+    _, loss, quantized, nats = costs(name)
+    expected = nats + quantized.rates.sum(1) + quantized.terms["quadratic"]
+    assert loss.item() == pytest.approx(expected.mean().item(), rel=1e-5)
+    assert quantized.terms["quadratic"].mean() > 1e-4 * loss.abs()
+
+
+@pytest.mark.parametrize(("progress", "share"), [(0.0, 0.0), (0.25, 0.5), (1.0, 1.0)])
+def test_the_capacity_of_a_joint_latent_is_in_bits_per_second(progress, share):
+    config, loss, quantized, nats = costs("joint", progress)
+    seconds = 0.64
+    held = sum(
+        config.capacity_strength * abs(rate - share * bits * seconds * math.log(2))
+        for rate, bits in zip(quantized.rates.mean(0).tolist(), config.capacity, strict=True)
+    )
+    assert loss.item() == pytest.approx(nats.mean().item() + held, rel=1e-5)
+
+
+def test_variants_extend_earlier_ones_and_change_single_values(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text(
+        """
+        [base]
+        steps = 5
+        levels = [{ width = 1 }, { width = 2 }]
+        [variants.plain]
+        [variants.wide]
+        "levels.width" = 9
+        "levels[2]" = { width = 3 }
+        [variants.wide-long]
+        extends = "wide"
+        steps = 7
+        "levels[0].width" = 4
+        [variants.circle]
+        extends = "later"
+        [variants.later]
+        """
+    )
+    assert variant_names(path) == ["plain", "wide", "wide-long", "circle", "later"]
+    assert variant_table(path, "plain") == {"steps": 5, "levels": [{"width": 1}, {"width": 2}]}
+    wide = [{"width": 9}, {"width": 9}, {"width": 3}]
+    assert variant_table(path, "wide") == {"steps": 5, "levels": wide}
+    longer = [{"width": 4}, *wide[1:]]
+    assert variant_table(path, "wide-long") == {"steps": 7, "levels": longer}
+    with pytest.raises(ConfigError, match="variant circle extends 'later', which is not before it"):
+        variant_table(path, "circle")
+    with pytest.raises(ConfigError, match="there is no variant 'odd'; variants are plain, wide"):
+        variant_table(path, "odd")

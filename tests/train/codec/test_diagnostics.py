@@ -47,6 +47,28 @@ def test_information_is_nothing_for_a_uniform_choice_and_everything_for_a_hard_o
     assert numbers["codebook0/variance"] == pytest.approx(variance, rel=1e-3)
 
 
+def test_information_is_the_entropy_of_the_mean_posterior_less_its_mean_entropy():
+    """Not that of the counts of hard codes, which say nothing of how the others share the posterior."""
+    torch.manual_seed(0)
+    one = ResidualSQ([StochasticQuantizer(5, 2, initial_variance=1.5)]).double().eval()
+    usage, rows = Usage(one.codebooks), []
+    for frames in (4, 7):
+        z = torch.randn(1, 2, frames, dtype=torch.float64)
+        usage.add(one(z))
+        for position in z[0].T:
+            distances = (one[0].codewords - position).square().sum(1)
+            rows.append(torch.softmax(-distances / (2 * 1.5), 0).tolist())
+
+    def entropy(p):
+        return -sum(value * math.log(value) for value in p if value)
+
+    mean = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+    expected = entropy(mean) - sum(entropy(row) for row in rows) / len(rows)
+    numbers = usage.numbers()
+    assert numbers["codebook0/information"] == pytest.approx(expected, rel=1e-5)
+    assert abs(math.log(numbers["codebook0/perplexity"]) - entropy(mean)) > 0.01
+
+
 def healthy(**changes):
     numbers = {}
     for codebook in range(2):
