@@ -26,7 +26,6 @@ from recipes.evaluate.resemblance import Ear, Embedding, agreement, middle
 from recipes.evaluate.utterances import chosen, samples, watched
 from speechvq.audio.files import Wave
 from speechvq.codec.codec import Codec
-from speechvq.codec.voices import find
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import ManifestError, SpeechVQError
 
@@ -73,8 +72,8 @@ def main(
     """Compare converted recordings with their targets and sources, as a markdown table."""
     codec, ear = speechvq.load(model), Ear()
     names = voice or list(VOICES)
-    sexes = {name: find(codec.voices, name).facts.get("sex", "?") for name in names}
-    depths = [codec.depth(codebooks=one) for one in codebooks or [codec.content_codebooks]]
+    sexes = {name: codec.voice(name).metadata.get("sex", "?") for name in names}
+    depths = [codec.n_codebooks(codebooks=one) for one in codebooks or [codec.content_codebooks]]
     real = {
         name: _heard(ear, _of_speaker(targets, name, shortest, target_count), codec.sample_rate)
         for name in names

@@ -67,7 +67,7 @@ def main(
     rates = [100 * jiwer.wer(said, guesses) for guesses in heard]
     for depth, rate in enumerate(rates):
         name, kbps = (
-            (str(depth), f"{codec.rates[depth - 1] / 1000:.3f}") if depth else ("original", "-")
+            (str(depth), f"{codec.bitrates[depth - 1] / 1000:.3f}") if depth else ("original", "-")
         )
         print(f"| {name} | {kbps} | {rate:.1f} | {rate - rates[0]:+.1f} |")
 

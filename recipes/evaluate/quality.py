@@ -77,7 +77,7 @@ def main(
     )
     print("|---" * (len(measures.NAMES) + 6) + "|")
     for name, files in groups if len(rows) > 1 else groups[:1]:
-        for depth, rate in enumerate(codec.rates, 1):
+        for depth, rate in enumerate(codec.bitrates, 1):
             line = table_row([file[depth - 1] for file in files])
             print(f"| {name} | {len(files)} | {depth} | {rate / 1000:.3f} | {line} |", flush=True)
 

@@ -61,7 +61,7 @@ def main(
         print(f"| {number} | {' | '.join(cells)} |")
     hours = sum(one.seconds for one in utterances) / 3600
     print(
-        f"{len(utterances)} files, {hours:.2f} h; all codebooks: {codec.rates[-1] / 1000:.3f} kbit/s",
+        f"{len(utterances)} files, {hours:.2f} h; all codebooks: {codec.bitrates[-1] / 1000:.3f} kbit/s",
         end="",
         file=sys.stderr,
     )

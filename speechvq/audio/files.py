@@ -24,8 +24,8 @@ SHORTEST = 0.1
 SILENCE = 1e-5
 """Peak (full scale 1) below which a recording is silent: -100 dB."""
 
-PIECE = 10
-"""Seconds read at a time."""
+CHUNK_SECONDS = 10
+"""Seconds of audio read at a time."""
 
 UNKNOWN = 2**63 - 1
 """What libsndfile says of a FLAC file without a length."""
@@ -114,7 +114,7 @@ def inspect(path: str | Path) -> Source:
     return source
 
 
-def pieces(source: Source, sample_rate: int) -> Iterator[Wave]:
+def chunks(source: Source, sample_rate: int) -> Iterator[Wave]:
     """The samples at another rate, channels averaged, some seconds at a time.
 
     Raises AudioError at a sample that is not a finite number, a file that ends early, and at the
@@ -153,13 +153,13 @@ def _blocks(source: Source) -> Iterator[Wave]:
     """Some seconds at a time, channels averaged."""
     with soundfile.SoundFile(source.path) as file:
         # soundfile.blocks would hand out old samples again where a file ends early
-        while len(block := file.read(PIECE * source.rate, dtype="float32", always_2d=True)):
+        while len(block := file.read(CHUNK_SECONDS * source.rate, dtype="float32", always_2d=True)):
             yield block.mean(1)
 
 
 def read_mono(path: str | Path, sample_rate: int) -> Wave:
     """All samples (t,) at a rate, channels averaged. Raises AudioError."""
-    return np.concatenate(list(pieces(inspect(path), sample_rate)))
+    return np.concatenate(list(chunks(inspect(path), sample_rate)))
 
 
 def check_format(path: Path, rate: int) -> tuple[str, str]:

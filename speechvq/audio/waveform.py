@@ -1,16 +1,16 @@
-"""Waveforms as they are given: checked, and cut into pieces."""
+"""Waveforms as callers give them: checked, and cut into chunks. Arrays and tensors are alike here."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from speechvq.audio.files import Wave
 from speechvq.codes.record import RATE_LIMIT
 from speechvq.errors import AudioError
 
 
-def whole_rate(rate: float) -> int:
+def checked_rate(rate: float) -> int:
     """A sample rate that a code file can hold. Raises AudioError."""
     if not 1 <= rate <= RATE_LIMIT or rate != int(rate):
         raise AudioError(
@@ -19,15 +19,15 @@ def whole_rate(rate: float) -> int:
     return int(rate)
 
 
-def checked(wave: Wave | Tensor) -> Wave:
+def checked_wave(wave: Any) -> Wave:  # noqa: ANN401 - a list, an array or a tensor
     """A waveform as an array (t,) of float32. Raises AudioError."""
-    given = wave.detach().cpu().numpy() if isinstance(wave, Tensor) else np.asarray(wave)
-    if not np.issubdtype(given.dtype, np.floating):
+    values = np.asarray(wave.detach().cpu() if hasattr(wave, "detach") else wave)
+    if not np.issubdtype(values.dtype, np.floating):
         raise AudioError(
-            f"a waveform holds floating-point numbers in [-1, 1], not {given.dtype}; divide by "
+            f"a waveform holds floating-point numbers in [-1, 1], not {values.dtype}; divide by "
             "full scale"
         )
-    samples = given.astype(np.float32)
+    samples = values.astype(np.float32)
     if samples.ndim != 1 or not len(samples):
         raise AudioError(f"a waveform has shape (samples,), not {samples.shape}")
     if not np.isfinite(samples).all():
@@ -35,20 +35,21 @@ def checked(wave: Wave | Tensor) -> Wave:
     return samples
 
 
-def pieces(waves: Wave, size: int) -> Iterator[Wave]:
-    """Waveforms (b, t) in pieces of `size` samples."""
+def chunks(waves: Wave, size: int) -> Iterator[Wave]:
+    """Waveforms (b, t) in chunks of `size` samples."""
     return (waves[:, first : first + size] for first in range(0, waves.shape[1], size))
 
 
-def exactly(blocks: Iterable[Wave], samples: int, silence: int) -> Iterator[Wave]:
-    """Blocks (b, n) cut or padded to `samples` in all, as a resampler may give a sample more or less, and silence behind."""
-    left, count = samples, 1
-    for block in blocks:
-        piece, count = block[:, :left], len(block)
-        left -= piece.shape[1]
-        if left and piece.shape[1]:
-            yield piece
-        elif piece.shape[1]:
-            yield np.pad(piece, ((0, 0), (0, silence)))
+def fixed_length(parts: Iterable[Wave], samples: int) -> Iterator[tuple[Wave, bool]]:
+    """Chunks (b, n) cut or padded with zeros to `samples` in all, and whether each is the last.
+
+    A resampler may give a sample more or less than it should.
+    """
+    left, batch = samples, 1
+    for part in parts:
+        chunk, batch = part[:, :left], len(part)
+        left -= chunk.shape[1]
+        if chunk.shape[1]:
+            yield chunk, not left
     if left:
-        yield np.zeros((count, left + silence), np.float32)
+        yield np.zeros((batch, left), np.float32), True

@@ -1,4 +1,4 @@
-"""The command line: a thin skin. Each command reads its arguments, calls one library function and prints one line."""
+"""The command line, kept thin: each command reads its options, calls the library and prints a line."""
 
 import signal
 import sys
@@ -7,29 +7,28 @@ from typing import Annotated
 import typer
 
 import speechvq
-from speechvq.cli import codec, generation, prior, training
-from speechvq.cli import units as discovery
+from speechvq.cli import codec, generation, info, prior, training, units, voices
 from speechvq.errors import SpeechVQError
 
 app = typer.Typer(
-    help="A neural speech codec: speech to a few tokens a second and back, also in another voice.",
+    help="A neural speech codec: speech to a few tokens per second and back, also in another voice.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (codec.encode, codec.decode, codec.convert, codec.speakers, codec.info):
+for command in (
+    *(codec.encode, codec.decode, codec.convert, voices.speakers, info.info),
+    *(generation.sample, generation.score),
+    *(training.prepare, training.train, training.export),
+    units.units,
+):
     app.command()(command)
-for command in (generation.sample, generation.score):
-    app.command()(command)
-for command in (training.prepare, training.train, training.export):
-    app.command()(command)
-app.command()(discovery.units)
 app.add_typer(prior.app, name="prior")
 
 
-def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
-    if wanted:
+def _version(given: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if given:
         typer.echo(f"speechvq {speechvq.__version__}")
         raise typer.Exit
 
@@ -44,9 +43,9 @@ def _root(
 
 
 def main() -> None:
-    """Run a command; what the user can mend is told in one sentence, with exit code 1.
+    """Run a command. What the user can fix is said in one sentence, with exit code 1.
 
-    Being terminated cleans up like being interrupted: no half-written file stays.
+    Termination cleans up as an interrupt does: no half-written file stays.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
@@ -54,7 +53,7 @@ def main() -> None:
     except SpeechVQError as error:
         typer.echo(f"speechvq: {error}", err=True)
         sys.exit(1)
-    except OSError as error:  # standard output is full, say
+    except OSError as error:  # for example, the disk behind standard output is full
         where = f"{error.filename}: " if error.filename else ""
         typer.echo(f"speechvq: {where}{error.strerror or error}", err=True)
         sys.exit(1)

@@ -1,7 +1,7 @@
-"""encode, decode, convert, speakers, info. What needs torch is imported when a command runs."""
+"""encode, decode, convert. What needs torch, or a prior, is imported when a command needs it."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -14,34 +14,46 @@ from speechvq.cli.options import (
     PriorFile,
     Quiet,
     coders,
-    coding,
-    progress,
+    count_of,
+    load_codec,
     say,
 )
-from speechvq.errors import ConfigError, OutputError, SpeakerError, WrongModel
+from speechvq.cli.progress import audio_progress, codes_progress
+from speechvq.errors import ConfigError, OutputError, WrongModel
+
+if TYPE_CHECKING:
+    from speechvq.audio.files import Source
 
 Input = Annotated[
-    Path, typer.Argument(help="An audio file of any rate and channel count.", metavar="IN")
+    Path, typer.Argument(help="An audio file of any sample rate and channel count.", metavar="IN")
 ]
 CodesIn = Annotated[Path, typer.Argument(help="A code file.", metavar="IN")]
-Output = Annotated[Path, typer.Argument(help="The file to write.", metavar="OUT")]
+Output = Annotated[Path, typer.Argument(help="The code file to write.", metavar="OUT")]
+AudioOut = Annotated[
+    Path,
+    typer.Argument(help="The audio file to write; its suffix decides the format.", metavar="OUT"),
+]
 Entropy = Annotated[
     Literal["tables", "wavenet"],
     typer.Option(
-        help="How codes become bytes: wavenet makes smaller files, which take 0.4 s a second to "
-        "decode."
+        help="What codes the codes: static tables, or the WaveNet prior, which makes smaller files "
+        "but takes 0.4 s for each second of speech to decode."
     ),
 ]
 Rdo = Annotated[
     float | None,
     typer.Option(
-        help="With wavenet: weight of a code's bits beside its error; 1 makes files a twentieth "
-        "smaller.",
+        help="With --entropy wavenet, optimize rate and distortion: the weight of a code's bits "
+        "beside its error. A weight of 1 makes files 5 % smaller.",
         min=0,
     ),
 ]
-AudioOut = Annotated[
-    Path, typer.Argument(help="The audio file to write; its suffix says the format.", metavar="OUT")
+Strength = Annotated[
+    float,
+    typer.Option(
+        help="How far to go beyond the voice, seen from the source's own: 0 takes the voice as it "
+        "is, 0.5 goes half as far again."
+    ),
 ]
 
 
@@ -62,33 +74,38 @@ def encode(
     from speechvq.audio import files as audio
     from speechvq.codes import write_codes
     from speechvq.output import check_writable
-    from speechvq.prior.file import load_prior
-    from speechvq.prior.rate_distortion import RateDistortion
 
-    found = audio.inspect(source)
+    recording = audio.inspect(source)
     if target.suffix.lower().removeprefix(".") in audio.FORMATS:
         raise OutputError(
             f"{target} ends like an audio file, but holds codes; end the name in .codes"
         )
     check_writable(target, force=force)
-    codec = _load(model, device)
-    depth = codec.depth(codebooks=codebooks, kbps=kbps)
+    codec = load_codec(model, device)
+    n = codec.n_codebooks(codebooks=codebooks, kbps=kbps)
     for name, value in (("prior", prior), ("rdo", rdo)):
         if value is not None and entropy != "wavenet":
             raise ConfigError(f"--{name} is for --entropy wavenet: give both")
-    named = load_prior(prior) if entropy == "wavenet" else None
-    if named is not None:
-        named.check(codec.model, depth)
-    search = None if named is None or rdo is None else RateDistortion(named, rdo)
-    _remark_on(found, codec.sample_rate, quiet=quiet)
-    with progress("encoding", found.seconds, quiet=quiet) as report:
-        codes = codec.encode_file(found, depth=depth, progress=report, search=search)
-    with coding("coding", found.seconds, sum(codes.frames), quiet=quiet or named is None) as report:
+    named = search = None
+    if entropy == "wavenet":
+        from speechvq.prior.file import load_prior
+
+        named = load_prior(prior)
+        named.check(codec.model, n)
+        if rdo is not None:
+            from speechvq.prior.rate_distortion import RateDistortion
+
+            search = RateDistortion(named, rdo)
+    _remark_on(recording, codec.sample_rate, quiet=quiet)
+    seconds = recording.seconds
+    with audio_progress("encoding", seconds, quiet=quiet) as progress:
+        codes = codec.encode_file(recording, codebooks=n, progress=progress, search=search)
+    silent = quiet or named is None
+    with codes_progress("coding", seconds, sum(codes.frames), quiet=silent) as report:
         size = write_codes(target, codes, coders(model, named, report), force=force)
     say(
-        f"{target}: {size} bytes for {found.seconds:.2f} s, {8 * size / found.seconds / 1000:.2f} "
-        "kbit/s,"
-        f" {depth} of {len(codec.shapes)} codebooks",
+        f"{target}: {size} bytes for {seconds:.2f} s, {8 * size / seconds / 1000:.2f} kbit/s, "
+        f"{n} of {len(codec.shapes)} codebooks",
         quiet=quiet,
     )
 
@@ -97,7 +114,8 @@ def decode(
     source: CodesIn,
     target: AudioOut,
     speaker: Annotated[
-        str | None, typer.Option("--speaker", "-s", help="Another voice than the one in the file.")
+        str | None,
+        typer.Option("--speaker", "-s", help="Decode in this voice, not in the one of the file."),
     ] = None,
     codebooks: NumCodebooks = None,
     kbps: Kbps = None,
@@ -107,33 +125,38 @@ def decode(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Decode a code file into audio, at the rate and length of the recording."""
+    """Decode a code file into audio of the sample rate and length of the recording."""
     from speechvq.audio.files import check_format
-    from speechvq.codes import read_codes, read_header
+    from speechvq.codes import open_codes
     from speechvq.codes.header import PRIOR
     from speechvq.output import check_writable
-    from speechvq.prior.file import load_prior
 
-    header = read_header(source)
+    file = open_codes(source)
+    header = file.header
     check_writable(target, force=force)
     check_format(target, header.source_rate)
-    codec = _load(model, device)
+    codec = load_codec(model, device)
     if header.model != codec.model:
         raise WrongModel(
             f"{source} was made by model {header.model}, this is {codec.model}; give the right "
             "one with --model"
         )
-    named = load_prior(prior) if header.coding == PRIOR else None
-    seconds = header.samples / header.source_rate
-    with coding("reading", seconds, sum(header.frames), quiet=quiet or named is None) as report:
-        codes = read_codes(source, coders(model, named, report))
+    named = None
+    if header.coding == PRIOR:
+        from speechvq.prior.file import load_prior
+
+        named = load_prior(prior)
+    silent = quiet or named is None
+    with codes_progress("reading", header.seconds, sum(header.frames), quiet=silent) as report:
+        codes = file.codes(coders(model, named, report))
     if codebooks is not None or kbps is not None:
-        codes = codes.prefix(min(len(codes.shapes), codec.depth(codebooks=codebooks, kbps=kbps)))
-    with progress("decoding", codes.seconds, quiet=quiet) as report:
-        codec.decode_file(codes, target, speaker=speaker, progress=report)
+        n = codec.n_codebooks(codebooks=codebooks, kbps=kbps)
+        codes = codes.prefix(min(len(codes.shapes), n))
+    with audio_progress("decoding", codes.seconds, quiet=quiet) as progress:
+        codec.decode_file(codes, target, speaker=speaker, progress=progress)
     say(
         f"{target}: {codes.seconds:.2f} s at {codes.source_rate} Hz from "
-        f"{_count(len(codes.shapes))}",
+        f"{count_of(len(codes.shapes))}",
         quiet=quiet,
     )
 
@@ -146,6 +169,7 @@ def convert(
         typer.Option("--speaker", "-s", help="The voice to speak with; see `speechvq speakers`."),
     ],
     codebooks: NumCodebooks = None,
+    strength: Strength = 0.5,
     model: Model = None,
     device: Device = "cpu",
     force: Force = False,
@@ -153,132 +177,32 @@ def convert(
 ) -> None:
     """Say the same words in another voice.
 
-    More codebooks keep more of the source: its melody, then its voice. Without --codebooks the model's
-    own choice is used.
+    More codebooks keep more of the source: first its intonation, then its voice. Without
+    --codebooks the model's own number is used.
     """
     from speechvq.audio import files as audio
-    from speechvq.codec import voices
     from speechvq.output import check_writable
 
-    found = audio.inspect(source)
+    recording = audio.inspect(source)
     check_writable(target, force=force)
-    audio.check_format(target, found.rate)
-    codec = _load(model, device)
-    voices.find(codec.voices, speaker)
-    depth = codec.content_codebooks if codebooks is None else codec.depth(codebooks=codebooks)
-    _remark_on(found, codec.sample_rate, quiet=quiet)
-    with progress("encoding", found.seconds, quiet=quiet) as report:
-        codes = codec.encode_file(found, depth=depth, progress=report)
-    with progress("decoding", found.seconds, quiet=quiet) as report:
-        codec.decode_file(codes, target, speaker=speaker, progress=report)
+    audio.check_format(target, recording.rate)
+    codec = load_codec(model, device)
+    voice = codec.voice(speaker)
+    n = codec.content_codebooks if codebooks is None else codec.n_codebooks(codebooks=codebooks)
+    _remark_on(recording, codec.sample_rate, quiet=quiet)
+    with audio_progress("encoding", recording.seconds, quiet=quiet) as progress:
+        codes = codec.encode_file(recording, codebooks=n, progress=progress)
+    with audio_progress("decoding", recording.seconds, quiet=quiet) as progress:
+        codec.decode_file(codes, target, speaker=voice, strength=strength, progress=progress)
     say(
-        f"{target}: {found.seconds:.2f} s in the voice of {speaker}, from {depth} of "
+        f"{target}: {recording.seconds:.2f} s in the voice of {speaker}, from {n} of "
         f"{len(codec.shapes)} codebooks",
         quiet=quiet,
     )
 
 
-def speakers(
-    model: Model = None,
-    sex: Annotated[
-        str | None, typer.Option("--sex", help="Only voices of this sex: f or m.")
-    ] = None,
-    language: Annotated[
-        str | None, typer.Option("--language", help="Only voices of this language, say en.")
-    ] = None,
-) -> None:
-    """List the voices that `convert` and `decode` know, the longest heard first, tab-separated."""
-    wanted = {
-        key: value for key, value in (("sex", sex), ("language", language)) if value is not None
-    }
-    rows = [
-        v
-        for v in _load(model, "cpu").voices
-        if all(v.facts.get(key) == value for key, value in wanted.items())
-    ]
-    if not rows:
-        raise SpeakerError(
-            "the model has no such voices; leave out --sex and --language to see all"
-        )
-    typer.echo("name\tsex\tlanguage\tcorpus\tseconds")
-    for voice in rows:
-        known = (str(voice.facts.get(key, "?")) for key in ("sex", "language", "corpus", "seconds"))
-        typer.echo("\t".join([voice.name, *known]))
-
-
-def info(
-    source: Annotated[
-        Path | None,
-        typer.Argument(help="A code file or a model; none: the default model.", metavar="[IN]"),
-    ] = None,
-) -> None:
-    """Say what is in a code file, or what a model is, one `name: value` a line."""
-    if source is None or source.suffix == ".safetensors":
-        _describe_model(source)
-    else:
-        _describe_codes(source)
-
-
-def _describe_codes(source: Path) -> None:
-    from speechvq.codes import read_header
-    from speechvq.codes.file import overhead
-
-    header = read_header(source)
-    size, seconds = source.stat().st_size, header.samples / header.source_rate
-    typer.echo(f"model: {header.model}")
-    typer.echo(f"recording: {header.samples} samples at {header.source_rate} Hz, {seconds:.3f} s")
-    typer.echo(f"size: {size} bytes, {8 * size / seconds / 1000:.3f} kbit/s")
-    typer.echo(
-        f"coding: {('fixed width', 'tables', 'prior')[header.coding]} {header.coder.hex()}".rstrip()
-    )
-    typer.echo(f"codes: {8 * (size - overhead(header)) / seconds / 1000:.3f} kbit/s")
-    typer.echo(
-        f"overhead: {overhead(header)} bytes, of them {len(header.speaker)} the speaker vector"
-    )
-    for number, (codebook, count) in enumerate(zip(header.shapes, header.frames, strict=True)):
-        rate = header.sample_rate / codebook.hop
-        typer.echo(
-            f"codebook {number}: {count} codes, {rate:g} a second, {codebook.size} codewords, "
-            f"{rate * codebook.bits:g} bit/s"
-        )
-
-
-def _describe_model(source: Path | None) -> None:
-    codec = _load(source, "cpu")
-    parameters = sum(parameter.numel() for parameter in codec.network.parameters())
-    typer.echo(f"model: {codec.model}")
-    typer.echo(f"parameters: {parameters / 1e6:.2f} million")
-    typer.echo(f"sample rate: {codec.sample_rate} Hz")
-    typer.echo(f"latency: {1000 * codec.network.latency / codec.sample_rate:g} ms")
-    typer.echo(f"voices: {len(codec.voices)}")
-    typer.echo(f"conversion: {_count(codec.content_codebooks)}")
-    for number, (codebook, rate) in enumerate(zip(codec.shapes, codec.rates, strict=True)):
-        frames = codec.sample_rate / codebook.hop
-        typer.echo(
-            f"codebook {number}: {frames:g} a second, {codebook.size} codewords, {rate / 1000:g} kbit/s "
-            "up to here"
-        )
-
-
-def _count(codebooks: int) -> str:
-    return "1 codebook" if codebooks == 1 else f"{codebooks} codebooks"
-
-
-def _load(model: Path | None, device: str):  # noqa: ANN202 - a Codec, whose import costs a second
-    from speechvq.codec.file import load
-
-    codec = load(model)
-    try:
-        codec.network.to(device)
-    except (RuntimeError, AssertionError, ImportError) as error:
-        raise ConfigError(
-            f"cannot compute on {device!r} here; leave out --device, or give cpu, cuda or mps"
-        ) from error
-    return codec
-
-
-def _remark_on(source, sample_rate: int, *, quiet: bool) -> None:  # noqa: ANN001 - a Source, likewise
-    if source.channels > 1:
-        say(f"{source.path}: {source.channels} channels are mixed down to one", quiet=quiet)
-    if source.rate != sample_rate:
-        say(f"{source.path}: resampled from {source.rate} to {sample_rate} Hz", quiet=quiet)
+def _remark_on(recording: "Source", sample_rate: int, *, quiet: bool) -> None:
+    if recording.channels > 1:
+        say(f"{recording.path}: {recording.channels} channels are mixed down to one", quiet=quiet)
+    if recording.rate != sample_rate:
+        say(f"{recording.path}: resampled from {recording.rate} to {sample_rate} Hz", quiet=quiet)

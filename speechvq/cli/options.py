@@ -1,41 +1,43 @@
-"""Options that several commands share, and how commands talk: results on stdout, words on stderr."""
+"""Options that several commands share, and how commands talk: results on stdout, remarks on stderr."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from speechvq.errors import ConfigError
+
+if TYPE_CHECKING:
+    from speechvq.codec.codec import Codec
+    from speechvq.codes.coder import Coder
+    from speechvq.prior.file import Prior
+
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite the output if it exists.")]
 Model = Annotated[
-    Path | None,
-    typer.Option("--model", "-m", help="A model file instead of the one that comes along."),
+    Path | None, typer.Option("--model", "-m", help="Use this model file, not the bundled one.")
 ]
 Device = Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda or mps.")]
 NumCodebooks = Annotated[
-    int | None,
-    typer.Option("--codebooks", "-l", help="Keep only the first so many codebooks.", min=1),
+    int | None, typer.Option("--codebooks", "-n", help="Keep only the first N codebooks.", min=1)
 ]
 Kbps = Annotated[
-    float | None, typer.Option("--kbps", "-k", help="Keep as many codebooks as fit into this rate.")
+    float | None,
+    typer.Option("--kbps", "-k", help="Keep as many codebooks as fit into this bit rate."),
 ]
 PriorFile = Annotated[
     Path | None,
     typer.Option(
         "--prior",
-        help="A prior instead of the one that comes along; `speechvq prior train` makes one.",
+        help="Use this prior, not the bundled one; `speechvq prior train` makes one.",
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks.")]
-
-LONG = 60.0
-"""Seconds of audio from which a progress bar is shown."""
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no remarks.")]
 
 
 def console() -> Console:
-    """Where words go: standard error."""
+    """Where remarks go: standard error."""
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -45,41 +47,40 @@ def say(text: str, *, quiet: bool = False) -> None:
         console().print(text, markup=False, emoji=False)
 
 
-@contextmanager
-def progress(
-    label: str, seconds: float, *, quiet: bool
-) -> Iterator[Callable[[float], None] | None]:
-    """A progress bar over seconds of audio, shown for long files on a terminal only."""
-    out = console()
-    if quiet or seconds < LONG or not out.is_terminal:
-        yield None
-        return
-    from rich.progress import Progress
+def load_codec(model: Path | None, device: str) -> "Codec":
+    """The model that an option names, on a device. Raises ModelError, or ConfigError for the device."""
+    from speechvq.codec.file import load
 
-    with Progress(console=out, transient=True) as bar:
-        task = bar.add_task(label, total=seconds)
-        yield lambda done: bar.advance(task, done)
+    codec = load(model)
+    try:
+        codec.network.to(device)
+    except (RuntimeError, AssertionError, ImportError) as error:
+        raise ConfigError(
+            f"cannot compute on {device!r} here; leave out --device, or give cpu, cuda or mps"
+        ) from error
+    return codec
 
 
-def coders(model: Path | None, named=None, report: Callable[[int], None] | None = None) -> list:  # noqa: ANN001 - a Prior
-    """What may have coded a file: the tables beside a model, and a prior, which reports the codes it is done with.
+def coders(
+    model: Path | None,
+    prior: "Prior | None" = None,
+    report: Callable[[int], None] | None = None,
+) -> "list[Coder]":
+    """What may have coded a file, beside the bundled tables: tables beside the model, and a prior.
 
+    report: called by the prior with the number of codes done since the last call
     Raises ModelError.
     """
-    from speechvq.codec.file import tables_beside
+    from speechvq.codes.tables import tables_beside
 
-    found: list = [*tables_beside(model)]
-    if named is not None:
+    choice: list[Coder] = [*tables_beside(model)]
+    if prior is not None:
         from speechvq.prior.integer.coder import PriorCoder
 
-        found.append(PriorCoder(named, report))
-    return found
+        choice.append(PriorCoder(prior, report))
+    return choice
 
 
-@contextmanager
-def coding(
-    label: str, seconds: float, count: int, *, quiet: bool
-) -> Iterator[Callable[[int], None] | None]:
-    """As `progress`, told of codes, of which there are `count` in so many seconds."""
-    with progress(label, seconds, quiet=quiet) as report:
-        yield None if report is None else lambda done: report(done * seconds / count)
+def count_of(codebooks: int) -> str:
+    """A number of codebooks in words."""
+    return "1 codebook" if codebooks == 1 else f"{codebooks} codebooks"

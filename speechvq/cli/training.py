@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from speechvq.cli.options import Force, Quiet, console, say
+from speechvq.cli.options import Force, Quiet, say
+from speechvq.cli.progress import bar
 from speechvq.errors import MissingExtra
 
 Config = Annotated[
@@ -26,18 +27,15 @@ def prepare(
     quiet: Quiet = False,
 ) -> None:
     """List the audio below a folder for training: who speaks, from where to where; say what was left out and why."""
-    from rich.progress import Progress
-
     from speechvq.data.manifest import write_manifest
     from speechvq.data.prepare import find_audio, survey
     from speechvq.output import check_writable, new_file
 
     check_writable(manifest, force=force)
     files = find_audio(folder)
-    with Progress(console=console(), transient=True, disable=quiet) as bar:
-        task = bar.add_task("reading", total=len(files))
+    with bar("reading", len(files), quiet=quiet) as advance:
         kept, left_out = survey(
-            folder, files, shortest=shortest, longest=longest, done=lambda: bar.advance(task)
+            folder, files, shortest=shortest, longest=longest, done=lambda: advance(1)
         )
     for path, reason in left_out:
         say(f"left out {path}: {reason}", quiet=quiet)

@@ -48,6 +48,11 @@ class Network(nn.Module):
         self.decoder_lookahead = math.ceil(self.decoder.lookahead * level_hops[-1])
         self.latency = self.hop + self.encoder_lookahead + self.decoder_lookahead
 
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return next(self.parameters()).device
+
     def frames(self, samples: int) -> int:
         """Frames of the coarsest level for a number of samples."""
         return -(-samples // self.hop)
@@ -74,7 +79,7 @@ class Network(nn.Module):
         quantized = self.topdown(
             features, n_codebooks, temperature=temperature, generator=generator, bypass=bypass
         )
-        return self._synthesize(quantized.z, rounded(speaker_embedding)), quantized
+        return self.synthesize(quantized.z, rounded(speaker_embedding)), quantized
 
     def encode(self, wave: Tensor, n_codebooks: int | None = None) -> list[Tensor]:
         """Codes (b, f) of the first `n_codebooks` codebooks, all by default, of a whole waveform (b, 1, t).
@@ -90,9 +95,10 @@ class Network(nn.Module):
 
     def decode(self, codes: Sequence[Tensor], speaker_embedding: Tensor) -> Tensor:
         """The waveform (b, 1, frames * hop) of any prefix of the codebooks, with a speaker embedding (b, n)."""
-        return self._synthesize(self.topdown.decode(codes), speaker_embedding)
+        return self.synthesize(self.topdown.decode(codes), speaker_embedding)
 
-    def _synthesize(self, latents: Tensor, speaker_embedding: Tensor) -> Tensor:
+    def synthesize(self, latents: Tensor, speaker_embedding: Tensor) -> Tensor:
+        """The waveform (b, 1, t) of the decoder's input (b, state, f)."""
         wave = self.decoder(self._padded(latents), speaker_embedding)
         return wave[..., : latents.shape[-1] * self.config.level_hops[-1]]
 

@@ -1,7 +1,7 @@
 """The voices that a model knows by name."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,14 +10,18 @@ from speechvq.errors import SpeakerError
 
 @dataclass(frozen=True)
 class Voice:
-    """A named voice: its packed speaker vector, and what is known of the person (sex, language, corpus, seconds heard)."""
+    """A named voice.
+
+    embedding: its speaker embedding, packed
+    metadata: what is known of the person: sex, language, corpus, seconds in training
+    """
 
     name: str
-    vector: bytes
-    facts: dict[str, Any] = field(default_factory=dict)
+    embedding: bytes
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-def find(voices: Sequence[Voice], name: str) -> Voice:
+def find_voice(voices: Sequence[Voice], name: str) -> Voice:
     """The voice of this name. Raises SpeakerError that suggests near names."""
     by_name = {voice.name: voice for voice in voices}
     if name in by_name:

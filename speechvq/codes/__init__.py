@@ -1,13 +1,24 @@
-"""Code files and what is in them. Needs no torch."""
+"""Code files and what is in them. Nothing here needs torch."""
 
-from speechvq.codes.file import dump, parse, read_codes, read_header, write_codes
-from speechvq.codes.record import CodebookShape, Codes, ModelId
+from speechvq.codes.file import (
+    CodeFile,
+    dump,
+    open_codes,
+    parse,
+    read_codes,
+    read_header,
+    write_codes,
+)
+from speechvq.codes.record import CodeArrays, CodebookShape, Codes, ModelId
 
 __all__ = [
+    "CodeArrays",
+    "CodeFile",
     "CodebookShape",
     "Codes",
     "ModelId",
     "dump",
+    "open_codes",
     "parse",
     "read_codes",
     "read_header",

@@ -1,25 +1,22 @@
-"""Codes in fewer bytes than fixed width: the contract of range coders with tables or a prior behind them."""
+"""Codes in fewer bytes than in fixed width: the contract of range coders with frequency tables or a prior."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from speechvq.codes.record import CodebookShape, ModelId
+from speechvq.codes.record import CodeArrays, CodebookShape, ModelId
 
-Rows = tuple[NDArray[np.uint16], ...]
-"""The codes of every codebook, coarse first."""
-
-SPARSEST, DENSEST = 16, 1 / 4
-"""Codes for one byte, at most and at least: what a file says it holds must agree with its size, or few bytes ask for much."""
+MOST_CODES_PER_BYTE, LEAST_CODES_PER_BYTE = 16, 1 / 4
+"""The number of codes that a file claims must agree with its size, or a few bytes could ask for much memory."""
 
 
 class Coder(Protocol):
     """Codes to bytes and back, alike on every machine.
 
     coding: its number in the header of a code file
-    model: whose codes it knows
+    model: the model whose codes it knows
     digest: the first bytes of the SHA-256 of the file that holds its tables or its prior
     shapes: shapes of the codebooks that it knows, coarse first
     """
@@ -36,30 +33,41 @@ class Coder(Protocol):
     @property
     def shapes(self) -> tuple[CodebookShape, ...]: ...
 
-    def encode(self, codebooks: Sequence[NDArray[np.uint16]], speaker: bytes) -> bytes:
-        """Codes of some first codebooks, and the packed speaker vector, to bytes; zeros may be cut off or added at their end."""
+    def encode(self, codebooks: Sequence[NDArray[np.uint16]], speaker_embedding: bytes, /) -> bytes:
+        """Bytes of the codes of the first few codebooks, given the packed speaker embedding.
+
+        Zeros at their end may be cut off or added.
+        """
         ...
 
-    def decode(self, counts: Sequence[int], data: bytes, speaker: bytes) -> Rows:
-        """The inverse, of so many codes a codebook. Raises ValueError for bytes that cannot have come from `encode`."""
+    def decode(self, counts: Sequence[int], data: bytes, speaker_embedding: bytes, /) -> CodeArrays:
+        """The inverse; counts: the number of codes of each codebook.
+
+        Raises ValueError for bytes that cannot have come from `encode`.
+        """
         ...
 
 
-def payload(coder: Coder, codebooks: Sequence[NDArray[np.uint16]], speaker: bytes) -> bytes:
-    """What lies in a file."""
-    return coder.encode(codebooks, speaker).rstrip(b"\0").ljust(_least(map(len, codebooks)), b"\0")
+def payload(
+    coder: Coder, codebooks: Sequence[NDArray[np.uint16]], speaker_embedding: bytes
+) -> bytes:
+    """The coded codes as they lie in a file."""
+    data = coder.encode(codebooks, speaker_embedding)
+    return data.rstrip(b"\0").ljust(_least(map(len, codebooks)), b"\0")
 
 
-def fits(counts: Sequence[int], data: bytes) -> None:
-    """Raises ValueError when so many codes cannot be in a payload of this size."""
-    if not _least(counts) <= len(data) <= sum(counts) / DENSEST + 8:
-        raise ValueError(f"{sum(counts)} codes do not come in {len(data)} bytes")
+def check_size(counts: Sequence[int], data: bytes) -> None:
+    """Raises ValueError when that many codes cannot be in a payload of this size."""
+    if not _least(counts) <= len(data) <= sum(counts) / LEAST_CODES_PER_BYTE + 8:
+        raise ValueError(f"{sum(counts)} codes cannot lie in {len(data)} bytes")
 
 
-def unpacked(coder: Coder, counts: Sequence[int], data: bytes, speaker: bytes) -> Rows:
-    """The inverse of `payload`, of one that `fits`. Raises ValueError."""
-    return coder.decode(counts, data + bytes(-len(data) % 4), speaker)
+def unpacked(
+    coder: Coder, counts: Sequence[int], data: bytes, speaker_embedding: bytes
+) -> CodeArrays:
+    """The inverse of `payload`, for a payload that passed `check_size`. Raises ValueError."""
+    return coder.decode(counts, data + bytes(-len(data) % 4), speaker_embedding)
 
 
-def _least(counts: Sequence[int] | map) -> int:
-    return -(-sum(counts) // SPARSEST)
+def _least(counts: Iterable[int]) -> int:
+    return -(-sum(counts) // MOST_CODES_PER_BYTE)

@@ -1,55 +1,58 @@
 """The code file, version 1.
 
-    size   what
-    3      magic, the letters SVQ
-    1      version, 1
-    1      coding of the payload, 0: fixed-width bits, 1: static tables, 2: a prior
-    8      first bytes of the SHA-256 of the model's weights
-    n      model name: its length, then UTF-8, nothing that cannot be printed
-    v      the model's sample rate in Hz, at most a million
-    v      the recording's sample rate in Hz, at most a million, 0 when it is the model's
-    v      the recording's exact length in samples of its own rate
-    n      codebook table: the number of runs of equal codebooks, then of each: how many, samples per code, codewords
-    n      speaker vector: its length (at most 32), then its bytes
-    4      for codings 1 and 2, the first bytes of the SHA-256 of the file of the tables or of the prior
-    ...    payload: codebook after codebook, coarse first. Coding 0: each code in ceil(log2 codewords) bits, then zero bits to a whole
-           byte. Others: the words of constriction's range coder (32 bits, little endian), zero
-           bytes at the end cut off, or added so that there is a byte for every 16 codes
+    size   content
+    3      magic: the letters SVQ
+    1      version: 1
+    1      coding of the payload: 0 is fixed width, 1 static frequency tables, 2 a prior
+    8      the first bytes of the SHA-256 of the model's file
+    n      the model's name: its length in one byte, then printable UTF-8
+    v      sample rate of the model in Hz, at most a million
+    v      sample rate of the recording in Hz, at most a million; 0 if it is the model's
+    v      exact length of the recording in samples at its own rate
+    n      shapes of the codebooks: the number of runs of equal codebooks, then for each run the
+           number of codebooks, samples per code, and codewords, each a v
+    n      packed speaker embedding: its length in one byte (at most 32), then its bytes
+    4      only for codings 1 and 2: the first bytes of the SHA-256 of the file of the tables or of
+           the prior
+    ...    payload: one codebook after the other, coarse first. Coding 0: each code in
+           ceil(log2 codewords) bits, then zero bits up to a whole byte. Codings 1 and 2: the words
+           of constriction's range coder (32 bits, little endian); zero bytes at their end are cut
+           off, or added until there is a byte for every 16 codes
     4      CRC-32 of everything before, little endian
 
-v is a whole number in 7-bit groups, low first, the top bit set on all but the last (LEB128), at
-most 5 bytes. How many codes there are follows from lengths and table, and must agree with the size
-of the file before anything is allocated.
+v is an unsigned integer in groups of 7 bits, low first, with the top bit set in all bytes but the
+last (LEB128), at most 5 bytes long. The number of codes follows from the lengths and the shapes. It
+must agree with the size of the file before any memory is allocated for it.
 """
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from speechvq.codes import bits, header
-from speechvq.codes import coder as coding
-from speechvq.codes.coder import Coder, Rows
+from speechvq.codes import bits, coder, header
+from speechvq.codes.coder import Coder
 from speechvq.codes.header import FIXED_WIDTH, MAGIC, PRIOR, VERSION, Header
-from speechvq.codes.record import Codes
-from speechvq.codes.tables import shipped
+from speechvq.codes.record import CodeArrays, Codes
+from speechvq.codes.tables import shipped_tables
 from speechvq.errors import DamagedCodes, MissingCoder, NewerVersion, NotACodesFile
 from speechvq.output import check_writable, new_file
 
 
 def dump(codes: Codes, coders: Sequence[Coder] = ()) -> bytes:
-    """The bytes of a code file: in fixed width, by the tables that come along or by a coder given, whatever is smallest."""
-    fixed = [
-        bits.pack(row, codebook.bits)
-        for codebook, row in zip(codes.shapes, codes.codebooks, strict=True)
-    ]
-    found = [header.written(header.of(codes)) + np.packbits(np.concatenate(fixed)).tobytes()]
-    for coder in (*coders, *shipped()):
-        if coder.model == codes.model and coder.shapes[: len(codes.shapes)] == codes.shapes:
-            start = header.written(header.of(codes, coder.coding, coder.digest))
-            found.append(start + coding.payload(coder, codes.codebooks, codes.speaker))
-    body = min(found, key=len)
+    """The bytes of a code file, in whichever coding makes it smallest.
+
+    coders: to try, beside fixed width and the bundled tables
+    """
+    fixed = [bits.pack(row, s.bits) for s, row in zip(codes.shapes, codes.codebooks, strict=True)]
+    bodies = [header.written(header.of(codes)) + np.packbits(np.concatenate(fixed)).tobytes()]
+    for each in (*coders, *shipped_tables()):
+        if each.model == codes.model and each.shapes[: len(codes.shapes)] == codes.shapes:
+            start = header.written(header.of(codes, each.coding, each.digest))
+            bodies.append(start + coder.payload(each, codes.codebooks, codes.speaker_embedding))
+    body = min(bodies, key=len)
     return body + zlib.crc32(body).to_bytes(4, "little")
 
 
@@ -58,35 +61,110 @@ def overhead(of: Header) -> int:
     return len(header.written(of)) + 4
 
 
-def parse(data: bytes, name: str = "the data", coders: Sequence[Coder] = ()) -> Codes:
-    """Read the bytes of a code file; `name` is used in messages. coders: to choose from, beside the tables that come along.
+@dataclass(frozen=True)
+class CodeFile:
+    """A code file whose checksum is right, with its codes not decoded yet.
 
+    header: everything that it says before its codes
+    payload: the coded codes
+    name: of the file, for messages
+    """
+
+    header: Header
+    payload: bytes
+    name: str
+
+    def codes(self, coders: Sequence[Coder] = ()) -> Codes:
+        """The codes. coders: to choose from, beside the bundled tables.
+
+        Raises DamagedCodes, or MissingCoder when none of the coders made the file.
+        """
+        head = self.header
+        chosen = None if head.coding == FIXED_WIDTH else self._chosen(coders)
+        try:
+            codebooks = (
+                _fixed_width(head, self.payload)
+                if chosen is None
+                else coder.unpacked(chosen, head.frames, self.payload, head.speaker_embedding)
+            )
+        except ValueError as error:
+            raise _damaged(self.name, error) from error
+        rates = (head.sample_rate, head.source_rate, head.samples)
+        return Codes(head.model, *rates, head.shapes, codebooks, head.speaker_embedding)
+
+    def _chosen(self, coders: Sequence[Coder]) -> Coder:
+        """The coder that the header names. Raises MissingCoder, and DamagedCodes if it does not fit."""
+        head = self.header
+        kind, advice = "prior", "give it with --prior"
+        if head.coding != PRIOR:
+            kind = "tables"
+            advice = (
+                "they lie beside the model's file, which --model names, or need a newer speechvq"
+            )
+        named = [
+            each
+            for each in (*coders, *shipped_tables())
+            if (each.coding, each.digest) == (head.coding, head.coder)
+        ]
+        if not named:
+            raise MissingCoder(
+                f"{self.name} was coded with the {kind} {head.coder.hex()} of the model "
+                f"{head.model}; {advice}"
+            )
+        fits = named[0].shapes[: len(head.shapes)] == head.shapes
+        if named[0].model != head.model or not fits:
+            raise _damaged(self.name, f"its model or codebooks are not those of its {kind}")
+        return named[0]
+
+
+def parse(data: bytes, name: str = "the data", coders: Sequence[Coder] = ()) -> Codes:
+    """Read the bytes of a code file; `name` is used in messages.
+
+    coders: to choose from, beside the bundled tables
     No size in the file is believed before it agrees with the others. Raises NotACodesFile,
     NewerVersion, DamagedCodes, or MissingCoder.
     """
-    found, rest = _opened(data, name)
-    chosen = None if found.coding == FIXED_WIDTH else _coder(found, name, coders)
-    try:
-        codebooks = (
-            _fixed(found, rest)
-            if chosen is None
-            else coding.unpacked(chosen, found.frames, rest, found.speaker)
-        )
-    except ValueError as error:
-        raise DamagedCodes(f"{name} is damaged: {error}; encode the recording again") from error
-    return Codes(
-        found.model,
-        found.sample_rate,
-        found.source_rate,
-        found.samples,
-        found.shapes,
-        codebooks,
-        found.speaker,
-    )
+    return _opened(data, name).codes(coders)
 
 
-def _opened(data: bytes, name: str) -> tuple[Header, bytes]:
-    """Header and payload of a file whose checksum is right."""
+def open_codes(path: str | Path) -> CodeFile:
+    """Read and check a code file, but leave its codes coded; needs no coder.
+
+    Raises NotACodesFile, NewerVersion or DamagedCodes, each naming the file.
+    """
+    return _opened(_content(Path(path)), str(path))
+
+
+def read_codes(path: str | Path, coders: Sequence[Coder] = ()) -> Codes:
+    """Read a code file. coders: to choose from, beside the bundled tables.
+
+    Raises NotACodesFile, NewerVersion, DamagedCodes or MissingCoder, each naming the file.
+    """
+    return open_codes(path).codes(coders)
+
+
+def read_header(path: str | Path) -> Header:
+    """Only what a code file says before its codes. Raises what `open_codes` raises."""
+    return open_codes(path).header
+
+
+def write_codes(
+    path: str | Path, codes: Codes, coders: Sequence[Coder] = (), *, force: bool = False
+) -> int:
+    """Write a code file, all of it or nothing, and return its size in bytes. coders: as in `dump`.
+
+    Raises OutputError; an existing file is overwritten only with `force`.
+    """
+    path = Path(path)
+    check_writable(path, force=force)
+    data = dump(codes, coders)
+    with new_file(path) as partial:
+        partial.write_bytes(data)
+    return len(data)
+
+
+def _opened(data: bytes, name: str) -> CodeFile:
+    """The bytes of a file, checked."""
     if data[:3] != MAGIC:
         raise NotACodesFile(
             f"{name} is not a speechvq code file; such files are made by `speechvq encode`"
@@ -107,111 +185,61 @@ def _opened(data: bytes, name: str) -> tuple[Header, bytes]:
             "speechvq"
         )
     try:
-        found, rest = header.read(data[:-4])
-        if found.coding == FIXED_WIDTH:
-            _fits(found, rest)
+        head, payload = header.read(data[:-4])
+        if head.coding == FIXED_WIDTH:
+            _check_size(head, payload)
         else:
-            coding.fits(found.frames, rest)
+            coder.check_size(head.frames, payload)
     except (ValueError, IndexError) as error:
-        raise DamagedCodes(f"{name} is damaged: {error}; encode the recording again") from error
-    return found, rest
+        raise _damaged(name, error) from error
+    return CodeFile(head, payload, name)
 
 
-def _fits(found: Header, rest: bytes) -> None:
-    """Raises ValueError when a payload of fixed width is not as long as header and table say."""
-    needed = (sum(_needed(found)) + 7) // 8
-    if len(rest) != needed:
+def _damaged(name: str, reason: object) -> DamagedCodes:
+    return DamagedCodes(f"{name} is damaged: {reason}; encode the recording again")
+
+
+def _bits(head: Header) -> list[int]:
+    """Bits of each codebook in fixed width."""
+    return [count * shape.bits for count, shape in zip(head.frames, head.shapes, strict=True)]
+
+
+def _check_size(head: Header, payload: bytes) -> None:
+    """Raises ValueError when a payload of fixed width is not as long as the header says."""
+    needed = (sum(_bits(head)) + 7) // 8
+    if len(payload) != needed:
         raise ValueError(
-            f"{found.samples} samples need {needed} bytes of codes, it has {len(rest)}"
+            f"{head.samples} samples need {needed} bytes of codes, it has {len(payload)}"
         )
 
 
-def _needed(found: Header) -> list[int]:
-    """Bits of every codebook in fixed width."""
-    return [
-        count * codebook.bits for count, codebook in zip(found.frames, found.shapes, strict=True)
-    ]
-
-
-def _fixed(found: Header, rest: bytes) -> Rows:
+def _fixed_width(head: Header, payload: bytes) -> CodeArrays:
     """Codes in fixed width. Raises ValueError."""
-    needed = _needed(found)
-    flags = np.unpackbits(np.frombuffer(rest, np.uint8))
-    if flags[sum(needed) :].any():
+    counts = _bits(head)
+    flags = np.unpackbits(np.frombuffer(payload, np.uint8))
+    if flags[sum(counts) :].any():
         raise ValueError("there is something behind the last code")
-    pieces = np.split(flags[: sum(needed)], np.cumsum(needed)[:-1])
+    parts = np.split(flags[: sum(counts)], np.cumsum(counts)[:-1])
     codebooks = tuple(
-        bits.unpack(piece, codebook.bits)
-        for piece, codebook in zip(pieces, found.shapes, strict=True)
+        bits.unpack(part, shape.bits) for part, shape in zip(parts, head.shapes, strict=True)
     )
-    for codes, codebook in zip(codebooks, found.shapes, strict=True):
-        if int(codes.max()) >= codebook.size:
-            raise ValueError(f"code {int(codes.max())} in a codebook of {codebook.size} codewords")
+    for codes, shape in zip(codebooks, head.shapes, strict=True):
+        if int(codes.max()) >= shape.size:
+            raise ValueError(
+                f"it holds the code {int(codes.max())} in a codebook of {shape.size} codewords"
+            )
     return codebooks
 
 
-def _coder(found: Header, name: str, coders: Sequence[Coder]) -> Coder:
-    """The coder that a header names. Raises MissingCoder, and DamagedCodes when it does not fit the codebooks."""
-    known = "a file beside the model's, which --model names; or newer than this speechvq"
-    what, how = (
-        ("prior", "give it with --prior")
-        if found.coding == PRIOR
-        else ("tables", f"they are {known}")
-    )
-    chosen = [
-        one
-        for one in (*coders, *shipped())
-        if (one.coding, one.digest) == (found.coding, found.coder)
-    ]
-    if not chosen:
-        raise MissingCoder(
-            f"{name} was coded with the {what} {found.coder.hex()} of model {found.model}, not "
-            f"here: {how}"
-        )
-    if chosen[0].model != found.model or chosen[0].shapes[: len(found.shapes)] != found.shapes:
-        raise DamagedCodes(
-            f"{name} is damaged: its model or codebooks are not those of its {what}; encode the "
-            "recording again"
-        )
-    return chosen[0]
-
-
-def read_codes(path: str | Path, coders: Sequence[Coder] = ()) -> Codes:
-    """Read a code file. Raises NotACodesFile, NewerVersion, DamagedCodes, MissingCoder, each naming the file."""
-    return parse(_content(Path(path)), str(path), coders)
-
-
-def read_header(path: str | Path) -> Header:
-    """Only what a code file says before its codes; raises as `read_codes`, but needs no coder."""
-    return _opened(_content(Path(path)), str(path))[0]
-
-
 def _content(path: Path) -> bytes:
-    """The bytes of a file that begins like a code file."""
+    """The bytes of a file that begins like a code file; of any other only the first few."""
     try:
         if path.is_dir():
             raise NotACodesFile(f"{path} is a folder; give a code file")
         with path.open("rb") as file:
-            data = file.read(len(MAGIC))
-            return data + (
-                file.read() if data == MAGIC else b""
-            )  # a film named by mistake is not read to its end
+            start = file.read(len(MAGIC))
+            return start + (file.read() if start == MAGIC else b"")
     except FileNotFoundError:
         raise NotACodesFile(f"there is no file {path}") from None
     except OSError as error:
         raise NotACodesFile(f"cannot read {path}: {error.strerror}") from error
-
-
-def write_codes(
-    path: str | Path, codes: Codes, coders: Sequence[Coder] = (), *, force: bool = False
-) -> int:
-    """Write a code file, whole or not at all; how many bytes it has. coders: as in `dump`.
-
-    Raises OutputError; overwrites only with `force`.
-    """
-    path = Path(path)
-    check_writable(path, force=force)
-    data = dump(codes, coders)
-    with new_file(path) as partial:
-        partial.write_bytes(data)
-    return len(data)

@@ -1,4 +1,4 @@
-"""The part of a code file before the codes, and the numbers in it."""
+"""The part of a code file before the codes."""
 
 import itertools
 from dataclasses import dataclass
@@ -9,19 +9,20 @@ MAGIC = b"SVQ"
 VERSION = 1
 FIXED_WIDTH, TABLES, PRIOR = range(3)
 """Codings of the payload."""
-CODER = 4
-"""Bytes that name the tables or the prior behind a coded payload."""
-SPEAKER_LIMIT = 32
+CODER_BYTES = 4
+"""Bytes that name the tables or the prior that coded a payload."""
+SPEAKER_BYTES = 32
+"""Bytes of a packed speaker embedding, at most."""
 CODEBOOK_LIMIT = 64
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a code file says before its codes; names as in `Codes`.
+    """What a code file says before its codes. The fields that `Codes` has mean the same here.
 
     coding: of the payload
-    coder: the first bytes of the SHA-256 of the tables or the prior that coded it, none for fixed
-      width
+    coder: the first bytes of the SHA-256 of the tables or of the prior that coded the payload;
+      empty for fixed width
     """
 
     coding: int
@@ -31,12 +32,17 @@ class Header:
     source_rate: int
     samples: int
     shapes: tuple[CodebookShape, ...]
-    speaker: bytes
+    speaker_embedding: bytes
 
     @property
     def frames(self) -> tuple[int, ...]:
-        """Codes of each codebook."""
+        """Number of codes of each codebook."""
         return frames(self.shapes, self.sample_rate, self.source_rate, self.samples)
+
+    @property
+    def seconds(self) -> float:
+        """Length of the recording."""
+        return self.samples / self.source_rate
 
 
 def of(codes: Codes, coding: int = FIXED_WIDTH, coder: bytes = b"") -> Header:
@@ -47,7 +53,7 @@ def of(codes: Codes, coding: int = FIXED_WIDTH, coder: bytes = b"") -> Header:
         codes.source_rate,
         codes.samples,
         codes.shapes,
-        codes.speaker,
+        codes.speaker_embedding,
     )
     return Header(coding, coder, *facts)
 
@@ -55,7 +61,7 @@ def of(codes: Codes, coding: int = FIXED_WIDTH, coder: bytes = b"") -> Header:
 def written(header: Header) -> bytes:
     """A header as bytes."""
     name = header.model.name.encode()
-    runs = [(len(list(group)), codebook) for codebook, group in itertools.groupby(header.shapes)]
+    runs = [(len(list(group)), shape) for shape, group in itertools.groupby(header.shapes)]
     return b"".join(
         [
             MAGIC,
@@ -69,43 +75,42 @@ def written(header: Header) -> bytes:
             _varint(len(runs)),
             *(
                 _varint(number)
-                for count, codebook in runs
-                for number in (count, codebook.hop, codebook.size)
+                for count, shape in runs
+                for number in (count, shape.hop, shape.size)
             ),
-            bytes([len(header.speaker)]),
-            header.speaker,
+            bytes([len(header.speaker_embedding)]),
+            header.speaker_embedding,
             header.coder,
         ]
     )
 
 
 def read(data: bytes) -> tuple[Header, bytes]:
-    """A header, from behind the magic letters on, and what comes after it. Raises ValueError for what cannot be."""
+    """The header at the start of a file, and the bytes after it.
+
+    Raises ValueError for a header that says something impossible.
+    """
     reader = _Reader(data, len(MAGIC))
     version, coding = reader.take(2)
     if version != VERSION or coding not in (FIXED_WIDTH, TABLES, PRIOR):
-        raise ValueError(f"unknown version {version} or coding {coding}")
+        raise ValueError(f"it has the unknown version {version} or coding {coding}")
     model = ModelId(digest=reader.take(8), name=reader.take(reader.byte()).decode())
     if not model.name.isprintable():
-        raise ValueError("a model name that cannot be printed")
+        raise ValueError("its model name cannot be printed")
     sample_rate = reader.varint()
     source_rate = reader.varint() or sample_rate
     samples = reader.varint()
     if max(sample_rate, source_rate) > RATE_LIMIT:
-        raise ValueError(f"a rate of {max(sample_rate, source_rate)} Hz")
+        raise ValueError(f"it has a rate of {max(sample_rate, source_rate)} Hz")
     shapes = _shapes(reader)
-    speaker = reader.take(reader.byte())
-    if not (
-        shapes
-        and samples
-        and sample_rate
-        and all(shapes[0].hop % codebook.hop == 0 for codebook in shapes)
-    ):
+    embedding = reader.take(reader.byte())
+    aligned = all(shapes[0].hop % shape.hop == 0 for shape in shapes)
+    if not (shapes and samples and sample_rate and aligned):
         raise ValueError("it lists no codebooks, no samples, or rates that do not fit each other")
-    if len(speaker) > SPEAKER_LIMIT:
-        raise ValueError(f"a speaker vector of {len(speaker)} bytes")
-    coder = reader.take(0 if coding == FIXED_WIDTH else CODER)
-    header = Header(coding, coder, model, sample_rate, source_rate, samples, shapes, speaker)
+    if len(embedding) > SPEAKER_BYTES:
+        raise ValueError(f"it has a speaker embedding of {len(embedding)} bytes")
+    coder = reader.take(0 if coding == FIXED_WIDTH else CODER_BYTES)
+    header = Header(coding, coder, model, sample_rate, source_rate, samples, shapes, embedding)
     return header, data[reader.position :]
 
 
@@ -114,7 +119,9 @@ def _shapes(reader: "_Reader") -> tuple[CodebookShape, ...]:
     for _ in range(reader.varint()):
         count, hop, size = reader.varint(), reader.varint(), reader.varint()
         if not (count and hop and 2 <= size <= 65536 and len(shapes) + count <= CODEBOOK_LIMIT):
-            raise ValueError(f"impossible codebooks: {count} of hop {hop} with {size} codewords")
+            raise ValueError(
+                f"it has impossible codebooks: {count} of hop {hop} with {size} codewords"
+            )
         shapes += [CodebookShape(hop, size)] * count
     return tuple(shapes)
 
@@ -126,11 +133,11 @@ class _Reader:
         self.data, self.position = data, position
 
     def take(self, count: int) -> bytes:
-        piece = self.data[self.position : self.position + count]
-        if len(piece) < count:
+        taken = self.data[self.position : self.position + count]
+        if len(taken) < count:
             raise ValueError("its header ends too early")
         self.position += count
-        return piece
+        return taken
 
     def byte(self) -> int:
         return self.take(1)[0]

@@ -1,6 +1,9 @@
-"""The codes of one recording: integers, one array a codebook, coarse first, and what is needed to turn them back into sound."""
+"""The codes of one recording: one array of integers per codebook, and what decoding them needs."""
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,12 +11,15 @@ from numpy.typing import NDArray
 from speechvq.errors import CodesError
 
 RATE_LIMIT = 1_000_000
-"""Hz; no recording is faster, and what claims to be would need absurd memory."""
+"""Hz. No recording is faster, and a file that claims to be would need absurd memory."""
+
+CodeArrays = tuple[NDArray[np.uint16], ...]
+"""Codes: one array (frames,) per codebook, coarse first."""
 
 
 @dataclass(frozen=True)
 class ModelId:
-    """Which weights made the codes: a name for people, and the first 8 bytes of the SHA-256 of the weights."""
+    """Which model made the codes: its name, and the first 8 bytes of the SHA-256 of its file."""
 
     name: str
     digest: bytes
@@ -24,14 +30,18 @@ class ModelId:
 
 @dataclass(frozen=True)
 class CodebookShape:
-    """A codebook's shape: samples of the model's rate per code, and how many codes there are to choose from."""
+    """The shape of a codebook.
+
+    hop: samples at the model's rate per code
+    size: number of codewords
+    """
 
     hop: int
     size: int
 
     @property
     def bits(self) -> int:
-        """Bits of one code."""
+        """Bits of one code in fixed width."""
         return (self.size - 1).bit_length()
 
 
@@ -39,12 +49,12 @@ class CodebookShape:
 class Codes:
     """The codes of one recording.
 
-    model: which weights made them
+    model: the model that made them
     sample_rate: of the model, in Hz
-    source_rate, samples: rate and exact length of the recording that was encoded
+    source_rate, samples: rate in Hz and exact length of the recording that was encoded
     shapes: the codebooks' shapes, coarse first
-    codebooks: the codes, one array (frames,) of whole numbers a codebook
-    speaker: the speaker vector, packed
+    codebooks: the codes of each codebook, an array (frames,) of integers
+    speaker_embedding: packed, two dimensions in a byte
     """
 
     model: ModelId
@@ -52,48 +62,49 @@ class Codes:
     source_rate: int
     samples: int
     shapes: tuple[CodebookShape, ...]
-    codebooks: tuple[NDArray[np.uint16], ...]
-    speaker: bytes
+    codebooks: CodeArrays
+    speaker_embedding: bytes
 
     def __post_init__(self) -> None:
         if not self.shapes or len(self.shapes) != len(self.codebooks):
             raise CodesError(
-                f"{len(self.codebooks)} codebooks of codes do not fit shapes of {len(self.shapes)}"
+                f"the codes of {len(self.codebooks)} codebooks do not fit {len(self.shapes)} shapes"
             )
-        for number, (codebook, codes, frames) in enumerate(
-            zip(self.shapes, self.codebooks, self.frames, strict=True)
-        ):
+        rows = zip(self.shapes, self.codebooks, self.frames, strict=True)
+        for index, (shape, codes, frames) in enumerate(rows):
             if codes.shape != (frames,):
                 raise CodesError(
-                    f"codebook {number} has shape {codes.shape}, but {self.samples} samples need "
-                    f"({frames},)"
+                    f"codebook {index} has codes of shape {codes.shape}, but {self.samples} "
+                    f"samples need ({frames},)"
                 )
             if not np.issubdtype(codes.dtype, np.integer):
+                raise CodesError(f"codebook {index} holds {codes.dtype}, but codes are integers")
+            outside = codes[(codes < 0) | (codes >= shape.size)]
+            if len(outside):
                 raise CodesError(
-                    f"codebook {number} holds {codes.dtype}, but codes are whole numbers"
-                )
-            wrong = codes[(codes < 0) | (codes >= codebook.size)]
-            if len(wrong):
-                raise CodesError(
-                    f"codebook {number} holds code {wrong[0]}, but has only {codebook.size} codewords, "
-                    "from 0"
+                    f"codebook {index} holds the code {outside[0]}, but has only {shape.size} "
+                    "codewords, numbered from 0"
                 )
 
     def __eq__(self, other: object) -> bool:
-        """Equal in everything, arrays by what they hold."""
+        """Equal in every field; arrays are compared by their values."""
         if not isinstance(other, Codes):
             return NotImplemented
-        facts = [
-            (one.model, one.sample_rate, one.source_rate, one.samples, one.shapes, one.speaker)
-            for one in (self, other)
-        ]
-        return facts[0] == facts[1] and all(map(np.array_equal, self.codebooks, other.codebooks))
+        return self._facts == other._facts and all(
+            map(np.array_equal, self.codebooks, other.codebooks)
+        )
 
-    __hash__ = None  # type: ignore[assignment] - arrays have none
+    __hash__ = None  # type: ignore[assignment] - arrays have no hash
+
+    @property
+    def _facts(self) -> tuple[Any, ...]:
+        """Every field but the arrays."""
+        rates = (self.sample_rate, self.source_rate, self.samples)
+        return (self.model, *rates, self.shapes, self.speaker_embedding)
 
     @property
     def frames(self) -> tuple[int, ...]:
-        """Codes of each codebook."""
+        """Number of codes of each codebook."""
         return frames(self.shapes, self.sample_rate, self.source_rate, self.samples)
 
     @property
@@ -103,20 +114,67 @@ class Codes:
 
     @property
     def bits_per_second(self) -> float:
-        """Nominal rate of the codes alone."""
-        return sum(codebook.bits * self.sample_rate / codebook.hop for codebook in self.shapes)
+        """Nominal bit rate of the codes alone, in fixed width."""
+        return bitrates(self.shapes, self.sample_rate)[-1]
 
-    def prefix(self, count: int) -> "Codes":
-        """Only the first `count` codebooks. Raises CodesError when there are not so many."""
-        if not 1 <= count <= len(self.shapes):
-            raise CodesError(f"cannot keep {count} codebooks: there are {len(self.shapes)}")
-        return replace(self, shapes=self.shapes[:count], codebooks=self.codebooks[:count])
+    def prefix(self, n_codebooks: int) -> "Codes":
+        """Only the first codebooks. Raises CodesError when there are fewer than `n_codebooks`."""
+        if not 1 <= n_codebooks <= len(self.shapes):
+            raise CodesError(
+                f"cannot keep {n_codebooks} codebooks: there are {len(self.shapes)}, and at least "
+                "one is kept"
+            )
+        return replace(
+            self, shapes=self.shapes[:n_codebooks], codebooks=self.codebooks[:n_codebooks]
+        )
+
+    def with_codebooks(self, arrays: Sequence[Any], *, samples: int | None = None) -> "Codes":
+        """The same recording with other codes, of all its codebooks or the first few.
+
+        arrays: per codebook, coarse first, a list, an array or a tensor (frames,) of integers
+        samples: length of the recording at its own rate, if the codes are of another length
+        Raises CodesError for another number of codes or codebooks, for numbers that are no
+        integers, and for codes that the codebooks do not have.
+        """
+        if not 1 <= len(arrays) <= len(self.shapes):
+            raise CodesError(
+                f"give the codes of 1 to {len(self.shapes)} codebooks, not of {len(arrays)}"
+            )
+        return replace(
+            self,
+            samples=self.samples if samples is None else samples,
+            shapes=self.shapes[: len(arrays)],
+            codebooks=tuple(_array(index, codes) for index, codes in enumerate(arrays)),
+        )
+
+
+def _array(index: int, codes: Any) -> NDArray[np.integer]:  # noqa: ANN401 - a list, array or tensor
+    """Codes as an array that a record can check, in 16 bits where all of them fit."""
+    values = codes.detach().cpu() if hasattr(codes, "detach") else codes
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise CodesError(f"codebook {index} has codes that are no array: {error}") from error
+    if array.dtype.kind not in "iu":
+        raise CodesError(f"codebook {index} holds {array.dtype}, but codes are integers")
+    fits = array.size == 0 or (array.min() >= 0 and array.max() <= np.iinfo(np.uint16).max)
+    return array.astype(np.uint16) if fits else array
+
+
+def bitrates(shapes: Sequence[CodebookShape], sample_rate: int) -> tuple[float, ...]:
+    """Nominal bits per second of every prefix of the codebooks, from the first alone to all."""
+    rates = (shape.bits * sample_rate / shape.hop for shape in shapes)
+    return tuple(itertools.accumulate(rates))
 
 
 def frames(
-    shapes: tuple[CodebookShape, ...], sample_rate: int, source_rate: int, samples: int
+    shapes: Sequence[CodebookShape], sample_rate: int, source_rate: int, samples: int
 ) -> tuple[int, ...]:
-    """Codes of each codebook for a recording: whole frames of the coarsest codebook, and as many finer ones as go into them."""
+    """Number of codes of each codebook for a recording.
+
+    The coarsest codebook has as many frames as cover the recording, the finer ones as many as go
+    into these.
+    """
     at_model_rate = -(-samples * sample_rate // source_rate)
     coarse = -(-at_model_rate // shapes[0].hop)
-    return tuple(coarse * shapes[0].hop // codebook.hop for codebook in shapes)
+    return tuple(coarse * shapes[0].hop // shape.hop for shape in shapes)

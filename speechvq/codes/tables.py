@@ -1,11 +1,16 @@
-"""Static tables: how often each code comes, in a context that the decoder knows already, as whole numbers beside the model.
+"""Static frequency tables: how often each code comes in a context that the decoder knows, in integers.
 
-A tables file is a safetensors file. One metadata entry, `speechvq-tables`, holds JSON: {"format":
-1, "model", "digest", "table", "contexts"}: whose codes these are, the codebooks' shapes, and each
-codebook's context: "nothing", the code "before" in the same codebook (none before the first counts as one
-more codeword), or the code "above" in the codebook before at the same time. For codebook i the tensor
-`frequency<i>` (contexts, codewords), uint8, holds places in the tensor `levels`, uint32, where
-frequencies stand.
+A tables file is a safetensors file. Its metadata entry `speechvq-tables` holds JSON: {"format": 1,
+"model", "digest", "shapes", "contexts"}, which say whose codes these are, the codebooks' shapes, and
+the context of each codebook:
+
+- "order 0": none, every code has the same table;
+- "previous code": the code before in the same codebook; the first code has a context of its own,
+  numbered like one more codeword;
+- "coarser code": the code at the same time in the codebook before.
+
+For codebook i the tensor `frequency<i>` (contexts, codewords), uint8, holds indices into the tensor
+`levels` (256,), uint32, which holds the frequencies.
 """
 
 import hashlib
@@ -13,39 +18,47 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from glob import escape
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from speechvq.codes.coder import Rows
-from speechvq.codes.header import CODER, TABLES
-from speechvq.codes.range_coder import RangeDecoder, RangeEncoder, fixed
-from speechvq.codes.record import CodebookShape, ModelId
+from speechvq import shipped
+from speechvq.codes.header import CODER_BYTES, TABLES
+from speechvq.codes.range_coder import RangeDecoder, RangeEncoder, distribution
+from speechvq.codes.record import CodeArrays, CodebookShape, ModelId
 from speechvq.errors import ModelError
 from speechvq.output import new_file
 
-Context = Literal["nothing", "before", "above"]
+Context = Literal["order 0", "previous code", "coarser code"]
 ENTRY, FORMAT, SUFFIX = "speechvq-tables", 1, ".tables"
+
+EARLIER_NAMES = {"nothing": "order 0", "before": "previous code", "above": "coarser code"}
+"""What contexts are called in files of the first months, such as the bundled one."""
 
 
 @dataclass(frozen=True, eq=False)
-class LayerTable:
-    """Of one codebook: what its context is, and of each context the place (contexts, codewords) of every frequency."""
+class FrequencyTable:
+    """The table of one codebook.
+
+    context: what its rows stand for
+    indices: (contexts, codewords), of the frequencies among the 256 that there are
+    """
 
     context: Context
-    places: NDArray[np.uint8]
+    indices: NDArray[np.uint8]
 
 
-class Tables:
-    """A coder (`coding.Coder`) by tables.
+class TablesCoder:
+    """A `Coder` by frequency tables.
 
-    model: whose codes they know
+    model: the model whose codes they know
     shapes: the codebooks' shapes, coarse first
-    levels: the frequencies there are (256,), whole numbers from 1 to 2^24
-    codebooks: one table a codebook
-    digest: first bytes of the SHA-256 of the file
+    frequencies: those that there are (256,), integers from 1 to 2^24
+    tables: one per codebook
+    digest: the first bytes of the SHA-256 of their file
     """
 
     coding = TABLES
@@ -54,84 +67,90 @@ class Tables:
         self,
         model: ModelId,
         shapes: Sequence[CodebookShape],
-        levels: NDArray[np.uint32],
-        codebooks: Sequence[LayerTable],
+        frequencies: NDArray[np.uint32],
+        tables: Sequence[FrequencyTable],
         digest: bytes,
     ) -> None:
-        self.model, self.shapes, self.codebooks, self.digest = (
-            model,
-            tuple(shapes),
-            tuple(codebooks),
-            digest,
-        )
-        self._levels = levels.astype(np.float64)  # whole all the same; what the range coder takes
+        self.model, self.shapes, self.tables = model, tuple(shapes), tuple(tables)
+        self.digest = digest
+        self._frequencies = frequencies.astype(
+            np.float64
+        )  # integers, as the range coder takes them
 
-    def encode(self, codebooks: Sequence[NDArray[np.uint16]], speaker: bytes) -> bytes:
+    def encode(self, codebooks: Sequence[NDArray[np.uint16]], speaker_embedding: bytes) -> bytes:
         """See `Coder`."""
-        del speaker
+        del speaker_embedding
         coder = RangeEncoder()
-        for depth, codebook in enumerate(codebooks):
-            ready = self._ready(depth)
-            for code, context in zip(
-                codebook.tolist(), self._contexts(depth, codebook, codebooks).tolist(), strict=True
-            ):
-                coder.one(code, ready(context))
+        for index, codes in enumerate(codebooks):
+            distribution_in = self._distributions(index)
+            rows = self._rows(index, codes, codebooks)
+            for code, row in zip(codes.tolist(), rows.tolist(), strict=True):
+                coder.put_code(code, distribution_in(row))
         return coder.data()
 
-    def decode(self, counts: Sequence[int], data: bytes, speaker: bytes) -> Rows:
+    def decode(self, counts: Sequence[int], data: bytes, speaker_embedding: bytes) -> CodeArrays:
         """See `Coder`."""
-        del speaker
+        del speaker_embedding
         coder, codebooks = RangeDecoder(data), list[NDArray[np.uint16]]()
-        for depth, count in enumerate(counts):
-            ready, found = self._ready(depth), np.empty(count, np.uint16)
-            if self.codebooks[depth].context == "before":
-                code = self.shapes[depth].size
-                for index in range(count):
-                    found[index] = code = coder.one(ready(code))
+        for index, count in enumerate(counts):
+            distribution_in, codes = self._distributions(index), np.empty(count, np.uint16)
+            if self.tables[index].context == "previous code":
+                code = self.shapes[index].size
+                for place in range(count):
+                    codes[place] = code = coder.next_code(distribution_in(code))
             else:
-                for index, context in enumerate(self._contexts(depth, found, codebooks).tolist()):
-                    found[index] = coder.one(ready(context))
-            codebooks.append(found)
+                for place, row in enumerate(self._rows(index, codes, codebooks).tolist()):
+                    codes[place] = coder.next_code(distribution_in(row))
+            codebooks.append(codes)
         return tuple(codebooks)
 
-    def _ready(self, depth: int) -> Callable[[int], Any]:
-        """Of each context of a codebook its distribution, made once."""
-        places = self.codebooks[depth].places
-        return cache(lambda context: fixed(self._levels[places[context]]))
+    def _distributions(self, index: int) -> Callable[[int], Any]:
+        """The distribution of each row of a codebook's table, made once."""
+        indices = self.tables[index].indices
+        return cache(lambda row: distribution(self._frequencies[indices[row]]))
 
-    def _contexts(
-        self, depth: int, codebook: NDArray[np.uint16], codebooks: Sequence[NDArray[np.uint16]]
+    def _rows(
+        self, index: int, codes: NDArray[np.uint16], codebooks: Sequence[NDArray[np.uint16]]
     ) -> NDArray[np.intp]:
-        """The context of every code of a codebook, (n,)."""
-        return contexts(
-            self.codebooks[depth].context, depth, codebook, codebooks, self.shapes[depth].size
-        )
+        """The row of every code (n,) of a codebook."""
+        return rows(self.tables[index].context, index, codes, codebooks, self.shapes[index].size)
 
 
-def contexts(
-    kind: Context,
-    depth: int,
-    codebook: NDArray[np.uint16],
+def rows(
+    context: Context,
+    index: int,
+    codes: NDArray[np.uint16],
     codebooks: Sequence[NDArray[np.uint16]],
     size: int,
 ) -> NDArray[np.intp]:
-    """The number of the context of every code (n,) of a codebook, given the codebooks before it."""
-    match kind:
-        case "nothing":
-            return np.zeros(len(codebook), np.intp)
-        case "before":
-            return np.concatenate([[size], codebook[:-1]]).astype(np.intp)
-        case "above":
-            upper = codebooks[depth - 1]
-            return np.repeat(upper, len(codebook) // len(upper)).astype(np.intp)
+    """The row of the table of every code (n,) of codebook `index`, given the codebooks before it."""
+    match context:
+        case "order 0":
+            return np.zeros(len(codes), np.intp)
+        case "previous code":
+            return np.concatenate([[size], codes[:-1]]).astype(np.intp)
+        case "coarser code":
+            coarser = codebooks[index - 1]
+            return np.repeat(coarser, len(codes) // len(coarser)).astype(np.intp)
+
+
+def row_count(context: Context, index: int, shapes: Sequence[CodebookShape]) -> int:
+    """Rows of the table of a codebook; none for the coarser code of the first."""
+    match context:
+        case "order 0":
+            return 1
+        case "previous code":
+            return shapes[index].size + 1
+        case "coarser code":
+            return shapes[index - 1].size if index else 0
 
 
 def save_tables(
     path: Path,
     model: ModelId,
     shapes: Sequence[CodebookShape],
-    levels: NDArray,
-    codebooks: Sequence[LayerTable],
+    frequencies: NDArray,
+    tables: Sequence[FrequencyTable],
 ) -> None:
     """Write a tables file. Raises OutputError."""
     from safetensors.numpy import save
@@ -140,80 +159,83 @@ def save_tables(
         "format": FORMAT,
         "model": model.name,
         "digest": model.digest.hex(),
-        "table": [(codebook.hop, codebook.size) for codebook in shapes],
-        "contexts": [codebook.context for codebook in codebooks],
+        "shapes": [(shape.hop, shape.size) for shape in shapes],
+        "contexts": [table.context for table in tables],
     }
-    arrays = {f"frequency{index}": codebook.places for index, codebook in enumerate(codebooks)} | {
-        "levels": levels.astype(np.uint32)
-    }
+    arrays: dict[str, NDArray] = {"levels": frequencies.astype(np.uint32)}
+    arrays |= {f"frequency{index}": table.indices for index, table in enumerate(tables)}
     with new_file(path) as partial:
         partial.write_bytes(save(arrays, {ENTRY: json.dumps(header)}))
 
 
-def load_tables(path: str | Path) -> Tables:
+def load_tables(path: str | Path) -> TablesCoder:
     """Read a tables file. Raises ModelError."""
     from safetensors import SafetensorError, safe_open
 
     path = Path(path)
     try:
-        data = path.read_bytes()
+        digest = hashlib.sha256(path.read_bytes()).digest()[:CODER_BYTES]
         with safe_open(path, "np") as file:
             header = json.loads((file.metadata() or {})[ENTRY])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        shapes = [CodebookShape(int(hop), int(size)) for hop, size in header["table"]]
-        pairs = enumerate(zip(header["contexts"], shapes, strict=True))
-        codebooks = [
-            _context_table(kind, depth, shapes, arrays[f"frequency{depth}"])
-            for depth, (kind, _) in pairs
-        ]
-        model = ModelId(str(header["model"]), bytes.fromhex(header["digest"]))
         if header["format"] != FORMAT:
             raise ModelError(
                 f"{path} has tables format {header['format']}, this speechvq reads {FORMAT}"
             )
-        return Tables(
-            model,
-            shapes,
-            _levels(arrays["levels"]),
-            codebooks,
-            hashlib.sha256(data).digest()[:CODER],
-        )
+        pairs = header["table"] if "table" in header else header["shapes"]
+        shapes = [CodebookShape(int(hop), int(size)) for hop, size in pairs]
+        contexts = [EARLIER_NAMES.get(name, name) for name in header["contexts"]]
+        tables = [
+            _table(context, index, shapes, arrays[f"frequency{index}"])
+            for index, (context, _) in enumerate(zip(contexts, shapes, strict=True))
+        ]
+        model = ModelId(str(header["model"]), bytes.fromhex(header["digest"]))
+        return TablesCoder(model, shapes, _frequencies(arrays["levels"]), tables, digest)
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path} is not a file of tables: {error}") from error
 
 
-def _context_table(
-    kind: Any,  # noqa: ANN401 - whatever JSON gave
-    depth: int,
-    shapes: Sequence[CodebookShape],
-    places: NDArray,
-) -> LayerTable:
-    """Raises ValueError."""
-    if kind not in get_args(Context) or (kind == "above" and not depth):
-        raise ValueError(f"codebook {depth} cannot have the context {kind!r}")
-    rows = {"nothing": 1, "before": shapes[depth].size + 1, "above": shapes[depth - 1].size}[kind]
-    if places.shape != (rows, shapes[depth].size) or places.dtype != np.uint8:
-        raise ValueError(
-            f"the table of codebook {depth} has shape {places.shape}, not {(rows, shapes[depth].size)}"
-        )
-    return LayerTable(kind, places)
+def tables_beside(path: str | Path | None) -> list[TablesCoder]:
+    """The tables for codes of the model file NAME.safetensors.
 
-
-def _levels(levels: NDArray) -> NDArray[np.uint32]:
-    """Raises ValueError."""
-    if (
-        levels.shape != (256,)
-        or levels.dtype != np.uint32
-        or not ((levels >= 1) & (levels <= 1 << 24)).all()
-    ):
-        raise ValueError("its levels are not 256 whole numbers from 1 to 2^24")
-    return levels
+    They lie in NAME.tables, and earlier ones, which are kept, in NAME.<digest>.tables. The default
+    model, for which `path` is None, has bundled tables, which are used anyway. Raises ModelError.
+    """
+    if path is None:
+        return []
+    path = Path(path)
+    earlier = sorted(path.parent.glob(f"{escape(path.stem)}.????????{SUFFIX}"))
+    files = [path.with_suffix(SUFFIX), *earlier]
+    return [load_tables(file) for file in files if file.is_file()]
 
 
 @cache
-def shipped() -> tuple[Tables, ...]:
-    """The tables that come with the package."""
-    return tuple(
-        load_tables(path)
-        for path in sorted((Path(__file__).parent.parent / "models").glob(f"*{SUFFIX}"))
-    )
+def shipped_tables() -> tuple[TablesCoder, ...]:
+    """The bundled tables."""
+    return tuple(load_tables(path) for path in shipped.TABLES)
+
+
+def _table(
+    context: Any,  # noqa: ANN401 - whatever the file says
+    index: int,
+    shapes: Sequence[CodebookShape],
+    indices: NDArray,
+) -> FrequencyTable:
+    """Raises ValueError."""
+    if context not in get_args(Context) or (context == "coarser code" and not index):
+        raise ValueError(f"codebook {index} cannot have the context {context!r}")
+    expected = row_count(context, index, shapes), shapes[index].size
+    if indices.shape != expected or indices.dtype != np.uint8:
+        raise ValueError(
+            f"the table of codebook {index} has shape {indices.shape}, not {expected}, or is not of "
+            "8-bit integers"
+        )
+    return FrequencyTable(context, indices)
+
+
+def _frequencies(levels: NDArray) -> NDArray[np.uint32]:
+    """Raises ValueError."""
+    fits = levels.shape == (256,) and levels.dtype == np.uint32
+    if not fits or not ((levels >= 1) & (levels <= 1 << 24)).all():
+        raise ValueError("its levels are not 256 integers from 1 to 2^24")
+    return levels

@@ -5,12 +5,12 @@ from collections import defaultdict
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from speechvq.codes.record import CodeArrays
 from speechvq.errors import CodesError
-from speechvq.nn.speaker import from_steps
-from speechvq.prior.tokens import CodeArrays, Tokens
+from speechvq.nn.speaker import unpack_embeddings
+from speechvq.prior.tokens import Tokens
 
 
 def hold_out(tokens: Tokens, fraction: float) -> tuple[Tokens, Tokens]:
@@ -51,7 +51,7 @@ class Segments:
 
     def __init__(self, tokens: Tokens, length: int) -> None:
         self.ratios = [tokens.shapes[0].hop // shape.hop for shape in tokens.shapes]
-        segments: list[tuple[int, CodeArrays]] = []
+        segments = list[tuple[int, CodeArrays]]()
         for recording, codebooks in enumerate(tokens.recordings()):
             for first in range(0, len(codebooks[0]), length):
                 segment = tuple(
@@ -63,7 +63,7 @@ class Segments:
         order = np.random.default_rng(0).permutation(len(segments))
         segments = sorted((segments[i] for i in order), key=lambda segment: len(segment[1][0]))
         self.codebooks = [codebooks for _, codebooks in segments]
-        embeddings = speaker_embeddings(tokens.speaker_embeddings)
+        embeddings = unpack_embeddings(tokens.speaker_embeddings)
         self.speaker_embeddings = embeddings[[recording for recording, _ in segments]]
 
     def __len__(self) -> int:
@@ -85,9 +85,3 @@ class Segments:
             for index, ratio in enumerate(self.ratios)
         ]
         return codes, self.speaker_embeddings[first : first + count]
-
-
-def speaker_embeddings(packed: NDArray[np.uint8]) -> Tensor:
-    """Packed speaker embeddings (n, bytes) as numbers (n, 2 bytes)."""
-    steps = np.stack([packed >> 4, packed & 15], -1).reshape(len(packed), -1)
-    return from_steps(torch.from_numpy(steps.astype(np.int64)))

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from speechvq.prior.batches import speaker_embeddings
+from speechvq.nn.speaker import unpack_embeddings
 from speechvq.prior.counts import (
     Context,
     CountModel,
@@ -101,7 +101,7 @@ def count_model(training: Tokens, held_out: Tokens, contexts: Sequence[Context])
 @torch.no_grad()
 def recording_bits(network: PriorNetwork, held_out: Tokens) -> Bits:
     """Negative log-likelihood in bits of recordings under a prior, (recordings, codebooks)."""
-    rows, embeddings = [], speaker_embeddings(held_out.speaker_embeddings)
+    rows, embeddings = [], unpack_embeddings(held_out.speaker_embeddings)
     for index, codebooks in enumerate(held_out.recordings()):
         codes = [torch.from_numpy(codebook.astype(np.int64))[None] for codebook in codebooks]
         embedding = embeddings[index : index + 1] if network.speaker_dim else None

@@ -5,7 +5,6 @@ One metadata entry, `speechvq-prior`, holds JSON: {"format": 1, "name", "model",
 whose codes the prior describes.
 """
 
-import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from speechvq import shipped
 from speechvq.codes import ModelId
-from speechvq.codes.header import CODER
+from speechvq.codes.header import CODER_BYTES
 from speechvq.config import parse, to_dict
 from speechvq.errors import ConfigError, ModelError, WrongModel
 from speechvq.output import new_file
@@ -25,8 +25,6 @@ from speechvq.prior.network import PriorConfig, PriorNetwork
 from speechvq.weights import read_weights
 
 ENTRY, FORMAT = "speechvq-prior", 1
-
-DEFAULT = Path(__file__).parent.parent / "models" / "base5-prior.safetensors"
 
 
 @dataclass(frozen=True)
@@ -85,8 +83,9 @@ def load_prior(path: str | Path | None = None, *, device: str | torch.device = "
 
     Raises ModelError when the file is missing, damaged or of another kind.
     """
-    path = Path(path) if path is not None else DEFAULT
-    header, weights = _current(*read_weights(path, ENTRY, "prior", FORMAT))
+    path = Path(path) if path is not None else shipped.PRIOR
+    file = read_weights(path, ENTRY, "prior", FORMAT)
+    header, weights = _current(file.header, file.weights())
     try:
         shapes = [(int(hop), int(size)) for hop, size in header["shapes"]]
         config = parse(PriorConfig, header["prior"])
@@ -98,7 +97,7 @@ def load_prior(path: str | Path | None = None, *, device: str | torch.device = "
     except (ConfigError, RuntimeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise ModelError(f"{path} is damaged or made by another speechvq: {reason}") from error
-    digest = hashlib.sha256(path.read_bytes()).digest()[:CODER]
+    digest = file.digest[:CODER_BYTES]
     return Prior(network.to(device).eval(), name, model, thresholds, digest)
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from speechvq.codec.codec import Codec
-from speechvq.codec.voices import find
 from speechvq.codes import Codes
 from speechvq.errors import ConfigError
 from speechvq.prior.file import Prior
@@ -77,9 +76,9 @@ def _speaker_embedding(
 ) -> bytes:
     """The packed embedding of the named speaker, of the prompt's, or of a random voice."""
     if speaker is not None:
-        return find(codec.voices, speaker).vector
+        return codec.voice(speaker).embedding
     if prompt is not None:
-        return prompt.speaker
+        return prompt.speaker_embedding
     if not codec.voices:
         raise ConfigError(f"{codec.model} has no voices: give a prompt")
-    return codec.voices[int(torch.randint(len(codec.voices), (1,), generator=generator))].vector
+    return codec.voices[int(torch.randint(len(codec.voices), (1,), generator=generator))].embedding

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from speechvq.codec.codec import Codec
 from speechvq.codes import Codes
 from speechvq.errors import WrongModel
-from speechvq.prior.batches import speaker_embeddings
+from speechvq.nn.speaker import unpack_embeddings
 from speechvq.prior.file import Prior
 
 
@@ -47,7 +47,7 @@ def score(codec: Codec, prior: Prior, codes: Codes) -> Score:
         )
     prior.check(codec.model, len(codes.shapes))
     tensors = [torch.from_numpy(row.astype(np.int64))[None] for row in codes.codebooks]
-    nats = prior.network.nats(tensors, embedding_of(prior, codes.speaker))
+    nats = prior.network.nats(tensors, embedding_of(prior, codes.speaker_embedding))
     bits = [row[0].double().numpy() / math.log(2) for row in nats]
     seconds = codes.frames[0] * codes.shapes[0].hop / codes.sample_rate
     n_seconds = math.ceil(seconds)
@@ -70,4 +70,4 @@ def embedding_of(prior: Prior, packed: bytes) -> torch.Tensor | None:
     """A packed speaker embedding as the prior takes it, (1, s); None for one without speakers."""
     if not prior.network.speaker_dim:
         return None
-    return speaker_embeddings(np.frombuffer(packed, np.uint8)[None])
+    return unpack_embeddings(np.frombuffer(packed, np.uint8)[None])

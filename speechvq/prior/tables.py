@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechvq.codes import CodebookShape
-from speechvq.codes.tables import Context, LayerTable, contexts
+from speechvq.codes.record import CodeArrays
+from speechvq.codes.tables import Context, FrequencyTable, row_count, rows
 from speechvq.prior.counts import witten_bell
-from speechvq.prior.tokens import CodeArrays, Tokens
+from speechvq.prior.tokens import Tokens
 
 LEVELS = np.rint(2.0 ** (np.arange(256) * 16 / 255)).astype(np.uint32)
 """The 256 frequencies that a table can hold, from 1 to 2^16, each 4 % above the one before."""
@@ -26,7 +27,7 @@ MIN_SAVING = 0.01
 class FittedTable:
     """The table of one codebook, and its bits per code on the held-out recordings."""
 
-    table: LayerTable
+    table: FrequencyTable
     bits_per_code: float
 
 
@@ -37,7 +38,7 @@ def fit_tables(training: Tokens, held_out: Tokens) -> list[FittedTable]:
         fitted = []
         for kind in get_args(Context):
             if _fits(kind, training.shapes, index):
-                table = LayerTable(kind, _fit(training, index, kind))
+                table = FrequencyTable(kind, _fit(training, index, kind))
                 fitted.append(FittedTable(table, _bits_per_code(table, held_out, index)))
         order_0, best = fitted[0], min(fitted, key=lambda row: row.bits_per_code)
         better = best.bits_per_code < (1 - MIN_SAVING) * order_0.bits_per_code
@@ -45,16 +46,10 @@ def fit_tables(training: Tokens, held_out: Tokens) -> list[FittedTable]:
     return chosen
 
 
-def _n_contexts(kind: Context, shapes: Sequence[CodebookShape], index: int) -> int:
-    """The number of contexts; 0 for the coarser code of the first codebook, which has none."""
-    coarser = shapes[index - 1].size if index else 0
-    return {"nothing": 1, "before": shapes[index].size + 1, "above": coarser}[kind]
-
-
 def _fits(kind: Context, shapes: Sequence[CodebookShape], index: int) -> bool:
     """Whether the context exists, and its table is small enough to be stored beside a model."""
-    frequencies = _n_contexts(kind, shapes, index) * shapes[index].size
-    return kind == "nothing" or 0 < frequencies <= MAX_TABLE
+    frequencies = row_count(kind, index, shapes) * shapes[index].size
+    return kind == "order 0" or 0 < frequencies <= MAX_TABLE
 
 
 def _fit(tokens: Tokens, index: int, kind: Context) -> NDArray[np.uint8]:
@@ -62,12 +57,12 @@ def _fit(tokens: Tokens, index: int, kind: Context) -> NDArray[np.uint8]:
 
     Back-off smoothing goes from the context through order 0 to the uniform distribution.
     """
-    size, rows = tokens.shapes[index].size, _n_contexts(kind, tokens.shapes, index)
+    size, n_rows = tokens.shapes[index].size, row_count(kind, index, tokens.shapes)
     numbers = np.concatenate(
         [_numbers(kind, index, codebooks, size) for codebooks in tokens.recordings()]
     )
     pairs = numbers * size + tokens.codebooks[index]
-    counts = np.bincount(pairs, minlength=rows * size).reshape(rows, size)
+    counts = np.bincount(pairs, minlength=n_rows * size).reshape(n_rows, size)
     order_0 = _smooth(counts.sum(0, keepdims=True), np.full((1, size), 1 / size))
     probability = _smooth(counts, order_0)
     return np.rint(np.log2(probability * 2**16).clip(0, 16) * 255 / 16).astype(np.uint8)
@@ -79,9 +74,9 @@ def _smooth(counts: NDArray, backoff: NDArray[np.float64]) -> NDArray[np.float64
     return witten_bell(counts, total, distinct, backoff)
 
 
-def _bits_per_code(table: LayerTable, tokens: Tokens, index: int) -> float:
+def _bits_per_code(table: FrequencyTable, tokens: Tokens, index: int) -> float:
     """Mean ideal code length in bits of the codes of a codebook under its table."""
-    frequencies = LEVELS[table.places].astype(np.float64)
+    frequencies = LEVELS[table.indices].astype(np.float64)
     bits = np.log2(frequencies.sum(1, keepdims=True)) - np.log2(frequencies)
     size, total, count = tokens.shapes[index].size, 0.0, 0
     for codebooks in tokens.recordings():
@@ -92,4 +87,4 @@ def _bits_per_code(table: LayerTable, tokens: Tokens, index: int) -> float:
 
 
 def _numbers(kind: Context, index: int, codebooks: CodeArrays, size: int) -> NDArray[np.intp]:
-    return contexts(kind, index, codebooks[index], codebooks, size)
+    return rows(kind, index, codebooks[index], codebooks, size)

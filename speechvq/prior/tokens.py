@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from speechvq.codes import CodebookShape, Codes, ModelId, read_codes
 from speechvq.codes.coder import Coder
+from speechvq.codes.record import CodeArrays
 from speechvq.errors import CodesError
 from speechvq.output import new_file
-
-CodeArrays = tuple[NDArray[np.uint16], ...]
 
 
 @dataclass(frozen=True)
@@ -156,7 +155,7 @@ def gather(recordings: Iterable[Codes], voices: Sequence[str], names: Sequence[s
                 f"{name} has {len(codes.shapes)} codebooks, {names[0]} has {len(first.shapes)}: "
                 "give codes with the same codebooks"
             )
-        if len(codes.speaker) != len(first.speaker):
+        if len(codes.speaker_embedding) != len(first.speaker_embedding):
             raise CodesError(
                 f"the speaker embeddings of {name} and {names[0]} differ in length: give codes of "
                 "one model"
@@ -170,7 +169,7 @@ def gather(recordings: Iterable[Codes], voices: Sequence[str], names: Sequence[s
         np.concatenate(column) for column in zip(*(codes.codebooks for codes in rows), strict=True)
     )
     frames = np.array([codes.frames[0] for codes in rows], np.int64)
-    embeddings = np.stack([np.frombuffer(codes.speaker, np.uint8) for codes in rows])
+    embeddings = np.stack([np.frombuffer(codes.speaker_embedding, np.uint8) for codes in rows])
     return Tokens(rows[0].model, rows[0].shapes, codebooks, frames, embeddings, tuple(voices))
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechvq.audio import files as audio
-from speechvq.audio.files import inspect, pieces, read_mono, write_mono
+from speechvq.audio.files import chunks, inspect, read_mono, write_mono
 from speechvq.errors import AudioError
 
 RATES = (8000, 11025, 16000, 22050, 44100, 48000, 96000, 192000)
@@ -75,10 +75,10 @@ def test_inspect_tells_rate_and_length(tmp_path):
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("to", [16000, 24000])
 def test_pieces_equal_one_resampling(tmp_path, monkeypatch, rate, to):
-    monkeypatch.setattr(audio, "PIECE", 1)
+    monkeypatch.setattr(audio, "CHUNK_SECONDS", 1)
     wave = noise(2 * rate + rate // 3 + 1)
     soundfile.write(tmp_path / "a.wav", wave, rate, "FLOAT")
-    blocks = list(pieces(inspect(tmp_path / "a.wav"), to))
+    blocks = list(chunks(inspect(tmp_path / "a.wav"), to))
     whole = soxr.resample(wave, rate, to)
     found = np.concatenate(blocks)
     assert len(blocks) == 3
@@ -88,7 +88,7 @@ def test_pieces_equal_one_resampling(tmp_path, monkeypatch, rate, to):
 
 
 def test_a_last_piece_of_one_sample_is_not_lost(tmp_path, monkeypatch):
-    monkeypatch.setattr(audio, "PIECE", 1)
+    monkeypatch.setattr(audio, "CHUNK_SECONDS", 1)
     for samples in (31999, 32000, 32001):
         wave = noise(samples)
         soundfile.write(tmp_path / "a.wav", wave, 16000, "FLOAT")
@@ -130,7 +130,7 @@ def test_waves_that_hold_nothing_to_encode(tmp_path, wave, says):
 
 
 def test_a_bad_sample_is_found_in_any_piece_and_channel(tmp_path, monkeypatch):
-    monkeypatch.setattr(audio, "PIECE", 1)
+    monkeypatch.setattr(audio, "CHUNK_SECONDS", 1)
     wave = noise(40000, 2)
     wave[36000, 1] = np.nan
     soundfile.write(tmp_path / "a.wav", wave, 16000, "FLOAT")
@@ -139,7 +139,7 @@ def test_a_bad_sample_is_found_in_any_piece_and_channel(tmp_path, monkeypatch):
 
 
 def test_a_quiet_beginning_is_no_silence(tmp_path, monkeypatch):
-    monkeypatch.setattr(audio, "PIECE", 1)
+    monkeypatch.setattr(audio, "CHUNK_SECONDS", 1)
     wave = np.concatenate([np.zeros(40000, np.float32), noise(1)])
     soundfile.write(tmp_path / "a.wav", wave, 16000, "FLOAT")
     assert np.array_equal(read_mono(tmp_path / "a.wav", 16000), wave)

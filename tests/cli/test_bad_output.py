@@ -190,7 +190,7 @@ def test_rates_too_low_for_one_layer(refused, commands, command, kbps):
 def test_layers_or_a_rate_but_not_both(refused, commands, command):
     refused(
         *commands[command](f"a.{SUFFIX[command]}", "--codebooks", 1, "--kbps", 1),
-        says="give the number of codebooks or the rate, not both",
+        says="give the number of codebooks or the bit rate, not both",
     )
 
 

@@ -153,10 +153,10 @@ def test_as_many_layers_as_fit_into_a_rate(run, clip, model, encoded, tmp_path, 
 
 
 def test_decoding_asks_for_no_more_layers_than_there_are(run, clip, model, tmp_path):
-    assert run("encode", clip, tmp_path / "a.codes", "-l", 1, "-m", model).code == 0
+    assert run("encode", clip, tmp_path / "a.codes", "-n", 1, "-m", model).code == 0
     assert (
         "from 1 codebook\n"
-        in run("decode", tmp_path / "a.codes", tmp_path / "a.wav", "-l", 3, "-m", model).err
+        in run("decode", tmp_path / "a.codes", tmp_path / "a.wav", "-n", 3, "-m", model).err
     )
 
 
@@ -181,7 +181,7 @@ def test_convert_is_the_content_layer_in_another_voice(run, clip, encoded, model
                 tmp_path / "b.wav",
                 "-s",
                 "slt",
-                "-l",
+                "-n",
                 codebooks,
                 "-f",
                 "-m",
@@ -257,8 +257,8 @@ def test_info_says_what_is_in_the_file(run, encoded):
     assert (
         facts["codes"] == f"{8 * (size - over) / 4050:.3f} kbit/s" == "0.504 kbit/s"
     )  # whole frames
-    assert facts["codebook 0"] == "102 codes, 25 a second, 16 codewords, 100 bit/s"
-    assert facts["codebook 3"] == "204 codes, 50 a second, 8 codewords, 150 bit/s"
+    assert facts["codebook 0"] == "102 codes, 25 per second, 16 codewords, 100 bit/s"
+    assert facts["codebook 3"] == "204 codes, 50 per second, 8 codewords, 150 bit/s"
     assert len(facts) == 6 + 4
 
 

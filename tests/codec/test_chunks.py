@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from speechvq.audio import files as audio
 from speechvq.audio.files import inspect
-from speechvq.codec import codec as codec_module
+from speechvq.codec import sources
+from speechvq.codec.sources import Sources
 from speechvq.codes.file import dump, overhead
 from speechvq.codes.header import of
 from speechvq.errors import AudioError
-from speechvq.nn.speaker import from_steps, unpack
+from speechvq.nn.speaker import unpack_embeddings
 from tests.audio.test_files import noise
 
 
@@ -50,7 +51,7 @@ def test_the_size_of_the_pieces_changes_nothing(request, monkeypatch, long, name
     codec = request.getfixturevalue(name)
     codes = codec.encode(long)
     wave = codec.decode(codes)
-    monkeypatch.setattr(codec_module, "PIECE_SECONDS", seconds)
+    monkeypatch.setattr(sources, "CHUNK_SECONDS", seconds)
     assert codec.encode(long) == codes
     assert np.abs(codec.decode(codes) - wave).max() < 1e-4
 
@@ -58,13 +59,11 @@ def test_the_size_of_the_pieces_changes_nothing(request, monkeypatch, long, name
 @pytest.mark.parametrize("name", ["codec", "tiny"])
 def test_pieces_are_what_the_network_makes_of_the_whole(request, monkeypatch, long, name):
     codec = request.getfixturevalue(name)
-    monkeypatch.setattr(codec_module, "PIECE_SECONDS", 1)
+    monkeypatch.setattr(sources, "CHUNK_SECONDS", 1)
     codes = codec.encode(long)
     with torch.inference_mode():
         whole = codec.network.encode(torch.tensor(long)[None, None])
-        vector = from_steps(
-            torch.tensor([unpack(codes.speaker, codec.network.config.speaker.size)])
-        )
+        vector = unpack_embeddings(np.frombuffer(codes.speaker_embedding, np.uint8)[None])
         wave = codec.network.decode(whole, vector)[0, 0, : len(long)].numpy()
     for row, expected in zip(codes.codebooks, whole, strict=True):
         assert np.array_equal(row, expected[0])
@@ -77,13 +76,13 @@ def test_pieces_of_any_size_change_nothing(tiny, cuts):
     wave = noise(20_000)
     edges = [0, *sorted(cuts), len(wave)]
     blocks = (wave[None, first:last] for first, last in itertools.pairwise(edges))
-    assert tiny._encode(blocks, [len(wave)], 16000, 4) == [tiny.encode(wave)]
+    assert tiny._encode(Sources(blocks, 16000, [len(wave)], 16000), 4) == [tiny.encode(wave)]
 
 
 @pytest.mark.parametrize("seconds", [1, 3, 100])
 def test_a_file_gives_the_same_codes_as_its_samples(tiny, monkeypatch, tmp_path, long, seconds):
     soundfile.write(tmp_path / "a.wav", long, 16000, "FLOAT")
-    monkeypatch.setattr(audio, "PIECE", seconds)
+    monkeypatch.setattr(audio, "CHUNK_SECONDS", seconds)
     assert tiny.encode_file(inspect(tmp_path / "a.wav")) == tiny.encode(long)
 
 
@@ -92,7 +91,7 @@ def test_a_file_of_another_rate_gives_nearly_the_same_codes(
     tiny, monkeypatch, tmp_path, long, rate
 ):
     soundfile.write(tmp_path / "a.wav", long, rate, "FLOAT")
-    monkeypatch.setattr(audio, "PIECE", 1)
+    monkeypatch.setattr(audio, "CHUNK_SECONDS", 1)
     found, expected = tiny.encode_file(inspect(tmp_path / "a.wav")), tiny.encode(long, rate)
     assert found.frames == expected.frames
     for one, other in zip(found.codebooks, expected.codebooks, strict=True):
@@ -105,7 +104,7 @@ def test_a_file_of_another_rate_gives_nearly_the_same_codes(
 def test_a_decoded_file_holds_the_decoded_samples(tiny, monkeypatch, tmp_path, long, rate):
     codes = tiny.encode(long, rate)
     wave = tiny.decode(codes)
-    monkeypatch.setattr(codec_module, "PIECE_SECONDS", 1)
+    monkeypatch.setattr(sources, "CHUNK_SECONDS", 1)
     tiny.decode_file(codes, tmp_path / "a.wav")
     found, found_rate = soundfile.read(tmp_path / "a.wav", dtype="float32")
     assert found_rate == rate
@@ -114,8 +113,8 @@ def test_a_decoded_file_holds_the_decoded_samples(tiny, monkeypatch, tmp_path, l
 
 
 def test_progress_adds_up_to_the_length(tiny, monkeypatch, tmp_path, long):
-    monkeypatch.setattr(audio, "PIECE", 3)
-    monkeypatch.setattr(codec_module, "PIECE_SECONDS", 3)
+    monkeypatch.setattr(audio, "CHUNK_SECONDS", 3)
+    monkeypatch.setattr(sources, "CHUNK_SECONDS", 3)
     soundfile.write(tmp_path / "a.wav", long, 16000)
     encoded, decoded = [], []
     codes = tiny.encode_file(inspect(tmp_path / "a.wav"), progress=encoded.append)

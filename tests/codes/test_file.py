@@ -51,7 +51,7 @@ def test_any_reader_of_the_format_finds_the_same(codes):
         codes.source_rate,
         codes.samples,
     )
-    assert slow_read(dump(codes)) == (*facts, table, rows, codes.speaker)
+    assert slow_read(dump(codes)) == (*facts, table, rows, codes.speaker_embedding)
 
 
 def test_golden_bytes():

@@ -19,7 +19,7 @@ def test_a_prefix_keeps_the_first_layers(count):
     assert [row.tolist() for row in part.codebooks] == [
         row.tolist() for row in whole.codebooks[:count]
     ]
-    assert (part.samples, part.source_rate, part.speaker, part.model) == (
+    assert (part.samples, part.source_rate, part.speaker_embedding, part.model) == (
         9,
         16000,
         b"\xab",
@@ -39,7 +39,7 @@ def test_codes_that_differ_in_anything_are_not_equal():
     assert one == small()
     for other in (
         replace(one, samples=10),
-        replace(one, speaker=b"\xac"),
+        replace(one, speaker_embedding=b"\xac"),
         replace(one, model=replace(one.model, name="m1")),
         replace(one, codebooks=(one.codebooks[0], one.codebooks[2], one.codebooks[1])),
         one.prefix(2),
@@ -52,12 +52,12 @@ def test_codes_that_differ_in_anything_are_not_equal():
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        ([[4, 1]], "1 codebooks of codes do not fit shapes of 2"),
-        ([[4, 1, 0], [1, 0, 1, 1]], "codebook 0 has shape"),
-        ([[4, 1], [[1, 0, 1, 1]]], "codebook 1 has shape"),
-        ([[5, 1], [1, 0, 1, 1]], "codebook 0 holds code 5, but has only 5 codewords"),
-        ([[4, 1], [1, 0, -1, 1]], "codebook 1 holds code -1"),
-        ([[4.0, 1.0], [1, 0, 1, 1]], "codebook 0 holds float64, but codes are whole numbers"),
+        ([[4, 1]], "the codes of 1 codebooks do not fit 2 shapes"),
+        ([[4, 1, 0], [1, 0, 1, 1]], "codebook 0 has codes of shape"),
+        ([[4, 1], [[1, 0, 1, 1]]], "codebook 1 has codes of shape"),
+        ([[5, 1], [1, 0, 1, 1]], "codebook 0 holds the code 5, but has only 5 codewords"),
+        ([[4, 1], [1, 0, -1, 1]], "codebook 1 holds the code -1"),
+        ([[4.0, 1.0], [1, 0, 1, 1]], "codebook 0 holds float64, but codes are integers"),
     ],
 )
 def test_impossible_records_cannot_be_made(rows, says):

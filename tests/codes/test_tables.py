@@ -19,33 +19,45 @@ from speechvq.codes import (
     read_header,
     write_codes,
 )
-from speechvq.codes.coder import SPARSEST
-from speechvq.codes.tables import LayerTable, Tables, contexts, load_tables, save_tables, shipped
+from speechvq.codes.coder import MOST_CODES_PER_BYTE
+from speechvq.codes.tables import (
+    EARLIER_NAMES,
+    FrequencyTable,
+    TablesCoder,
+    load_tables,
+    row_count,
+    save_tables,
+    shipped_tables,
+    tables_beside,
+)
 from speechvq.errors import CodesError, DamagedCodes, MissingCoder, ModelError
 from speechvq.prior.tables import LEVELS, fit_tables
 from speechvq.prior.tokens import gather
 from tests.helpers.code_files import forged
 
 MODEL = ModelId("m", b"12345678")
-TABLE = (
+SHAPES = (
     CodebookShape(640, 16),
     CodebookShape(640, 8),
     CodebookShape(320, 16),
     CodebookShape(320, 4),
 )
-KINDS = ("before", "above", "before", "nothing")
+CONTEXTS = ("previous code", "coarser code", "previous code", "order 0")
 
 
 def save(path, seed=0):
     """Tables in which every context has its own few likely codes."""
     random = np.random.default_rng(seed)
-    codebooks = []
-    for depth, (kind, codebook) in enumerate(zip(KINDS, TABLE, strict=True)):
-        rows = {"nothing": 1, "before": codebook.size + 1, "above": TABLE[depth - 1].size}[kind]
-        codebooks.append(
-            LayerTable(kind, random.integers(0, 256, (rows, codebook.size)).astype(np.uint8))
+    tables = [
+        FrequencyTable(
+            context,
+            random.integers(0, 256, (row_count(context, index, SHAPES), shape.size)).astype(
+                np.uint8
+            ),
         )
-    save_tables(path, MODEL, TABLE, LEVELS, codebooks)
+        for index, (context, shape) in enumerate(zip(CONTEXTS, SHAPES, strict=True))
+    ]
+    save_tables(path, MODEL, SHAPES, LEVELS, tables)
     return path
 
 
@@ -57,28 +69,22 @@ def tables(tmp_path_factory):
 def drawn(tables, frames, seed=0, depth=4):
     """Codes drawn from the tables, one at a time, and minus the binary logarithm of their probability."""
     random, codebooks, bits = np.random.default_rng(seed), [], 0.0
-    for index, (one, shape) in enumerate(
-        zip(tables.codebooks, tables.shapes[:depth], strict=False)
-    ):
-        codebook = np.zeros(frames * 640 // shape.hop, np.uint16)
-        for place in range(len(codebook)):
-            row = (
-                contexts(one.context, index, codebook[: place + 1], codebooks, shape.size)[-1]
-                if one.context == "before"
-                else None
-            )
-            if row is None:
-                row = (
-                    0
-                    if one.context == "nothing"
-                    else codebooks[index - 1][place * len(codebooks[index - 1]) // len(codebook)]
-                )
-            weights = LEVELS[one.places[row]].astype(np.float64)
-            codebook[place] = random.choice(shape.size, p=weights / weights.sum())
-            bits -= np.log2(weights[codebook[place]] / weights.sum())
-        codebooks.append(codebook)
+    for index, (table, shape) in enumerate(zip(tables.tables[:depth], SHAPES, strict=False)):
+        codes = np.zeros(frames * 640 // shape.hop, np.uint16)
+        for place in range(len(codes)):
+            match table.context:
+                case "order 0":
+                    row = 0
+                case "previous code":
+                    row = codes[place - 1] if place else shape.size
+                case "coarser code":
+                    row = codebooks[index - 1][place * len(codebooks[index - 1]) // len(codes)]
+            weights = LEVELS[table.indices[row]].astype(np.float64)
+            codes[place] = random.choice(shape.size, p=weights / weights.sum())
+            bits -= np.log2(weights[codes[place]] / weights.sum())
+        codebooks.append(codes)
     return Codes(
-        MODEL, 16_000, 16_000, frames * 640 - 5, TABLE[:depth], tuple(codebooks), bytes(16)
+        MODEL, 16_000, 16_000, frames * 640 - 5, SHAPES[:depth], tuple(codebooks), bytes(16)
     ), bits
 
 
@@ -87,14 +93,14 @@ def drawn(tables, frames, seed=0, depth=4):
 def test_any_codes_come_back_any_prefix(tables, data):
     frames, depth = data.draw(st.integers(1, 40)), data.draw(st.integers(1, 4))
     random = np.random.default_rng(data.draw(st.integers(0, 1000)))
-    rows = tuple(
-        random.integers(0, one.size, frames * 640 // one.hop).astype(np.uint16)
-        for one in TABLE[:depth]
+    drawn_codes = tuple(
+        random.integers(0, shape.size, frames * 640 // shape.hop).astype(np.uint16)
+        for shape in SHAPES[:depth]
     )
-    codes = Codes(MODEL, 16_000, 16_000, 640 * frames, TABLE[:depth], rows, bytes(3))
+    codes = Codes(MODEL, 16_000, 16_000, 640 * frames, SHAPES[:depth], drawn_codes, bytes(3))
     assert parse(dump(codes, [tables]), coders=[tables]) == codes
-    back = tables.decode(codes.frames, tables.encode(rows, b""), b"")
-    assert all(map(np.array_equal, rows, back))
+    back = tables.decode(codes.frames, tables.encode(drawn_codes, b""), b"")
+    assert all(map(np.array_equal, drawn_codes, back))
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
@@ -119,12 +125,12 @@ def codes_bytes(codes):
 
 
 def test_fixed_width_stays_where_it_is_smaller(tables):
-    unlikely = tables.codebooks[0].places.argmin(1)
+    unlikely = tables.tables[0].indices.argmin(1)
     codebook = [16]
     for _ in range(50):
         codebook.append(unlikely[codebook[-1]])
     codes = Codes(
-        MODEL, 16_000, 16_000, 640 * 50, TABLE[:1], (np.array(codebook[1:], np.uint16),), b""
+        MODEL, 16_000, 16_000, 640 * 50, SHAPES[:1], (np.array(codebook[1:], np.uint16),), b""
     )
     assert dump(codes, [tables]) == dump(codes)
     other = Codes(
@@ -132,7 +138,7 @@ def test_fixed_width_stays_where_it_is_smaller(tables):
         16_000,
         16_000,
         640 * 300,
-        TABLE,
+        SHAPES,
         drawn(tables, 300)[0].codebooks,
         b"",
     )
@@ -141,12 +147,14 @@ def test_fixed_width_stays_where_it_is_smaller(tables):
 
 def test_bytes_are_pinned():
     """Of these tables and codes for ever: a file must decode wherever it goes."""
-    rows = [
+    indices = [
         (np.arange(size * count).reshape(count, size) * 37 % 256).astype(np.uint8)
         for count, size in ((17, 16), (16, 8))
     ]
-    codebooks = [LayerTable(kind, places) for kind, places in zip(KINDS, rows, strict=False)]
-    pinned = Tables(MODEL, TABLE[:2], LEVELS, codebooks, b"1234")
+    frequency_tables = [
+        FrequencyTable(context, row) for context, row in zip(CONTEXTS, indices, strict=False)
+    ]
+    pinned = TablesCoder(MODEL, SHAPES[:2], LEVELS, frequency_tables, b"1234")
     codes = (np.arange(12, dtype=np.uint16) * 5 % 16, np.arange(12, dtype=np.uint16) * 3 % 8)
     data = bytes.fromhex("72240000b872ebec74fc462e1aafc74d7ec1f88f550db0e5b5e65fbba5a45765")
     assert pinned.encode(codes, b"").hex() == data.hex()
@@ -160,7 +168,7 @@ def test_without_its_tables_a_file_is_refused_by_name_and_still_described(tables
     for coders in ([], [other]):
         with pytest.raises(
             MissingCoder,
-            match=rf"a.codes was coded with the tables {tables.digest.hex()} of model m@31323334",
+            match=rf"a.codes was coded with the tables {tables.digest.hex()} of the model m@3132",
         ):
             read_codes(tmp_path / "a.codes", coders)
     header = read_header(tmp_path / "a.codes")
@@ -179,9 +187,9 @@ def coded(tables, *, samples=640 * 32, runs=((1, 640, 16),), payload=bytes(2), s
 def test_forged_payloads_are_refused(tables):
     assert len(coded(tables).codebooks[0]) == 32  # a byte for every 16 codes is enough
     for payload in (bytes(1), bytes(32 * 4 + 9)):
-        with pytest.raises(DamagedCodes, match=f"32 codes do not come in {len(payload)} bytes"):
+        with pytest.raises(DamagedCodes, match=f"32 codes cannot lie in {len(payload)} bytes"):
             coded(tables, payload=payload)
-    with pytest.raises(DamagedCodes, match="codes do not come in 2 bytes"):
+    with pytest.raises(DamagedCodes, match="codes cannot lie in 2 bytes"):
         coded(tables, samples=2**34)
     with pytest.raises(DamagedCodes, match="its model or codebooks are not those of its tables"):
         parse(
@@ -195,7 +203,7 @@ def test_forged_payloads_are_refused(tables):
         coded(tables, runs=((5, 640, 16),), payload=bytes(99))
     with pytest.raises(DamagedCodes, match="its header ends too early"):
         parse(forged(coding=1, payload=b"123"), "x.codes", [tables])
-    assert SPARSEST == 16
+    assert MOST_CODES_PER_BYTE == 16
 
 
 def test_every_flipped_bit_and_truncation_is_refused(tables):
@@ -222,16 +230,20 @@ def test_files_that_are_no_tables_are_refused(tmp_path):
     header = read_entry(path)
     cases = [
         ({"format": 2}, {}, "has tables format 2, this speechvq reads 1"),
-        ({"contexts": ["above", *KINDS[1:]]}, {}, "codebook 0 cannot have the context 'above'"),
-        ({"contexts": ["left", *KINDS[1:]]}, {}, "codebook 0 cannot have the context 'left'"),
-        ({"contexts": KINDS[:2]}, {}, "not a file of tables"),
+        (
+            {"contexts": ["coarser code", *CONTEXTS[1:]]},
+            {},
+            "codebook 0 cannot have the context 'coarser code'",
+        ),
+        ({"contexts": ["left", *CONTEXTS[1:]]}, {}, "codebook 0 cannot have the context 'left'"),
+        ({"contexts": CONTEXTS[:2]}, {}, "not a file of tables"),
         (
             {},
             {"frequency1": good["frequency1"][:3]},
             r"the table of codebook 1 has shape \(3, 8\), not \(16, 8\)",
         ),
-        ({}, {"levels": np.zeros(256, np.uint32)}, "levels are not 256 whole numbers"),
-        ({}, {"levels": LEVELS[:9]}, "levels are not 256 whole numbers"),
+        ({}, {"levels": np.zeros(256, np.uint32)}, "levels are not 256 integers"),
+        ({}, {"levels": LEVELS[:9]}, "levels are not 256 integers"),
     ]
     for change, arrays, message in cases:
         save_file(
@@ -254,18 +266,18 @@ def test_fitting_finds_the_contexts_that_help(tables, tmp_path):
         tokens.chosen(np.array([1, 1, 1, 1, 0, 0], bool)),
         tokens.chosen(np.array([0, 0, 0, 0, 1, 1], bool)),
     )
-    rows = fit_tables(learned, held)
-    codebooks, bits = [row.table for row in rows], [row.bits_per_code for row in rows]
-    assert tuple(one.context for one in codebooks) == KINDS
+    fits = fit_tables(learned, held)
+    codebooks, bits = [fit.table for fit in fits], [fit.bits_per_code for fit in fits]
+    assert tuple(table.context for table in codebooks) == CONTEXTS
     found = sum(cost * len(codebook) for cost, codebook in zip(bits, held.codebooks, strict=True))
     assert found == pytest.approx(sum(bits for _, bits in given[4:]), rel=0.02)
-    save_tables(tmp_path / "found.tables", MODEL, TABLE, LEVELS, codebooks)
+    save_tables(tmp_path / "found.tables", MODEL, SHAPES, LEVELS, codebooks)
     data = [dump(codes, [load_tables(tmp_path / "found.tables")]) for codes, _ in given[4:]]
     assert 8 * sum(map(len, data)) == pytest.approx(found + 2 * 8 * 60, rel=0.01)
 
 
 def test_the_default_models_tables_make_speech_smaller(codec, speech):
-    (own,) = shipped()
+    (own,) = shipped_tables()
     assert own.digest.hex() == "7b837904"  # for ever: without them code files cannot be read
     assert (own.model, own.shapes) == (codec.model, codec.shapes)
     codes = codec.encode(speech)
@@ -275,3 +287,25 @@ def test_the_default_models_tables_make_speech_smaller(codec, speech):
         assert data[4] == 1
         assert len(data) - 61 < share * codes_bytes(part)
         assert parse(data) == part
+
+
+def test_a_files_earlier_names_of_contexts_are_read(tables, tmp_path):
+    """The bundled file, whose bytes never change, has them."""
+    path = save(tmp_path / "m.tables")
+    header = read_entry(path)
+    earlier = {now: before for before, now in EARLIER_NAMES.items()}
+    old = {"table": header["shapes"], "contexts": [earlier[name] for name in header["contexts"]]}
+    del header["shapes"]
+    save_file(load_file(path), path, {"speechvq-tables": json.dumps(header | old)})
+    codes, _ = drawn(tables, 100)
+    read = load_tables(path)
+    assert [table.context for table in read.tables] == list(CONTEXTS)
+    assert read.encode(codes.codebooks, b"") == tables.encode(codes.codebooks, b"")
+
+
+def test_tables_beside_a_model_and_earlier_ones(tmp_path):
+    for name in ("a.tables", "a.01234567.tables", "a.b.tables", "b.tables"):
+        save(tmp_path / name)
+    assert len(tables_beside(tmp_path / "a.safetensors")) == 2
+    assert tables_beside(tmp_path / "c.safetensors") == []
+    assert tables_beside(None) == []

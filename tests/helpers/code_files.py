@@ -132,5 +132,5 @@ def small():
         samples=9,
         shapes=(CodebookShape(4, 5), CodebookShape(2, 2), CodebookShape(2, 2)),
         codebooks=tuple(np.array(row, np.uint16) for row in rows),
-        speaker=b"\xab",
+        speaker_embedding=b"\xab",
     )

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from speechvq import shipped
 from speechvq.codes import read_codes, read_header
 from speechvq.codes.header import PRIOR
-from speechvq.prior.file import DEFAULT, load_prior
+from speechvq.prior.file import load_prior
 from speechvq.prior.integer import coder
 from speechvq.prior.integer.coder import PriorCoder
 from speechvq.prior.integer.network import integer_streams
@@ -23,7 +24,7 @@ def test_it_knows_the_default_model_and_is_small():
     header = read_header(CLIPS / "golden-prior.codes")
     assert prior.model == header.model
     assert prior.digest == header.coder
-    assert DEFAULT.stat().st_size <= 10e6
+    assert shipped.PRIOR.stat().st_size <= 10e6
 
 
 def test_files_are_smaller_with_it_and_decode_without_naming_it(run, clip, tmp_path):
@@ -72,6 +73,7 @@ def test_prefixes_are_coded_with_it_too(run, clip, tmp_path, codebooks):
 RECODE = """
 import sys
 import numpy as np
+from speechvq import shipped
 from speechvq.codes import dump, read_codes
 
 from speechvq.prior.integer.coder import PriorCoder
@@ -109,7 +111,7 @@ def test_int64_arithmetic_writes_the_same_bytes():
     """The reference arithmetic, slow, on a second of it."""
     network, codes = load_prior().network, read_codes(CLIPS / "golden-tables.codes")
     part = [codebook[: len(codebook) // 4] for codebook in codes.codebooks]
-    speaker = np.frombuffer(codes.speaker, np.uint8)
+    speaker = np.frombuffer(codes.speaker_embedding, np.uint8)
     fast, reference = (
         coder.encode(integer_streams(network, dtype), part, speaker)
         for dtype in (np.float64, np.int64)

@@ -40,13 +40,16 @@ def test_generated_speech_depends_on_the_seed_and_decodes(tiny, prior):
     wave = tiny.decode(first)
     assert len(wave) == first.samples
     assert np.isfinite(wave).all()
-    assert generate(tiny, prior, seconds=0.5, speaker="slt").speaker == tiny.voices[1].vector
+    assert (
+        generate(tiny, prior, seconds=0.5, speaker="slt").speaker_embedding
+        == tiny.voices[1].embedding
+    )
 
 
 def test_a_prompt_is_kept_with_its_voice(tiny, prior, speech):
     prompt = tiny.encode(speech[:16_000], 16_000)
     codes = generate(tiny, prior, seconds=0.5, prompt=prompt)
-    assert codes.speaker == prompt.speaker
+    assert codes.speaker_embedding == prompt.speaker_embedding
     assert all(
         np.array_equal(codebook[: len(own)], own)
         for codebook, own in zip(codes.codebooks, prompt.codebooks, strict=True)

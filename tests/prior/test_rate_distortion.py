@@ -9,6 +9,7 @@ import torch
 
 import speechvq
 from speechvq.audio import files as audio
+from speechvq.codec.conversion import unpacked
 from speechvq.codes import read_codes, read_header
 from speechvq.codes.header import PRIOR
 from speechvq.config import kinds
@@ -82,7 +83,7 @@ def test_every_code_makes_error_and_price_least(tiny, prior, speech):
     )
     errors = torch.stack([(book - row).square().sum(1) for row in latents(tiny, wave)[0].T])
     price = weight * 2 * errors.amin(1).mean() / 4
-    condition = stream.condition([], len(errors), tiny._vector(found.speaker))
+    condition = stream.condition([], len(errors), unpacked(tiny.network, found.speaker_embedding))
     codes = errors.argmin(1)
     for _ in range(PASSES):
         state, rows = stream.wavenet.initial_state(1), []

@@ -45,7 +45,7 @@ def test_recordings_come_back_as_they_went_in_also_through_a_file(tmp_path):
         for recording, codebooks in zip(given, loaded.recordings(), strict=True):
             assert all(map(np.array_equal, recording.codebooks, codebooks))
         assert [row.tobytes() for row in loaded.speaker_embeddings] == [
-            recording.speaker for recording in given
+            recording.speaker_embedding for recording in given
         ]
     assert tokens.seconds(16_000) == pytest.approx(1.44)
     subset = tokens.select(np.array([False, True, True]))
@@ -78,7 +78,7 @@ def test_codes_that_do_not_belong_together_are_refused_by_name(tmp_path):
     with pytest.raises(CodesError, match="there are no codes"):
         from_files([tmp_path])
     with pytest.raises(CodesError, match="speaker embeddings of two and one differ"):
-        gather([codes(0), replace(codes(1), speaker=b"12")], ["", ""], ["one", "two"])
+        gather([codes(0), replace(codes(1), speaker_embedding=b"12")], ["", ""], ["one", "two"])
     path = tmp_path / "tokens.npz"
     gather([codes(0)], ["a"], ["one"]).save(path)
     damaged = bytearray(path.read_bytes())

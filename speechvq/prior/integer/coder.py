@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechvq.codes import CodebookShape
-from speechvq.codes.coder import Rows
-from speechvq.codes.header import CODER, PRIOR
-from speechvq.codes.range_coder import RangeDecoder, RangeEncoder, fixed
+from speechvq.codes.header import CODER_BYTES, PRIOR
+from speechvq.codes.range_coder import RangeDecoder, RangeEncoder, distribution
+from speechvq.codes.record import CodeArrays
 from speechvq.errors import ModelError
 from speechvq.prior.file import Prior
 from speechvq.prior.integer.network import IntegerStream, integer_streams
@@ -36,7 +36,7 @@ class PriorCoder:
     coding = PRIOR
 
     def __init__(self, prior: Prior, report: Report | None = None) -> None:
-        if len(prior.digest) != CODER:
+        if len(prior.digest) != CODER_BYTES:
             raise ModelError(
                 f"the prior {prior.name} was not read from a file, so no code file can refer to "
                 "it: save and load it first"
@@ -53,7 +53,7 @@ class PriorCoder:
         """See `Coder`."""
         return encode(self._streams, codebooks, self._embedding(speaker), self._report)
 
-    def decode(self, counts: Sequence[int], data: bytes, speaker: bytes) -> Rows:
+    def decode(self, counts: Sequence[int], data: bytes, speaker: bytes) -> CodeArrays:
         """See `Coder`."""
         return decode(self._streams, counts, data, self._embedding(speaker), self._report)
 
@@ -114,7 +114,7 @@ def decode(
             for row, position in enumerate(part):
                 here = [condition[row : row + 1] for condition in conditions]
                 frequencies, state = stream.step(previous, here, state)
-                codes[position] = code = coder.one(fixed(frequencies[0]))
+                codes[position] = code = coder.next_code(distribution(frequencies[0]))
                 previous = np.array([code])
             if report is not None:
                 report(len(part))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from speechvq.nn.speaker import unpack_steps
 from speechvq.prior.integer.arithmetic import (
     ACTIVATION_BITS,
     WEIGHT_BITS,
@@ -158,7 +159,7 @@ def _speaker_embedding(packed: NDArray[np.uint8] | None, size: int, dtype: type)
     """
     if packed is None:
         return np.zeros((1, size), dtype)
-    steps = np.stack([packed >> 4, packed & 15], -1).reshape(1, -1)[:, :size].astype(np.int64)
+    steps = unpack_steps(packed[None], size)
     return ((2 * steps - 15) << (ACTIVATION_BITS - 4)).astype(dtype)
 
 

@@ -60,4 +60,4 @@ def voices_of(
         }
         packed = speaker.pack(speaker.to_steps(mean).tolist())
         voices.append(Voice(name, packed, facts | {"seconds": round(float(heard))}))
-    return sorted(voices, key=lambda voice: -voice.facts["seconds"])
+    return sorted(voices, key=lambda voice: -voice.metadata["seconds"])

@@ -11,9 +11,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, 
 
 from speechvq.audio.files import read_mono
 from speechvq.codec.codec import Codec
-from speechvq.codec.file import load, tables_beside
+from speechvq.codec.file import load
 from speechvq.codes import CodebookShape
-from speechvq.codes.tables import SUFFIX, load_tables, save_tables
+from speechvq.codes.tables import SUFFIX, load_tables, save_tables, tables_beside
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import AudioError, CodesError, OutputError
 from speechvq.output import check_writable

@@ -6,7 +6,7 @@ import torch
 
 from speechvq.codes import ModelId
 from speechvq.errors import ModelError
-from speechvq.prior.batches import speaker_embeddings
+from speechvq.nn.speaker import unpack_embeddings
 from speechvq.prior.file import Prior, load_prior, save_prior
 from speechvq.prior.integer import coder
 from speechvq.prior.integer.network import integer_streams
@@ -31,14 +31,14 @@ def test_the_size_is_the_ideal_code_length(network):
         network,
         [300, 300, 600],
         generator=generator,
-        speaker_embedding=speaker_embeddings(SPEAKER[None]),
+        speaker_embedding=unpack_embeddings(SPEAKER[None]),
     )
     given = [codebook[0].numpy().astype(np.uint16) for codebook in drawn]
     data = coder.encode(integer_streams(network), given, SPEAKER)
     tensors = [torch.from_numpy(codebook.astype(np.int64))[None] for codebook in given]
     bits = sum(
         codebook.sum().item()
-        for codebook in network.nats(tensors, speaker_embeddings(SPEAKER[None]))
+        for codebook in network.nats(tensors, unpack_embeddings(SPEAKER[None]))
     ) / np.log(2)
     assert 8 * len(data) == pytest.approx(bits, rel=0.002, abs=48)
     assert bits != pytest.approx(

@@ -8,7 +8,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from speechvq.errors import ModelError
-from speechvq.prior.batches import speaker_embeddings
+from speechvq.nn.speaker import unpack_embeddings
 from speechvq.prior.integer import arithmetic
 from speechvq.prior.integer.network import integer_streams
 from speechvq.prior.network import PriorNetwork
@@ -72,7 +72,7 @@ def test_the_number_of_threads_changes_nothing(network):
 def test_frequencies_are_those_of_the_float_prior_to_a_thousandth_of_a_bit(network, known):
     given = codes(200)
     tensors = [torch.from_numpy(codebook.astype(np.int64))[None] for codebook in given]
-    speaker = speaker_embeddings(SPEAKER[None]) if known else None
+    speaker = unpack_embeddings(SPEAKER[None]) if known else None
     frequencies = all_frequencies(network, given, np.float64, speaker=SPEAKER if known else None)
     for depth, (stream, rows) in enumerate(zip(network.streams, frequencies, strict=True)):
         logits = stream(

@@ -12,7 +12,8 @@ from torch.nn.functional import pdist
 
 from speechvq.codes import CodebookShape, ModelId
 from speechvq.errors import CodesError, ConfigError, ModelError, TrainingError
-from speechvq.prior.batches import Segments, hold_out, speaker_embeddings
+from speechvq.nn.speaker import unpack_embeddings
+from speechvq.prior.batches import Segments, hold_out
 from speechvq.prior.compare import anomaly_thresholds, recording_bits
 from speechvq.prior.file import load_prior
 from speechvq.prior.network import PriorConfig, PriorNetwork
@@ -114,7 +115,7 @@ def test_a_known_source_is_learned_and_the_file_gives_the_same_prior_back(tmp_pa
         ):
             assert torch.allclose(one, other, atol=0.02)
         right, wrong = (
-            again.network.nats(codes, sign * speaker_embeddings(np.full((2, 4), 255, np.uint8)))[
+            again.network.nats(codes, sign * unpack_embeddings(np.full((2, 4), 255, np.uint8)))[
                 0
             ].mean()
             for sign in (1, -1)

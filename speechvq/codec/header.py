@@ -1,0 +1,125 @@
+"""What a model file says of its model, read without torch and without unpacking a weight.
+
+A model file is a safetensors file: weights in half precision, no code. Its metadata entry `speechvq`
+holds JSON:
+
+    {"format": 1, "name": ..., "codec": {the configuration}, "voices": [{"name": ..., "embedding":
+    hex, "metadata": {...}}, ...]}
+
+Its identity is the SHA-256 of the whole file, so codes name exactly the weights that made them.
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from speechvq import shipped
+from speechvq.codec.former import current_config, current_voice
+from speechvq.codec.voices import Voice
+from speechvq.codes import CodebookShape, ModelId
+from speechvq.codes.record import bitrates
+from speechvq.errors import ModelError
+from speechvq.weights import WeightsFile, read_weights
+
+ENTRY, FORMAT = "speechvq", 1
+
+
+@dataclass(frozen=True)
+class ModelHeader:
+    """A model as its file describes it.
+
+    config: the configuration of the network, as a dict
+    parameters: numbers in its weights
+    """
+
+    model: ModelId
+    config: dict[str, Any]
+    voices: tuple[Voice, ...]
+    parameters: int
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate in Hz at which the network works."""
+        return self.config["sample_rate"]
+
+    @property
+    def content_codebooks(self) -> int:
+        """The number of codebooks that a conversion keeps."""
+        return self.config["content_codebooks"]
+
+    @property
+    def shapes(self) -> tuple[CodebookShape, ...]:
+        """All codebooks, coarse first."""
+        hops = self._encoder_hops()
+        return tuple(
+            CodebookShape(hops[level["stage"]], level["quantizer"]["codebook_size"])
+            for level in self.config["levels"]
+            for _ in range(level["codebooks"])
+        )
+
+    @property
+    def bitrates(self) -> tuple[float, ...]:
+        """Nominal bits per second of every prefix, from one codebook to all."""
+        return bitrates(self.shapes, self.sample_rate)
+
+    @property
+    def latency(self) -> int:
+        """Samples from a sound going in to the same sound coming out, when both run live.
+
+        A frame of the coarsest level, and what the encoder and the decoder look ahead: half a
+        window at either end, and every block its frames.
+        """
+        window, hop = self.config["window"], self.config["hop"]
+        hops, coarsest = self._encoder_hops(), self.config["levels"][0]["stage"]
+        encoder = list(zip(self.config["encoder"], hops, strict=True))[: coarsest + 1]
+        strides = [stage["stride"] for stage in reversed(self.config["decoder"])]
+        rising = itertools.accumulate(
+            [hop, *strides[:-1]], lambda samples, stride: samples * stride
+        )
+        decoder = zip(reversed(self.config["decoder"]), rising, strict=True)
+        ahead = sum(sum(stage["lookahead"]) * samples for stage, samples in (*encoder, *decoder))
+        return hops[coarsest] + window - window // 2 - hop + ahead + hop * -(-(window // 2) // hop)
+
+    def _encoder_hops(self) -> list[int]:
+        """Samples per frame of each stage of the encoder."""
+        strides = (stage["stride"] for stage in self.config["encoder"])
+        return list(
+            itertools.accumulate(
+                strides, lambda samples, stride: samples * stride, initial=self.config["hop"]
+            )
+        )[1:]
+
+
+def read_model(path: str | Path | None = None) -> tuple[ModelHeader, WeightsFile]:
+    """The header of a model file, or of the default model, and the file with its weights packed.
+
+    Raises ModelError.
+    """
+    path = Path(path) if path is not None else shipped.MODEL
+    file = read_weights(path, ENTRY, "model", FORMAT)
+    try:
+        config = current_config(file.header["codec"])
+        voices = tuple(_voices(file.header["voices"], config["speaker"]["size"]))
+        model = ModelId(str(file.header["name"]), file.digest[:8])
+        header = ModelHeader(model, config, voices, file.parameters)
+        _check(header)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"{path} is damaged or made by another speechvq: {error}") from error
+    return header, file
+
+
+def _check(header: ModelHeader) -> None:
+    """Raises an error of any kind for a configuration from which no shapes or no latency follow."""
+    if not header.shapes or header.latency <= 0:
+        raise ValueError("its network has no codebooks")
+
+
+def _voices(rows: list[dict[str, Any]], size: int) -> Iterator[Voice]:
+    """Raises ValueError for an embedding with fewer than `size` dimensions."""
+    for current in map(current_voice, rows):
+        embedding = bytes.fromhex(current["embedding"])
+        if 2 * len(embedding) < size:
+            raise ValueError(f"the embedding of voice {current['name']} is too short")
+        yield Voice(current["name"], embedding, current["metadata"])

@@ -1,0 +1,199 @@
+"""Sessions: waveforms to codes and codes to waveforms, chunk by chunk.
+
+    session = EncodingSession(network, n_codebooks)
+    codes = session.feed(chunk)            # the codes that are known now
+    codes = session.finish()               # the rest
+    session.speaker_embeddings()           # of what was fed
+
+Single waveforms, files and batches go through the same sessions, and the size of the chunks does
+not change the codes. Memory does not grow with the length of a recording.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from speechvq.audio.files import Wave
+from speechvq.audio.waveform import fixed_length
+from speechvq.codec import sources
+from speechvq.codec.network import Network
+from speechvq.codec.sources import Sources
+from speechvq.codes import CodebookShape, Codes, ModelId
+from speechvq.codes.record import frames
+from speechvq.nn.speaker import from_steps, pack, to_steps
+
+Choose = Callable[[Sequence[Tensor], Tensor], list[Tensor]]
+"""Codes (b, f) of each codebook from features (b, d, f) of each level and speaker embeddings (b, n)."""
+
+Progress = Callable[[float], None]
+"""Called with the seconds of audio done since the last call."""
+
+
+class EncodingSession:
+    """Waveforms side by side to codes.
+
+    n_codebooks: how many codebooks are coded
+    lengths: of each waveform, in samples at the model's rate; what is fed after them is padding. By
+      default there is one waveform, and it is as long as what is fed
+    choose: what chooses the codes, in place of the quantizers' own search. It needs the features of
+      the whole recording, so all codes come at the end
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        n_codebooks: int,
+        *,
+        lengths: Sequence[int] | None = None,
+        choose: Choose | None = None,
+    ) -> None:
+        batch = 1 if lengths is None else len(lengths)
+        self._network, self.n_codebooks, self._choose = network, n_codebooks, choose
+        self._lengths = lengths
+        self._encoder = network.initial_encoder(batch)
+        self._reference = network.reference.initial_state(batch)
+        self._features: list[list[Tensor]] = []
+        self._samples = self._frames = 0
+        self._finished = False
+
+    @torch.inference_mode()
+    def feed(self, samples: Wave, *, last: bool = False) -> list[Tensor]:
+        """Take samples (b, n); return the codes (b, f) of each codebook that are known now.
+
+        last: nothing follows. Zeros then stand in for what the encoder looks ahead to
+        """
+        network = self._network
+        self._samples += samples.shape[-1]
+        if last:
+            samples = np.pad(samples, ((0, 0), (0, self._padding())))
+            self._lengths = [self._samples] if self._lengths is None else self._lengths
+            self._finished = True
+        wave = torch.tensor(np.ascontiguousarray(samples), device=network.device).unsqueeze(1)
+        self._reference = network.reference.step(wave, self._reference, self._ends())
+        if self._choose is None:
+            codes, self._encoder = network.encode_step(wave, self._encoder, self.n_codebooks)
+            return self._cut(codes)
+        features, self._encoder = network.encoder.step(wave, self._encoder)
+        self._features.append(features)
+        if not last:
+            return []
+        levels = [torch.cat(chunks, -1) for chunks in zip(*self._features, strict=True)]
+        return self._cut(self._choose(levels, from_steps(self._steps())))
+
+    def finish(self) -> list[Tensor]:
+        """The codes that were still waiting for what follows them; none if the last chunk was fed."""
+        batch = 1 if self._lengths is None else len(self._lengths)
+        return [] if self._finished else self.feed(np.zeros((batch, 0), np.float32), last=True)
+
+    @torch.inference_mode()
+    def speaker_embeddings(self) -> list[bytes]:
+        """The packed speaker embedding of each waveform, from what was fed so far."""
+        return [pack(steps) for steps in self._steps().tolist()]
+
+    def _steps(self) -> Tensor:
+        return to_steps(self._network.reference.finish(self._reference, self._ends()))
+
+    def _ends(self) -> Tensor | None:
+        lengths = self._lengths
+        return None if lengths is None else torch.tensor(lengths, device=self._network.device)
+
+    def _padding(self) -> int:
+        """Zeros that the last codes wait for, and the last frames of the reference encoder."""
+        network = self._network
+        needed = network.frames(self._samples) * network.hop + network.encoder_lookahead
+        return max(needed - self._samples, network.config.window)
+
+    def _cut(self, codes: Sequence[Tensor]) -> list[Tensor]:
+        """Codes without those of frames that begin after the end, of which padding makes some."""
+        network, before = self._network, self._frames
+        self._frames += codes[0].shape[-1]
+        if not self._finished:
+            return list(codes)
+        left = (network.frames(self._samples) - before) * network.hop
+        hops = (hop for hop, _ in network.config.codebooks)
+        return [row[:, : left // hop] for row, hop in zip(codes, hops, strict=False)]
+
+
+class DecodingSession:
+    """Codes of one recording to its waveform at the model's rate.
+
+    embedding: speaker embedding (1, n), which may be replaced between chunks
+    """
+
+    def __init__(self, network: Network, embedding: Tensor) -> None:
+        self._network, self.embedding = network, embedding
+        self._decoder = network.initial_decoder(1)
+        self._finished = False
+
+    @torch.inference_mode()
+    def feed(self, codebooks: Sequence[NDArray[np.integer]], *, last: bool = False) -> Wave:
+        """Take codes (f,) of each codebook, whole coarsest frames; return the samples (n,) complete now.
+
+        last: nothing follows. Zeros then stand in for what the decoder looks ahead to
+        """
+        rows = [
+            torch.from_numpy(np.asarray(codes, np.int64))[None].to(self.embedding.device)
+            for codes in codebooks
+        ]
+        wave, self._decoder = self._network.decode_step(
+            rows, self.embedding, self._decoder, last=last
+        )
+        self._finished = last
+        return wave[0, 0].cpu().numpy()
+
+    def finish(self) -> Wave:
+        """The samples that were still waiting for what follows them; none if the last codes were fed."""
+        if self._finished:
+            return np.zeros(0, np.float32)
+        return self.feed([np.zeros(0, np.int64)], last=True)
+
+
+def encoded(
+    network: Network,
+    model: ModelId,
+    n_codebooks: int,
+    recordings: Sources,
+    choose: Choose | None = None,
+    progress: Progress | None = None,
+) -> list[Codes]:
+    """The codes of recordings side by side. choose: as in `EncodingSession`."""
+    lengths = recordings.lengths
+    session = EncodingSession(network, n_codebooks, lengths=lengths, choose=choose)
+    known: list[list[Tensor]] = []
+    for chunk, last in fixed_length(recordings.chunks, max(lengths)):
+        known.append(session.feed(chunk, last=last))
+        if progress is not None:
+            progress(chunk.shape[-1] / recordings.model_rate)
+    parts = zip(*(codes for codes in known if codes), strict=True)
+    rows = [torch.cat(codes, -1).cpu().numpy().astype(np.uint16) for codes in parts]
+    shapes = tuple(CodebookShape(*pair) for pair in network.config.codebooks[:n_codebooks])
+    records = []
+    for index, embedding in enumerate(session.speaker_embeddings()):
+        rates = (recordings.model_rate, recordings.rate, recordings.samples[index])
+        counts = frames(shapes, *rates)
+        codebooks = tuple(row[index, :count] for row, count in zip(rows, counts, strict=True))
+        records.append(Codes(model, *rates, shapes, codebooks, embedding))
+    return records
+
+
+def decoded(
+    network: Network, codes: Codes, embedding: Tensor, progress: Progress | None = None
+) -> Iterator[Wave]:
+    """The waveform of codes at the model's rate, chunk by chunk, a little longer than the recording.
+
+    embedding: speaker embedding (1, n)
+    """
+    session = DecodingSession(network, embedding)
+    sample_rate, hop = network.config.sample_rate, network.hop
+    step = sources.CHUNK_SECONDS * sample_rate // hop
+    for first in range(0, codes.frames[0], step):
+        chunk = [
+            row[first * hop // shape.hop : (first + step) * hop // shape.hop]
+            for shape, row in zip(codes.shapes, codes.codebooks, strict=True)
+        ]
+        yield session.feed(chunk, last=first + step >= codes.frames[0])
+        if progress is not None:
+            progress(len(chunk[0]) * hop / sample_rate)
