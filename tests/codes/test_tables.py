@@ -263,8 +263,8 @@ def test_fitting_finds_the_contexts_that_help(tables, tmp_path):
     given = [drawn(tables, 800, seed) for seed in range(6)]
     tokens = gather([codes for codes, _ in given], list("aabbcc"), list("123456"))
     learned, held = (
-        tokens.chosen(np.array([1, 1, 1, 1, 0, 0], bool)),
-        tokens.chosen(np.array([0, 0, 0, 0, 1, 1], bool)),
+        tokens.select(np.array([1, 1, 1, 1, 0, 0], bool)),
+        tokens.select(np.array([0, 0, 0, 0, 1, 1], bool)),
     )
     fits = fit_tables(learned, held)
     codebooks, bits = [fit.table for fit in fits], [fit.bits_per_code for fit in fits]
