@@ -145,7 +145,6 @@ def test_python_runs(block, workplace):
     completed([sys.executable, "-W", "error::DeprecationWarning", "-c", block.text], workplace)
 
 
-@pytest.mark.xfail(strict=False, reason="tagged unions of quantizers are on their way")
 @pytest.mark.parametrize("block", kind("toml"), ids=str)
 def test_configurations_are_accepted(block):
     """A block replaces what the default model's configuration says."""
