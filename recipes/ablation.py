@@ -12,8 +12,8 @@
     extends = "wide"                      # its changes come first
     steps = 4000
 
-Changes are named by paths: `encoder[0].width` is one field, `encoder.width` that of every item of the
-list, `encoder[1]`, one past the end, a new item (`speechvq.config.override`).
+Changes are named by paths: `encoder[0].width` is one field, `encoder.width` that of every item of
+the list, `encoder[1]`, one past the end, a new item (`speechvq.config.override`).
 """
 
 from pathlib import Path
@@ -26,15 +26,18 @@ EXTENDS = "extends"
 
 
 def variant_names(path: Path) -> list[str]:
-    """The names of the variants of a file, in its order. Raises ConfigError when it cannot be read."""
+    """The names of the variants of a file, in its order.
+
+    Raises ConfigError when the file cannot be read.
+    """
     return list(read_toml(path).get("variants", {}))
 
 
 def variant_table(path: Path, name: str) -> dict[str, Any]:
     """The base of a file with the changes of a variant.
 
-    Raises ConfigError when the file cannot be read, has no such variant, or extends one that does not
-    come before it.
+    Raises ConfigError when the file cannot be read, has no such variant, or extends one that does
+    not come before it.
     """
     tables = read_toml(path)
     variants = tables.get("variants", {})

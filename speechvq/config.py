@@ -1,13 +1,14 @@
-"""Configurations: frozen dataclasses from and to plain tables (TOML, JSON), strict about names, types and values.
+"""Configurations: frozen dataclasses from and to plain tables (TOML, JSON), strictly checked.
 
     parse(CodecConfig, to_dict(config)) == config
 
-A field may be a scalar, a `Literal`, a tuple, a dictionary, another dataclass, one of these or None, or
-a *tagged union*: one of several dataclasses, told apart by their field `kind`, a `Literal` of one text.
+A field may be a scalar, a `Literal`, a tuple, a dictionary, another dataclass, one of these or
+None, or a *tagged union*: one of several dataclasses, told apart by their field `kind`, a `Literal`
+of one text.
 
-Every message begins with the full path of the field, as in `codec.levels[0].codebooks must be at least
-1, not 0`. For the values that a dataclass itself refuses, `__post_init__` calls `require` with a message
-that begins with the name of its own field; `parse` puts the path before it.
+Every message begins with the full path of the field, as in `codec.levels[0].codebooks must be at
+least 1, not 0`. For the values that a dataclass itself refuses, `__post_init__` calls `require`
+with a message that begins with the name of its own field; `parse` puts the path before it.
 """
 
 import dataclasses
@@ -32,8 +33,8 @@ def parse(cls: type[C], values: Any, path: str = "") -> C:  # noqa: ANN401 - wha
 
     path: where in a larger configuration the table stands
 
-    Raises ConfigError naming the full path of a field whose key is unknown or missing, whose value has
-    the wrong type, or whose value the dataclass refuses.
+    Raises ConfigError naming the full path of a field whose key is unknown or missing, whose value
+    has the wrong type, or whose value the dataclass refuses.
     """
     if not isinstance(values, dict):
         raise ConfigError(f"{path or 'the configuration'} must be a table, not {values!r}")
@@ -57,7 +58,10 @@ def parse(cls: type[C], values: Any, path: str = "") -> C:  # noqa: ANN401 - wha
 
 
 def read(cls: type[C], path: str | Path) -> C:
-    """Build the dataclass `cls` from a TOML file. Raises ConfigError naming the file and the field."""
+    """Build the dataclass `cls` from a TOML file.
+
+    Raises ConfigError naming the file and the full path of the field.
+    """
     values = read_toml(path)
     try:
         return parse(cls, values)
@@ -89,8 +93,8 @@ def override(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
     """A copy of a table with some of its values changed, each named by its path.
 
     `codec.encoder[0].width` is one field, `codec.encoder.width` that of every item of the list, and
-    `codec.encoder[3]`, one past the end, a new item. Tables on the way are made where there are none.
-    Raises ConfigError for a path that leads nowhere.
+    `codec.encoder[3]`, one past the end, a new item. Tables on the way are made where there are
+    none. Raises ConfigError for a path that leads nowhere.
     """
     changed = deepcopy(dict(values))
     for path, value in changes.items():
@@ -100,7 +104,10 @@ def override(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
 
 
 def require(condition: bool, message: str) -> None:  # noqa: FBT001
-    """Refuse a value of a configuration; the message begins with the field's name. Raises ConfigError(message)."""
+    """Raise ConfigError(message) unless the condition holds.
+
+    The message begins with the name of the field.
+    """
     if not condition:
         raise ConfigError(message)
 

@@ -56,7 +56,7 @@ class WrongModel(CodesError):
 
 
 class AlignmentError(SpeechVQError):
-    """A phone alignment cannot be read, says something impossible, or cannot be written in a format."""
+    """A phone alignment cannot be read or written, or says something impossible."""
 
 
 class ConfigError(SpeechVQError):

@@ -210,7 +210,7 @@ def test_what_a_dataclass_refuses_begins_with_the_name_of_its_field(name):
 
 
 def first_words(cls: ast.ClassDef) -> list[str]:
-    """The first word of every message that the class gives to `require`; "{name}" for a loop over names."""
+    """The first word of every message given to `require`; "{name}" in a loop over names."""
     words = []
     for node in ast.walk(cls):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "require":

@@ -1,13 +1,12 @@
-"""Train variants of the default model for a short while each and measure every prefix: which change is worth a long run.
+"""Ablation study of the default model: train variants for a short while, measure every prefix.
 
-    python -m recipes.default.study data/train.jsonl [--only loudness --only p-wide] [--jobs 2] > study.md
+    python -m recipes.default.study data/train.jsonl [--only loudness --only p-wide] > study.md
 
-Variants are sections of `study.toml`; "p-" begins the names of those with the perceptual losses, "d-"
-of those that are fine-tuned from the default model.
-Every run is one CPU thread and leaves a checkpoint folder and a JSON file; what is there is not
-done again, so an interrupted study goes on with the same command. Measures are those of
-`recipes/evaluate/measures.py` on speakers kept out of training, hard codes, nothing aligned;
-seconds are CPU time.
+Variants are sections of `study.toml`; "p-" begins the names of those with the perceptual losses,
+"d-" of those that are fine-tuned from the default model. Every run is one CPU thread and leaves a
+checkpoint folder and a JSON file; what is there is not done again, so an interrupted study resumes
+with the same command. Measures are those of `recipes/evaluate/measures.py` on speakers kept out of
+training, hard codes, nothing aligned; seconds are CPU time.
 """
 
 import hashlib
@@ -130,7 +129,7 @@ def train_one(experiment: Experiment) -> str:
 
 
 def measure(experiment: Experiment, checkpoint: Path) -> dict[str, Any]:
-    """Quality of every prefix on validation speakers, parameters, and latency of a trained network."""
+    """Quality of every prefix on held-out speakers, number of parameters, and latency."""
     import torch
 
     from recipes.evaluate.measures import scores
@@ -235,7 +234,10 @@ def _made_with(experiment: Experiment) -> dict[str, Any]:
 
 
 def _read(experiment: Experiment) -> dict[str, Any] | None:
-    """A result, if it is there. Raises TrainingError when it was made with something else: figures must not be mixed."""
+    """The result of a run, None where there is none yet.
+
+    Raises TrainingError when it was made with something else: figures must not be mixed.
+    """
     path = Path(experiment.run.folder).with_suffix(".json")
     if not path.exists():
         return None

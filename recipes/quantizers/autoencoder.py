@@ -1,4 +1,4 @@
-"""An autoencoder of log-mel spectrograms around the package's top-down path: small enough to try thirty quantizers."""
+"""An autoencoder of log-mel spectrograms around the package's own top-down path."""
 
 import math
 from collections.abc import Sequence
@@ -91,7 +91,9 @@ class MelAutoencoder(nn.Module):
         temperature: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, Quantized]:
-        """The reconstruction of x (b, bands, f) and the quantizers' result; hard codes in eval mode.
+        """The reconstruction of x (b, bands, f) and the quantizers' result.
+
+        In eval mode by hard codes.
 
         n_codebooks: how many codebooks each example uses (b,), all by default
         """

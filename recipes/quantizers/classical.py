@@ -19,7 +19,10 @@ BATCHES = 40
 
 
 class FrameKMeans(nn.Module):
-    """Spectrograms (b, bands, f) to the nearest of the centres of `kmeans_frames` frames put together, as `MelAutoencoder`."""
+    """k-means of `kmeans_frames` frames side by side, with the interface of `MelAutoencoder`.
+
+    Spectrograms (b, bands, f) to codes (b, f / kmeans_frames) and back.
+    """
 
     decodes = True
 

@@ -16,7 +16,7 @@ STUDY = Path(__file__).with_name("study.toml")
 
 @dataclass(frozen=True)
 class Speech:
-    """What is trained on: a manifest, a folder for the packed audio, and how many speakers are held out."""
+    """The speech: a manifest, a folder for packed audio, and how many speakers are held out."""
 
     manifest: Path
     cache: Path
@@ -27,8 +27,8 @@ class Speech:
 class Variant:
     """Everything a run depends on but its seed.
 
-    learning_rate, decay, warmup, grad_clip, codebook_init, reset_every: as in `OptimConfig` of the codec,
-      but 0 for `reset_every` never resets
+    learning_rate, decay, warmup, grad_clip, codebook_init, reset_every: as in `OptimConfig` of the
+      codec, but 0 for `reset_every` never resets
     seconds: length of a training example
     bands: of the log-mel spectrogram, 100 frames a second
     levels: coarse to fine; encoder: stages fine to coarse; decoder: stages coarse to fine
@@ -135,7 +135,10 @@ class Variant:
 
 
 def variant(name: str) -> Variant:
-    """A variant by name. Raises ConfigError naming the variant and the field when it cannot exist."""
+    """A variant by name.
+
+    Raises ConfigError naming the variant and the field when it cannot exist.
+    """
     try:
         return parse(Variant, variant_table(STUDY, name))
     except ConfigError as error:

@@ -20,7 +20,9 @@ DECIBELS = 20 / np.log(10)
 
 
 class Spectrograms:
-    """Training batches and whole validation files (48 files of the speakers kept out, up to 4 s each).
+    """Training batches and complete validation files.
+
+    There are 48 files of the held-out speakers, up to 4 s each.
 
     scale: decibels in one unit of the normalised spectrograms
     """

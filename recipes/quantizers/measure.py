@@ -20,14 +20,18 @@ from speechvq.train.codec.diagnostics import Usage
 Model = MelAutoencoder | FrameKMeans
 
 FITTING_BATCHES = 20
-"""Training batches that the variance of the likelihood is fitted on before it is judged on validation files."""
+"""Training batches that the likelihood's variance is fitted to before validation."""
 
 
 @torch.inference_mode()
 def measure(
     config: Variant, model: Model, likelihood: GaussianLikelihood, data: Spectrograms
 ) -> dict[str, Any]:
-    """Errors in dB, bounds in bits per dimension at a precision of 1 dB, rates in bits per second, usage of every codebook."""
+    """Measure a trained variant on complete validation files.
+
+    Errors in dB, bounds in bits per dimension at a precision of 1 dB, rates in bits per second, and
+    the usage of every codebook.
+    """
     files = [x[..., : x.shape[-1] // model.frames * model.frames] for x in data.validation]
     model.eval()
     codebooks = len(model.codebooks)
@@ -82,7 +86,9 @@ def _bound(
     how: str,
     generator: torch.Generator,
 ) -> dict[str, float]:
-    """The bound on hard codes (every code costs log K) or on exact draws (KL to the prior), and the error that goes with it.
+    """The bound on hard or exactly drawn codes, and the error that goes with it.
+
+    A hard code costs log K, a draw the KL divergence from the prior.
 
     The variance of the likelihood is that on training batches seen by no step. Where codes are not
     all there is, hard ones give no bound. With VIMCO also the bound of several draws.
@@ -118,7 +124,10 @@ def _bound(
 def _relaxed(
     config: Variant, model: Model, files: list[Tensor], generator: torch.Generator, scale: float
 ) -> float:
-    """The error in dB with draws as soft as at the end of training: the soft-hard gap is what hard codes have more."""
+    """The error in dB with draws as soft as at the end of training.
+
+    What hard codes have more is the soft-hard gap.
+    """
     model.train()
     heat = temperature(config, 1.0)
     squared = sum(_squared(model(x, temperature=heat, generator=generator)[0], x) for x in files)
@@ -126,7 +135,10 @@ def _relaxed(
 
 
 def _dimensions(vectors: Tensor) -> float:
-    """In how many dimensions vectors (d, n) spread: the participation ratio of the eigenvalues of their covariance, 1 to d."""
+    """In how many dimensions vectors (d, n) spread, 1 to d.
+
+    The participation ratio of the eigenvalues of their covariance.
+    """
     spread = torch.linalg.eigvalsh(torch.cov(vectors))
     return (spread.sum().square() / spread.square().sum()).item()
 

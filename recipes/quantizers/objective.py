@@ -22,7 +22,10 @@ def objective(
     progress: float,
     generator: torch.Generator,
 ) -> tuple[Tensor, Quantized]:
-    """The loss of a batch (b, bands, f), for each of its numbers, and what was quantized. progress: share of the steps done."""
+    """The loss of a batch (b, bands, f) per spectrogram value, and the quantizers' result.
+
+    progress: fraction of the steps done
+    """
     if config.kind == "vimco":
         return _several_draws(config, model, likelihood, x, generator)
     estimate, quantized = model(x, temperature=temperature(config, progress), generator=generator)
@@ -42,7 +45,10 @@ def objective(
 def _price(
     config: Variant, model: MelAutoencoder, likelihood: GaussianLikelihood, x: Tensor
 ) -> float:
-    """Nats for a unit of a latent's squared error that weighs, mean for mean, as much as one of the spectrogram."""
+    """Nats for a unit of a latent's squared error.
+
+    A mean over latents then weighs as much as a mean over the spectrogram.
+    """
     latents = model.rates[-1] / FRAMES_PER_SECOND * x.shape[-1] * config.levels[-1].quantizer.dim
     return x[0].numel() / (2 * likelihood.variance.item() * latents)
 
@@ -79,7 +85,10 @@ def draws(
     x: Tensor,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor, Quantized]:
-    """Several draws h of every example, decoded: log p(x, h) - log q(h | x) and log q(h | x), (n, b), and their record."""
+    """Several draws h of every example, decoded.
+
+    Returns log p(x, h) - log q(h | x) and log q(h | x), (n, b) each, and the quantizers' result.
+    """
     features = [feature.repeat(config.draws, 1, 1) for feature in model.features(x)]
     quantized = model.topdown(features, generator=generator)
     distortion = likelihood(x.repeat(config.draws, 1, 1), model.render(quantized.z)).unflatten(

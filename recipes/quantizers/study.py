@@ -111,7 +111,10 @@ def _made_with(config: Variant, speech: Speech) -> dict[str, Any]:
 
 
 def _read(path: Path, config: Variant, speech: Speech) -> dict[str, Any]:
-    """A result. Raises TrainingError when it was made with something else: figures must not be mixed."""
+    """The result of a run.
+
+    Raises TrainingError when it was made with something else: figures must not be mixed.
+    """
     found = json.loads(path.read_text(encoding="utf-8"))
     if found["made_with"] != json.loads(json.dumps(_made_with(config, speech))):
         raise TrainingError(

@@ -1,4 +1,7 @@
-"""The study's results: one markdown table, a row a variant with mean and spread over its seeds, and one picture."""
+"""The study's results: a markdown table, one row per variant, and a figure.
+
+Rows have means and standard deviations over seeds.
+"""
 
 import statistics
 from collections.abc import Iterable, Sequence
@@ -96,7 +99,10 @@ def table(body: Sequence[Sequence[str]]) -> str:
 
 
 def picture(results: Sequence[dict[str, Any]], path: Path) -> None:
-    """Error of hard codes against nominal bits per second, a line where only the number of codebooks differs."""
+    """A figure of the error of hard codes against nominal bits per second.
+
+    Variants that differ in the number of codebooks alone are joined by a line.
+    """
     import matplotlib as mpl
 
     mpl.use("Agg")

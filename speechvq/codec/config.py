@@ -75,8 +75,8 @@ class CodecConfig:
         needed = Fraction(self.level_hops[-1], self.hop)
         require(
             stride == needed,
-            f"decoder: strides must multiply to {float(needed):g}, from the finest level to the hop, "
-            f"not to {stride}",
+            f"decoder: strides must multiply to {float(needed):g}, from the finest level to the "
+            f"hop, not to {stride}",
         )
 
     @property

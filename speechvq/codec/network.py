@@ -19,7 +19,9 @@ from speechvq.quantize.topdown import Level, TopDown
 
 
 class Network(nn.Module):
-    """The trained parts. Waveforms are (b, 1, t) at the config's sample rate, codes one (b, f) tensor a codebook.
+    """The trained parts.
+
+    Waveforms are (b, 1, t) at the configured sample rate, codes one tensor (b, f) per codebook.
 
     hop: samples per frame of the coarsest level; whole frames go through together
     encoder_lookahead: samples beyond its own frame that a code waits for
@@ -82,19 +84,25 @@ class Network(nn.Module):
         return self.synthesize(quantized.z, rounded(speaker_embedding)), quantized
 
     def encode(self, wave: Tensor, n_codebooks: int | None = None) -> list[Tensor]:
-        """Codes (b, f) of the first `n_codebooks` codebooks, all by default, of a whole waveform (b, 1, t).
+        """Codes (b, f) of a waveform (b, 1, t), of the first `n_codebooks` codebooks or all.
 
         Zeros stand in for what follows it.
         """
         return self.topdown.encode(self.features(wave), n_codebooks)
 
     def features(self, wave: Tensor) -> list[Tensor]:
-        """The encoder's features (b, d, f) of a whole waveform (b, 1, t), one a level; zeros stand in for what follows it."""
+        """The encoder's features (b, d, f) of a waveform (b, 1, t), one tensor per level.
+
+        Zeros stand in for what follows it.
+        """
         missing = self.frames(wave.shape[-1]) * self.hop - wave.shape[-1] + self.encoder_lookahead
         return self.encoder(functional.pad(wave, (0, missing)))
 
     def decode(self, codes: Sequence[Tensor], speaker_embedding: Tensor) -> Tensor:
-        """The waveform (b, 1, frames * hop) of any prefix of the codebooks, with a speaker embedding (b, n)."""
+        """The waveform (b, 1, frames * hop) of any prefix of the codebooks.
+
+        speaker_embedding: (b, n)
+        """
         return self.synthesize(self.topdown.decode(codes), speaker_embedding)
 
     def synthesize(self, latents: Tensor, speaker_embedding: Tensor) -> Tensor:
@@ -109,7 +117,9 @@ class Network(nn.Module):
     def encode_step(
         self, wave: Tensor, state: State, n_codebooks: int | None = None
     ) -> tuple[list[Tensor], State]:
-        """Take samples (b, 1, n); return the codes now known, a whole number of coarsest frames, and the state.
+        """Take samples (b, 1, n); return the codes now known and the state.
+
+        Codes are those of complete frames of the coarsest level.
 
         n_codebooks: only the first ones, as in `encode`
         """
@@ -131,9 +141,10 @@ class Network(nn.Module):
         *,
         last: bool = False,
     ) -> tuple[Tensor, State]:
-        """Take codes, a whole number of coarsest frames; return the samples (b, 1, n) now complete and the state.
+        """Take codes of complete coarsest frames; return samples (b, 1, n) and the state.
 
-        last: nothing comes after these codes, so that samples which waited for more are complete, too
+        last: nothing comes after these codes, so that samples which waited for more are complete,
+          too
         """
         batch = len(speaker_embedding)
         if codes[0].shape[-1]:

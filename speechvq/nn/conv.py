@@ -10,7 +10,9 @@ from speechvq.nn.streaming import State, Step
 
 
 class Conv(Step):
-    """A 1-D convolution whose output j sees inputs j*stride - left ... j*stride + stride - 1 + lookahead.
+    """A 1-D convolution with look-ahead.
+
+    Output j sees the inputs j*stride - left ... j*stride + stride - 1 + lookahead.
 
     The state holds the inputs still needed, at first `left` zeros. Input (b, width_in, n), output
     (b, width_out, m).
@@ -49,7 +51,10 @@ class Conv(Step):
 
 
 class Upsample(Step):
-    """Each frame becomes `factor` frames through one linear map. Input (b, width_in, n), output (b, width_out, factor n)."""
+    """Each frame becomes `factor` frames through one linear map.
+
+    Input (b, width_in, n), output (b, width_out, factor n).
+    """
 
     def __init__(self, width_in: int, width_out: int, factor: int) -> None:
         super().__init__()

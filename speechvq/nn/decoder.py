@@ -41,7 +41,10 @@ class Decoder(nn.Module):
         return tuple(layer.initial_state(batch) for layer in self.layers)
 
     def step(self, x: Tensor, vector: Tensor, state: State) -> tuple[Tensor, State]:
-        """Take frames (b, latent, n) and the vector (b, speaker); return samples (b, 1, m) now complete and the state."""
+        """Take frames (b, latent, n); return the samples (b, 1, m) now complete and the state.
+
+        vector: the speaker embedding (b, speaker)
+        """
         after = []
         for layer, before in zip(self.layers, state, strict=True):
             x, now = (

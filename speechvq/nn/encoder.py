@@ -93,7 +93,7 @@ class Encoder(nn.Module):
         )
 
     def step(self, x: Tensor, state: State) -> tuple[list[Tensor], State]:
-        """Take samples (b, 1, n); return features (b, width, m * ratio) of each tap and the state."""
+        """Take samples (b, 1, n); return features (b, d, m * ratio) of each tap and the state."""
         analysis, stages, pending = state
         x, analysis = self.analysis.step(x, analysis)
         found, after = {}, []

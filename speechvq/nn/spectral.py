@@ -26,7 +26,9 @@ CEILING = 1e6
 """Amplitude at which samples are clipped, so that their squares are numbers."""
 
 EMPHASIS = 10.0
-"""Gain of the complex spectrum below a 24th of the sample rate (667 Hz at 16 kHz), where phase is worth its bits.
+"""Gain of the complex spectrum below a 24th of the sample rate, 667 Hz at 16 kHz.
+
+There phase is worth its bits.
 
 Among a thousand features the few of the first harmonics are too faint for training to find a way
 for them through the codes.
@@ -34,7 +36,10 @@ for them through the codes.
 
 
 def turns(window: int, hop: int) -> Tensor:
-    """How far bin k has turned at frame i, exp(2 pi j k i hop / window): (frames until that repeats, bins)."""
+    """exp(2 pi j k i hop / window), the phase that bin k has gained at frame i.
+
+    Rows (frames until that repeats, bins).
+    """
     frames = torch.arange(window // math.gcd(window, hop), dtype=torch.float64)
     angles = torch.outer(frames, torch.arange(window // 2 + 1, dtype=torch.float64)) * hop / window
     return torch.polar(torch.ones_like(angles), (angles % 1.0) * 2 * math.pi).to(torch.complex64)
@@ -85,7 +90,10 @@ class Analysis(Step):
         return y, (x[..., count * hop :], (first + count) % len(self.turns))
 
     def features(self, frames: Tensor, first: int) -> Tensor:
-        """Samples (b, f, window) of frames first, first + 1, ... to (b, f, features), always in float32."""
+        """Samples (b, f, window) of frames first, first + 1, ... to features (b, f, d).
+
+        Always in float32.
+        """
         with torch.autocast(frames.device.type, enabled=False):
             spectrum = torch.fft.rfft(frames.float() * self.window)
             if self.phase:
@@ -148,7 +156,10 @@ class Synthesis(Step):
         )
 
     def frames(self, x: Tensor, first: int) -> Tensor:
-        """Hidden (b, f, width) of frames first, first + 1, ... to windowed samples (b, f, window), always in float32."""
+        """Frames first, first + 1, ... of x (b, f, width) to windowed samples (b, f, window).
+
+        Always in float32.
+        """
         log, real, imag = self.linear(self.norm(x)).float().chunk(3, -1)
         with torch.autocast(x.device.type, enabled=False):
             magnitude = torch.exp((4 * log - 5).clamp_max(2.0)) * (self.size / 4)

@@ -39,7 +39,10 @@ class Step(nn.Module):
         raise NotImplementedError
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Take the next inputs (b, d, n), return the outputs now complete (b, d, m) and the state after them; m may be 0."""
+        """Take the next inputs (b, d, n); return the outputs (b, d, m) now complete and the state.
+
+        m may be 0.
+        """
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,13 +1,13 @@
-"""What every quantizer is: a configuration, a module with three verbs, and the record that it returns.
+"""What every quantizer is: a configuration, a module with three verbs, and its result.
 
     quantizer(z, mask)      -> Quantized(z, codes, rates, terms, stats, inputs)
     quantizer.encode(z)     -> codes, one tensor a codebook, coarse first; `encode(z, 3)` gives the
                                best codes for the first three codebooks
     quantizer.decode(codes) -> z, from the codes of any prefix of the codebooks
 
-In training mode the first verb draws, relaxes or copies gradients, as its kind does; in eval mode it
-takes the hard codes, and `decode(encode(z))` equals `quantizer(z).z`, bit for bit, wherever codes
-are all there is (not for continuous latents, nor for the mixed ones of JointVAE).
+In training mode the first verb draws, relaxes or copies gradients, as its kind does; in eval mode
+it takes the hard codes, and `decode(encode(z))` equals `quantizer(z).z`, bit for bit, wherever
+codes are all there is (not for continuous latents, nor for the mixed ones of JointVAE).
 
 A new kind is one file, with a `QuantizerConfig` beside its module, and one line in
 `quantize/config.py`: everything that configures, trains, searches or studies quantizers asks the
@@ -82,7 +82,10 @@ class QuantizerConfig(ABC):
 
     @property
     def greedy(self) -> "QuantizerConfig":
-        """The same quantizer with a greedy search for codes; networks with equal ones share weights."""
+        """The same quantizer with a greedy search for codes.
+
+        Networks whose greedy configurations are equal have the same weights.
+        """
         return self
 
     def sizes(self, n_codebooks: int) -> tuple[int, ...]:
@@ -110,7 +113,10 @@ class CodebookConfig(QuantizerConfig):
 
 
 class Quantizer(nn.Module):
-    """The contract. z is (b, dim, f); mask (b, codebooks) is 1 for the codebooks that an example uses, a prefix of them.
+    """The contract of all quantizers.
+
+    z is (b, dim, f); mask (b, codebooks) is 1 for the codebooks that an example uses, a prefix of
+    them.
 
     decodable: whether codes are all there is, so that `decode(encode(z))` is what eval mode gives
     """
@@ -120,7 +126,7 @@ class Quantizer(nn.Module):
 
     @property
     def codebooks(self) -> tuple[Codebook, ...]:
-        """The codebook behind every code, coarse first; one that is shared appears several times."""
+        """The codebook of every stream of codes, coarse first; a shared one several times."""
         raise NotImplementedError
 
     @property
@@ -136,11 +142,14 @@ class Quantizer(nn.Module):
         temperature: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> Quantized:
-        """Quantize z (b, dim, f). mask: which codebooks each example uses (b, codebooks), all by default."""
+        """Quantize z (b, dim, f).
+
+        mask: which codebooks each example uses (b, codebooks), all by default
+        """
         raise NotImplementedError
 
     def encode(self, z: Tensor, n_codebooks: int | None = None) -> list[Tensor]:
-        """Hard codes of z (b, dim, f) for the first `n_codebooks` codebooks, all by default, (b, f) each."""
+        """Hard codes (b, f) of z (b, dim, f), of the first `n_codebooks` codebooks or all."""
         raise NotImplementedError
 
     def decode(self, codes: Sequence[Tensor]) -> Tensor:
@@ -150,7 +159,10 @@ class Quantizer(nn.Module):
     def options(
         self, residual: Tensor, index: int, n_codebooks: int, count: int
     ) -> tuple[Tensor, Tensor]:
-        """The `count` nearest codewords of a codebook, where the quantizer is `searchable`; see `Residual.options`."""
+        """The `count` nearest codewords of a codebook; see `Residual.options`.
+
+        Raises NotImplementedError where the quantizer is not `searchable`.
+        """
         raise NotImplementedError(f"{type(self).__name__} cannot be searched")
 
 

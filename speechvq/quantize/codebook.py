@@ -9,7 +9,10 @@ from torch.nn import functional
 
 
 def nearest(z: Tensor, codewords: Tensor) -> Tensor:
-    """The index (n,) of the codeword (k, d) nearest to each of z (n, d): as by distances, in fewer operations."""
+    """Indices (n,) of the codewords (k, d) nearest to z (n, d).
+
+    As by distances, in fewer operations.
+    """
     centre = codewords.mean(0)
     codewords = codewords - centre
     half_norms = codewords.square().sum(1) / 2
@@ -37,11 +40,13 @@ def half_distances(z: Tensor, codewords: Tensor) -> Tensor:
 
 
 FOLD = 8
-"""Columns that `smallest` folds into one before it looks for the smallest: a minimum is faster than a sort."""
+"""Columns that `smallest` folds into one first: a minimum is faster than a sort."""
 
 
 def smallest(errors: Tensor, count: int) -> Tensor:
-    """Indices (n, count) of the `count` smallest values of each row (n, s), unordered: as `topk`, faster.
+    """Indices (n, count) of the `count` smallest values of each row (n, s), unordered.
+
+    As `topk`, faster.
 
     Columns that are s / FOLD apart share a place; the smallest values lie in the `count` places
     with the smallest minima.
@@ -63,7 +68,9 @@ def _smallest(errors: Tensor, count: int) -> Tensor:
 
 
 class Codebook(nn.Module):
-    """`size` codewords for latents of `dim` dimensions; a subclass owns `codewords` (k, d), a parameter or a buffer.
+    """`size` codewords for latents of `dim` dimensions.
+
+    A subclass owns `codewords` (k, d), a parameter or a buffer.
 
     in_latent_space: whether codewords lie in the space of z, so that a search may compare residuals
     resets_dead: whether a `CodebookLearner` moves codewords that nothing chooses
@@ -99,7 +106,7 @@ class Codebook(nn.Module):
         return {}
 
     def choose(self, z: Tensor) -> Tensor:
-        """The most probable code at every position, here the nearest codeword's: z (b, d, f) to (b, f)."""
+        """The most probable codes (b, f) for z (b, d, f), here those of the nearest codewords."""
         with autocast(z.device.type, enabled=False):
             flat = rearrange(z, "b d f -> (b f) d").to(self.codewords.dtype)
             return rearrange(nearest(flat, self.codewords), "(b f) -> b f", b=len(z))
@@ -114,11 +121,14 @@ class Codebook(nn.Module):
 
     @torch.no_grad()
     def reset_dead_codewords(self, counts: Tensor, generator: torch.Generator) -> Tensor:
-        """Move codewords that were never chosen beside frequent ones; which were moved, (k,) booleans.
+        """Move codewords that were never chosen beside frequent ones.
 
-        counts (k,) is how often each codeword was chosen. A dead codeword moves next to one drawn by
-        its count, so that a crowded cell is split in two, as in the algorithm of Linde, Buzo and Gray
-        (1980); how far it moves is a tenth of the spread of the chosen codewords in each dimension.
+        Returns which were moved, (k,) booleans.
+
+        counts (k,) is how often each codeword was chosen. A dead codeword moves next to one drawn
+        by its count, so that a crowded cell is split in two, as in the algorithm of Linde, Buzo and
+        Gray (1980); how far it moves is a tenth of the spread of the chosen codewords in each
+        dimension.
         """
         dead = counts == 0
         if dead.any() and not dead.all():

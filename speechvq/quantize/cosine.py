@@ -1,8 +1,8 @@
 """Vector quantization in few dimensions by direction alone.
 
-Yu et al. 2022 (ViT-VQGAN, section 3.2), as in Kumar et al. 2023 (DAC): a linear map takes z to a handful
-of dimensions, the codeword of the nearest direction is chosen there, and another map takes it back. Few
-dimensions and no lengths keep most codewords alive without moving averages.
+Yu et al. 2022 (ViT-VQGAN, section 3.2), as in Kumar et al. 2023 (DAC): a linear map takes z to a
+handful of dimensions, the codeword of the nearest direction is chosen there, and another map takes
+it back. Few dimensions and no lengths keep most codewords alive without moving averages.
 """
 
 from dataclasses import dataclass
@@ -85,7 +85,9 @@ class CosineQuantizer(NearestCodebook):
     def nearest(
         self, z: Tensor, codes: Tensor | None = None
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """For z (b, d, f): the codeword mapped back (b, d, f), the terms (b,) summed over positions, codes (b, f).
+        """Choose the nearest codewords of z (b, d, f).
+
+        Returns the codewords (b, d, f), the terms (b,) summed over positions, and the codes (b, f).
 
         codes: what to take in the place of the nearest
         """

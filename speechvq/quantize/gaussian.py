@@ -1,4 +1,7 @@
-"""A continuous latent with Gaussian noise: the VAE (Kingma and Welling 2014), a baseline without codes."""
+"""A continuous latent with Gaussian noise, a baseline without codes.
+
+VAE: Kingma and Welling 2014.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -24,7 +27,10 @@ class GaussianConfig(QuantizerConfig):
 
 
 class GaussianLatent(ContinuousLatent):
-    """q(z' | x) = N(mean, diag variance), both linear in z; prior N(0, 1). z in `dim`, z' in `out` dimensions."""
+    """q(z' | x) = N(mean, diag variance), both linear in z, with the prior N(0, 1).
+
+    z has `dim` dimensions, z' has `out`.
+    """
 
     def __init__(self, dim: int, *, out: int | None = None) -> None:
         super().__init__(dim)
@@ -38,7 +44,10 @@ class GaussianLatent(ContinuousLatent):
         temperature: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> Quantized:
-        """A draw for z (b, dim, f), in eval mode the mean. Rates (b, 1) are KL(q || N(0, 1)), exact."""
+        """A draw for z (b, dim, f), in eval mode the mean.
+
+        Rates (b, 1) are KL(q || N(0, 1)), exact.
+        """
         del temperature
         mask = full_mask(z, 1) if mask is None else mask
         mean, log_variance = self.moments(z).chunk(2, 1)

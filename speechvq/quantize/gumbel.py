@@ -36,7 +36,10 @@ class GumbelConfig(CodebookConfig):
 
 
 class GumbelQuantizer(Codebook, Quantizer):
-    """One codebook of `size` codewords for z in `dim` dimensions; the codewords are in `out` dimensions, `dim` by default."""
+    """One codebook of `size` codewords for z in `dim` dimensions.
+
+    Codewords have `out` dimensions, `dim` by default.
+    """
 
     def __init__(self, size: int, dim: int, *, out: int | None = None) -> None:
         super().__init__(size, dim)

@@ -1,4 +1,7 @@
-"""No quantization: the plain autoencoder, whose error bounds what a quantizer in the same network can reach."""
+"""No quantization: the plain autoencoder.
+
+Its error bounds what a quantizer in the same network can reach.
+"""
 
 from dataclasses import dataclass
 from typing import Literal

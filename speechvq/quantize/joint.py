@@ -23,7 +23,10 @@ from speechvq.quantize.gumbel import GumbelQuantizer
 
 @dataclass(frozen=True)
 class JointConfig(CodebookConfig):
-    """A latent with a Gaussian and a categorical part. continuous_dim: dimensions of the Gaussian part."""
+    """A latent with a Gaussian and a categorical part.
+
+    continuous_dim: dimensions of the Gaussian part
+    """
 
     kind: Literal["joint"] = "joint"
     continuous_dim: int = 4
@@ -44,7 +47,7 @@ class JointConfig(CodebookConfig):
 
 
 class JointQuantizer(Quantizer):
-    """`continuous_dim` of the `dim` dimensions are Gaussian, the others hold a codeword of a codebook of `size`.
+    """A Gaussian latent of `continuous_dim` dimensions beside a codeword of `dim - continuous_dim`.
 
     Its rates have two columns, first the continuous one, then the discrete one.
     """

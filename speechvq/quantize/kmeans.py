@@ -5,7 +5,9 @@ from torch import Tensor
 
 
 def kmeans(vectors: Tensor, size: int, *, seed: int = 0) -> Tensor:
-    """The centres (size, d) of vectors (n, d) by Lloyd's algorithm from a k-means++ start, in the vectors' type.
+    """The centres (size, d) of vectors (n, d), in the vectors' type.
+
+    Lloyd's algorithm from a k-means++ start.
 
     With fewer vectors than centres the rest are copies with a little noise. Needs scikit-learn.
     """

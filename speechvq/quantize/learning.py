@@ -1,13 +1,14 @@
 """How codebooks learn without gradients: EMA update, dead-code reset and k-means initialization.
 
-A codeword of a vector quantizer is the exponential moving average of the vectors that chose it (van den
-Oord et al. 2017, appendix A.1):
+A codeword of a vector quantizer is the exponential moving average of the vectors that chose it (van
+den Oord et al. 2017, appendix A.1):
 
     N <- decay N + n,    m <- decay m + sum of the n vectors,    codeword = m / N
 
-It stays in the middle of its cell however fast the encoder moves. With a gradient step on the quadratic
-term instead, codewords lagged so far behind that each codebook had twice the error of k-means on the
-same latents. Codewords that nothing chooses for a while are moved beside frequent ones.
+It stays in the middle of its cell however fast the encoder moves. With a gradient step on the
+quadratic term instead, codewords lagged so far behind that each codebook had twice the error of
+k-means on the same latents. Codewords that nothing chooses for a while are moved beside frequent
+ones.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +28,9 @@ MIN_COUNT = 1e-3
 
 
 def codeword_sums(quantized: Quantized, n_codebooks: Tensor, size: int) -> Tensor:
-    """How many vectors chose each codeword, and their sum: (l, size, 1 + d), over the examples that use the codebook.
+    """How many vectors chose each codeword, and their sum: (l, size, 1 + d).
+
+    Only of the examples that use the codebook.
 
     n_codebooks: how many codebooks each example uses (b,)
     """
@@ -43,13 +46,15 @@ def codeword_sums(quantized: Quantized, n_codebooks: Tensor, size: int) -> Tenso
 
 
 class CodebookLearner:
-    """EMA update, dead-code reset and k-means initialization of codebooks; each codebook says which of them it takes part in.
+    """EMA update, dead-code reset and k-means initialization of codebooks.
+
+    Each codebook says which of the three it takes part in.
 
     codebooks: all codebooks, coarse first; a shared one appears several times
     decay: what the moving averages keep of their past at each step
     distinct: the codebooks, each once
-    ema: averaged counts and sums of vectors of each distinct codebook, (n, k, 1 + d); all zero before
-      the first step
+    ema: averaged counts and sums of vectors of each distinct codebook, (n, k, 1 + d); all zero
+      before the first step
     recent: how many vectors chose each codeword since the last dead-code reset, (n, k)
     """
 
@@ -83,7 +88,7 @@ class CodebookLearner:
         seed: int,
         only: Sequence[Codebook] | None = None,
     ) -> None:
-        """Let codewords start as k-means centres, codebook after codebook, each on the residual of those before it.
+        """Start codewords as k-means centres, each codebook on the residual of those before it.
 
         inputs: gives what every codebook quantizes with the codebooks as they are, (b, d, f) each
         only: these codebooks and no others
@@ -97,7 +102,10 @@ class CodebookLearner:
 
     @torch.no_grad()
     def update(self, sums: Tensor) -> None:
-        """Move every codeword to the average of the vectors that chose it; sums as from `codeword_sums`, over all devices."""
+        """Move every codeword to the moving average of the vectors that chose it.
+
+        sums: as from `codeword_sums`, over all devices
+        """
         if not self.active:
             return
         step = torch.stack([sums[self._indices(one)].sum(0) for one in self.distinct]).to(self.ema)
@@ -115,7 +123,10 @@ class CodebookLearner:
 
     @torch.no_grad()
     def reset_dead(self, generator: torch.Generator) -> int:
-        """Move codewords that nothing chose since the last call beside frequent ones; how many were moved."""
+        """Move codewords that nothing chose since the last call beside frequent ones.
+
+        Returns how many were moved.
+        """
         moved = 0
         for index, codebook in enumerate(self.distinct):
             if not codebook.resets_dead:

@@ -1,8 +1,10 @@
-"""Residual quantization: each codebook quantizes the residual of those before it; the sum of all codewords stands for z.
+"""Residual quantization: each codebook quantizes the residual of those before it.
 
-`ResidualVQ` is RQ-VAE (Lee et al. 2022) and `ResidualSQ`, in `stochastic`, is RSQ-VAE (Takida et al.
-2024); with one codebook they are VQ-VAE and SQ-VAE. Codebooks that the mask leaves out leave no trace
-(quantizer dropout, as in SoundStream, Zeghidour et al. 2021).
+The sum of all codewords stands for z.
+
+`ResidualVQ` is RQ-VAE (Lee et al. 2022) and `ResidualSQ`, in `stochastic`, is RSQ-VAE (Takida et
+al. 2024); with one codebook they are VQ-VAE and SQ-VAE. Codebooks that the mask leaves out leave no
+trace (quantizer dropout, as in SoundStream, Zeghidour et al. 2021).
 """
 
 import math
@@ -26,8 +28,8 @@ CHUNK = 512
 class NearestCodebook(Codebook):
     """A codebook of which training takes the nearest codeword, too: what a `ResidualVQ` is made of.
 
-    straight_through: whether the stack copies the decoder's gradient to z; a codebook with maps of its
-      own around the choice copies it there
+    straight_through: whether the stack copies the decoder's gradient to z; a codebook with maps of
+      its own around the choice copies it there
     """
 
     straight_through: ClassVar[bool] = False
@@ -35,7 +37,9 @@ class NearestCodebook(Codebook):
     def nearest(
         self, z: Tensor, codes: Tensor | None = None
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """For z (b, d, f): the nearest codeword (b, d, f), the terms (b,) summed over positions, codes (b, f).
+        """Choose the nearest codewords of z (b, d, f).
+
+        Returns the codewords (b, d, f), the terms (b,) summed over positions, and the codes (b, f).
 
         codes: what a search chose in the place of the nearest
         """
@@ -69,7 +73,7 @@ class Residual(Modules[B], Quantizer):  # type: ignore[misc] - both are torch mo
         return own * self.n_codebooks if len(own) < self.n_codebooks else own
 
     def encode(self, z: Tensor, n_codebooks: int | None = None) -> list[Tensor]:
-        """Hard codes of z (b, d, f) for the first `n_codebooks` codebooks, all by default, (b, f) each."""
+        """Hard codes (b, f) of z (b, d, f), of the first `n_codebooks` codebooks or all."""
         codebooks = self.codebooks[:n_codebooks]
         if self.beam > 1:
             return self._search(z, codebooks)
@@ -89,13 +93,13 @@ class Residual(Modules[B], Quantizer):  # type: ignore[misc] - both are torch mo
 
     @property
     def searchable(self) -> bool:
-        """Whether codewords lie in the space of z, so that their distances say what residual is left."""
+        """Whether codewords lie in the space of z, so that distances tell the residual."""
         return all(codebook.in_latent_space for codebook in self.codebooks)
 
     def options(
         self, residual: Tensor, index: int, n_codebooks: int, count: int
     ) -> tuple[Tensor, Tensor]:
-        """The `count` codewords of a codebook nearest to residuals (n, d), and what each would leave in the end.
+        """The `count` codewords nearest to residuals (n, d), and what each would leave in the end.
 
         residual: what the codebooks before `index` leave
         n_codebooks: how many codebooks there will be: those after this one are searched
@@ -120,7 +124,10 @@ class Residual(Modules[B], Quantizer):  # type: ignore[misc] - both are torch mo
         return codes, left.square().sum(1).view_as(codes)
 
     def _beam_search(self, z: Tensor, codebooks: Sequence[B]) -> tuple[Tensor, Tensor]:
-        """The codes (n, codebooks) in the beam that leave the smallest residual of z (n, d), and that residual (n, d)."""
+        """The codes (n, codebooks) that leave the smallest residual of z (n, d) in a beam search.
+
+        Returns that residual (n, d), too.
+        """
         left = z[:, None]  # of every partial code in the beam (n, c, d)
         codes = torch.empty(len(left), 1, 0, dtype=torch.long, device=z.device)
         for index, codebook in enumerate(codebooks):
@@ -143,7 +150,7 @@ class Residual(Modules[B], Quantizer):  # type: ignore[misc] - both are torch mo
         return Quantized(total, tuple(codes), mask * self._rates(z), {}, {}, tuple(inputs))
 
     def _hard_codes(self, z: Tensor, mask: Tensor) -> list[Tensor]:
-        """Hard codes of all codebooks: the best for those that each example uses, anything for the others."""
+        """Hard codes of all codebooks: the best for those in use, anything for the others."""
         codes = self.encode(z)
         counts = mask.sum(1).long()
         for count in sorted(set(counts.tolist()) - {0, len(codes)}) if self.beam > 1 else ():
@@ -157,7 +164,7 @@ class Residual(Modules[B], Quantizer):  # type: ignore[misc] - both are torch mo
         return z.new_tensor([z.shape[-1] * math.log(codebook.size) for codebook in self.codebooks])
 
     def decode(self, codes: Sequence[Tensor]) -> Tensor:
-        """The sum (b, d, f) of the codewords of the codes of a prefix of the codebooks, at least one."""
+        """The sum (b, d, f) of the codewords of a prefix of the codebooks, at least one."""
         total = self.codebooks[0].lookup(codes[0])
         for codebook, row in zip(self.codebooks[1:], codes[1:], strict=False):
             total = total + codebook.lookup(row)
@@ -165,7 +172,10 @@ class Residual(Modules[B], Quantizer):  # type: ignore[misc] - both are torch mo
 
 
 class ResidualVQ(Residual[NearestCodebook]):
-    """Nearest codewords, or those a search finds; the gradient of their sum is copied to z once, however many codebooks."""
+    """Nearest codewords, or those of a beam search, with the straight-through estimator.
+
+    The gradient of their sum is copied to z once, however many codebooks there are.
+    """
 
     def forward(
         self,
@@ -177,8 +187,8 @@ class ResidualVQ(Residual[NearestCodebook]):
     ) -> Quantized:
         """Quantize z (b, d, f).
 
-        The terms are the commitment, and the codebook term where codewords learn by gradient, summed
-        over the codebooks in use.
+        The terms are the commitment, and the codebook term where codewords learn by gradient,
+        summed over the codebooks in use.
         """
         del temperature, generator
         mask = full_mask(z, len(self.codebooks)) if mask is None else mask

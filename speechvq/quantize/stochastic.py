@@ -1,7 +1,7 @@
 """Stochastic quantization: sampled assignment with a learned variance, annealing itself.
 
-SQ-VAE (Takida et al. 2022), Gaussian type I; with several codebooks RSQ-VAE (Takida et al. 2024). Given
-the encoder's z, codeword k is drawn with probability
+SQ-VAE (Takida et al. 2022), Gaussian type I; with several codebooks RSQ-VAE (Takida et al. 2024).
+Given the encoder's z, codeword k is drawn with probability
 
     P(k | z) = softmax_k( -|z - b_k|^2 / (2 s^2) )
 
@@ -33,7 +33,9 @@ LOG_VARIANCE_LIMITS = (math.log(1e-6), math.log(1e4))
 
 @dataclass(frozen=True)
 class StochasticConfig(CodebookConfig):
-    """Stochastic quantization, SQ-VAE; with several codebooks RSQ-VAE, with several levels SQ-VAE-2.
+    """Stochastic quantization, SQ-VAE.
+
+    With several codebooks RSQ-VAE, with several levels SQ-VAE-2.
 
     variance: initial s^2; sqrt(6 dim) makes the first assignment nearly uniform, less starts harder
     shared: all codebooks of the level are one
@@ -97,7 +99,9 @@ def entropy(log_probabilities: Tensor) -> Tensor:
 def gumbel_softmax(
     log_probabilities: Tensor, temperature: float, generator: torch.Generator | None
 ) -> Tensor:
-    """A relaxed one-hot sample (Jang et al. 2017; Maddison et al. 2017); at temperature 0 an exact draw, without gradient.
+    """A relaxed one-hot sample (Jang et al. 2017; Maddison et al. 2017).
+
+    At temperature 0 it is an exact draw, without gradient.
 
     Noise is drawn in float32 whatever the input.
     """
@@ -112,7 +116,9 @@ def gumbel_softmax(
 
 
 class StochasticQuantizer(Codebook):
-    """One codebook of `size` codewords in `dim` dimensions, at first unit Gaussians, with its variance s^2.
+    """One codebook of `size` codewords in `dim` dimensions with its variance s^2.
+
+    Codewords are at first unit Gaussians.
 
     log_variance: log s^2, at first that of `initial_variance`
     """
@@ -139,14 +145,17 @@ class StochasticQuantizer(Codebook):
         return self._limited().exp()
 
     def _limited(self) -> Tensor:
-        """Log s^2 within its limits; its gradient is that of log s^2 itself, so that it can come back."""
+        """Log s^2 within its limits, with the gradient of log s^2 so that it can come back."""
         limited = self.log_variance.clamp(*LOG_VARIANCE_LIMITS)
         return self.log_variance + (limited - self.log_variance).detach()
 
     def sample(
         self, z: Tensor, *, temperature: float, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Draw for z (b, d, f): a sample (b, d, f), the entropy summed over positions (b,), the most probable codes (b, f).
+        """Draw codewords for z (b, d, f).
+
+        Returns a sample (b, d, f), the entropy summed over positions (b,), and the most probable
+        codes (b, f).
 
         The sample is relaxed, or at temperature 0 an exact draw from the posterior.
         """
@@ -166,10 +175,10 @@ class StochasticQuantizer(Codebook):
 
 
 class ResidualSQ(Residual[StochasticQuantizer]):
-    """Sampled codewords; one quadratic term for all codebooks, over the sum of the variances of those in use.
+    """Sampled codewords, and one quadratic term over the sum of the variances in use.
 
-    RSQ-VAE (Takida et al. 2024): the variances of independent Gaussians add. (With one term a codebook
-    every partial sum would have to match z, against the point of refinement.)
+    RSQ-VAE (Takida et al. 2024): the variances of independent Gaussians add. (With one term a
+    codebook every partial sum would have to match z, against the point of refinement.)
     """
 
     def forward(

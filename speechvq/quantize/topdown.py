@@ -1,9 +1,9 @@
-"""The top-down path of HQ-VAE (Takida et al. 2024): from the coarsest level to the finest, inject, then refine.
+"""The top-down path of HQ-VAE (Takida et al. 2024): coarse to fine, inject, then refine.
 
 A level has its own frame rate. Its first codebook is *injected*: a map of the level's bottom-up
 feature and of everything already decoded gives z, which is quantized. The codebooks after it are
-*residual*: each quantizes the residual of the level's earlier codebooks. What the decoder knows, the
-state u, grows by the sum of the level's codewords and is upsampled for the next level.
+*residual*: each quantizes the residual of the level's earlier codebooks. What the decoder knows,
+the state u, grows by the sum of the level's codewords and is upsampled for the next level.
 
        coarse feature              fine feature
             |                           |
@@ -13,10 +13,10 @@ state u, grows by the sum of the level's codewords and is upsampled for the next
             |                  |        |
             u ------ up -------+------- u ---> decoder
 
-With stochastic quantizers one level of several codebooks is RSQ-VAE and several levels of one codebook
-each are SQ-VAE-2, with vector quantizers RQ-VAE and VQ-VAE-2. Any prefix of the codebooks decodes: those
-that are missing add nothing. A level without codes, of a baseline, counts as one codebook where
-prefixes are kept in training, and cannot be decoded.
+With stochastic quantizers one level of several codebooks is RSQ-VAE and several levels of one
+codebook each are SQ-VAE-2, with vector quantizers RQ-VAE and VQ-VAE-2. Any prefix of the codebooks
+decodes: those that are missing add nothing. A level without codes, of a baseline, counts as one
+codebook where prefixes are kept in training, and cannot be decoded.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,11 +32,13 @@ from speechvq.quantize.base import Quantized, Quantizer
 from speechvq.quantize.codebook import Codebook
 
 Choose = Callable[[Quantizer, Tensor, int, Sequence[Tensor]], list[Tensor]]
-"""Codes (b, f) of the first n codebooks of a quantizer for z (b, d, f), given the codes of all coarser levels."""
+"""Codes (b, f) of the first n codebooks for z (b, d, f), given those of all coarser levels."""
 
 
 class Level(nn.Module):
-    """An injected codebook and the residual codebooks after it, all at one frame rate, of one kind and in one latent space.
+    """An injected codebook and the residual codebooks after it.
+
+    They have one frame rate, one kind and one latent space.
 
     Features (b, feature, f) and state u (b, state, f) give z (b, d, f); what the quantizer makes of
     it is mapped back and added to u.
@@ -69,10 +71,12 @@ class Level(nn.Module):
         generator: torch.Generator | None = None,
         bypass: Tensor | None = None,
     ) -> Quantized:
-        """A training pass. mask (b, codebooks) is 1 for the codebooks an example uses, a prefix of them.
+        """A training pass.
 
-        For the examples in bypass (b,), booleans, the decoder sees z itself; the quantizer learns from
-        them all the same.
+        mask (b, codebooks) is 1 for the codebooks that an example uses, a prefix of them.
+
+        For the examples in bypass (b,), booleans, the decoder sees z itself; the quantizer learns
+        from them all the same.
         """
         z = self.latent(feature, u)
         quantized: Quantized = self.quantizer(z, mask, temperature=temperature, generator=generator)
@@ -84,12 +88,15 @@ class Level(nn.Module):
     def encode(
         self, feature: Tensor, u: Tensor, n_codebooks: int | None = None
     ) -> tuple[list[Tensor], Tensor]:
-        """Hard codes of the first `n_codebooks` codebooks, all by default, each (b, f), and the state after them."""
+        """Hard codes (b, f) of the first `n_codebooks` codebooks or all, and the state after."""
         codes = self.quantizer.encode(self.latent(feature, u), n_codebooks)
         return codes, self.decode(codes, u)
 
     def decode(self, codes: Sequence[Tensor], u: Tensor) -> Tensor:
-        """The state after the given codebooks, a prefix of this level's; none leaves u as it is but for the map's bias."""
+        """The state after the codes of a prefix of this level's codebooks.
+
+        No codes leave u as it is but for the map's bias.
+        """
         if not codes:
             return u + self.add(u.new_zeros(len(u), self.add.in_channels, u.shape[-1]))
         return u + self.add(self.quantizer.decode(codes))
@@ -157,7 +164,7 @@ class TopDown(nn.Module):
         n_codebooks: int | None = None,
         choose: Choose | None = None,
     ) -> list[Tensor]:
-        """Hard codes of every codebook, coarse first: features, one a level, (b, d, f_level) to codes (b, f_level).
+        """Hard codes (b, f) of every codebook, coarse first, from features (b, d, f), one a level.
 
         n_codebooks: only the first ones, for which a beam search then finds the best codes
         choose: what chooses the codes of a level in the place of its quantizer
@@ -182,7 +189,10 @@ class TopDown(nn.Module):
         return codes
 
     def decode(self, codes: Sequence[Tensor]) -> Tensor:
-        """The decoder's input (b, state, f) at the finest rate from the codes of a prefix of the codebooks, at least one."""
+        """The decoder's input (b, state, f) at the finest rate.
+
+        From the codes of a prefix of the codebooks, at least one.
+        """
         u = self.levels[0].add.weight.new_zeros(len(codes[0]), self.state, codes[0].shape[-1])
         first = 0
         for index, level in enumerate(self.levels):

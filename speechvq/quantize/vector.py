@@ -1,9 +1,9 @@
 """Vector quantization: the nearest codeword, with the straight-through estimator.
 
-VQ-VAE (van den Oord et al. 2017). The decoder sees the codeword, and its gradient is copied to z (eq. 2
-and 3 there); the commitment term |z - sg[b]|^2 draws z to its codeword. Codewords learn in one of two
-ways: as exponential moving averages of the vectors that chose them (appendix A.1; `quantize/learning.py`),
-or by gradient from the term |sg[z] - b|^2.
+VQ-VAE (van den Oord et al. 2017). The decoder sees the codeword, and its gradient is copied to z
+(eq. 2 and 3 there); the commitment term |z - sg[b]|^2 draws z to its codeword. Codewords learn in
+one of two ways: as exponential moving averages of the vectors that chose them (appendix A.1;
+`quantize/learning.py`), or by gradient from the term |sg[z] - b|^2.
 """
 
 from dataclasses import dataclass, replace
@@ -94,7 +94,9 @@ class VectorQuantizer(NearestCodebook):
     def nearest(
         self, z: Tensor, codes: Tensor | None = None
     ) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """For z (b, d, f): the nearest codeword (b, d, f), the terms (b,) summed over positions, codes (b, f).
+        """Choose the nearest codewords of z (b, d, f).
+
+        Returns the codewords (b, d, f), the terms (b,) summed over positions, and the codes (b, f).
 
         codes: what a search chose in the place of the nearest
         """

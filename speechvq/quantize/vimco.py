@@ -21,7 +21,10 @@ from speechvq.quantize.stochastic import gumbel_softmax
 
 @dataclass(frozen=True)
 class VimcoConfig(CodebookConfig):
-    """A categorical latent of one codebook whose encoder learns by VIMCO; for studies, as it needs several draws."""
+    """A categorical latent of one codebook whose encoder learns by VIMCO.
+
+    It needs several draws of every example, so it is for studies.
+    """
 
     kind: Literal["vimco"] = "vimco"
 
@@ -36,8 +39,8 @@ class VimcoConfig(CodebookConfig):
 class SampledCategorical(GumbelQuantizer):
     """A `GumbelQuantizer` whose training pass makes hard draws.
 
-    Its term `log_posterior` (b,) is log q(h | x) of what was drawn, for `vimco`; the codewords learn
-    from the decoder's gradient.
+    Its term `log_posterior` (b,) is log q(h | x) of what was drawn, for `vimco`; the codewords
+    learn from the decoder's gradient.
     """
 
     def forward(
@@ -59,7 +62,9 @@ class SampledCategorical(GumbelQuantizer):
 
 
 def vimco(log_f: Tensor, log_q: Tensor) -> Tensor:
-    """A loss (b,) whose gradient is the VIMCO estimate for minus the bound with n draws; its value is minus the bound.
+    """A loss (b,) whose gradient is the VIMCO estimate for minus the bound with n draws.
+
+    Its value is minus the bound.
 
     log_f (n, b) is log p(x, h_i) - log q(h_i | x) and log_q (n, b) is log q(h_i | x), of n >= 2
     hard draws, with gradients. Each draw's signal is the bound less what it would be with that

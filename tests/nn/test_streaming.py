@@ -92,7 +92,7 @@ def test_a_conv_is_the_textbook_convolution():
 
 
 def test_analysis_then_ideal_synthesis_returns_the_wave():
-    """With the true spectrum in place of the predicted one the overlap-add is the inverse of the analysis."""
+    """With the true spectrum for the predicted one, overlap-add inverts the analysis."""
     synthesis = Synthesis(64, 16, 4)
     window = torch.hann_window(64)
     x = torch.randn(1, 800)
@@ -126,7 +126,7 @@ def test_a_sine_in_the_middle_of_a_bin_has_the_same_features_in_every_frame(bin_
 
 
 def test_a_steady_hidden_state_synthesizes_steady_sines():
-    """The same log magnitude and direction in every frame: every frequency goes on without a jump."""
+    """The same spectrum in every frame: every frequency goes on without a jump."""
     torch.manual_seed(0)
     layer = Synthesis(256, 64, 4).eval()
     layer.linear.weight.data.zero_()
@@ -182,7 +182,7 @@ def test_network_wave_does_not_depend_on_chunks(late):
 
 
 def test_latency_is_what_the_network_says():
-    """No sound reaches back further than the latency, and some sound reaches back that far, but for two hops."""
+    """No sound reaches back further than the latency, and some all but two hops of it."""
     network = tiny_network().double()
     hop, length = network.hop, 40 * network.hop
     x = 0.1 * torch.randn(1, 1, length, dtype=torch.float64)

@@ -258,7 +258,7 @@ def test_cosine_trains_its_maps_and_its_entries():
 
 
 def test_t9_autograd_agrees_with_finite_differences():
-    """With the noise fixed, in float64: the relaxed sample's slope in z, in an codeword and in log s^2."""
+    """With the noise fixed, in float64: slopes in z, in a codeword and in log s^2."""
     torch.manual_seed(0)
     one = ResidualSQ([StochasticQuantizer(5, 2, initial_variance=0.8) for _ in range(2)]).double()
     z = torch.randn(1, 2, 3, dtype=torch.float64, requires_grad=True)
@@ -333,7 +333,7 @@ def test_gumbel_hardens_with_the_temperature():
 
 
 def test_vimco_is_unbiased_by_enumeration():
-    """The mean over all pairs of draws of the estimate equals the gradient of the exact expectation; the value is the bound."""
+    """Averaged over all draws, the estimate is the gradient of the exact expectation."""
     torch.manual_seed(0)
     logits = torch.randn(3, dtype=torch.float64, requires_grad=True)
     log_joint = torch.randn(3, dtype=torch.float64, requires_grad=True)
@@ -358,7 +358,7 @@ def test_vimco_is_unbiased_by_enumeration():
 
 
 def test_vimco_compares_each_draw_with_the_geometric_mean_of_the_others():
-    """Equations 4 and 9 of the paper, draw by draw; unbiasedness alone does not tell baselines apart."""
+    """Equations 4 and 9, draw by draw: unbiasedness does not tell baselines apart."""
     log_f = torch.tensor([-3.0, -1.0, -0.5, -4.0], dtype=torch.float64)
     log_q = torch.zeros(4, 1, dtype=torch.float64, requires_grad=True)
     (gradient,) = torch.autograd.grad(vimco(log_f[:, None], log_q).sum(), log_q)
@@ -431,7 +431,7 @@ def test_kmeans_finds_clusters_and_makes_up_for_missing_points():
 
 
 def test_codebooks_start_as_kmeans_of_what_each_layer_sees():
-    """Codebook by codebook: each start leaves less than random codewords, and the second is fitted to the first one's residuals."""
+    """Each start is better than random, and the second is fitted to the first one's residuals."""
     one, z = made("vq", codebooks=2), 5 + 3 * latents(batch=8, frames=50)
     before = (z - one.eval()(z).z).square().mean()
     CodebookLearner(one.codebooks, decay=0.9).init_kmeans(lambda: one(z).inputs, seed=0)
@@ -457,7 +457,7 @@ def test_codebooks_start_as_kmeans_of_what_each_layer_sees():
         ({"kind": "none", "codebook_size": 4}, "l.quantizer.codebook_size is no option of kind"),
         ({"kind": "vq", "update": "magic"},
          'l.quantizer.update must be one of "ema", "gradient", not "magic"'),
-        ({"kind": "cosine", "lookup_dim": 99}, "l.quantizer.lookup_dim must be 1 to dim = 16, not 99"),
+        ({"kind": "cosine", "lookup_dim": 99}, "l.quantizer.lookup_dim must be 1 to dim = 16, not"),
         ({"kind": "joint", "continuous_dim": 16}, "l.quantizer.continuous_dim must be 1 to 15"),
         ({"kind": "vq", "beam": 0}, "l.quantizer.beam must be 1 to the codebook size 1024, not 0"),
         ({"kind": "sq", "beam": 2000}, "l.quantizer.beam must be 1 to the codebook size 1024"),

@@ -1,4 +1,4 @@
-"""CodebookLearner as running means: against sums written out by hand, and against k-means on data it can solve."""
+"""CodebookLearner against sums written out by hand, and on clusters that it must find."""
 
 import torch
 
@@ -56,7 +56,7 @@ def test_an_entry_is_the_forgetting_mean_of_what_it_got():
 
 
 def test_entries_find_the_clusters_though_all_but_one_start_far_away():
-    """Eight tight clusters, eight codewords, seven of them out of reach: revival and means find every cluster."""
+    """Eight tight clusters, eight codewords, seven of them out of reach."""
     centres = torch.tensor([[x, y] for x in (-3.0, -1.0, 1.0, 3.0) for y in (-2.0, 2.0)])
     (one,) = quantizers(size=8)
     one.codewords[1:] += 100

@@ -69,7 +69,7 @@ def test_posterior_is_bayes_rule_for_blurred_entries():
 
 
 def test_t1_small_variance_is_vector_quantization():
-    """P is one-hot, the entropy 0, the sample and the code those of the brute-force nearest neighbour."""
+    """P is one-hot, the entropy 0, sample and code those of the nearest codeword."""
     one = quantizer(variance=1e-6)
     z = torch.randn(2, 3, 11, dtype=torch.float64)
     flat = z.transpose(1, 2).reshape(-1, 3)
@@ -106,7 +106,7 @@ def test_t1_residual_layers_are_greedy_residual_quantization():
 
 
 def test_t2_large_variance_is_uniform():
-    """P = 1/K, H = log K, a hot sample is the codebook's mean, and no gradient reaches the encoder."""
+    """P = 1/K, H = log K, a hot sample is the mean codeword, and no gradient reaches z."""
     one = quantizer()
     z = torch.randn(1, 3, 4, dtype=torch.float64, requires_grad=True)
     log_p = log_posterior(z[0].T, one.codewords, torch.tensor(math.log(1e8), dtype=torch.float64))
@@ -121,7 +121,7 @@ def test_t2_large_variance_is_uniform():
 
 
 def test_t3_latent_terms_collapse_to_a_log_sum_exp():
-    """E_P |z-b|^2 / 2s^2 - H(P) = -log sum_k exp(-|z-b_k|^2 / 2s^2), and its slope in log s^2 is -E_P |z-b|^2 / 2s^2."""
+    """E_P |z-b|^2 / 2s^2 - H(P) = -log sum_k exp(-|z-b_k|^2 / 2s^2), also its slope in log s^2."""
     one = quantizer(variance=0.9)
     z = torch.randn(20, 3, dtype=torch.float64)
     log_p = log_posterior(z, one.codewords, one.log_variance)
@@ -219,7 +219,7 @@ def features(frames=6, batch=2, seed=3):
 
 
 def test_t5_terms_are_sums_over_positions_and_values_of_examples():
-    """Doubling the sequence doubles the latent terms; another example in the batch changes nothing."""
+    """Doubling the sequence doubles the terms; another example changes nothing."""
     stack = topdown()
     for one in (q for lev in stack.levels for q in lev.quantizer):
         one.log_variance.data.fill_(math.log(1e-5))  # so that noise does not matter
@@ -292,7 +292,7 @@ def test_every_prefix_decodes_and_adds_only_its_layers():
 
 
 def test_t11_everything_learns_at_the_first_step():
-    """Soft assignment reaches every codeword, every variance and the encoder; with a tiny variance most codewords get nothing."""
+    """With a tiny variance, though, most codewords get nothing."""
     stack, inputs = topdown(), [f.requires_grad_() for f in features()]
     result = stack(inputs, torch.tensor([3, 3]), temperature=1.0, generator=draw())
     (
@@ -310,7 +310,7 @@ def test_t11_everything_learns_at_the_first_step():
 
 
 def test_t9_hard_draws_follow_the_posterior():
-    """At a low temperature the largest codeword of the relaxed sample is a draw from P (chi-square over 20,000 draws)."""
+    """Chi-square over 20,000 draws."""
     p = torch.tensor([0.5, 0.3, 0.15, 0.05])
     draws = gumbel_softmax(p.log().expand(20_000, 4), 0.1, draw()).argmax(1).bincount(minlength=4)
     chi_square = ((draws - 20_000 * p).square() / (20_000 * p)).sum()
@@ -332,7 +332,7 @@ def test_t1_vector_layers_decode_to_their_codes():
 
 
 def test_vector_layers_copy_the_gradient_to_z_once():
-    """However many codebooks, the decoder's gradient reaches z unchanged; the commitment term draws z alone, not the codewords."""
+    """However many codebooks; the commitment term draws z alone, not the codewords."""
     stack = vector_level()
     feature = torch.randn(1, 5, 6, dtype=torch.float64)
     z = stack.latent(feature, torch.zeros(1, 4, 6, dtype=torch.float64)).detach().requires_grad_()
@@ -430,7 +430,7 @@ def test_t1_stochastic_models_become_their_deterministic_twins(depths):
 
 
 def test_t4_an_injected_layer_that_sees_the_residual_is_a_residual_layer():
-    """Two one-codebook levels, the second fed z - Z_1 by hand, quantize as one level of two codebooks."""
+    """The second of two one-codebook levels is fed z - Z_1 by hand."""
     torch.manual_seed(0)
     codebooks = [StochasticQuantizer(8, 3, initial_variance=0.5 / (i + 1)) for i in range(2)]
     whole, first, second = (

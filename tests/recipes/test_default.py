@@ -1,4 +1,4 @@
-"""The study of the default model: every variant can exist and is trained as it says; results of others are not mixed in."""
+"""The study of the default model: its variants, its results and its table."""
 
 import json
 

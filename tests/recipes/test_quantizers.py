@@ -1,4 +1,4 @@
-"""The study of quantizers: every variant is one that can exist, and kinds of all families train, measure and tabulate."""
+"""The study of quantizers: its variants, its objective, and runs of all families."""
 
 import json
 import math
@@ -87,7 +87,7 @@ def test_all_variants_can_exist_and_unknown_ones_are_refused(manifest, tmp_path)
 
 
 def costs(name, progress=1.0):
-    """Of a variant on noise: its objective, what was quantized, and the nats of the reconstruction."""
+    """A variant on noise: its objective, the quantizers' result, nats of the reconstruction."""
     config = variant(name)
     torch.manual_seed(0)
     model, likelihood = MelAutoencoder(config), GaussianLikelihood()
