@@ -11,12 +11,14 @@ training, hard codes, nothing aligned; seconds are CPU time.
 
 import hashlib
 import json
+import math
 import os
 import sys
 import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from itertools import accumulate
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,14 +35,14 @@ from speechvq.train.codec.config import DataConfig, Experiment
 
 STUDY = Path(__file__).with_name("study.toml")
 MEASURED = {"validation_files": 16, "validation_seconds": 8.0}
-"""What is measured: so many files of the validation speakers, so much of each."""
+"""What is measured: how many files of the held-out speakers, and how many seconds of each."""
 NAMES = ("PESQ-WB", "STOI", "ESTOI", "mel")
 
 
 def main(
     manifest: Annotated[
         Path,
-        typer.Argument(help="Speech to train on; some of its speakers are kept for validation."),
+        typer.Argument(help="Speech to train on; some of its speakers are held out."),
     ],
     only: Annotated[
         list[str] | None, typer.Option(help="Only this variant; may be given several times.")
@@ -48,7 +50,7 @@ def main(
     seeds: Annotated[int, typer.Option(help="Runs of every variant.", min=1)] = 1,
     jobs: Annotated[int, typer.Option(help="Runs at a time, one thread each.", min=1)] = 2,
     steps: Annotated[
-        int | None, typer.Option(help="So many steps instead of those in study.toml.", min=1)
+        int | None, typer.Option(help="Steps, in the place of those in study.toml.", min=1)
     ] = None,
     folder: Annotated[Path, typer.Option(help="Where runs, results and packed audio go.")] = Path(
         "runs/default-study"
@@ -63,23 +65,23 @@ def main(
         for seed in range(seeds)
     }
     folder.mkdir(parents=True, exist_ok=True)
-    found = {
-        run: _read(experiment) for run, experiment in runs.items()
-    }  # refuse before anything is trained
+    results = {run: _read(experiment) for run, experiment in runs.items()}  # before any training
     os.environ["OMP_NUM_THREADS"] = "1"  # for the processes to come
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        missing = [experiment for run, experiment in runs.items() if found[run] is None]
+        missing = [experiment for run, experiment in runs.items() if results[run] is None]
         started = [pool.submit(train_one, experiment) for experiment in missing]
         console = Console(stderr=True)
         for run in track(
             started, "training", console=console, disable=not (started and console.is_terminal)
         ):
             print(run.result(), file=sys.stderr, flush=True)
-    results = {name: [_read(runs[name, seed]) for seed in range(seeds)] for name in names}
-    print(
-        table({name: [one for one in group if one is not None] for name, group in results.items()})
-    )
-    lost = sum(one is None for group in results.values() for one in group)
+    results = {run: _read(experiment) for run, experiment in runs.items()}
+    groups = {
+        name: [result for (other, _), result in results.items() if other == name and result]
+        for name in names
+    }
+    print(table(groups))
+    lost = sum(result is None for result in results.values())
     if lost:
         raise TrainingError(
             f"{lost} of {len(runs)} runs failed, see above; the same command tries them again"
@@ -120,12 +122,12 @@ def train_one(experiment: Experiment) -> str:
     except SpeechVQError as error:
         return f"{experiment.run.folder} failed: {error}"
     seconds = time.process_time() - begun
-    found = {"made_with": _made_with(experiment), "seconds": seconds} | measure(experiment, last)
+    result = {"made_with": _made_with(experiment), "seconds": seconds} | measure(experiment, last)
     path = Path(experiment.run.folder).with_suffix(".json")
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    partial.write_text(json.dumps(result, indent=1), encoding="utf-8")
     partial.rename(path)
-    return f"{path.stem}: PESQ-WB {found['prefixes'][-1]['PESQ-WB']:.3f} in {seconds:.0f} s"
+    return f"{path.stem}: PESQ-WB {result['prefixes'][-1]['PESQ-WB']:.3f} in {seconds:.0f} s"
 
 
 def measure(experiment: Experiment, checkpoint: Path) -> dict[str, Any]:
@@ -145,20 +147,17 @@ def measure(experiment: Experiment, checkpoint: Path) -> dict[str, Any]:
     rows: list[list[dict[str, float]]] = []
     with torch.inference_mode():
         for wave in waves:
-            features, vector, wanted = (
-                network.features(wave),
-                rounded(network.reference(wave)),
-                wave[0, 0].numpy(),
-            )
-            codes = (
-                network.topdown.encode(features, depth + 1)
-                for depth in range(len(network.topdown.codebooks))
-            )
-            prefixes = (network.decode(some, vector)[0, 0, : len(wanted)] for some in codes)
-            rows.append([scores(wanted, found.clip(-1, 1).numpy()) for found in prefixes])
+            original, features = wave[0, 0].numpy(), network.features(wave)
+            embedding = rounded(network.reference(wave))
+            row = []
+            for index in range(len(network.topdown.codebooks)):
+                codes = network.topdown.encode(features, index + 1)
+                decoded = network.decode(codes, embedding)[0, 0, : len(original)]
+                row.append(scores(original, decoded.clip(-1, 1).numpy()))
+            rows.append(row)
     means = [
-        {name: _mean(file[depth][name] for file in rows) for name in NAMES}
-        for depth in range(len(rows[0]))
+        {name: _mean(row[index][name] for row in rows) for name in NAMES}
+        for index in range(len(rows[0]))
     ]
     parameters = sum(value.numel() for value in network.parameters())
     return {
@@ -171,18 +170,15 @@ def measure(experiment: Experiment, checkpoint: Path) -> dict[str, Any]:
 
 def _rates(experiment: Experiment) -> list[float]:
     """Bits per second of every prefix."""
-    codec, total = experiment.codec, 0.0
-    found = []
-    for hop, size in codec.codebooks:
-        total += codec.sample_rate / hop * (size - 1).bit_length()
-        found.append(total)
-    return found
+    codec = experiment.codec
+    rates = [codec.sample_rate / hop * (size - 1).bit_length() for hop, size in codec.codebooks]
+    return list(accumulate(rates))
 
 
 def _mean(values: Iterable[float]) -> float:
     """Over those that are numbers."""
-    there = [value for value in values if value == value]  # noqa: PLR0124 - NaN is not itself
-    return sum(there) / len(there) if there else float("nan")
+    numbers = [value for value in values if not math.isnan(value)]
+    return sum(numbers) / len(numbers) if numbers else math.nan
 
 
 def table(results: dict[str, list[dict[str, Any]]]) -> str:
@@ -205,14 +201,14 @@ def table(results: dict[str, list[dict[str, Any]]]) -> str:
 
 
 def _cells(group: list[dict[str, Any]]) -> list[str]:
-    def mean(depth: int, name: str) -> str:
-        return f"{_mean(one['prefixes'][depth][name] for one in group):.3f}"
+    def mean(index: int, name: str) -> str:
+        return f"{_mean(result['prefixes'][index][name] for result in group):.3f}"
 
     first, steps = group[0], group[0]["made_with"]["optim"]["steps"]
     third = min(3, len(first["rates"])) - 1
     return [
         str(len(group)),
-        f"{1000 * _mean(one['seconds'] for one in group) / steps:.0f}",
+        f"{1000 * _mean(result['seconds'] for result in group) / steps:.0f}",
         f"{first['parameters'] / 1e6:.2f}",
         f"{1000 * first['latency']:.0f}",
         f"{first['rates'][-1] / 1000:.3f}",
@@ -241,15 +237,17 @@ def _read(experiment: Experiment) -> dict[str, Any] | None:
     path = Path(experiment.run.folder).with_suffix(".json")
     if not path.exists():
         return None
-    found = json.loads(path.read_text(encoding="utf-8"))
-    if parse(Experiment, found["made_with"]) != parse(
-        Experiment, _made_with(experiment)
-    ):  # settings newer than it: as default
+    result = json.loads(path.read_text(encoding="utf-8"))
+    try:  # options newer than the result have their defaults
+        same = parse(Experiment, result["made_with"]) == parse(Experiment, _made_with(experiment))
+    except ConfigError:
+        same = False
+    if not same:
         raise TrainingError(
             f"{path} was made with another configuration or other speech: delete it, or give "
             "another --folder"
         )
-    return found
+    return result
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from speechvq.quantize.residual import ResidualVQ
 from speechvq.quantize.vector import VectorQuantizer
 
 BATCHES = 40
-"""Training batches that the centres are fitted to."""
+"""Training batches that the centers are fitted to."""
 
 
 class FrameKMeans(nn.Module):
@@ -49,7 +49,7 @@ class FrameKMeans(nn.Module):
         temperature: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, Quantized]:
-        """Each place's centre, and the quantizer's result."""
+        """Each place's center, and the quantizer's result."""
         del n_codebooks, temperature, generator
         quantized = self.quantizer(self._stacked(x))
         return self._apart(quantized.z), quantized

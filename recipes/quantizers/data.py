@@ -24,7 +24,7 @@ class Spectrograms:
 
     There are 48 files of the held-out speakers, up to 4 s each.
 
-    scale: decibels in one unit of the normalised spectrograms
+    scale: decibels in one unit of the normalized spectrograms
     """
 
     def __init__(self, speech: Speech, *, bands: int, seconds: float, seed: int) -> None:
@@ -44,11 +44,11 @@ class Spectrograms:
         )
         self.mean, self.spread = some.mean(), some.std()
         self.scale = float(self.spread) * DECIBELS
-        self.validation = [self._normalised(wave[0]) for wave in waves]
+        self.validation = [self._normalized(wave[0]) for wave in waves]
 
     def batch(self, step: int, count: int) -> Tensor:
         """Training examples (b, bands, f)."""
-        return self._normalised(torch.from_numpy(self.sampler.batch(step, 0, count).waves))
+        return self._normalized(torch.from_numpy(self.sampler.batch(step, 0, count).waves))
 
     @torch.no_grad()
     def _log_mel(self, waves: Tensor) -> Tensor:
@@ -56,7 +56,7 @@ class Spectrograms:
             ..., : waves.shape[-1] // (WINDOW // 4)
         ]
 
-    def _normalised(self, waves: Tensor) -> Tensor:
+    def _normalized(self, waves: Tensor) -> Tensor:
         return (self._log_mel(waves) - self.mean) / self.spread
 
 

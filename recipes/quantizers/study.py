@@ -3,7 +3,7 @@
     python -m recipes.quantizers.study data/train.jsonl [--only rq4 --only rsq4] [--plot curves.png]
 
 Every run is one CPU thread and leaves a JSON file; what is there is not done again, so an
-interrupted study goes on with the same command. Variants are files in `variants/`. The headline
+interrupted study resumes with the same command. Variants are sections of `study.toml`. The headline
 pairs have `--seeds` seeds, all others one.
 """
 
@@ -39,7 +39,7 @@ PAIRS = (
 def main(
     manifest: Annotated[
         Path,
-        typer.Argument(help="Speech to train on; some of its speakers are kept for validation."),
+        typer.Argument(help="Speech to train on; some of its speakers are held out."),
     ],
     only: Annotated[
         list[str] | None, typer.Option(help="Only this variant; may be given several times.")
@@ -50,7 +50,7 @@ def main(
         int | None,
         typer.Option(help="So many steps instead of those in base.toml, to try it out.", min=1),
     ] = None,
-    held_out: Annotated[int, typer.Option(help="Speakers kept for validation.", min=1)] = 12,
+    held_out: Annotated[int, typer.Option(help="Speakers held out.", min=1)] = 12,
     plot: Annotated[
         Path | None, typer.Option(help="Picture of error against bits to write.")
     ] = None,
@@ -85,15 +85,15 @@ def main(
             runs, "training", console=console, disable=not (runs and console.is_terminal)
         ):
             print(run.result(), file=sys.stderr)
-    found = [
+    results = [
         _read(path, configs[name], speech) for (name, _), path in paths.items() if path.exists()
     ]
-    print(table(rows(found)))
+    print(table(rows(results)))
     if plot is not None:
-        picture(found, plot)
-    if len(found) < len(paths):
+        picture(results, plot)
+    if len(results) < len(paths):
         raise TrainingError(
-            f"{len(paths) - len(found)} of {len(paths)} runs failed, see above; the same command "
+            f"{len(paths) - len(results)} of {len(paths)} runs failed, see above; the same command "
             "tries them again"
         )
 
@@ -115,13 +115,13 @@ def _read(path: Path, config: Variant, speech: Speech) -> dict[str, Any]:
 
     Raises TrainingError when it was made with something else: figures must not be mixed.
     """
-    found = json.loads(path.read_text(encoding="utf-8"))
-    if found["made_with"] != json.loads(json.dumps(_made_with(config, speech))):
+    result = json.loads(path.read_text(encoding="utf-8"))
+    if result["made_with"] != json.loads(json.dumps(_made_with(config, speech))):
         raise TrainingError(
             f"{path} was made with another configuration or other speech: delete it, or give "
             "another --folder"
         )
-    return found
+    return result
 
 
 def train_one(name: str, seed: int, config: Variant, speech: Speech, path: Path) -> str:
@@ -129,15 +129,15 @@ def train_one(name: str, seed: int, config: Variant, speech: Speech, path: Path)
     from recipes.quantizers.fit import fit
 
     try:
-        found = {"variant": name, "seed": seed, "made_with": _made_with(config, speech)} | fit(
+        result = {"variant": name, "seed": seed, "made_with": _made_with(config, speech)} | fit(
             config, speech, seed
         )
     except SpeechVQError as error:
         return f"{name} seed {seed} failed: {error}"
     partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    partial.write_text(json.dumps(result, indent=1), encoding="utf-8")
     partial.rename(path)
-    return f"{name} seed {seed}: {found['hard']['rmse']:.3f} dB in {found['took']:.0f} s"
+    return f"{name} seed {seed}: {result['hard']['rmse']:.3f} dB in {result['took']:.0f} s"
 
 
 if __name__ == "__main__":

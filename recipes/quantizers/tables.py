@@ -35,8 +35,8 @@ CHAINS = (
 def rows(results: Iterable[dict[str, Any]]) -> list[list[str]]:
     """A row of text a variant, in the order of their nominal rates and errors."""
     groups: dict[str, list[dict[str, Any]]] = {}
-    for one in results:
-        groups.setdefault(one["variant"], []).append(one)
+    for result in results:
+        groups.setdefault(result["variant"], []).append(result)
     ordered = sorted(
         groups.items(), key=lambda item: (item[1][0]["nominal"], -item[1][0]["hard"]["rmse"])
     )
@@ -46,31 +46,35 @@ def rows(results: Iterable[dict[str, Any]]) -> list[list[str]]:
 def _row(name: str, group: Sequence[dict[str, Any]]) -> list[str]:
     codebooks = range(len(group[0]["sizes"]))
     perplexities = [
-        statistics.mean(one["usage"][f"codebook{i}/perplexity"] for one in group) for i in codebooks
+        statistics.mean(result["usage"][f"codebook{i}/perplexity"] for result in group)
+        for i in codebooks
     ]
     used = [
-        statistics.mean(100 * one["usage"][f"codebook{i}/used"] for one in group) for i in codebooks
+        statistics.mean(100 * result["usage"][f"codebook{i}/used"] for result in group)
+        for i in codebooks
     ]
     return [
         name,
         str(len(group)),
         f"{group[0]['nominal']:.0f}" if group[0]["decodes"] else "-",
-        _spread([one["entropy"] for one in group if one["decodes"]], 0),
-        _spread([one["hard"]["rmse"] for one in group], 3),
-        _spread([one["hard"]["rmse"] - one["soft"] for one in group if "soft" in one], 3),
+        _spread([result["entropy"] for result in group if result["decodes"]], 0),
+        _spread([result["hard"]["rmse"] for result in group], 3),
+        _spread(
+            [result["hard"]["rmse"] - result["soft"] for result in group if "soft" in result], 3
+        ),
         _spread(
             [
-                one["hard"]["bits_per_dimension"]
-                for one in group
-                if "bits_per_dimension" in one["hard"]
+                result["hard"]["bits_per_dimension"]
+                for result in group
+                if "bits_per_dimension" in result["hard"]
             ],
             4,
         ),
         _spread(
             [
-                one["drawn"].get("several_draws", one["drawn"]["bits_per_dimension"])
-                for one in group
-                if "drawn" in one
+                result["drawn"].get("several_draws", result["drawn"]["bits_per_dimension"])
+                for result in group
+                if "drawn" in result
             ],
             4,
         ),
@@ -78,7 +82,7 @@ def _row(name: str, group: Sequence[dict[str, Any]]) -> list[str]:
         " ".join(f"{value:.0f}" for value in used) or "-",
         " ".join(
             f"{statistics.mean(codebook):.1f}"
-            for codebook in zip(*(one["dimensions"] for one in group), strict=True)
+            for codebook in zip(*(result["dimensions"] for result in group), strict=True)
         )
         or "-",
     ]
@@ -109,27 +113,29 @@ def picture(results: Sequence[dict[str, Any]], path: Path) -> None:
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(8, 5))
-    floor = [one["hard"]["rmse"] for one in results if one["variant"] == "none"]
+    floor = [result["hard"]["rmse"] for result in results if result["variant"] == "none"]
     if floor:
         axes.axhline(statistics.mean(floor), color="grey", linestyle=":", label="no quantization")
     groups: dict[str, list[dict[str, Any]]] = {}
-    for one in results:
-        if one["decodes"]:
-            groups.setdefault(one["variant"], []).append(one)
+    for result in results:
+        if result["decodes"]:
+            groups.setdefault(result["variant"], []).append(result)
     points = {
-        name: (group[0]["nominal"], statistics.mean(one["hard"]["rmse"] for one in group))
+        name: (group[0]["nominal"], statistics.mean(result["hard"]["rmse"] for result in group))
         for name, group in groups.items()
     }
     for name, group in groups.items():
         bits, error = points[name]
-        spread = statistics.stdev(one["hard"]["rmse"] for one in group) if len(group) > 1 else 0.0
-        axes.errorbar(bits, error, spread, fmt="o", capsize=3, color=_colour(group[0]))
+        spread = (
+            statistics.stdev(result["hard"]["rmse"] for result in group) if len(group) > 1 else 0.0
+        )
+        axes.errorbar(bits, error, spread, fmt="o", capsize=3, color=_color(group[0]))
         axes.annotate(name, (bits, error), textcoords="offset points", xytext=(5, 4), fontsize=8)
     for chain in CHAINS:
         there = [name for name in chain if name in points]
         if there:
             bits, errors = zip(*(points[name] for name in there), strict=True)
-            axes.plot(bits, errors, label=" - ".join(there), color=_colour(groups[there[0]][0]))
+            axes.plot(bits, errors, label=" - ".join(there), color=_color(groups[there[0]][0]))
     axes.set(xlabel="bit/s (nominal)", ylabel="RMSE of the log-mel spectrogram in dB, hard codes")
     axes.margins(x=0.12)
     axes.legend()
@@ -138,9 +144,9 @@ def picture(results: Sequence[dict[str, Any]], path: Path) -> None:
     plt.close(figure)
 
 
-def _colour(one: dict[str, Any]) -> str:
-    """Of vector quantizers, plain, mended and tuned, of stochastic ones, and of all others."""
-    config = one["made_with"]["config"]
+def _color(result: dict[str, Any]) -> str:
+    """Vector quantizers as in the papers, with reset, and tuned; stochastic ones; all others."""
+    config = result["made_with"]["config"]
     kind = config["levels"][0]["quantizer"]["kind"]
     if kind == "vq" and not config["reset_every"]:
         return "tab:red"

@@ -1,4 +1,4 @@
-"""Layers. They know nothing of codecs; each can be fed piece by piece (see `streaming`).
+"""Layers. They know nothing of codecs; each can be fed chunk by chunk (see `streaming`).
 
-Axes, the same everywhere: b batch, t samples, f frames, d width, k codebook codewords, l layers.
+Axes, the same everywhere: b batch, t samples, f frames, d width, k codewords, l codebooks.
 """

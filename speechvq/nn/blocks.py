@@ -1,7 +1,7 @@
-"""The ConvNeXt block in one dimension, optionally steered by a vector.
+"""The ConvNeXt block in one dimension, optionally conditioned on a vector.
 
-Liu et al. 2022, "A ConvNet for the 2020s"; in 1-D for speech: Siuzdak 2023, "Vocos". The vector
-enters as scale and shift after the normalisation (FiLM: Perez et al. 2018).
+Liu et al. 2022, "A ConvNet for the 2020s"; in 1-D for speech: Siuzdak 2023, "Vocos". The condition
+enters as scale and shift after the normalization (FiLM: Perez et al. 2018).
 """
 
 from fractions import Fraction
@@ -15,10 +15,10 @@ from speechvq.nn.streaming import State, Step
 
 
 class Block(Step):
-    """Depthwise convolution, normalisation, two linear maps at each frame, residual connection.
+    """Depthwise convolution, normalization, two linear maps at each frame, residual connection.
 
     Input and output (b, width, f). With `condition` > 0, `step` takes a vector (b, condition) that
-    scales and shifts.
+    scales and shifts the normalized frames.
     """
 
     def __init__(
@@ -39,14 +39,16 @@ class Block(Step):
     def initial_state(self, batch: int) -> State:
         return self.norm.weight.new_zeros(batch, len(self.norm.weight), self.left)
 
-    def step(self, x: Tensor, state: State, vector: Tensor | None = None) -> tuple[Tensor, State]:
+    def step(
+        self, x: Tensor, state: State, condition: Tensor | None = None
+    ) -> tuple[Tensor, State]:
         x = torch.cat([state, x], -1)
         count = outputs(x.shape[-1], self.kernel, 1)
         if not count:
             return x[..., :0], x
         h = self.norm(self.depthwise(x).transpose(1, 2))
-        if self.film is not None and vector is not None:
-            scale, shift = self.film(vector).unsqueeze(1).chunk(2, -1)
+        if self.film is not None and condition is not None:
+            scale, shift = self.film(condition).unsqueeze(1).chunk(2, -1)
             h = torch.addcmul(h + shift, h, scale)
         h = self.contract(functional.gelu(self.expand(h)))
         return x[..., self.left : self.left + count] + h.transpose(1, 2), x[..., count:]

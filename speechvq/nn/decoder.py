@@ -1,4 +1,4 @@
-"""Latents and a speaker vector to waveform."""
+"""Latents and a speaker embedding to waveform."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,9 @@ from speechvq.nn.streaming import State, Step, compose
 
 
 class Decoder(nn.Module):
-    """Latents (b, latent, f) and a speaker vector (b, speaker) to waveform (b, 1, t).
+    """Latents (b, latent, f) and a speaker embedding (b, speaker) to waveform (b, 1, t).
 
-    Every block is scaled and shifted by the speaker vector; everything but the overlap-add runs at
+    Every block is scaled and shifted by the speaker embedding; everything but the overlap-add runs at
     the frame rate.
     """
 
@@ -40,19 +40,20 @@ class Decoder(nn.Module):
         """The state before the first frame."""
         return tuple(layer.initial_state(batch) for layer in self.layers)
 
-    def step(self, x: Tensor, vector: Tensor, state: State) -> tuple[Tensor, State]:
+    def step(self, x: Tensor, speaker_embedding: Tensor, state: State) -> tuple[Tensor, State]:
         """Take frames (b, latent, n); return the samples (b, 1, m) now complete and the state.
 
-        vector: the speaker embedding (b, speaker)
+        speaker_embedding: (b, speaker)
         """
         after = []
         for layer, before in zip(self.layers, state, strict=True):
-            x, now = (
-                layer.step(x, before, vector) if isinstance(layer, Block) else layer.step(x, before)
-            )
+            if isinstance(layer, Block):
+                x, now = layer.step(x, before, speaker_embedding)
+            else:
+                x, now = layer.step(x, before)
             after.append(now)
         return x, tuple(after)
 
-    def forward(self, x: Tensor, vector: Tensor) -> Tensor:
+    def forward(self, x: Tensor, speaker_embedding: Tensor) -> Tensor:
         """One step on a fresh state."""
-        return self.step(x, vector, self.initial_state(len(x)))[0]
+        return self.step(x, speaker_embedding, self.initial_state(len(x)))[0]

@@ -58,7 +58,7 @@ class Encoder(nn.Module):
     """Waveform (b, 1, t) to the features of the stages in `taps`, coarse first.
 
     Not a `Step`, as it has several outputs, but it streams alike: `step` returns, for every tap,
-    the features of whole frames of the coarsest, so that the results of a step always cover the
+    the features of complete frames of the coarsest, so that the results of a step always cover the
     same time.
     """
 
@@ -96,14 +96,14 @@ class Encoder(nn.Module):
         """Take samples (b, 1, n); return features (b, d, m * ratio) of each tap and the state."""
         analysis, stages, pending = state
         x, analysis = self.analysis.step(x, analysis)
-        found, after = {}, []
+        tapped, after = {}, []
         for index, (stage, before) in enumerate(zip(self.stages, stages, strict=True)):
             x, now = stage.step(x, before)
             after.append(now)
             if index in self.taps:
-                found[index] = x
+                tapped[index] = x
         ready = [
-            torch.cat([old, found[tap]], -1) for old, tap in zip(pending, self.taps, strict=True)
+            torch.cat([old, tapped[tap]], -1) for old, tap in zip(pending, self.taps, strict=True)
         ]
         count = min(int(y.shape[-1] / ratio) for y, ratio in zip(ready, self.ratios, strict=True))
         cuts = [int(count * ratio) for ratio in self.ratios]

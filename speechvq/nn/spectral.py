@@ -4,7 +4,7 @@
 predicts a spectrum for each frame and overlap-adds its inverse (the head of Vocos, Siuzdak 2023,
 eq. 1).
 
-Both look at each frequency as a phase vocoder does: turned back by the phase that a sine in the
+Both demodulate each frequency to baseband, as a phase vocoder does: by the phase that a sine in the
 middle of the bin would have gained since frame 0. What is left changes slowly from frame to frame,
 so that it can be filtered and interpolated.
 """
@@ -53,8 +53,8 @@ def repeated(table: Tensor, first: int, count: int) -> Tensor:
 class Analysis(Step):
     """Waveform (b, 1, t) to features (b, width, f), one frame every `hop` samples.
 
-    Frame i is centred on sample i*hop. Features before the linear map: log magnitude, and with
-    `phase` also the real and imaginary parts, turned back, compressed to the power 0.3 and with the
+    Frame i is centered on sample i*hop. Features before the linear map: log magnitude, and with
+    `phase` also the real and imaginary parts, demodulated to baseband, compressed to the power 0.3 and with the
     low frequencies emphasised.
     """
 
@@ -113,9 +113,9 @@ class Analysis(Step):
 class Synthesis(Step):
     """Frames (b, width, f) to waveform (b, 1, t), `hop` samples a frame.
 
-    A linear map gives the log magnitude and, as a point in the plane whose length does not count,
-    the phase of every frequency (as in APNet, Ai and Ling 2023): a point can go round the circle,
-    an angle has to jump. Frame i is centred on sample i*hop.
+    A linear map gives the log magnitude of every frequency and its phase, predicted as a complex
+    number whose length does not count (as in APNet, Ai and Ling 2023): a complex number can go round
+    the circle, an angle has to jump. Frame i is centered on sample i*hop.
     """
 
     window: Tensor

@@ -25,7 +25,7 @@ State = Any
 
 
 class Step(nn.Module):
-    """A layer that can be fed piece by piece.
+    """A layer that can be fed chunk by chunk.
 
     stride: inputs per output (a fraction below 1 for a layer that upsamples)
     lookahead: inputs beyond its own that an output waits for

@@ -43,9 +43,7 @@ class PriorConfig:
 
     def __post_init__(self) -> None:
         for name in ("width", "skip", "layers", "cycle"):
-            require(
-                getattr(self, name) > 0, f"prior.{name} must be positive, not {getattr(self, name)}"
-            )
+            require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
         require(
             self.context_layers >= 0,
             f"context_layers must not be negative, not {self.context_layers}",

@@ -1,4 +1,4 @@
-"""A set of codewords and the nearest-neighbour search: what all quantizers with codes share."""
+"""A set of codewords and the nearest-neighbor search: what all quantizers with codes share."""
 
 from typing import ClassVar
 
@@ -13,20 +13,20 @@ def nearest(z: Tensor, codewords: Tensor) -> Tensor:
 
     As by distances, in fewer operations.
     """
-    centre = codewords.mean(0)
-    codewords = codewords - centre
+    center = codewords.mean(0)
+    codewords = codewords - center
     half_norms = codewords.square().sum(1) / 2
-    return torch.addmm(half_norms, z - centre, codewords.T, alpha=-1).argmin(-1)
+    return torch.addmm(half_norms, z - center, codewords.T, alpha=-1).argmin(-1)
 
 
 def half_distances(z: Tensor, codewords: Tensor) -> Tensor:
     """|z - b_k|^2 / 2 for z (..., d) and codewords (k, d), as (..., k), in one matrix product.
 
-    Both are centred on the mean codeword first: the expansion |z|^2 + |b|^2 - 2zb loses digits in
+    Both are centered on the mean codeword first: the expansion |z|^2 + |b|^2 - 2zb loses digits in
     proportion to the common offset, and a wrong nearest codeword is worse than a slow one.
     """
-    centre = codewords.mean(0)
-    z, codewords = z - centre, codewords - centre
+    center = codewords.mean(0)
+    z, codewords = z - center, codewords - center
     rows = torch.cat([z, z.square().sum(-1, keepdim=True) / 2, z.new_ones(*z.shape[:-1], 1)], -1)
     columns = torch.cat(
         [
@@ -74,7 +74,7 @@ class Codebook(nn.Module):
 
     in_latent_space: whether codewords lie in the space of z, so that a search may compare residuals
     resets_dead: whether a `CodebookLearner` moves codewords that nothing chooses
-    kmeans_init: whether a `CodebookLearner` may start the codewords as k-means centres
+    kmeans_init: whether a `CodebookLearner` may start the codewords as k-means centers
     """
 
     codewords: Tensor
@@ -138,7 +138,7 @@ class Codebook(nn.Module):
             noise = torch.randn(len(frequent), self.codewords.shape[1], generator=generator)
             noise = noise.to(self.codewords)
             weights = (counts / counts.sum()).to(self.codewords)[:, None]
-            centre = (weights * self.codewords).sum(0)
-            spread = (weights * (self.codewords - centre).square()).sum(0).sqrt()
+            center = (weights * self.codewords).sum(0)
+            spread = (weights * (self.codewords - center).square()).sum(0).sqrt()
             self.codewords[dead] = self.codewords[frequent.to(dead.device)] + 0.1 * spread * noise
         return dead

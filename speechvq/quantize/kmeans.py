@@ -5,11 +5,11 @@ from torch import Tensor
 
 
 def kmeans(vectors: Tensor, size: int, *, seed: int = 0) -> Tensor:
-    """The centres (size, d) of vectors (n, d), in the vectors' type.
+    """The centers (size, d) of vectors (n, d), in the vectors' type.
 
     Lloyd's algorithm from a k-means++ start.
 
-    With fewer vectors than centres the rest are copies with a little noise. Needs scikit-learn.
+    With fewer vectors than centers the rest are copies with a little noise. Needs scikit-learn.
     """
     from sklearn.cluster import KMeans
 

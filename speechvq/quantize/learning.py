@@ -88,7 +88,7 @@ class CodebookLearner:
         seed: int,
         only: Sequence[Codebook] | None = None,
     ) -> None:
-        """Start codewords as k-means centres, each codebook on the residual of those before it.
+        """Start codewords as k-means centers, each codebook on the residual of those before it.
 
         inputs: gives what every codebook quantizes with the codebooks as they are, (b, d, f) each
         only: these codebooks and no others

@@ -83,8 +83,8 @@ def log_posterior(z: Tensor, codewords: Tensor, log_variance: Tensor) -> Tensor:
 
     |z|^2 is the same for all k and drops out of the softmax, so one matrix product is enough.
     """
-    centre = codewords.mean(0)
-    z, codewords = z - centre, codewords - centre
+    center = codewords.mean(0)
+    z, codewords = z - center, codewords - center
     precision = torch.exp(-log_variance)
     half_norms = -0.5 * precision * codewords.square().sum(1)
     logits = torch.addmm(half_norms, z * precision, codewords.T)

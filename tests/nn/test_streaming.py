@@ -43,7 +43,7 @@ def chunked(layer: Step, x: torch.Tensor, cuts: list[int]) -> torch.Tensor:
 @pytest.mark.parametrize("name", LAYERS)
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
-def test_chunked_equals_whole(name, data):
+def test_chunks_give_the_outputs_of_one_pass(name, data):
     torch.manual_seed(0)
     layer = LAYERS[name]().eval()
     length = data.draw(st.integers(0, 60))
@@ -57,7 +57,7 @@ def test_chunked_equals_whole(name, data):
 
 @settings(max_examples=15, deadline=None)
 @given(cuts=st.lists(st.integers(0, 700), max_size=5), phase=st.booleans())
-def test_analysis_chunked_equals_whole(cuts, phase):
+def test_chunks_give_the_spectra_of_one_pass(cuts, phase):
     torch.manual_seed(0)
     layer = Analysis(64, 16, 6, phase=phase).eval()
     x = torch.randn(1, 1, 700)
@@ -66,7 +66,7 @@ def test_analysis_chunked_equals_whole(cuts, phase):
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_outputs_follow_the_rule(name):
+def test_the_number_of_outputs_follows_from_stride_and_lookahead(name):
     """The first m outputs need exactly m * stride + lookahead inputs."""
     layer = LAYERS[name]().eval()
     whole = dict.fromkeys(LAYERS, 1) | {"strided": 3, "chain": 2}  # inputs that go through together

@@ -70,7 +70,7 @@ def test_eval_mode_is_deterministic_and_an_example_stands_alone(kind):
 
 
 @pytest.mark.parametrize("kind", DECODED)
-def test_t10_codes_say_all_that_eval_mode_decodes(kind):
+def test_eval_mode_gives_what_its_codes_decode_to(kind):
     one, z = made(kind).eval(), latents()
     result = one(z)
     codes = one.encode(z)
@@ -79,7 +79,7 @@ def test_t10_codes_say_all_that_eval_mode_decodes(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_layers_not_kept_leave_no_trace(kind):
+def test_codebooks_not_in_use_leave_no_trace(kind):
     one, z = made(kind), latents()
     count = max(1, len(one.codebooks))
     result = one(z, torch.zeros(2, count, dtype=torch.float64), temperature=0.5, generator=draw())
@@ -116,7 +116,7 @@ def test_a_shared_codebook_is_one_codebook(kind):
     torch.testing.assert_close(one.eval()(latents()).z, one.decode(one.encode(latents())))
 
 
-def test_a_shared_codebook_learns_from_all_its_layers():
+def test_a_shared_codebook_learns_from_all_its_residuals():
     one = made("vq", shared=True)
     books = CodebookLearner(one.codebooks, decay=0.5)
     table = torch.zeros(3, 11, 7)
@@ -130,16 +130,16 @@ def test_a_shared_codebook_learns_from_all_its_layers():
     assert books.recent[0, 4] == 2
 
 
-def test_layers_and_codebooks_must_fit():
+def test_a_stack_has_one_codebook_or_all_of_them():
     with pytest.raises(ValueError, match="3 codebooks cannot share 2"):
         ResidualVQ([VectorQuantizer(4, 2), VectorQuantizer(4, 2)], 3)
 
 
-# joint search
+# beam search
 
 
 @pytest.mark.parametrize("kind", ["vq", "sq"])
-def test_searching_with_all_candidates_finds_the_best_codes_of_all(kind):
+def test_a_full_beam_finds_the_best_codes_of_all(kind):
     one, z = made(kind, codebooks=2, beam=11).eval(), latents()
     books = [codebook.codewords for codebook in one.codebooks]
     sums = (books[0][:, None] + books[1]).flatten(0, 1)
@@ -150,7 +150,7 @@ def test_searching_with_all_candidates_finds_the_best_codes_of_all(kind):
     assert torch.equal(one(z).z, one.decode([first, second]))
 
 
-def test_more_candidates_leave_less_and_one_is_greedy():
+def test_a_wider_beam_leaves_a_smaller_residual_and_a_beam_of_one_is_greedy():
     errors = []
     for beam in (1, 2, 4, 11):
         one, z = made("vq", beam=beam).eval(), latents(batch=4, frames=50)
@@ -168,7 +168,7 @@ def test_more_candidates_leave_less_and_one_is_greedy():
 
 
 @pytest.mark.parametrize("kind", ["vq", "sq"])
-def test_a_search_makes_the_best_of_the_layers_that_are_wanted(kind):
+def test_a_beam_search_finds_the_best_codes_for_any_number_of_codebooks(kind):
     one, z = made(kind, beam=11).eval(), latents(frames=50)
 
     def left(codes):
@@ -187,11 +187,11 @@ def test_a_search_makes_the_best_of_the_layers_that_are_wanted(kind):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_each_example_gets_the_best_codes_for_the_layers_that_it_keeps(training):
+def test_each_example_gets_the_best_codes_for_the_codebooks_that_it_uses(training):
     one, z = made("vq", beam=11).train(training), latents(batch=3, frames=20)
     depths = [1, 3, 2]
-    keep = (torch.tensor(depths)[:, None] > torch.arange(3)).double()
-    found = one(z, keep)
+    mask = (torch.tensor(depths)[:, None] > torch.arange(3)).double()
+    found = one(z, mask)
     for index, depth in enumerate(depths):
         alone = one.encode(z[index : index + 1], depth)
         torch.testing.assert_close(found.z[index : index + 1], one.decode(alone))
@@ -218,7 +218,7 @@ def test_the_smallest_are_those_of_a_full_order(width, count):
 # vq, cosine
 
 
-def test_entries_learned_by_loss_are_drawn_to_what_chose_them_and_by_nothing_else():
+def test_codewords_that_learn_by_gradient_are_drawn_to_what_chose_them_alone():
     one, z = made("vq", codebooks=1, update="gradient"), latents()
     codebook = one.codebooks[0]
     result = one(z)
@@ -247,7 +247,7 @@ def test_cosine_goes_by_direction_alone():
     assert torch.equal(one.choose(3 * z), before)
 
 
-def test_cosine_trains_its_maps_and_its_entries():
+def test_cosine_trains_its_maps_and_its_codewords():
     one, z = made("cosine", codebooks=2), latents().requires_grad_()
     result = one(z)
     ((result.z - z).square().sum() + sum(term.sum() for term in result.terms.values())).backward()
@@ -257,7 +257,7 @@ def test_cosine_trains_its_maps_and_its_entries():
 # sq
 
 
-def test_t9_autograd_agrees_with_finite_differences():
+def test_gradients_of_relaxed_samples_agree_with_finite_differences():
     """With the noise fixed, in float64: slopes in z, in a codeword and in log s^2."""
     torch.manual_seed(0)
     one = ResidualSQ([StochasticQuantizer(5, 2, initial_variance=0.8) for _ in range(2)]).double()
@@ -283,7 +283,7 @@ def test_t9_autograd_agrees_with_finite_differences():
             )
 
 
-def test_at_temperature_zero_draws_are_entries_and_follow_the_posterior():
+def test_at_temperature_zero_draws_are_codewords_and_follow_the_posterior():
     torch.manual_seed(0)
     one = ResidualSQ([StochasticQuantizer(4, 2, initial_variance=0.7)]).double()
     z = torch.randn(1, 2, 1, dtype=torch.float64).expand(1, 2, 20_000)
@@ -422,15 +422,15 @@ def test_capacity_draws_a_rate_to_its_target_from_both_sides():
 
 
 def test_kmeans_finds_clusters_and_makes_up_for_missing_points():
-    centres = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
-    points = centres.repeat(20, 1) + 0.01 * torch.randn(60, 2, generator=draw())
+    centers = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
+    points = centers.repeat(20, 1) + 0.01 * torch.randn(60, 2, generator=draw())
     found = kmeans(points, 3)
-    assert (centres[:, None] - found).norm(dim=-1).min(1).values.max() < 0.05
+    assert (centers[:, None] - found).norm(dim=-1).min(1).values.max() < 0.05
     assert kmeans(points[:2], 5).shape == (5, 2)
     assert torch.equal(kmeans(points, 3, seed=4), kmeans(points, 3, seed=4))
 
 
-def test_codebooks_start_as_kmeans_of_what_each_layer_sees():
+def test_kmeans_initialization_fits_each_codebook_to_its_residuals():
     """Each start is better than random, and the second is fitted to the first one's residuals."""
     one, z = made("vq", codebooks=2), 5 + 3 * latents(batch=8, frames=50)
     before = (z - one.eval()(z).z).square().mean()

@@ -17,7 +17,7 @@ def quantizers(count=1, size=4, width=2) -> list[VectorQuantizer]:
     return [VectorQuantizer(size, width) for _ in range(count)]
 
 
-def test_tally_counts_and_sums_what_each_entry_got_where_the_layer_is_used():
+def test_codeword_sums_are_over_the_examples_that_use_the_codebook():
     codes = (torch.tensor([[0, 2, 2], [1, 1, 0]]), torch.tensor([[3, 3, 3], [0, 1, 2]]))
     inputs = (torch.randn(2, 2, 3), torch.randn(2, 5, 3))
     depth = torch.tensor([1, 2])
@@ -39,7 +39,7 @@ def test_tally_counts_and_sums_what_each_entry_got_where_the_layer_is_used():
     assert not table[0, :, 3:].any()  # narrower than the widest
 
 
-def test_an_entry_is_the_forgetting_mean_of_what_it_got():
+def test_a_codeword_is_the_moving_average_of_what_chose_it():
     (one,) = quantizers()
     first = one.codewords.clone()
     books = CodebookLearner([one], decay=0.9)
@@ -55,15 +55,15 @@ def test_an_entry_is_the_forgetting_mean_of_what_it_got():
     assert books.recent[0].tolist() == [0, 2, 0, 0]
 
 
-def test_entries_find_the_clusters_though_all_but_one_start_far_away():
+def test_codewords_find_the_clusters_though_all_but_one_start_far_away():
     """Eight tight clusters, eight codewords, seven of them out of reach."""
-    centres = torch.tensor([[x, y] for x in (-3.0, -1.0, 1.0, 3.0) for y in (-2.0, 2.0)])
+    centers = torch.tensor([[x, y] for x in (-3.0, -1.0, 1.0, 3.0) for y in (-2.0, 2.0)])
     (one,) = quantizers(size=8)
     one.codewords[1:] += 100
     books = CodebookLearner([one], decay=0.9)
     random = draw()
     for step in range(600):
-        picked = centres[torch.randint(8, (64,), generator=random)]
+        picked = centers[torch.randint(8, (64,), generator=random)]
         z = (picked + 0.05 * torch.randn(64, 2, generator=random)).T[None]
         codes = one.choose(z)
         books.update(
@@ -75,11 +75,11 @@ def test_entries_find_the_clusters_though_all_but_one_start_far_away():
         )
         if step % 20 == 19 and step < 500:
             books.reset_dead(random)
-    distances = (centres[:, None] - one.codewords).norm(dim=-1).min(1).values
+    distances = (centers[:, None] - one.codewords).norm(dim=-1).min(1).values
     assert distances.max() < 0.1
 
 
-def test_revival_counts_what_it_moved_and_starts_anew():
+def test_dead_code_reset_counts_what_it_moved_and_starts_anew():
     books = CodebookLearner(quantizers(count=2), decay=0.9)
     table = torch.zeros(2, 4, 3)
     table[0, :, 0] = 1.0
@@ -100,7 +100,7 @@ def test_stochastic_quantizers_are_left_alone():
     assert torch.equal(both[1].codewords, before)
 
 
-def test_every_process_moves_entries_alike():
+def test_every_process_moves_codewords_alike():
     """The same table and generator give the same codebooks, whatever each process saw itself."""
     table = (
         torch.rand(1, 4, 3, generator=draw()) * torch.tensor([1.0, 0.0, 1.0, 0.0])[None, :, None]
@@ -115,7 +115,7 @@ def test_every_process_moves_entries_alike():
     assert found[0].isfinite().all()
 
 
-def test_entries_that_get_nothing_stay_where_they_are():
+def test_codewords_that_nothing_chooses_stay_where_they_are():
     (one,) = quantizers()
     before = one.codewords.clone()
     books = CodebookLearner([one], decay=0.5)

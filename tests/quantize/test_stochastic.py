@@ -1,7 +1,4 @@
-"""Laws of stochastic quantization and of the top-down stack, in float64 against slow oracles.
-
-The names T1 ... T11 are those of the list of properties that the project keeps for HQ-VAE.
-"""
+"""Laws of stochastic quantization and of the top-down stack, in float64 against slow oracles."""
 
 import itertools
 import math
@@ -58,7 +55,7 @@ def test_distances_are_squared_differences():
     torch.testing.assert_close(2 * half_distances(z, codebook), expected, rtol=1e-12, atol=1e-12)
 
 
-def test_posterior_is_bayes_rule_for_blurred_entries():
+def test_posterior_is_bayes_rule_for_blurred_codewords():
     one = quantizer(variance=0.7)
     z = torch.randn(5, 3, dtype=torch.float64)
     density = torch.exp(-(z[:, None] - one.codewords).square().sum(-1) / (2 * one.variance))
@@ -68,7 +65,7 @@ def test_posterior_is_bayes_rule_for_blurred_entries():
     )
 
 
-def test_t1_small_variance_is_vector_quantization():
+def test_small_variance_is_vector_quantization():
     """P is one-hot, the entropy 0, sample and code those of the nearest codeword."""
     one = quantizer(variance=1e-6)
     z = torch.randn(2, 3, 11, dtype=torch.float64)
@@ -83,7 +80,7 @@ def test_t1_small_variance_is_vector_quantization():
     )
 
 
-def test_t1_residual_layers_are_greedy_residual_quantization():
+def test_small_variances_are_greedy_residual_quantization():
     stack = level(variance=1e-6)
     feature, u = (
         torch.randn(2, 5, 6, dtype=torch.float64),
@@ -100,12 +97,12 @@ def test_t1_residual_layers_are_greedy_residual_quantization():
         assert torch.equal(found.flatten(), wanted)
     oracle = u + stack.add(total.reshape(2, 6, 3).transpose(1, 2))
     torch.testing.assert_close(after, oracle, rtol=1e-5, atol=1e-6)
-    keep = torch.ones(2, 3, dtype=torch.float64)
-    soft = stack(feature, u, keep, temperature=0.05, generator=draw())
+    mask = torch.ones(2, 3, dtype=torch.float64)
+    soft = stack(feature, u, mask, temperature=0.05, generator=draw())
     torch.testing.assert_close(soft.z, oracle, rtol=1e-4, atol=1e-4)
 
 
-def test_t2_large_variance_is_uniform():
+def test_large_variance_is_uniform():
     """P = 1/K, H = log K, a hot sample is the mean codeword, and no gradient reaches z."""
     one = quantizer()
     z = torch.randn(1, 3, 4, dtype=torch.float64, requires_grad=True)
@@ -120,7 +117,7 @@ def test_t2_large_variance_is_uniform():
     assert gradient.abs().max() < 1e-6
 
 
-def test_t3_latent_terms_collapse_to_a_log_sum_exp():
+def test_latent_terms_collapse_to_a_log_sum_exp():
     """E_P |z-b|^2 / 2s^2 - H(P) = -log sum_k exp(-|z-b_k|^2 / 2s^2), also its slope in log s^2."""
     one = quantizer(variance=0.9)
     z = torch.randn(20, 3, dtype=torch.float64)
@@ -133,14 +130,14 @@ def test_t3_latent_terms_collapse_to_a_log_sum_exp():
     torch.testing.assert_close(slope, -expected_energy.sum(), rtol=1e-10, atol=1e-10)
 
 
-def test_t4_partial_sums_telescope_and_variances_add():
+def test_partial_sums_telescope_and_variances_add():
     stack = level(codebooks=3)
     feature, u = (
         torch.randn(2, 5, 6, dtype=torch.float64),
         torch.zeros(2, 4, 6, dtype=torch.float64),
     )
-    keep = torch.ones(2, 3, dtype=torch.float64)
-    result = stack(feature, u, keep, temperature=0.7, generator=draw())
+    mask = torch.ones(2, 3, dtype=torch.float64)
+    result = stack(feature, u, mask, temperature=0.7, generator=draw())
     z = stack.latent(feature, u)
     total, generator = torch.zeros_like(z), draw()
     for one in stack.quantizer:
@@ -152,7 +149,7 @@ def test_t4_partial_sums_telescope_and_variances_add():
     )
 
 
-def test_t4_one_layer_level_is_the_single_quantizer():
+def test_a_level_of_one_codebook_is_the_single_quantizer():
     stack = level(codebooks=1)
     feature, u = (
         torch.randn(2, 5, 6, dtype=torch.float64),
@@ -173,7 +170,7 @@ def test_t4_one_layer_level_is_the_single_quantizer():
     assert torch.equal(result.codes[0], codes)
 
 
-def test_t4_dropped_layers_leave_no_trace():
+def test_dropped_codebooks_leave_no_trace():
     """With a prefix kept, terms and state are those of a level that has only the prefix."""
     stack = level(codebooks=3)
     feature, u = (
@@ -185,9 +182,9 @@ def test_t4_dropped_layers_leave_no_trace():
     shorter.load_state_dict(
         {k: v for k, v in stack.state_dict().items() if not k.startswith("quantizer.2")}
     )
-    keep = torch.tensor([[1.0, 1.0, 0.0]] * 2, dtype=torch.float64)
-    kept = stack(feature, u, keep, temperature=0.7, generator=draw())
-    alone = shorter(feature, u, keep[:, :2], temperature=0.7, generator=draw())
+    mask = torch.tensor([[1.0, 1.0, 0.0]] * 2, dtype=torch.float64)
+    kept = stack(feature, u, mask, temperature=0.7, generator=draw())
+    alone = shorter(feature, u, mask[:, :2], temperature=0.7, generator=draw())
     torch.testing.assert_close(kept.z, alone.z)
     torch.testing.assert_close(kept.terms["quadratic"], alone.terms["quadratic"])
     torch.testing.assert_close(kept.rates[:, :2], alone.rates)
@@ -218,7 +215,7 @@ def features(frames=6, batch=2, seed=3):
     ]
 
 
-def test_t5_terms_are_sums_over_positions_and_values_of_examples():
+def test_terms_are_sums_over_positions_and_values_of_examples():
     """Doubling the sequence doubles the terms; another example changes nothing."""
     stack = topdown()
     for one in (q for lev in stack.levels for q in lev.quantizer):
@@ -239,7 +236,7 @@ def test_t5_terms_are_sums_over_positions_and_values_of_examples():
     )
 
 
-def test_t5_the_uniform_rate_is_zero_and_the_hard_rate_is_log_k():
+def test_the_uniform_rate_is_zero_and_the_hard_rate_is_log_k():
     stack, depth = topdown(), torch.tensor([3, 1])
     for log_variance, share in ((1e4, 0.0), (1e-6, 1.0)):
         for one in (q for lev in stack.levels for q in lev.quantizer):
@@ -249,7 +246,7 @@ def test_t5_the_uniform_rate_is_zero_and_the_hard_rate_is_log_k():
         torch.testing.assert_close(rate, share * full, rtol=0.01, atol=0.05)
 
 
-def test_t10_codes_decode_to_what_was_quantized_bit_for_bit():
+def test_codes_decode_to_what_was_quantized_bit_for_bit():
     stack = topdown().eval()
     codes = stack.encode(features())
     rebuilt = torch.zeros(2, 4, 6)
@@ -259,7 +256,7 @@ def test_t10_codes_decode_to_what_was_quantized_bit_for_bit():
     assert torch.equal(stack(features()).z, rebuilt)
 
 
-def test_t10_codes_do_not_depend_on_the_batch():
+def test_codes_do_not_depend_on_the_batch():
     stack = topdown().eval()
     together = stack.encode(features(batch=2))
     for index in range(2):
@@ -269,7 +266,7 @@ def test_t10_codes_do_not_depend_on_the_batch():
 
 
 @pytest.mark.parametrize("offset", [0.0, 3.0, 100.0])
-def test_t10_codes_do_not_depend_on_a_common_offset(offset):
+def test_codes_do_not_depend_on_a_common_offset(offset):
     """In float32: without centring, offsets like these turn codes."""
     torch.manual_seed(0)
     one = StochasticQuantizer(64, 8, initial_variance=1.0).eval()
@@ -280,7 +277,7 @@ def test_t10_codes_do_not_depend_on_a_common_offset(offset):
     assert torch.equal(one.choose(z + offset), before)
 
 
-def test_every_prefix_decodes_and_adds_only_its_layers():
+def test_every_prefix_decodes_and_adds_only_its_codebooks():
     stack = topdown().eval()
     codes = stack.encode(features())
     states = [stack.decode(codes[:count]) for count in (1, 2, 3)]
@@ -291,7 +288,7 @@ def test_every_prefix_decodes_and_adds_only_its_layers():
     assert torch.equal(stack.decode(changed[:2]), states[1])
 
 
-def test_t11_everything_learns_at_the_first_step():
+def test_every_codeword_and_variance_learns_at_the_first_step():
     """With a tiny variance, though, most codewords get nothing."""
     stack, inputs = topdown(), [f.requires_grad_() for f in features()]
     result = stack(inputs, torch.tensor([3, 3]), temperature=1.0, generator=draw())
@@ -309,7 +306,7 @@ def test_t11_everything_learns_at_the_first_step():
     assert cold[0].codewords.grad.abs().sum(1).gt(1e-12).sum() <= 5
 
 
-def test_t9_hard_draws_follow_the_posterior():
+def test_cold_samples_follow_the_posterior():
     """Chi-square over 20,000 draws."""
     p = torch.tensor([0.5, 0.3, 0.15, 0.05])
     draws = gumbel_softmax(p.log().expand(20_000, 4), 0.1, draw()).argmax(1).bincount(minlength=4)
@@ -317,7 +314,7 @@ def test_t9_hard_draws_follow_the_posterior():
     assert chi_square < 16.27  # 0.1 % for 3 degrees of freedom
 
 
-def test_t1_vector_layers_decode_to_their_codes():
+def test_training_of_vector_quantizers_sees_what_inference_decodes():
     """RQ-VAE: what training sees is what inference decodes."""
     stack = vector_level()
     feature, u = (
@@ -331,7 +328,7 @@ def test_t1_vector_layers_decode_to_their_codes():
     assert result.rates.flatten().tolist() == pytest.approx([6 * math.log(8)] * 6)
 
 
-def test_vector_layers_copy_the_gradient_to_z_once():
+def test_vector_quantizers_copy_the_gradient_to_z_once():
     """However many codebooks; the commitment term draws z alone, not the codewords."""
     stack = vector_level()
     feature = torch.randn(1, 5, 6, dtype=torch.float64)
@@ -361,9 +358,9 @@ def test_bypassed_examples_decode_from_z_and_still_teach_the_quantizers(make):
         torch.randn(2, 5, 6, dtype=torch.float64),
         torch.randn(2, 4, 6, dtype=torch.float64),
     )
-    keep, skip = torch.ones(2, 2, dtype=torch.float64), torch.tensor([True, False])
-    plain = stack(feature, u, keep, temperature=0.5, generator=draw())
-    result = stack(feature, u, keep, temperature=0.5, generator=draw(), bypass=skip)
+    mask, skip = torch.ones(2, 2, dtype=torch.float64), torch.tensor([True, False])
+    plain = stack(feature, u, mask, temperature=0.5, generator=draw())
+    result = stack(feature, u, mask, temperature=0.5, generator=draw(), bypass=skip)
     torch.testing.assert_close(result.z[1], plain.z[1])
     torch.testing.assert_close(
         result.z[0].double(), (u + stack.add(stack.latent(feature, u).double()))[0]
@@ -377,7 +374,7 @@ def test_bypassed_examples_decode_from_z_and_still_teach_the_quantizers(make):
     torch.testing.assert_close(without.z[0].double(), u[0] + stack.add.bias[:, None])
 
 
-def test_split_moves_dead_entries_beside_busy_ones_and_nothing_else():
+def test_dead_code_reset_moves_dead_codewords_beside_frequent_ones_and_nothing_else():
     torch.manual_seed(0)
     one = VectorQuantizer(6, 3).double()
     before = one.codewords.clone()
@@ -415,7 +412,7 @@ def paired(depths, variance=1e-6):
 
 
 @pytest.mark.parametrize("depths", [(1, 1), (1, 1, 1), (3,), (2, 2)])
-def test_t1_stochastic_models_become_their_deterministic_twins(depths):
+def test_stochastic_models_become_their_deterministic_twins(depths):
     """SQ-VAE-2 -> VQ-VAE-2, RSQ-VAE -> RQ-VAE, and mixed, as the variances vanish."""
     stochastic, vector = paired(depths)
     inputs = [torch.randn(2, 5, 3 * 2**level, dtype=torch.float64) for level in range(len(depths))]
@@ -429,7 +426,7 @@ def test_t1_stochastic_models_become_their_deterministic_twins(depths):
     )
 
 
-def test_t4_an_injected_layer_that_sees_the_residual_is_a_residual_layer():
+def test_an_injected_codebook_that_sees_the_residual_is_a_residual_codebook():
     """The second of two one-codebook levels is fed z - Z_1 by hand."""
     torch.manual_seed(0)
     codebooks = [StochasticQuantizer(8, 3, initial_variance=0.5 / (i + 1)) for i in range(2)]
@@ -454,7 +451,7 @@ def test_t4_an_injected_layer_that_sees_the_residual_is_a_residual_layer():
     torch.testing.assert_close(together.terms["quadratic"], expected)
 
 
-def test_t4_one_layer_levels_have_a_quadratic_term_each():
+def test_levels_of_one_codebook_have_a_quadratic_term_each():
     """SQ-VAE-2: the terms of its levels, each over its own variance, add up."""
     stochastic, _ = paired((1, 1), variance=0.8)
     inputs = [torch.randn(2, 5, 3, dtype=torch.float64), torch.randn(2, 5, 6, dtype=torch.float64)]
