@@ -39,6 +39,14 @@ def new_file(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+def make_folder(path: Path) -> None:
+    """Create a folder and those above it, unless it exists. Raises OutputError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {path}: {error.strerror or error}") from error
+
+
 def _target(path: Path) -> Path:
     """The file itself behind any links. Raises OutputError for what is no file: taking a device's place would destroy it."""
     if path.is_dir():

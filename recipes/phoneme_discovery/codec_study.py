@@ -1,12 +1,13 @@
-"""What tricks do for the phones that a codec's first codes tell: the default codec trained on, one thing changed at a time.
+"""Fine-tuning the codec for phones: the default codec trained further, one change at a time.
 
-    python -m recipes.phoneme_discovery.codec_study WORK data/train.jsonl [--steps 1000] [--also other.safetensors]
+    python -m recipes.phoneme_discovery.codec_study WORK data/train.jsonl [--steps 1000]
+        [--also other.safetensors]
 
-WORK is the folder of a run of `run.py`, whose recordings and split are used; WORK/codec-study/
-keeps what is learned, and an interrupted run goes on with the same command. Every row begins with
-the weights that come along and has the last stage of `recipes/default` but for its number of steps.
-Of every codec the table has the codes of codebook 0, and k-means of what they are made from,
-standardized by speaker. Prints a table, and writes it as WORK/codec-study.md.
+WORK is the work folder of `run`, whose recordings and split are used; WORK/codec-study/ holds what
+is trained, and an interrupted run resumes with the same command. Every row starts from the bundled
+weights and has the last stage of `recipes/default` except for the number of steps. Of every codec
+the table has the codes of codebook 0, and k-means of their latents, standardized by speaker. Prints
+a table, and writes it as WORK/codec-study.md.
 """
 
 import sys
@@ -21,11 +22,13 @@ import typer
 from torch import Tensor, nn
 
 import speechvq
-from recipes.phoneme_discovery.corpora.prepare import held_out_of, load_recordings
+from recipes.phoneme_discovery.corpora.options import Work
+from recipes.phoneme_discovery.corpora.prepared import held_out_of, load_recordings
 from recipes.phoneme_discovery.inputs import check_same, inputs_of, more_speech
 from recipes.phoneme_discovery.models.autoencoder import jittered
 from recipes.phoneme_discovery.plan import read_plan
-from recipes.phoneme_discovery.run import HERE, split_of
+from recipes.phoneme_discovery.run import HERE
+from recipes.phoneme_discovery.scoring import split_of
 from recipes.phoneme_discovery.study import KEYS
 from recipes.phoneme_discovery.systems import codec_units
 from speechvq.codec.codec import Codec
@@ -45,46 +48,46 @@ from speechvq.units.split import Split
 
 RECIPE = HERE.parent / "default" / "base5.toml"
 DECIBELS = 6.0
-"""Standard deviation of the random response that what the encoder hears is filtered with."""
+"""Standard deviation of the random filter on the input of the encoder."""
 
 Change = Callable[[Objective], None]
 
 
 def jitter(share: float) -> Change:
-    """A share of the coarsest level's frames have a neighbor's vector in their place (Chorowski et al. 2019)."""
+    """Replace a share of the coarsest stage's frames by neighbors (Chorowski et al. 2019)."""
 
     def change(objective: Objective) -> None:
         random = torch.Generator().manual_seed(0)
 
-        def shaken(module: nn.Module, _: Any, quantized: Quantized) -> Quantized:  # noqa: ANN401 - whatever it was given
+        def jitter_frames(module: nn.Module, _: Any, quantized: Quantized) -> Quantized:  # noqa: ANN401 - any input
             return (
                 replace(quantized, z=jittered(quantized.z, share, random))
                 if module.training
                 else quantized
             )
 
-        objective.network.topdown.levels[0].quantizer.register_forward_hook(shaken)
+        objective.network.topdown.levels[0].quantizer.register_forward_hook(jitter_frames)
 
     return change
 
 
-def perturbed(objective: Objective) -> None:
-    """The encoder hears examples through a random smooth filter; what is to be decoded stays as it was."""
+def filtered(objective: Objective) -> None:
+    """Filter the input of the encoder at random, smoothly; the target stays as it is."""
     random = np.random.default_rng(0)
 
-    def filtered(module: nn.Module, heard: tuple[Tensor]) -> tuple[Tensor] | None:
+    def filter_input(module: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor] | None:
         if not module.training:
             return None
-        wave = heard[0].float()
+        wave = inputs[0].float()
         curves = np.stack([smooth(wave.shape[-1] // 2 + 1, random) for _ in wave])
         response = torch.from_numpy(10 ** (curves * DECIBELS / 20)).to(wave)[:, None]
         return (torch.fft.irfft(torch.fft.rfft(wave) * response, wave.shape[-1]),)
 
-    objective.network.encoder.register_forward_pre_hook(filtered)
+    objective.network.encoder.register_forward_pre_hook(filter_input)
 
 
-def alone(objective: Objective) -> None:
-    """Half of the examples have no other codebook than the first, which must say by itself what is said."""
+def first_alone(objective: Objective) -> None:
+    """Half of the examples use the first codebook only, which must hold the content by itself."""
     draw_counts = objective.depths
 
     def depths(count: int, generator: torch.Generator) -> Tensor:
@@ -103,28 +106,28 @@ class Variant:
 
 
 VARIANTS = (
-    Variant("trained on"),
+    Variant("fine-tuned"),
     Variant("jitter 0.12", jitter(0.12)),
     Variant("jitter 0.5", jitter(0.5)),
-    Variant("input filtered", perturbed),
-    Variant("codebook 0 alone in half", alone),
+    Variant("input filtered", filtered),
+    Variant("codebook 0 alone in half", first_alone),
 )
 
 
 def main(
-    work: Annotated[Path, typer.Argument(help="The folder of a run of run.py.")],
+    work: Work,
     manifest: Annotated[
-        Path, typer.Argument(help="What the codec learns from: the default recipe's speech.")
+        Path, typer.Argument(help="What the codec is trained on: the default recipe's speech.")
     ],
-    steps: Annotated[int, typer.Option(help="Of training, for each variant.", min=1)] = 1000,
+    steps: Annotated[int, typer.Option(help="Training steps of each variant.", min=1)] = 1000,
     only: Annotated[
         list[str] | None, typer.Option(help="Only this variant; may be given several times.")
     ] = None,
     also: Annotated[
-        list[Path] | None, typer.Option(help="A model file to have in the table, too.")
+        list[Path] | None, typer.Option(help="A further model file for the table.")
     ] = None,
     bf16: Annotated[
-        bool, typer.Option(help="Products in bfloat16, for CPUs and GPUs that have them.")
+        bool, typer.Option(help="Train in bfloat16, where the CPU or GPU supports it.")
     ] = False,
     cache: Annotated[Path, typer.Option(help="Where packed audio goes.")] = Path("runs/cache"),
 ) -> None:
@@ -139,23 +142,21 @@ def main(
                 f"there is no variant {name!r}; variants are "
                 f"{', '.join(variant.name for variant in VARIANTS)}"
             )
-    more = more_speech(manifest, recordings)  # nothing of the corpus may be learned from
+    more = more_speech(manifest, recordings)  # none of it may be in the corpus
     split, folder = split_of(labeled, held_out_of(work)), work / "codec-study"
     folder.mkdir(exist_ok=True)
-    learned = {"plan": {"steps": steps, "bf16": bf16, "recipe": RECIPE.stem}}
+    settings = {"plan": {"steps": steps, "bf16": bf16, "recipe": RECIPE.stem}}
     check_same(
         folder / "study.json",
-        inputs_of(read_plan(HERE / "discovery.toml"), recordings, more, work) | learned,
+        inputs_of(read_plan(HERE / "discovery.toml"), recordings, more, work) | settings,
     )
-    chosen = [variant for variant in VARIANTS if not only or variant.name in only]
-    there = [
+    variants = [variant for variant in VARIANTS if not only or variant.name in only]
+    codecs = [
         ("as it is", speechvq.load()),
         *((path.stem, speechvq.load(path)) for path in also or []),
     ]
-    rows = [
-        row for name, codec in there for row in scores(name, codec, labeled, split)
-    ]  # before anything long
-    for variant in chosen:
+    rows = [row for name, codec in codecs for row in scores(name, codec, labeled, split)]
+    for variant in variants:
         codec = trained(variant, experiment_of(variant, manifest, folder, steps, cache), bf16=bf16)
         rows += scores(variant.name, codec, labeled, split)
     text = comparison(rows, KEYS)
@@ -179,7 +180,7 @@ def scores(name: str, codec: Codec, recordings: Sequence[Recording], split: Spli
 def experiment_of(
     variant: Variant, manifest: Path, folder: Path, steps: int, cache: Path
 ) -> Experiment:
-    """The last stage of the default recipe from the weights that come along, for so many steps."""
+    """The last stage of the default recipe from the bundled weights, for `steps` steps."""
     experiment = read_experiment(RECIPE)
     run = replace(
         experiment.run,
@@ -197,19 +198,19 @@ def experiment_of(
 
 
 def trained(variant: Variant, experiment: Experiment, *, bf16: bool) -> Codec:
-    """The codec that training leaves. Its voices are those that come along, which scores have no use for."""
+    """The codec after training, with the bundled voices, which scores do not use."""
     print(f"training: {variant.name}", file=sys.stderr)
     checkpoint = Path(experiment.run.folder) / f"step-{experiment.optim.steps:08d}"
     if not checkpoint.exists():
         fabric = launched("auto", 1, "bf16-mixed" if bf16 else "32-true")
-        train(experiment, fabric, change=variant.change, report=_told)
+        train(experiment, fabric, change=variant.change, report=_show)
     codec = speechvq.load()
     codec.network.load_state_dict(best_weights(checkpoint))
     codec.network.eval()
     return codec
 
 
-def _told(step: int, numbers: dict[str, float]) -> None:
+def _show(step: int, numbers: dict[str, float]) -> None:
     if "loss" in numbers:
         print(f"step {step}  loss {numbers['loss']:.3f}", file=sys.stderr, flush=True)
 

@@ -1,4 +1,4 @@
-"""What a run is of, checked before anything long: more speech, devices, networks of other runs, and what a folder was for."""
+"""Checks before anything long: more speech, devices, other runs' networks, what a folder is for."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from recipes.phoneme_discovery.corpora.holding_out import shortened
-from recipes.phoneme_discovery.corpora.prepare import prepared
+from recipes.phoneme_discovery.corpora.prepared import prepared
 from recipes.phoneme_discovery.plan import Plan
 from recipes.phoneme_discovery.systems import networks
 from speechvq.audio.files import inspect
@@ -21,40 +21,34 @@ from speechvq.units.recordings import Recording
 
 
 def more_speech(manifest: Path, recordings: Sequence[Recording]) -> list[Recording]:
-    """The recordings of a manifest to learn from; whoever is not named counts as a speaker for each recording.
+    """The recordings of a manifest to learn from; each one without a speaker is its own speaker.
 
-    Raises ManifestError for a speaker or a file that is in the corpus, too, as held-out speakers
-    must not be learned from; AudioError for a file that cannot be read.
+    Raises ManifestError for a speaker or a file that is in the corpus as well, because nothing may
+    be learned from held-out speakers; AudioError for a file that cannot be read.
     """
     rows = read_manifest(manifest)
-    both = {recording.speaker for recording in recordings}.intersection(row.speaker for row in rows)
-    if both:
+    speakers = {recording.speaker for recording in recordings}
+    if both := speakers.intersection(row.speaker for row in rows):
         raise ManifestError(
             f"{shortened(sorted(map(str, both)))} of {manifest} are in the corpus, too; leave "
             "them out of one"
         )
-    own = {recording.audio.resolve() for recording in recordings if recording.audio}
+    files = {recording.audio.resolve() for recording in recordings if recording.audio}
     for row in rows:
         inspect(row.audio)
-        if row.audio.resolve() in own:
+        if row.audio.resolve() in files:
             raise ManifestError(
                 f"{row.audio} of {manifest} is in the corpus, too; leave it out of one"
             )
+    names = [f"train-{number}" for number in range(len(rows))]
     return [
-        Recording(
-            f"train-{number}",
-            row.speaker or f"train-{number}",
-            row.seconds,
-            None,
-            row.audio,
-            row.start,
-        )
-        for number, row in enumerate(rows)
+        Recording(name, row.speaker or name, row.seconds, None, row.audio, row.start)
+        for name, row in zip(names, rows, strict=True)
     ]
 
 
 def check_device(device: str) -> None:
-    """Raises ConfigError for what cannot be trained on."""
+    """Raises ConfigError for a device that training cannot use."""
     try:
         with torch.autocast(device, torch.bfloat16):
             torch.zeros(1, device=device)
@@ -65,35 +59,34 @@ def check_device(device: str) -> None:
 
 
 def check_models(plan: Plan, models: Path, train: Path | None) -> None:
-    """Raises ConfigError where more speech is given for networks that learn nothing, UnitsError where some are not there."""
+    """Check another run's networks.
+
+    Raises ConfigError for speech to train on, as nothing is trained, and UnitsError where networks
+    are missing.
+    """
     if train:
         raise ConfigError(
             "--models trains nothing, so there is nothing for --train; leave one of them out"
         )
-    if lacking := [
+    if missing := [
         folder for folder, last in networks(plan, models / "models").items() if not last.exists()
     ]:
         raise UnitsError(
-            f"{lacking[0]} holds no network of this plan; finish the run of {models}, or learn here"
+            f"{missing[0]} holds no network of this plan; finish the run of {models}, or train here"
         )
 
 
-def check_strangers(recordings: Sequence[Recording], away: frozenset[str], models: Path) -> None:
-    """Raises UnitsError when the networks of another run have learned from what is held out here."""
+def check_unseen(recordings: Sequence[Recording], held_out: frozenset[str], models: Path) -> None:
+    """Raises UnitsError when another run's networks have learned from held-out recordings."""
     if not (models / "manifest.jsonl").exists():
         return
-    learned_from = {
-        row.audio.resolve() for row in prepared(models) if not row.facts.get("held_out")
-    }
-    if both := [
-        recording
-        for recording in recordings
-        if recording.name in away and recording.audio and recording.audio.resolve() in learned_from
-    ]:
-        raise UnitsError(
-            f"the networks of {models} have learned from {both[0].audio}, which is held out here; "
-            "hold out the same speakers"
-        )
+    trained = {row.audio.resolve() for row in prepared(models) if not row.facts.get("held_out")}
+    for recording in recordings:
+        if recording.name in held_out and recording.audio and recording.audio.resolve() in trained:
+            raise UnitsError(
+                f"the networks of {models} have learned from {recording.audio}, which is held out "
+                "here; hold out the same speakers"
+            )
 
 
 def check_plan(
@@ -103,42 +96,36 @@ def check_plan(
     work: Path,
     models: Path | None,
 ) -> None:
-    """Keep what a folder is for. Raises OutputError when it holds what was learned by another plan or from other speech."""
-    check_same(
-        work / "discovery.json",
-        inputs_of(plan, recordings, more, work) | {"models": models and str(models.resolve())},
-    )
+    """Record what a folder is for.
+
+    Raises OutputError when it holds results of another plan or of other speech.
+    """
+    record = inputs_of(plan, recordings, more, work)
+    record["models"] = models and str(models.resolve())
+    check_same(work / "discovery.json", record)
 
 
 def inputs_of(
     plan: Plan, recordings: Sequence[Recording], more: Sequence[Recording], work: Path
 ) -> dict[str, Any]:
-    """What networks, units and scores follow from, as JSON can hold it. Raises AudioError for files that are gone."""
-    speech = hashlib.sha256(
-        json.dumps(
-            [
-                [str(recording.audio), recording.start, recording.seconds]
-                for recording in [*recordings, *more]
-            ]
-        ).encode()
-    )
-    audio = hashlib.sha256(
-        json.dumps(
-            [[recording.speaker, *state_of(recording)] for recording in [*recordings, *more]]
-        ).encode()
-    )
-    corpus = hashlib.sha256((work / "manifest.jsonl").read_bytes())
-    facts = {
+    """What networks, units and scores depend on, as JSON can hold it.
+
+    Raises AudioError for files that are gone.
+    """
+    speech = [*recordings, *more]
+    segments = [[str(part.audio), part.start, part.seconds] for part in speech]
+    files = [[part.speaker, *state_of(part)] for part in speech]
+    record = {
         "plan": to_dict(plan),
-        "speech": speech.hexdigest(),
-        "audio": audio.hexdigest(),
-        "corpus": corpus.hexdigest(),
+        "speech": hashlib.sha256(json.dumps(segments).encode()).hexdigest(),
+        "audio": hashlib.sha256(json.dumps(files).encode()).hexdigest(),
+        "corpus": hashlib.sha256((work / "manifest.jsonl").read_bytes()).hexdigest(),
     }
-    return json.loads(json.dumps(facts))
+    return json.loads(json.dumps(record))
 
 
 def state_of(recording: Recording) -> tuple[int, int]:
-    """The size and the date of its file. Raises AudioError."""
+    """The size and the modification time of a recording's file. Raises AudioError."""
     try:
         status = Path(str(recording.audio)).stat()
     except OSError as error:
@@ -146,25 +133,30 @@ def state_of(recording: Recording) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-OTHERWISE = {
+DIFFERENCES = {
     "plan": "another plan",
     "speech": "other speech",
     "audio": "audio that has changed since, or other speakers of it",
     "corpus": "other phones or others held out",
     "models": "other models",
 }
-"""What was different, by the keys of a record."""
+"""What differs, by the keys of a record."""
 
 
 def check_same(path: Path, record: dict[str, Any]) -> None:
-    """Write what a folder is for, or compare it; what a record does not say is added. Raises OutputError for another."""
+    """Write a record, or compare it with the one written before, whose missing keys are added.
+
+    Raises OutputError when they differ.
+    """
     before: dict[str, Any] = {}
     try:
         before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     except (OSError, ValueError) as error:
         raise OutputError(f"{path} cannot be read: {error}; use another folder") from error
     if changed := [
-        what for key, what in OTHERWISE.items() if completed(before, record, key) != record.get(key)
+        difference
+        for key, difference in DIFFERENCES.items()
+        if completed(before, record, key) != record.get(key)
     ]:
         raise OutputError(
             f"{path.parent} holds a discovery with {', '.join(changed)}; use another folder, or "
@@ -175,10 +167,10 @@ def check_same(path: Path, record: dict[str, Any]) -> None:
             partial.write_text(json.dumps(record, indent=1), encoding="utf-8")
 
 
-def completed(before: dict[str, Any], record: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - whatever JSON can hold
-    """What a record says under a key, or what is wanted where it says nothing; so for each field of a plan.
+def completed(before: dict[str, Any], record: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - any JSON
+    """The value of a key in an earlier record, with missing fields taken from the present one.
 
-    A plan of before a network was thought of says nothing of it, and nothing was made with it.
+    A plan written before a network was introduced says nothing of it, and did not use it.
     """
-    said, now = before.get(key, record.get(key)), record.get(key)
-    return now | said if isinstance(said, dict) and isinstance(now, dict) else said
+    then, now = before.get(key, record.get(key)), record.get(key)
+    return now | then if isinstance(then, dict) and isinstance(now, dict) else then

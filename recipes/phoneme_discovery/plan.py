@@ -1,4 +1,4 @@
-"""What a discovery learns and compares, from a TOML file."""
+"""The plan of a discovery: which networks and codebooks it has, from a TOML file."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +11,8 @@ from speechvq.config import read, require
 
 
 @dataclass(frozen=True)
-class Book:
-    """Codes to compare: how many there are, and how many a second."""
+class CodebookSettings:
+    """Codebooks to compare: `size`, the number of codes, and `rate`, codes per second."""
 
     size: int
     rate: int
@@ -25,11 +25,12 @@ class Book:
 
 
 @dataclass(frozen=True)
-class Round:
-    """A predictor learned from nothing: steps, and how many clusters it predicts, in each of several sets.
+class Iteration:
+    """An iteration of masked prediction: a new predictor, trained on better clusters.
 
-    The clusters of the first round are of MFCCs, those of others of what a codebook of the predictor
-    before has made.
+    steps: of training
+    clusters: number of clusters in each of several sets that are predicted; those of the first
+        iteration are of MFCCs, those of later ones of a layer of the predictor before
     """
 
     steps: int
@@ -47,43 +48,44 @@ class Round:
 class Plan:
     """A discovery.
 
-    books: which codes are compared; the first is shown in pictures
-    share, span: how much of the frames at 50 Hz are hidden from a predictor, and in spans of how
-      many
-    codebook: whose features are clustered, from 0
+    codebooks: the settings that are compared; pictures show the first
+    mask_share, mask_span: share of frames at 50 Hz that are masked, and frames in a masked span
+    layer: of the predictor, from 0, whose features are clustered
     commitment: the VQ-VAE's beta
-    components: principal components of the features that are kept
+    components: number of principal components of the features
     """
 
-    books: tuple[Book, ...]
-    rounds: tuple[Round, ...]
+    codebooks: tuple[CodebookSettings, ...]
+    iterations: tuple[Iteration, ...]
     prediction: Optim
     autoencoding: Optim
     predictor: PredictorConfig = field(default_factory=PredictorConfig)
     autoencoder: AutoencoderConfig = field(default_factory=AutoencoderConfig)
     contrasting: Optim = field(default_factory=lambda: Optim(steps=1000, batch=16, seconds=2.0))
     contrast: ContrastConfig = field(default_factory=ContrastConfig)
-    share: float = 0.5
-    span: int = 10
-    codebook: int = 1
+    mask_share: float = 0.5
+    mask_span: int = 10
+    layer: int = 1
     commitment: float = 0.25
     components: int = 64
     seed: int = 0
 
     def __post_init__(self) -> None:
         require(
-            bool(self.books) and bool(self.rounds),
-            "books and rounds must not be empty",
+            bool(self.codebooks) and bool(self.iterations),
+            "there must be at least one of codebooks and one of iterations",
         )
-        require(0 < self.share < 1, f"share must be between 0 and 1, not {self.share}")
-        require(self.span > 0, f"span must be positive, not {self.span}")
         require(
-            0 <= self.codebook < self.predictor.depth,
-            f"codebook must be from 0 to {self.predictor.depth - 1}, not {self.codebook}",
+            0 < self.mask_share < 1, f"mask_share must be between 0 and 1, not {self.mask_share}"
+        )
+        require(self.mask_span > 0, f"mask_span must be positive, not {self.mask_span}")
+        require(
+            0 <= self.layer < self.predictor.depth,
+            f"layer must be from 0 to {self.predictor.depth - 1}, not {self.layer}",
         )
         require(self.components > 0, f"components must be positive, not {self.components}")
 
 
 def read_plan(path: Path) -> Plan:
-    """Read a plan. Raises ConfigError naming the file and the field."""
+    """Read a plan. Raises ConfigError with the file and the field."""
     return read(Plan, path)

@@ -1,10 +1,10 @@
-"""What tricks do for the phones that codes tell: the VQ-VAE with one thing changed at a time, and the codec that comes along.
+"""Ablation study of the VQ-VAE, scored by phones, and of post-processing the codec's first codes.
 
     python -m recipes.phoneme_discovery.study WORK [--steps 1000]
 
-WORK is the folder of a run of `run.py`, whose recordings and split are used; WORK/study/ keeps what
-is learned. Prints a table, and writes it as WORK/study.md. Every VQ-VAE has the first book of the
-plan, 128 codes at 25 Hz, but for the row that says another rate.
+WORK is the work folder of `run`, whose recordings and split are used; WORK/study/ holds the trained
+networks. Prints a table, and writes it as WORK/study.md. Every VQ-VAE has the first codebook
+settings of the plan, 128 codes at 25 Hz, except in the row with another rate.
 """
 
 import sys
@@ -17,21 +17,18 @@ import numpy as np
 import typer
 
 import speechvq
-from recipes.phoneme_discovery.corpora.prepare import (
-    held_out_of,
-    load_recordings,
-    load_waves,
-    make_folder,
-)
+from recipes.phoneme_discovery.corpora.options import Work
+from recipes.phoneme_discovery.corpora.prepared import held_out_of, load_recordings, load_wave
 from recipes.phoneme_discovery.inputs import check_same, inputs_of, more_speech
 from recipes.phoneme_discovery.models.encoding import autoencoder_units
 from recipes.phoneme_discovery.models.learning import learn_autoencoder
 from recipes.phoneme_discovery.models.speech import GROUP, Speech, speech_of
-from recipes.phoneme_discovery.plan import Book, Plan, read_plan
-from recipes.phoneme_discovery.run import HERE, split_of
+from recipes.phoneme_discovery.plan import CodebookSettings, Plan, read_plan
+from recipes.phoneme_discovery.run import HERE
+from recipes.phoneme_discovery.scoring import split_of
 from recipes.phoneme_discovery.systems import codec_units
 from speechvq.errors import SpeechVQError, UnitsError
-from speechvq.output import new_file
+from speechvq.output import make_folder, new_file
 from speechvq.units.boundaries.unit_segments import phone_rate, segmented
 from speechvq.units.evaluation.scores import evaluate
 from speechvq.units.evaluation.tables import comparison
@@ -51,29 +48,31 @@ KEYS = (
 
 @dataclass(frozen=True)
 class Variant:
-    """A row: its name, what it changes in a plan and its book, and in the speech."""
+    """A row: its name, and what it changes in the plan, the codebook settings, and the speech."""
 
     name: str
     plan: Callable[[Plan], Plan] = lambda plan: plan
-    book: Callable[[Book], Book] = lambda book: book
+    settings: Callable[[CodebookSettings], CodebookSettings] = lambda settings: settings
     speech: Callable[[Speech], Speech] = lambda speech: speech
 
 
 def jitter(share: float) -> Callable[[Plan], Plan]:
+    """Another share of jittered codes."""
     return lambda plan: replace(plan, autoencoder=replace(plan.autoencoder, jitter=share))
 
 
-def warp(most: float) -> Callable[[Plan], Plan]:
-    return lambda plan: replace(plan, autoencoding=replace(plan.autoencoding, warp=most))
+def vtlp(most: float) -> Callable[[Plan], Plan]:
+    """Another range of vocal tract length perturbation (VTLP)."""
+    return lambda plan: replace(plan, autoencoding=replace(plan.autoencoding, vtlp=most))
 
 
-def one_voice(speech: Speech) -> Speech:
-    """Speech whose speakers nobody tells: to a decoder all are one."""
+def anonymous(speech: Speech) -> Speech:
+    """Speech without speaker labels: the decoder has a single speaker."""
     return replace(speech, speakers=("anybody",) * len(speech.names))
 
 
 def globally_standardized(speech: Speech) -> Speech:
-    """Speech with mean 0 and deviation 1 over all speakers together, not over each."""
+    """Speech with mean 0 and deviation 1 over all speakers together, not over each speaker."""
     weights = speech.lengths / speech.lengths.sum()
     mean = weights @ speech.means
     deviation = np.sqrt(weights @ (speech.deviations**2 + (speech.means - mean) ** 2))
@@ -90,26 +89,28 @@ VARIANTS = (
     Variant("VQ-VAE"),
     Variant("no jitter", jitter(0.0)),
     Variant("jitter 0.5", jitter(0.5)),
-    Variant("no perturbation of the input", warp(0.0)),
-    Variant("decoder not told who speaks", speech=one_voice),
+    Variant("no VTLP", vtlp(0.0)),
+    Variant("decoder not speaker-conditioned", speech=anonymous),
     Variant("not standardized by speaker", speech=globally_standardized),
-    Variant("twice the code rate", book=lambda book: replace(book, rate=2 * book.rate)),
+    Variant(
+        "twice the code rate", settings=lambda settings: replace(settings, rate=2 * settings.rate)
+    ),
 )
 
 
 def main(
-    work: Annotated[Path, typer.Argument(help="The folder of a run of run.py.")],
+    work: Work,
     train: Annotated[
-        Path | None, typer.Option(help="The manifest of more speech that the run learned from.")
+        Path | None, typer.Option(help="The manifest of more speech that the run was trained on.")
     ] = None,
-    steps: Annotated[int, typer.Option(help="Of training, for each variant.", min=1)] = 1000,
-    config: Annotated[Path, typer.Option(help="Sizes, a TOML file.")] = HERE / "discovery.toml",
+    steps: Annotated[int, typer.Option(help="Training steps of each variant.", min=1)] = 1000,
+    config: Annotated[Path, typer.Option(help="The plan, a TOML file.")] = HERE / "discovery.toml",
 ) -> None:
-    """Train every variant, score it with and without segments, and the codec's codebook 0 likewise."""
+    """Train every variant, score it with and without segments, and the codec's codebook 0, too."""
     plan = read_plan(config)
     plan = replace(plan, autoencoding=replace(plan.autoencoding, steps=steps))
     recordings = load_recordings(work)
-    away = held_out_of(work)
+    held_out = held_out_of(work)
     labeled = [
         recording
         for recording in recordings
@@ -117,17 +118,17 @@ def main(
     ]
     if not labeled:
         raise UnitsError(f"no recording of {work} has phones; without them nothing can be compared")
-    split = split_of(labeled, away)
+    split = split_of(labeled, held_out)
     more = more_speech(train, recordings) if train else []
     make_folder(work / "study")
     check_same(work / "study" / "study.json", inputs_of(plan, recordings, more, work))
     training = speech_of(
-        [*(recording for recording in recordings if recording.name not in away), *more],
-        load_waves,
+        [*(recording for recording in recordings if recording.name not in held_out), *more],
+        load_wave,
         work / "spectra",
     )
-    corpus = speech_of(labeled, load_waves, work / "spectra")
-    systems = [learned(variant, plan, training, corpus, work / "study") for variant in VARIANTS]
+    corpus = speech_of(labeled, load_wave, work / "spectra")
+    systems = [trained(variant, plan, training, corpus, work / "study") for variant in VARIANTS]
     systems += codec_units(speechvq.load(), labeled, split.fit, seed=plan.seed)
     base, own, refitted = systems[0], *systems[-2:]
     target = phone_rate([recording for recording in labeled if recording.name in set(split.fit)])
@@ -145,16 +146,16 @@ def main(
     print(text, end="")
 
 
-def learned(variant: Variant, plan: Plan, training: Speech, corpus: Speech, folder: Path) -> Units:
-    """The units of a variant; its training goes on where it was interrupted."""
-    plan, book = variant.plan(plan), variant.book(plan.books[0])
+def trained(variant: Variant, plan: Plan, training: Speech, corpus: Speech, folder: Path) -> Units:
+    """The units of a variant; its training resumes where it was interrupted."""
+    plan, settings = variant.plan(plan), variant.settings(plan.codebooks[0])
     network = learn_autoencoder(
         variant.speech(training),
         plan.autoencoder,
         plan.autoencoding,
         folder / variant.name.replace(" ", "-"),
-        size=book.size,
-        factor=RATE // book.rate,
+        size=settings.size,
+        factor=RATE // settings.rate,
         commitment=plan.commitment,
         seed=plan.seed,
     )

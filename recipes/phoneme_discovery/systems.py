@@ -1,4 +1,4 @@
-"""The systems that a discovery compares: baselines, the VQ-VAE, masked prediction, and the codec that comes along."""
+"""The systems that a discovery compares: baselines, VQ-VAE, masked prediction, and the codec."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from recipes.phoneme_discovery.corpora.prepare import load_waves
+from recipes.phoneme_discovery.corpora.prepared import load_wave
 from recipes.phoneme_discovery.models.autoencoder import Autoencoder
 from recipes.phoneme_discovery.models.contrast import Contrast, dissimilarity
 from recipes.phoneme_discovery.models.encoding import (
@@ -18,9 +18,9 @@ from recipes.phoneme_discovery.models.encoding import (
     Rows,
     autoencoder_units,
     by_name,
-    cepstra,
-    codebook,
+    layer_features,
     log_mels,
+    mfccs,
     principal,
     targets,
 )
@@ -33,7 +33,7 @@ from recipes.phoneme_discovery.models.learning import (
 from recipes.phoneme_discovery.models.predictor import RATE as FRAMES
 from recipes.phoneme_discovery.models.predictor import Predictor
 from recipes.phoneme_discovery.models.speech import Speech
-from recipes.phoneme_discovery.plan import Book, Plan
+from recipes.phoneme_discovery.plan import CodebookSettings, Plan
 from speechvq.codec.codec import Codec
 from speechvq.errors import UnitsError
 from speechvq.output import new_file
@@ -44,47 +44,48 @@ from speechvq.units.boundaries.scores import Times
 from speechvq.units.features import RATE, pooled, standardized
 from speechvq.units.recordings import Recording, Units
 
-MFCC, MFCC_BY_SPEAKER, MEL_BY_SPEAKER = (
-    "MFCC k-means",
-    "MFCC k-means, by speaker",
-    "log-mel k-means, by speaker",
-)
-MEL, VQVAE, MASKED = "log-mel k-means", "VQ-VAE", "masked prediction"
+MFCC, MFCC_BY_SPEAKER = "MFCC k-means", "MFCC k-means, by speaker"
+MEL, MEL_BY_SPEAKER = "log-mel k-means", "log-mel k-means, by speaker"
+VQVAE, MASKED = "VQ-VAE", "masked prediction"
 SEGMENTED, SHUFFLED = f"{MASKED}, learned segments", f"{MASKED}, shuffled"
-TOPLINE = "told the phones: perceptron on MFCCs"
+TOPLINE = "supervised topline: MLP on MFCCs"
 
 COMPARED = (MFCC, MEL, MFCC_BY_SPEAKER, MEL_BY_SPEAKER, VQVAE, MASKED, SEGMENTED, SHUFFLED)
-"""The systems that every book has."""
+"""The systems that are compared in each of the codebook settings."""
 
-AUDIBLE, CONTRAST = "peaks of audible mel change", "peaks of learned contrast"
-BOTH = f"{CONTRAST} x audible mel change"
-"""What finds boundaries, beside units."""
+ENERGY_GATED = "peaks of energy-gated spectral change"
+CONTRAST = "peaks of the contrastive boundary detector"
+PRODUCT = "peaks of contrastive score x energy-gated change"
+"""Boundary detectors without units."""
 
 SEGMENTS = 11.0
-"""Segments a second: about as many as there are phones and pauses in speech that is read."""
+"""Segments per second: about the rate of phones and pauses in read speech."""
 
 
 def networks(plan: Plan, models: Path) -> dict[Path, Path]:
-    """Of each network that a plan needs its folder, and the checkpoint there when it is finished."""
+    """The folder of each network of a plan, and its last checkpoint, which may not exist yet."""
     steps = {
         models / f"predictor-{number}": iteration.steps
-        for number, iteration in enumerate(plan.rounds, 1)
+        for number, iteration in enumerate(plan.iterations, 1)
     }
     steps |= {models / "contrast": plan.contrasting.steps}
     steps |= {
-        models / f"vqvae-{book.size}-{book.rate}": plan.autoencoding.steps for book in plan.books
+        models / f"vqvae-{settings.size}-{settings.rate}": plan.autoencoding.steps
+        for settings in plan.codebooks
     }
     return {folder: folder / f"step-{last:08d}" for folder, last in steps.items()}
 
 
 @dataclass(frozen=True, eq=False)
 class Discovery:
-    """What systems are learned from, and where they are kept.
+    """The speech, networks and units of a discovery; networks are trained when first needed.
 
-    plan: sizes and steps; models: the folder for checkpoints; device: where networks are trained
-    training: speech that networks learn from, without labels; None where they were learned elsewhere
+    plan: sizes and steps
+    models: the folder of checkpoints
+    training: speech that networks learn from, without labels; None where they were trained before
     corpus: speech that gets units
     fit: the recordings of the corpus that clusters are fitted on
+    device: where networks are trained
     """
 
     plan: Plan
@@ -96,37 +97,36 @@ class Discovery:
 
     @cached_property
     def predictor(self) -> Predictor:
-        """The predictor of the last round, trained, or read where it has been."""
+        """The predictor of the last iteration of masked prediction."""
         plan = self.plan
         network: Predictor | None = None
-        for number, step in enumerate(plan.rounds, 1):
-            folder, optim = (
-                self.models / f"predictor-{number}",
-                replace(plan.prediction, steps=step.steps),
-            )
+        for number, iteration in enumerate(plan.iterations, 1):
+            folder = self.models / f"predictor-{number}"
+            optim = replace(plan.prediction, steps=iteration.steps)
 
-            def build(weights: Mapping[str, Tensor], sets: int = len(step.clusters)) -> Predictor:
-                return Predictor(
-                    plan.predictor, [len(weights[f"heads.{index}.bias"]) for index in range(sets)]
-                )
+            def build(
+                weights: Mapping[str, Tensor], sets: int = len(iteration.clusters)
+            ) -> Predictor:
+                sizes = [len(weights[f"heads.{index}.bias"]) for index in range(sets)]
+                return Predictor(plan.predictor, sizes)
 
             network = finished(folder, optim, build) or learn_predictor(
                 self._training,
-                self._targets(folder, network, step.clusters),
+                self._targets(folder, network, iteration.clusters),
                 plan.predictor,
                 optim,
                 folder,
-                share=plan.share,
-                span=plan.span,
+                mask_share=plan.mask_share,
+                mask_span=plan.mask_span,
                 seed=plan.seed + number,
                 device=self.device,
             )
-        assert network is not None  # a plan has rounds
+        assert network is not None  # a plan has iterations
         return network
 
     @cached_property
     def contrast(self) -> Contrast:
-        """The network that finds frames alike that touch, trained, or read where it has been."""
+        """The contrastive boundary detector."""
         plan, folder = self.plan, self.models / "contrast"
         network = finished(folder, plan.contrasting, lambda _: Contrast(plan.contrast))
         return network or learn_contrast(
@@ -139,53 +139,50 @@ class Discovery:
         )
 
     def boundaries(self, names: Sequence[str], target: float) -> dict[str, dict[str, Times]]:
-        """Boundaries in recordings of the corpus, s, by method: peaks of what changes, of what was learned to, and of both.
+        """Boundaries in recordings of the corpus, in seconds, by method and recording.
 
-        target: so many peaks per second the recordings to fit on have; the prominence of peaks
-          follows from that, no label does
+        target: peaks per second in the recordings to fit on; it gives the prominence of peaks,
+            without any label
         """
         numbers = {name: number for number, name in enumerate(self.corpus.names)}
-        curves: dict[str, dict[str, NDArray[np.float64]]] = {AUDIBLE: {}, CONTRAST: {}, BOTH: {}}
+        methods = (ENERGY_GATED, CONTRAST, PRODUCT)
+        curves: dict[str, dict[str, NDArray[np.float64]]] = {method: {} for method in methods}
         for name in dict.fromkeys([*self.fit, *names]):
             change = energy_gated_change(self.corpus.log_mel(numbers[name]), RATE)
-            learned = dissimilarity(self.contrast, self.corpus.of(numbers[name]))
-            for method, curve in {
-                AUDIBLE: change,
-                CONTRAST: learned,
-                BOTH: change * learned,
-            }.items():
+            score = dissimilarity(self.contrast, self.corpus.of(numbers[name]))
+            for method, curve in zip(methods, (change, score, change * score), strict=True):
                 curves[method][name] = curve
-        chosen = {
-            method: common_prominence([by_name[name] for name in self.fit], RATE, target)
-            for method, by_name in curves.items()
+        prominences = {
+            method: common_prominence([of_names[name] for name in self.fit], RATE, target)
+            for method, of_names in curves.items()
         }
         return {
-            method: {name: peaks(by_name[name], RATE, chosen[method]) for name in names}
-            for method, by_name in curves.items()
+            method: {name: peaks(of_names[name], RATE, prominences[method]) for name in names}
+            for method, of_names in curves.items()
         }
 
     @property
     def _training(self) -> Speech:
-        """Speech to learn from. Raises UnitsError where networks were to be had from another run."""
+        """Speech to learn from. Raises UnitsError where networks are taken from another run."""
         if self.training is None:
             raise UnitsError(
                 f"{self.models} does not hold all networks of this plan; finish that run, or "
-                "learn here"
+                "train here"
             )
         return self.training
 
     def _targets(
         self, folder: Path, before: Predictor | None, sizes: Sequence[int]
     ) -> list[NDArray[np.integer]]:
-        """The clusters that a round predicts, computed once."""
+        """The clusters that an iteration predicts, computed once."""
         path = folder / "clusters.npy"
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
             speech = self._training
             features = (
-                cepstra(speech, FRAMES)
+                mfccs(speech, FRAMES)
                 if before is None
-                else codebook(before, speech, self.plan.codebook)
+                else layer_features(before, speech, self.plan.layer)
             )
             clusters = np.stack(targets(speech, features, sizes, seed=self.plan.seed))
             with new_file(path) as partial, partial.open("wb") as file:
@@ -194,63 +191,62 @@ class Discovery:
 
     @cached_property
     def predicted(self) -> dict[str, Rows]:
-        """What the predictor makes of the corpus, standardized by speaker, at the rate of its codebook."""
-        features = by_name(self.corpus, codebook(self.predictor, self.corpus, self.plan.codebook))
+        """The predictor's features of the corpus, standardized by speaker, principal components."""
+        features = by_name(
+            self.corpus, layer_features(self.predictor, self.corpus, self.plan.layer)
+        )
         return principal(features, self.fit, self.plan.components)
 
-    def units(self, name: str, book: Book, read: Callable[[str], Units]) -> Units:
-        """The units of one of the systems `COMPARED`; read gives those of another by its name."""
+    def units(self, name: str, settings: CodebookSettings, read: Callable[[str], Units]) -> Units:
+        """The units of one of the systems `COMPARED`; `read` gives those of another by its name."""
         if name == VQVAE:
-            return self._autoencoder(book)
-        if name == MASKED:
-            rows = {
-                name: pooled(rows, FRAMES // book.rate) for name, rows in self.predicted.items()
-            }
-            return self._clusters(rows, book, name)
-        if name == SEGMENTED:
-            return self._clusters(self._segmental(book), book, name)
+            return self._autoencoder(settings)
         if name == SHUFFLED:
             return shuffled_units(read(MASKED), seed=self.plan.seed)
-        make: Features = (cepstra if name.startswith("MFCC") else log_mels)(self.corpus, book.rate)
-        return self._clusters(
-            by_name(self.corpus, make, standard=name.endswith("by speaker")), book, name
-        )
+        rows, seed = self._features(name, settings.rate), self.plan.seed
+        return baseline_units(rows, self.fit, settings.size, settings.rate, name, seed=seed)
 
-    def _segmental(self, book: Book) -> dict[str, Rows]:
-        """Of each frame, the mean of what the predictor makes of the stretch between two boundaries that were found.
+    def _features(self, name: str, rate: int) -> dict[str, Rows]:
+        """The features that a system clusters, at `rate` frames per second."""
+        if name == MASKED:
+            return {
+                recording: pooled(rows, FRAMES // rate)
+                for recording, rows in self.predicted.items()
+            }
+        if name == SEGMENTED:
+            return self._segmental(rate)
+        make: Features = (mfccs if name.startswith("MFCC") else log_mels)(self.corpus, rate)
+        return by_name(self.corpus, make, standard=name.endswith("by speaker"))
 
-        There are `SEGMENTS` a second: no label is asked.
+    def _segmental(self, rate: int) -> dict[str, Rows]:
+        """For each frame the mean of the predictor's features over its segment.
+
+        There are `SEGMENTS` per second: no label is needed.
         """
-        ends = self.edges
         return {
-            name: segment_means(rows, FRAMES, ends[name], book.rate)
+            name: segment_means(rows, FRAMES, self.edges[name], rate)
             for name, rows in self.predicted.items()
         }
 
     @cached_property
     def edges(self) -> dict[str, Times]:
-        """Where segments of all recordings of the corpus end, s."""
-        return self.boundaries(self.corpus.names, SEGMENTS)[BOTH]
+        """Where segments of all recordings of the corpus end, in seconds."""
+        return self.boundaries(self.corpus.names, SEGMENTS)[PRODUCT]
 
-    def _clusters(self, rows: Mapping[str, Rows], book: Book, name: str) -> Units:
-        return baseline_units(rows, self.fit, book.size, book.rate, name, seed=self.plan.seed)
-
-    def _autoencoder(self, book: Book) -> Units:
-        plan, folder, factor = (
-            self.plan,
-            self.models / f"vqvae-{book.size}-{book.rate}",
-            RATE // book.rate,
-        )
+    def _autoencoder(self, settings: CodebookSettings) -> Units:
+        plan, factor = self.plan, RATE // settings.rate
+        folder = self.models / f"vqvae-{settings.size}-{settings.rate}"
 
         def build(weights: Mapping[str, Tensor]) -> Autoencoder:
-            return Autoencoder(plan.autoencoder, book.size, factor, len(weights["speaker.weight"]))
+            speakers = len(weights["speaker.weight"])
+            return Autoencoder(plan.autoencoder, settings.size, factor, speakers)
 
         network = finished(folder, plan.autoencoding, build) or learn_autoencoder(
             self._training,
             plan.autoencoder,
             plan.autoencoding,
             folder,
-            size=book.size,
+            size=settings.size,
             factor=factor,
             commitment=plan.commitment,
             seed=plan.seed,
@@ -262,26 +258,24 @@ class Discovery:
 def codec_units(
     codec: Codec, recordings: Sequence[Recording], fit: Sequence[str], *, seed: int
 ) -> list[Units]:
-    """Codebook 0 of a codec: its codes; and k-means of what they are made from, standardized by speaker."""
+    """Units of a codec: codebook 0, and k-means of its latents, standardized by speaker."""
     network, quantizer = codec.network, codec.network.topdown.codebooks[0]
     rate = codec.sample_rate / codec.shapes[0].hop
     codes: dict[str, NDArray[np.integer]] = {}
     latents: dict[str, Rows] = {}
     with torch.inference_mode():
         for recording in recordings:
-            feature = network.features(torch.from_numpy(load_waves(recording))[None, None])[0]
-            z = network.topdown.levels[0].latent(
-                feature, feature.new_zeros(1, network.config.state, feature.shape[-1])
-            )
-            latents[recording.name], codes[recording.name] = (
-                z[0].T.numpy(),
-                quantizer.choose(z)[0].numpy(),
-            )
+            wave = torch.from_numpy(load_wave(recording))
+            feature = network.features(wave[None, None])[0]
+            state = feature.new_zeros(1, network.config.state, feature.shape[-1])
+            z = network.topdown.levels[0].latent(feature, state)
+            latents[recording.name] = z[0].T.numpy()
+            codes[recording.name] = quantizer.choose(z)[0].numpy()
     codewords = quantizer.lookup(torch.arange(quantizer.size)[None])[0].T.numpy()
     name = f"codec {codec.model.name}, codebook 0"
     own = Units(name, rate, quantizer.size, codes, latents, codewords)
     rows = standardized(latents, {recording.name: recording.speaker for recording in recordings})
-    return [
-        own,
-        baseline_units(rows, fit, quantizer.size, rate, f"{name}, k-means by speaker", seed=seed),
-    ]
+    clustered = baseline_units(
+        rows, fit, quantizer.size, rate, f"{name}, k-means by speaker", seed=seed
+    )
+    return [own, clustered]

@@ -4,13 +4,15 @@ All have 100 frames per second, and frame i is centered at (i + 0.5) / 100 s, li
 are scored.
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from speechvq.errors import UnitsError
 
+K = TypeVar("K", bound=Hashable)
 Floats = NDArray[np.float32]
 
 SAMPLE_RATE = 16_000
@@ -77,7 +79,7 @@ def pooled(frames: Floats, factor: int) -> Floats:
     return frames[: count * factor].reshape(count, factor, -1).mean(1)
 
 
-def standardized(features: Mapping[str, Floats], owners: Mapping[str, str]) -> dict[str, Floats]:
+def standardized(features: Mapping[K, Floats], owners: Mapping[K, str]) -> dict[K, Floats]:
     """Features (f, d) of each recording with mean 0 and deviation 1 per dimension and speaker.
 
     owners: the speaker of each recording

@@ -105,8 +105,8 @@ def check_lengths(units: Units, recordings: Sequence[Recording]) -> None:
         if abs(seconds - recording.seconds) > length_slack(units.rate) + 1e-6:
             raise UnitsError(
                 f"{units.name}: the codes of {recording.name} last {seconds:.2f} s at "
-                f"{units.rate:g} per second, and the recording {recording.seconds:.2f} s; check the "
-                "rate, and that both are of the same recording"
+                f"{units.rate:g} per second, and the recording {recording.seconds:.2f} s; check "
+                "the rate, and that both are of the same recording"
             )
 
 

@@ -1,1 +1,1 @@
-"""Corpora: which they are, their alignments, what is held out, and the manifest that they are prepared as."""
+"""Corpora: layouts, alignments, checks, held-out speakers, and the prepared manifest."""

@@ -1,31 +1,31 @@
-"""Phone alignments of transcribed English: what to score units against where nobody has labeled the recordings.
+"""Phone alignments of transcribed English by PocketSphinx.
 
-    python -m recipes.phoneme_discovery.corpora.align corpus.jsonl alignments [--dictionary more.dict]
+    python -m recipes.phoneme_discovery.corpora.align corpus.jsonl alignments
+        [--dictionary more.dict]
 
-Data: the rows of a manifest that have a `text`. For each there will be
-alignments/SPEAKER/NAME.TextGrid, NAME as the audio file is called (and NAME_12.340 for a row that
-begins 12.34 s into it), with the tiers words and phones; times count from where the row begins.
-Those that are there are not made again.
-Aligner: PocketSphinx with the American English model and dictionary that its package brings;
-nothing is downloaded. Where a word has several pronunciations it takes the one that fits best.
-Phones are ARPAbet without stress, silence is SIL.
+Data: the rows of a manifest that have a `text`. Each gets alignments/SPEAKER/NAME.TextGrid, NAME
+like the audio file (and NAME_12.340 for a row that starts 12.34 s into it), with the tiers words
+and phones; times count from the start of the row. Existing files are kept. The American English
+model and dictionary come with PocketSphinx; nothing is downloaded. Of several pronunciations of a
+word the best fitting is taken. Phones are ARPAbet without stress, silence is SIL.
 
-Recordings with words that are in no dictionary are named and left out: give their pronunciations
-with --dictionary, lines of "word PH PH PH". Of words ending in 's it is enough that the rest is
-known. Boundaries are whole frames of 10 ms and those of an aligner, not of a phonetician: say so
-beside scores against them.
+Recordings with words that are in no dictionary are named and left out: give pronunciations with
+--dictionary, lines of "word PH PH PH". For words with 's the rest is enough. Boundaries are
+multiples of 10 ms and those of an aligner, not of a phonetician: say so next to scores against
+them.
 """
 
 import re
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import track
 
+from recipes.phoneme_discovery.corpora.decoder import RATE, Decoder, aligner, pronounceable
 from recipes.phoneme_discovery.corpora.naming import aligned_as
 from speechvq.audio.files import Wave, read_mono
 from speechvq.data.manifest import Utterance, read_manifest
@@ -33,29 +33,24 @@ from speechvq.errors import (
     AlignmentError,
     AudioError,
     ManifestError,
-    MissingExtra,
-    OutputError,
     SpeechVQError,
 )
+from speechvq.output import make_folder
 from speechvq.units.alignments.alignment import SIL, Alignment, Interval, checked
 from speechvq.units.alignments.writers import write_textgrid
 
-if TYPE_CHECKING:
-    from pocketsphinx import Decoder
-
-RATE = 16_000
 FRAME = 0.01
 CENTER = 0.0078
-"""A frame is 25.6 ms long, so where one phone's last meets the next one's first is this much behind the latter's start."""
+"""A frame is 25.6 ms long, so the edge of two phones is this much after their frame border."""
 
 LONGEST = 1.0
-"""No phone but silence lasts so long, in seconds; where one does, the text is of something else."""
+"""Seconds that no phone except silence lasts; where one does, the text does not fit."""
 
 QUIETEST = 1e-3
-"""Samples that never go beyond this hold no speech."""
+"""Recordings whose samples never exceed this level are silent."""
 
 Spoken = list[tuple[str, list[tuple[str, int]]]]
-"""Words in order, each with its phones and the frames at which they begin."""
+"""Words in order, each with its phones and the frames at which they start."""
 
 
 def main(
@@ -67,7 +62,7 @@ def main(
         Path | None, typer.Option(help="More pronunciations: lines of a word and its phones.")
     ] = None,
 ) -> None:
-    """Align every recording that is not aligned yet; say at the end how many are, and why others are not."""
+    """Align all recordings without an alignment; report how many, and why others are left out."""
     rows = read_manifest(manifest)
     if not any(row.facts.get("text") for row in rows):
         raise ManifestError(
@@ -103,7 +98,10 @@ def main(
 
 
 class LeftOut(Exception):
-    """A recording cannot be aligned: the reason in general, to be counted, and in particular, as the message."""
+    """A recording cannot be aligned.
+
+    reason: in general, to be counted; the message has the details
+    """
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -113,7 +111,7 @@ class LeftOut(Exception):
 def targets(rows: list[Utterance], out: Path) -> list[Path]:
     """The TextGrid of each row, see `naming.aligned_as`.
 
-    Raises ManifestError when two rows would have the same.
+    Raises ManifestError when two rows have the same.
     """
     paths: list[Path] = []
     seen: dict[Path, Utterance] = {}
@@ -129,42 +127,7 @@ def targets(rows: list[Utterance], out: Path) -> list[Path]:
     return paths
 
 
-def aligner(dictionary: Path | None) -> "Decoder":
-    """PocketSphinx, knowing the words of a further dictionary. Raises MissingExtra or AlignmentError."""
-    try:
-        from pocketsphinx import Decoder
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"aligning needs {error.name}: pip install 'speechvq[eval]'") from error
-    decoder = Decoder(
-        samprate=RATE, lm=None, bestpath=False, loglevel="FATAL"
-    )  # best paths leave phones no time
-    for number, (word, phones) in enumerate(pronunciations(dictionary) if dictionary else (), 1):
-        try:
-            if decoder.lookup_word(word) is None:
-                decoder.add_word(word, phones, update=False)
-        except RuntimeError as error:
-            raise AlignmentError(
-                f"{dictionary}, word {number}: {word!r} cannot be pronounced {phones!r}"
-            ) from error
-    return decoder
-
-
-def pronunciations(path: Path) -> list[tuple[str, str]]:
-    """The words and their phones in a dictionary like CMU's, without stress. Raises AlignmentError."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise AlignmentError(f"cannot read the dictionary {path}: {error}") from error
-    pairs = [line.split(None, 1) for line in lines if line.strip() and not line.startswith(";;;")]
-    if any(len(pair) < 2 for pair in pairs):
-        raise AlignmentError(
-            f"the dictionary {path} has a word without phones: each line needs a word and its "
-            "phones"
-        )
-    return [(word.lower(), re.sub(r"\d", "", phones).strip().upper()) for word, phones in pairs]
-
-
-def align(decoder: "Decoder", row: Utterance) -> list[Alignment]:
+def align(decoder: Decoder, row: Utterance) -> list[Alignment]:
     """The tiers words and phones of a row. Raises LeftOut."""
     said = words(str(row.facts.get("text") or ""))
     if not said:
@@ -186,7 +149,7 @@ def align(decoder: "Decoder", row: Utterance) -> list[Alignment]:
 
 
 def words(text: str) -> list[str]:
-    """Small words in order: letters, digits and apostrophes, so that what cannot be looked up is not lost."""
+    """Lowercase words in order: letters, digits and apostrophes, so that unknown words are kept."""
     return [
         word
         for word in re.findall(r"[\w']+", text.lower().replace("\u2019", "'"))
@@ -194,32 +157,14 @@ def words(text: str) -> list[str]:
     ]
 
 
-def pronounceable(decoder: "Decoder", word: str) -> bool:
-    """Whether the dictionary has a word; of one that ends in 's the rest is enough, the word is then added."""
-    if decoder.lookup_word(word) is not None:
-        return True
-    stem = decoder.lookup_word(word.removesuffix("'s")) if word.endswith("'s") else None
-    if stem is None:
-        return False
-    decoder.add_word(word, f"{stem} {genitive(stem.split()[-1])}", update=False)
-    return True
-
-
-def genitive(last: str) -> str:
-    """The sounds of 's behind a phone of English."""
-    if last in {"S", "Z", "SH", "ZH", "CH", "JH"}:
-        return "IH Z"
-    return "S" if last in {"P", "T", "K", "F", "TH"} else "Z"
-
-
-def spoken_in(decoder: "Decoder", wave: Wave, said: list[str]) -> Spoken:
-    """Which frames belong to which phone, after a pass that places the words. Raises LeftOut."""
+def spoken_in(decoder: Decoder, wave: Wave, said: list[str]) -> Spoken:
+    """The first frame of every phone, in two passes: words first, then phones. Raises LeftOut."""
     sound = (wave.clip(-1, 1) * 32767).astype("<i2").tobytes()
     try:
         decoder.set_align_text(" ".join(said))
-        heard(decoder, sound)
+        decode(decoder, sound)
         decoder.set_alignment()
-        heard(decoder, sound)
+        decode(decoder, sound)
         return [
             (word.name, [(phone.name, phone.start) for phone in word])
             for word in decoder.get_alignment()
@@ -228,8 +173,8 @@ def spoken_in(decoder: "Decoder", wave: Wave, said: list[str]) -> Spoken:
         raise LeftOut("whose text does not fit", "its text cannot be found in the sound") from error
 
 
-def heard(decoder: "Decoder", sound: bytes) -> None:
-    """One pass over all of the sound, whatever was heard before it."""
+def decode(decoder: Decoder, sound: bytes) -> None:
+    """One pass over all of the audio, independent of earlier passes."""
     decoder.reinit_feat()
     decoder.start_utt()
     decoder.process_raw(sound, full_utt=True)
@@ -237,9 +182,10 @@ def heard(decoder: "Decoder", sound: bytes) -> None:
 
 
 def tiers_of(spoken: Spoken, seconds: float) -> list[Alignment]:
-    """The tiers words and phones, from 0 to the end without gaps; between words the label is empty, between phones SIL.
+    """The tiers words and phones, from 0 to the end without gaps.
 
-    Raises LeftOut when a phone lasts `LONGEST`.
+    Between words the label is empty, between phones SIL. Raises LeftOut when a phone lasts
+    `LONGEST`.
     """
     phones = [
         (frame, phone, place) for place, (_, inside) in enumerate(spoken) for phone, frame in inside
@@ -262,16 +208,8 @@ def tiers_of(spoken: Spoken, seconds: float) -> list[Alignment]:
     return [checked(upper, "words", "PocketSphinx"), checked(lower, "phones", "PocketSphinx")]
 
 
-def make_folder(path: Path) -> None:
-    """Raises OutputError."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {path}: {error.strerror}") from error
-
-
 def summary(counts: Counter[str]) -> str:
-    """One line: how many are aligned, and why the others are not."""
+    """One line: the number of alignments, and why others are left out."""
     done, total = counts["aligned"] + counts["done"], counts.total()
     before = f" ({counts['done']} of them before)" if counts["done"] else ""
     reasons = [

@@ -1,4 +1,4 @@
-"""The alignment of a row: in a folder of alignments, where the row says it is, or in the row itself."""
+"""The alignment of a row: from a folder of alignments, from a file next to the audio, or inline."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -14,11 +14,15 @@ from speechvq.units.alignments.alignment import Alignment, Interval, checked
 from speechvq.units.alignments.readers import read_alignment, read_ctm
 
 SUFFIXES = (".textgrid", ".phn", ".phones", ".lab", ".tsv", ".txt")
-"""Of alignments of one recording, those first that are surely of phones."""
+"""Suffixes of alignments of one recording; those that surely are of phones come first."""
 
 
 class Labels(NamedTuple):
-    """An alignment, where it was found, and whether its times count from where the file begins, not the row."""
+    """An alignment.
+
+    source: where it was found
+    of_file: whether its times count from the start of the audio file, not of the row
+    """
 
     alignment: Alignment
     source: str
@@ -27,7 +31,11 @@ class Labels(NamedTuple):
 
 @dataclass(frozen=True)
 class Folder:
-    """The alignments in a folder: `files` by their stems, and the utterances of all its .ctm files with the file's name."""
+    """The alignments in a folder.
+
+    files: by their stems
+    utterances: those of all its .ctm files, with the file
+    """
 
     path: Path
     files: dict[str, list[Path]]
@@ -35,7 +43,10 @@ class Folder:
 
 
 def folder_of(path: Path) -> Folder:
-    """All alignments below a folder, or in one .ctm file. Raises AlignmentError when there are none."""
+    """All alignments below a folder, or in one .ctm file.
+
+    Raises AlignmentError when there are none.
+    """
     if not path.exists():
         raise AlignmentError(f"there is no folder of alignments {path}")
     files: dict[str, list[Path]] = defaultdict(list)
@@ -59,11 +70,13 @@ def folder_of(path: Path) -> Folder:
 
 
 def labels_of(row: Utterance, folder: Folder | None, tier: str | None = None) -> Labels | None:
-    """The alignment of a row: in the folder, if there is one, and else as the row says under "phones" or "align"; or None.
+    """The alignment of a row, from the folder if given, else from the row; or None.
+
+    A row has it inline as "phones", or the path of a file as "align".
 
     tier: of TextGrids, see `textgrid.read_textgrid`
-    Raises AlignmentError for one that cannot be read, and where it is not clear which of two is
-    meant.
+
+    Raises AlignmentError for one that cannot be read, and where two could be meant.
     """
     if folder is not None:
         return next(
@@ -83,7 +96,7 @@ def labels_of(row: Utterance, folder: Folder | None, tier: str | None = None) ->
 
 
 def keys(row: Utterance) -> Iterator[tuple[str, bool]]:
-    """What the alignment of a row could be called, and whether it is then one of the whole file."""
+    """The possible names of a row's alignment, and whether it is then one of the audio file."""
     names = dict.fromkeys([stem(row), row.audio.stem, str(row.facts.get("name", row.audio.stem))])
     for name in names:
         of_file = not row.start or name != stem(row)
@@ -95,7 +108,7 @@ def keys(row: Utterance) -> Iterator[tuple[str, bool]]:
 def _named(
     row: Utterance, folder: Folder, name: str, tier: str | None, *, of_file: bool
 ) -> Labels | None:
-    """What a folder has under a name for a row. Raises AlignmentError."""
+    """The alignment in a folder under a name. Raises AlignmentError."""
     if name in folder.utterances:
         alignment, path = folder.utterances[name]
         return Labels(alignment, str(path), of_file)
@@ -116,7 +129,7 @@ def _named(
 
 
 def inline(row: Utterance) -> Alignment:
-    """The intervals [start, end, label] that a row has as its "phones". Raises AlignmentError."""
+    """The intervals [start, end, label] of a row's "phones". Raises AlignmentError."""
     rows: Any = row.facts["phones"]
     source = f"the phones of {row.audio}"
     try:
@@ -128,8 +141,8 @@ def inline(row: Utterance) -> Alignment:
     return checked(intervals, "phones", source)
 
 
-def stretch(alignment: Alignment, start: float, seconds: float) -> Alignment | None:
-    """What an alignment says of a stretch, with times from where that begins; None if that is nothing."""
+def segment(alignment: Alignment, start: float, seconds: float) -> Alignment | None:
+    """The part of an alignment from `start` on for `seconds`, with times from there, or None."""
     cut = (
         interval._replace(
             start=max(interval.start - start, 0.0), end=min(interval.end - start, seconds)

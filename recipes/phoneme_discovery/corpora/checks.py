@@ -1,4 +1,4 @@
-"""What is wrong with recordings and their alignments, found before anything is learned from them."""
+"""Checks of recordings and their alignments before anything is learned from them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -8,7 +8,7 @@ import soundfile
 from rich.console import Console
 from rich.progress import track
 
-from recipes.phoneme_discovery.corpora.alignments import Folder, Labels, labels_of, stretch
+from recipes.phoneme_discovery.corpora.alignments import Folder, Labels, labels_of, segment
 from speechvq.audio.files import Source, inspect
 from speechvq.data.manifest import Utterance
 from speechvq.errors import AlignmentError, AudioError, ManifestError
@@ -16,38 +16,39 @@ from speechvq.units.alignments.alignment import SIL, Alignment, labeled
 from speechvq.units.phones.timit import to39, to48
 
 FOLDS = {39: to39, 48: to48, 61: None}
-"""What TIMIT's own labels can be folded to, by how many there are then."""
+"""Foldings of TIMIT's own labels, by the number of phones they leave."""
 
 BEYOND = 0.05
-"""An alignment that goes on so much longer than its recording, in seconds, is one of something else."""
+"""Seconds that an alignment may last longer than its recording; longer ones do not belong to it."""
 
 SHORT = 0.5
-"""One that ends so much earlier leaves the rest unlabeled; that is worth a word."""
+"""Seconds that an alignment may end earlier without a remark: the rest is unlabeled."""
 
 QUIETEST = 1e-3
-"""Samples that never go beyond this hold no speech."""
+"""Recordings whose samples never exceed this level are silent."""
 
 END = 1000
-"""Samples that are read to see that a file goes on to its end."""
+"""Samples that are read to verify that a file is complete."""
 
 UNUSABLE = "left out, cannot be used"
-"""What is remarked of audio that is broken, silent, or ends before it should."""
+"""The remark on audio that is broken, silent, or truncated."""
 
 SHOWN = 3
-"""So many are named of all that a remark is about."""
+"""Number of names in a remark."""
 
 
 @dataclass
 class Remarks:
-    """What was noticed and does not stop anything: by the kind of thing, which recordings, or the sentence about each."""
+    """Observations that stop nothing: by their kind, the recordings, or a sentence about each."""
 
     notes: dict[str, list[str]] = field(default_factory=dict)
 
     def note(self, kind: str, what: str) -> None:
+        """Add a remark."""
         self.notes.setdefault(kind, []).append(what)
 
     def lines(self) -> list[str]:
-        """A line for each kind: how many there are, and the first of them."""
+        """A line for each kind: the number, and the first of them."""
         return [
             f"{kind}: {len(what)} ({'; '.join(what[:SHOWN])}{'; ...' if len(what) > SHOWN else ''})"
             for kind, what in self.notes.items()
@@ -56,7 +57,7 @@ class Remarks:
 
 @dataclass(frozen=True)
 class Reading:
-    """How alignments are found and their labels cleaned."""
+    """How alignments are found and their labels cleaned, see `CorpusOptions`."""
 
     folder: Folder | None
     tier: str | None
@@ -65,10 +66,10 @@ class Reading:
 
 
 def usable(rows: list[Utterance], reading: Reading, remarks: Remarks) -> list[Utterance]:
-    """The rows that can be used, with clean phones or none; what is wrong with the others is remarked.
+    """The usable rows, with clean phones or none; what is wrong with the others is remarked.
 
-    Raises ManifestError when none can be used, AlignmentError when more than half of the alignments
-    cannot.
+    Raises ManifestError when none is usable, AlignmentError when more than half of the alignments
+    are not.
     """
     if not any(row.speaker for row in rows):
         raise ManifestError(
@@ -99,7 +100,10 @@ def usable(rows: list[Utterance], reading: Reading, remarks: Remarks) -> list[Ut
 def checked_row(
     row: Utterance, reading: Reading, remarks: Remarks, refused: list[str]
 ) -> Iterator[Utterance]:
-    """A row with clean phones or none, if it can be used; why an alignment could not is added to `refused`."""
+    """A row with clean phones or none, if it is usable.
+
+    refused: gets the reason why an alignment is not
+    """
     facts = {
         key: value for key, value in row.facts.items() if key not in {"phones", "align", "held_out"}
     }
@@ -136,13 +140,13 @@ def checked_row(
 
 
 def fold_of(row: Utterance, labels: Labels, reading: Reading) -> Callable[[str], str | None] | None:
-    """How to fold the labels of a row: those of TIMIT by its own makers only."""
+    """The folding of a row's labels: only those of TIMIT by its makers are folded."""
     own = row.facts.get("corpus") == "timit" and labels.source.lower().endswith(".phn")
     return FOLDS[reading.inventory] if own else None
 
 
 def audio_of(row: Utterance) -> Source:
-    """The file of a row. Raises AudioError when it cannot be read, ends before the row does, or holds no sound there."""
+    """The file of a row. Raises AudioError when it is unreadable, ends too early, or is silent."""
     source = inspect(row.audio)
     if row.start + row.seconds > source.seconds + BEYOND:
         raise AudioError(
@@ -157,9 +161,9 @@ def audio_of(row: Utterance) -> Source:
 
 
 def sounds(source: Source, start: float, seconds: float) -> bool:
-    """Whether a stretch is anywhere louder than `QUIETEST`; read second by second until it is, and at its end.
+    """Whether a segment is ever louder than `QUIETEST`; it is read second by second.
 
-    Raises AudioError, also for a sample that is not a finite number in what is read.
+    Raises AudioError, also for a sample that is not finite, and for a truncated file.
     """
     try:
         with soundfile.SoundFile(source.path) as file:
@@ -181,7 +185,10 @@ def sounds(source: Source, start: float, seconds: float) -> bool:
 
 
 def ends(file: soundfile.SoundFile, samples: int) -> bool:
-    """True where so many samples can be read: the head of a file that was cut off promises more. Raises AudioError."""
+    """True where `samples` samples can be read: the header of a truncated file promises more.
+
+    Raises AudioError.
+    """
     file.seek(max(0, samples - END))
     if len(file.read(END)) < min(samples, END):
         raise AudioError(f"{file.name} ends early; it is truncated")
@@ -197,10 +204,10 @@ def phones_of(
     fold: Callable[[str], str | None] | None,
     remarks: Remarks,
 ) -> Alignment:
-    """The clean labels of a row, with times from where it begins.
+    """The clean labels of a row, with times from its start.
 
-    Raises AlignmentError when they go beyond the recording, say nothing of the row, or are not what
-    `fold` knows.
+    Raises AlignmentError when they last longer than the recording, say nothing of the row, or are
+    unknown to `fold`.
     """
     lasts = source.seconds if labels.of_file else row.seconds
     end = labels.alignment.end
@@ -213,7 +220,7 @@ def phones_of(
         remarks.note(
             f"alignments that end more than {SHORT:g} s before the recording", labels.source
         )
-    cut = stretch(labels.alignment, row.start if labels.of_file else 0.0, row.seconds)
+    cut = segment(labels.alignment, row.start if labels.of_file else 0.0, row.seconds)
     if cut is None:
         raise AlignmentError(
             f"{labels.source} says nothing of {row.audio} from {row.start:.3f} s on; align it again"
@@ -222,5 +229,5 @@ def phones_of(
 
 
 def speaks(phones: Alignment) -> bool:
-    """Whether any label is one of a phone."""
+    """Whether any label is that of a phone."""
     return any(interval.label != SIL for interval in phones.intervals)

@@ -1,11 +1,11 @@
-"""From a corpus to rows of a manifest: which corpus it is, where the audio lies, how long it is, who speaks."""
+"""Rows of a manifest from a corpus: which corpus it is, its audio, durations and speakers."""
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from recipes.phoneme_discovery.corpora.layouts import LAYOUTS, Found, text_in
+from recipes.phoneme_discovery.corpora.layouts import LAYOUTS, Entry, text_in
 from speechvq.audio.files import inspect
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import AudioError, ManifestError
@@ -13,16 +13,16 @@ from speechvq.units.alignments.textgrid import text_of
 
 MANIFEST, FOLDER = "manifest", "folder"
 KNOWN = (*LAYOUTS, MANIFEST, FOLDER)
-"""What a corpus can be."""
+"""The kinds of corpora."""
 
 DEPTH = 2
-"""So many folders above its own first one a corpus is still found."""
+"""Levels of folders above its first one at which a corpus is still recognized."""
 
 BESIDE = (".TextGrid", ".phn", ".PHN", ".phones", ".ctm")
-"""What lies beside an audio file and can be nothing but its alignment, the best first."""
+"""Suffixes next to an audio file that can only be those of its alignment, best first."""
 
 TIMES = re.compile(r"\s*\d+(\.\d+)?\s+\d+(\.\d+)?\s+\S")
-"""What begins a line "start end label"."""
+"""The start of a line "start end label"."""
 
 
 def utterances(
@@ -32,17 +32,18 @@ def utterances(
     pattern: str | None = None,
     left_out: Callable[[Path, AudioError], None],
 ) -> tuple[str, list[Utterance]]:
-    """What a corpus is, one of `KNOWN`, and its rows; the facts may hold name, text, phones or align, corpus and split.
+    """The kind of a corpus, one of `KNOWN`, and its rows.
 
-    path: the folder of one of the corpora of `layouts`, at most `DEPTH` folders above where it
-        begins; a manifest, .jsonl, that is taken as it is; or any other folder, see `in_folder`
-    corpus: what it is, if that is not to be told from the files
+    path: the folder of a corpus of `layouts`, or one at most `DEPTH` levels above it; a manifest,
+        .jsonl, which is taken as it is; or any other folder, see `in_folder`
+    corpus: its kind, if it cannot be recognized
     pattern: see `in_folder`
-    left_out: is told of every file that cannot be read, with the reason
-    Raises ManifestError when it is not what it should be, or empty; AlignmentError for texts and
-    alignments as `layouts`.
+    left_out: is called with every unreadable file and the reason
+
+    Facts of rows may hold name, text, phones or align, corpus and split. Raises ManifestError for a
+    corpus that is not as expected, or empty; AlignmentError for texts and alignments as `layouts`.
     """
-    corpus = corpus or told(path)
+    corpus = corpus or recognized(path)
     if corpus not in KNOWN:
         raise ManifestError(f"there is no corpus {corpus!r}; give one of {', '.join(KNOWN)}")
     if pattern is not None and corpus != FOLDER:
@@ -64,8 +65,11 @@ def utterances(
     return corpus, list(measured(entries, left_out))
 
 
-def told(path: Path) -> str:
-    """Which corpus it is, by the names of files. Raises ManifestError for what is no folder and no manifest."""
+def recognized(path: Path) -> str:
+    """The kind of a corpus, by the names of files.
+
+    Raises ManifestError for what is neither a folder nor a manifest.
+    """
     if path.is_file() and path.suffix == ".jsonl":
         return MANIFEST
     if not path.is_dir():
@@ -79,7 +83,7 @@ def told(path: Path) -> str:
 
 
 def beginnings(path: Path, corpus: str) -> list[Path]:
-    """The folders in which a corpus begins: the given one, or all of the least depth below it."""
+    """The folders in which a corpus starts: the given one, or all at the least depth below it."""
     for depth in range(DEPTH + 1):
         level = (
             sorted(base for base in path.glob("/".join(["[!.]*"] * depth)) if base.is_dir())
@@ -96,13 +100,15 @@ def beginnings(path: Path, corpus: str) -> list[Path]:
     return []
 
 
-def in_folder(path: Path, pattern: str | None = None) -> Iterator[Found]:
-    """Every audio file below a folder. The speaker is the first folder on the way, as for `speechvq prepare`.
+def in_folder(path: Path, pattern: str | None = None) -> Iterator[Entry]:
+    """Every audio file below a folder. The speaker is the first folder below it.
 
-    pattern: a regular expression with one group, looked for in the way from `path`: what the group
-    holds is the speaker Beside NAME.wav there may be its text, in NAME.txt or NAME.lab, and its
-    alignment: NAME.TextGrid and others of `BESIDE`, or a NAME.lab or NAME.txt with lines of "start
-    end label". Raises ManifestError without audio, or for a pattern of another kind.
+    pattern: a regular expression with one group, searched in the path below `path`: the group is
+        the speaker
+
+    Next to NAME.wav there may be its text, in NAME.txt or NAME.lab, and its alignment:
+    NAME.TextGrid and others of `BESIDE`, or a NAME.lab or NAME.txt with lines of "start end label".
+    Raises ManifestError without audio, or for an invalid pattern.
     """
     from speechvq.data.prepare import find_audio
 
@@ -114,11 +120,11 @@ def in_folder(path: Path, pattern: str | None = None) -> Iterator[Found]:
         else:
             match = speaker.search(way.as_posix())
             name = match[1] if match else None
-        yield Found(audio, name, beside(audio))
+        yield Entry(audio, name, beside(audio))
 
 
 def compiled(pattern: str) -> re.Pattern[str]:
-    """Raises ManifestError for what is not a regular expression with one group."""
+    """A pattern. Raises ManifestError for what is not a regular expression with one group."""
     try:
         regex = re.compile(pattern)
     except re.error as error:
@@ -131,7 +137,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 
 def beside(audio: Path) -> dict[str, str]:
-    """The text and the place of the alignment, as far as files of the same name have them."""
+    """The text and the alignment file of a recording, if there are files of its name."""
     facts: dict[str, str] = {}
     for path in (audio.with_suffix(".lab"), audio.with_suffix(".txt")):
         lines = text_of(path).split("\n") if path.is_file() else []
@@ -146,7 +152,7 @@ def beside(audio: Path) -> dict[str, str]:
 
 
 def located(row: Utterance, folder: Path) -> Utterance:
-    """A row of a manifest; where it names its alignment, the path counts from the manifest's folder, like that of the audio."""
+    """A row of a manifest, with the path of its alignment relative to the manifest's folder."""
     align = row.facts.get("align")
     return (
         row
@@ -156,9 +162,9 @@ def located(row: Utterance, folder: Path) -> Utterance:
 
 
 def measured(
-    entries: list[Found], left_out: Callable[[Path, AudioError], None]
+    entries: list[Entry], left_out: Callable[[Path, AudioError], None]
 ) -> Iterator[Utterance]:
-    """The whole of each file that can be read."""
+    """Rows of all files that can be read, each as long as its file."""
     for entry in entries:
         try:
             seconds = inspect(entry.audio).seconds

@@ -1,4 +1,4 @@
-"""Which recordings nothing is learned from: those that scores are of."""
+"""The recordings that are held out: nothing is learned from them, and scores are of them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,54 +11,58 @@ from speechvq.errors import UnitsError
 T = TypeVar("T")
 
 
-def held_out(
-    rows: Sequence[Utterance], speakers_given: Sequence[str], share: float, remarks: Remarks
+def held_out_rows(
+    rows: Sequence[Utterance], speakers: Sequence[str], share: float, remarks: Remarks
 ) -> list[bool]:
-    """Whether each row is held out; rows that have "phones" are scored, or all if none has.
+    """Whether each row is held out. Rows that have "phones" are scored, or all if none has.
 
-    wanted: the speakers to hold out. None: those of the corpus's own test or else dev split, if
-        nobody is in it and outside, and else a share of the scored speakers, spread evenly over
-        their sorted names
-    A single scored speaker is held out by recordings instead, with a remark.
+    speakers: to hold out; without any, the speakers of the corpus's own test (or else dev) split
+        if these are in no other split, otherwise a share of the scored speakers, at even distances
+        in their sorted names
+    share: of speakers, or of recordings where only one speaker is scored, which is remarked
+
     Raises UnitsError for speakers that do not exist, and when scored recordings would not be on
     both sides.
     """
-    check_wanted(rows, speakers_given, share)
+    check_held_out(rows, speakers, share)
     counts = Counter(str(row.speaker) for row in rows)
     for name in sorted(name for name, count in counts.items() if count == 1):
         remarks.note("speakers with one recording", name)
     scored = [row for row in rows if "phones" in row.facts] or list(rows)
-    speakers = sorted({str(row.speaker) for row in scored})
-    out = set(speakers_given) or own_split(rows, speakers)
-    if not out and len(speakers) < 2:
+    scored_speakers = sorted({str(row.speaker) for row in scored})
+    out = set(speakers) or own_split(rows, scored_speakers)
+    if not out and len(scored_speakers) < 2:
         return by_recording(rows, scored, share, remarks)
-    out = out or set(spread(speakers, share))
+    out = out or set(spread(scored_speakers, share))
     for side, what in (
-        (out.intersection(speakers), "nothing"),
-        (set(speakers) - out, "everything"),
+        (out.intersection(scored_speakers), "nothing"),
+        (set(scored_speakers) - out, "everything"),
     ):
         if not side:
             raise UnitsError(
-                f"{what} that could be scored is of the speakers held out, "
+                f"{what} that could be scored is of the held-out speakers, "
                 f"{shortened(sorted(out))}; hold out others"
             )
     return [row.speaker in out for row in rows]
 
 
-def check_wanted(rows: Sequence[Utterance], speakers_given: Sequence[str], share: float) -> None:
+def check_held_out(rows: Sequence[Utterance], speakers: Sequence[str], share: float) -> None:
     """Raises UnitsError for speakers that do not exist and a share that cannot be held out."""
-    speakers = {row.speaker for row in rows if row.speaker}
-    for name in speakers_given:
-        if name not in speakers:
+    known = {row.speaker for row in rows if row.speaker}
+    for name in speakers:
+        if name not in known:
             raise UnitsError(
-                f"there is no speaker {name!r} to hold out; there are {shortened(sorted(speakers))}"
+                f"there is no speaker {name!r} to hold out; there are {shortened(sorted(known))}"
             )
     if not 0 < share < 1:
         raise UnitsError(f"a share of {share:g} cannot be held out: give one between 0 and 1")
 
 
 def own_split(rows: Sequence[Utterance], scored: Sequence[str]) -> set[str]:
-    """The speakers of the test split, or of dev, if there are scored ones in and outside and nobody is both; else nobody."""
+    """The speakers of the test split, or else of dev, if they are in no other split.
+
+    Empty also if scored speakers would not be on both sides.
+    """
     for split in ("test", "dev"):
         inside = {str(row.speaker) for row in rows if row.facts.get("split") == split}
         outside = {str(row.speaker) for row in rows if row.facts.get("split") != split}
@@ -74,7 +78,7 @@ def own_split(rows: Sequence[Utterance], scored: Sequence[str]) -> set[str]:
 def by_recording(
     rows: Sequence[Utterance], scored: Sequence[Utterance], share: float, remarks: Remarks
 ) -> list[bool]:
-    """A share of the scored recordings. Raises UnitsError when there are not two."""
+    """Hold out a share of the scored recordings. Raises UnitsError when there are not two."""
     if len(scored) < 2:
         raise UnitsError(
             f"{scored[0].audio} is the only recording that could be scored; two are needed, "

@@ -1,9 +1,9 @@
-"""How corpora lie on disk: for each, where its audio is, who speaks, what is said, and where its phones are.
+"""The layouts of corpora: where each has its audio, speakers, texts and phones.
 
 VCTK 0.80 and 0.92, LibriSpeech (openslr.org/12), TIMIT (LDC93S1 and copies converted to RIFF),
 ZeroSpeech 2019 ("TTS without T") and the Mboshi-French parallel corpus
 (github.com/besacier/mboshi-french-parallel-corpus). Every function takes the folder that the corpus
-begins in and yields what it finds, in the order of names; nothing but text is read.
+starts in and yields its files in the order of names; only text is read.
 """
 
 import re
@@ -17,8 +17,8 @@ from speechvq.units.alignments.textgrid import text_of
 
 
 @dataclass(frozen=True)
-class Found:
-    """An audio file of a corpus: who speaks (None: unknown), and what else is known, as a manifest says it."""
+class Entry:
+    """An audio file of a corpus: its speaker (None: unknown), and other facts, as in a manifest."""
 
     audio: Path
     speaker: str | None
@@ -27,18 +27,23 @@ class Found:
 
 @dataclass(frozen=True)
 class Layout:
-    """A corpus: how to read it, the files that tell it (as patterns below the folder it begins in), and these in words."""
+    """The layout of a corpus.
 
-    read: Callable[[Path], Iterator[Found]]
+    read: yields its entries
+    signs: patterns of files by which it is recognized, below the folder it starts in
+    words: these in words
+    """
+
+    read: Callable[[Path], Iterator[Entry]]
     signs: tuple[str, ...]
     words: str
 
 
-def vctk(folder: Path) -> Iterator[Found]:
-    """VCTK 0.80 (wav48/p225/p225_001.wav) and 0.92 (wav48_silence_trimmed/p225/p225_001_mic1.flac), also as .wav.
+def vctk(folder: Path) -> Iterator[Entry]:
+    """VCTK 0.80 (wav48/p225/p225_001.wav) and 0.92 (wav48_silence_trimmed/p225/p225_001_mic1.flac).
 
-    Of two microphones the first is taken: the second lacks two speakers. Texts are in
-    txt/p225/p225_001.txt, for all but p315.
+    0.92 may also be in .wav. Of two microphones the first is taken, because the second lacks two
+    speakers. Texts are in txt/p225/p225_001.txt, for all except p315.
     """
     audio = next(
         path for path in (folder / "wav48_silence_trimmed", folder / "wav48") if path.is_dir()
@@ -48,11 +53,11 @@ def vctk(folder: Path) -> Iterator[Found]:
         if match and match[2] in {None, "1"}:
             speaker = path.parent.name
             text = text_in(folder / "txt" / speaker / f"{match[1]}.txt")
-            yield Found(path, speaker, {"corpus": "vctk", "name": match[1], **text})
+            yield Entry(path, speaker, {"corpus": "vctk", "name": match[1], **text})
 
 
-def librispeech(folder: Path) -> Iterator[Found]:
-    """One subset of LibriSpeech: 1272/128104/1272-128104-0000.flac, and the texts of a chapter in 1272-128104.trans.txt.
+def librispeech(folder: Path) -> Iterator[Entry]:
+    """A subset of LibriSpeech: 1272/128104/1272-128104-0000.flac, texts in 1272-128104.trans.txt.
 
     `split` is the first word of the subset's name: train, dev or test.
     """
@@ -69,17 +74,17 @@ def librispeech(folder: Path) -> Iterator[Found]:
                 "split": folder.name.partition("-")[0],
                 "text": said.get(path.stem),
             }
-            yield Found(
+            yield Entry(
                 path, chapter.parent.name, {key: value for key, value in facts.items() if value}
             )
 
 
-def timit(folder: Path) -> Iterator[Found]:
-    """TIMIT: TRAIN/DR1/FCJF0/SI1027.WAV with .PHN and .TXT beside it, in capitals or not; its own split is kept.
+def timit(folder: Path) -> Iterator[Entry]:
+    """TIMIT: TRAIN/DR1/FCJF0/SI1027.WAV with .PHN and .TXT, in upper or lower case; its own split.
 
-    WAV are NIST SPHERE; where a converted SI1027.WAV.wav lies beside it that is taken, as some
-    copies broke the originals. The sentences SA1 and SA2 are left out, as in all work on phones:
-    all speakers read them.
+    WAV are NIST SPHERE; a converted SI1027.WAV.wav next to it is preferred, because some copies
+    damaged the originals. The sentences SA1 and SA2 are left out, as in all work on phones: all
+    speakers read them.
     """
     for split in sorted(
         path for path in folder.iterdir() if path.name.lower() in {"train", "test"}
@@ -100,28 +105,27 @@ def timit(folder: Path) -> Iterator[Found]:
                 if f"{name}.phn" in files:
                     facts["align"] = str(files[f"{name}.phn"].resolve())
                 audio = files.get(f"{name}.wav.wav") or files[f"{name}.wav"]
-                yield Found(audio, speaker.name.upper(), facts)
+                yield Entry(audio, speaker.name.upper(), facts)
 
 
-def zerospeech2019(folder: Path) -> Iterator[Found]:
-    """One language of ZeroSpeech 2019, english or surprise: train/unit, train/voice and test, files SPEAKER_NUMBER.wav.
+def zerospeech2019(folder: Path) -> Iterator[Entry]:
+    """A language of ZeroSpeech 2019, english or surprise: train/unit, train/voice and test.
 
-    Nothing says what is said; `split` is unit, voice or test.
+    Files are SPEAKER_NUMBER.wav without transcripts; `split` is unit, voice or test.
     """
     for part in ("train/unit", "train/voice", "test"):
         for path in sorted((folder / part).glob("*.wav")):
             speaker = path.stem.partition("_")[0]
-            yield Found(
+            yield Entry(
                 path, speaker, {"corpus": f"zerospeech2019-{folder.name}", "split": Path(part).name}
             )
 
 
-def mboshi(folder: Path) -> Iterator[Found]:
+def mboshi(folder: Path) -> Iterator[Entry]:
     """The Mboshi corpus: full_corpus_newsplit/{train,dev}/SPEAKER_....wav, the text in .mb.
 
     Phones are those of forced_alignments_supervised_spkr, files NAME.txt at any depth with lines of
-    "label start end" in
-    seconds: a silver standard, as its makers say.
+    "label start end" in seconds: a silver standard, as its makers say.
     """
     aligned = {
         path.stem: path
@@ -133,7 +137,7 @@ def mboshi(folder: Path) -> Iterator[Found]:
             facts |= text_in(path.with_suffix(".mb")) or text_in(path.with_suffix(".mb.cleaned"))
             if path.stem in aligned:
                 facts["phones"] = label_first(aligned[path.stem])
-            yield Found(path, path.stem.partition("_")[0], facts)
+            yield Entry(path, path.stem.partition("_")[0], facts)
 
 
 LAYOUTS = {
@@ -162,7 +166,7 @@ LAYOUTS = {
         "full_corpus_newsplit",
     ),
 }
-"""Which corpora are known."""
+"""The known corpora."""
 
 
 def label_first(path: Path) -> list[list[Any]]:
@@ -181,7 +185,7 @@ def label_first(path: Path) -> list[list[Any]]:
 
 
 def text_in(path: Path, *, joined: bool = True) -> dict[str, str]:
-    """{"text": what the file says, in one line if `joined`}; nothing where there is no such file or it is blank.
+    """{"text": the content of a file, in one line if `joined`}; empty without file or text.
 
     Raises AlignmentError for what is not UTF-8.
     """

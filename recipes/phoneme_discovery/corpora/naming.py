@@ -1,4 +1,4 @@
-"""What recordings and their alignments are called: aligning and preparing must agree."""
+"""Names of recordings and of their alignments, on which aligning and preparing must agree."""
 
 import re
 from collections import Counter
@@ -9,20 +9,20 @@ from speechvq.data.manifest import Utterance
 
 
 def stem(row: Utterance) -> str:
-    """The name of the audio file and, for a row that begins inside it, where: rows of one file are to differ."""
+    """The name of the audio file, and the start for a row that starts inside it."""
     return row.audio.stem + (f"_{row.start:.3f}" if row.start else "")
 
 
 def aligned_as(row: Utterance) -> Path:
-    """Where below the folder of alignments a row's TextGrid goes: in a folder for the speaker, if one is known."""
+    """The TextGrid of a row below the folder of alignments, in a folder of its speaker if known."""
     return Path(Path(row.speaker or "").name) / f"{stem(row)}.TextGrid"
 
 
 def unique_names(rows: Sequence[Utterance]) -> list[str]:
-    """A name for each row, unlike all others and without spaces.
+    """A unique name without spaces for each row.
 
-    It is what the row says under "name", or its `stem`; where that is repeated the speaker goes
-    before it, and where that is not enough a number behind it.
+    It is the row's "name", or its `stem`; where that is repeated, the speaker is put before it, and
+    where that is not enough, a number after it.
     """
     first = [plain(str(row.facts.get("name") or stem(row))) for row in rows]
     counts = Counter(first)
@@ -43,5 +43,5 @@ def unique_names(rows: Sequence[Utterance]) -> list[str]:
 
 
 def plain(name: str) -> str:
-    """A name without spaces and slashes, which files of items and of units could not hold."""
+    """A name without spaces and slashes, which item and unit files could not hold."""
     return re.sub(r"[\s/\\]+", "_", name.strip())

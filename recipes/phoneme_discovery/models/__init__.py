@@ -1,1 +1,1 @@
-"""The networks: their input spectra, training, features and units."""
+"""Networks: their input spectra, training, features and units."""

@@ -1,9 +1,9 @@
-"""The VQ-VAE of the paper on spectra: one code every 40 or 20 ms, and a decoder that is told who speaks.
+"""The VQ-VAE on spectra: one code every 40 or 20 ms, and a speaker-conditioned decoder.
 
-van den Oord et al. 2017, section 4.3, learned codes from samples with a WaveNet decoder; here both
-ends are log-mel spectra, as in most entries to ZeroSpeech 2019, and convolutions decode them.
-Jitter (Chorowski et al. 2019) now and then puts a code's neighbor in its place, so that a code
-cannot rely on its own frame alone.
+van den Oord et al. 2017, section 4.3, learned codes from samples with a WaveNet decoder. Here both
+ends are log-mel spectra, as in most entries to ZeroSpeech 2019, and the decoder is convolutional.
+Jitter (Chorowski et al. 2019) sometimes replaces a code by its neighbor, so that a code cannot rely
+on its own frame alone.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,13 @@ BLOCK_KERNEL = 3
 
 @dataclass(frozen=True)
 class AutoencoderConfig:
-    """What a VQ-VAE is: its width everywhere, dimensions of a codeword and of a speaker's vector, share of jittered codes."""
+    """The size of a VQ-VAE.
+
+    width: channels of all convolutions
+    dimensions: of a codeword
+    speaker: dimensions of a speaker embedding
+    jitter: share of codes that are replaced by a neighbor in training
+    """
 
     width: int = 256
     dimensions: int = 64
@@ -38,7 +44,7 @@ class AutoencoderConfig:
 class Autoencoder(nn.Module):
     """Log-mel frames (b, f, bands) to codes, one for every `factor` frames, 4 or 2, and back.
 
-    speakers: how many the decoder knows
+    speakers: number of speakers that the decoder is conditioned on
     """
 
     def __init__(self, config: AutoencoderConfig, size: int, factor: int, speakers: int) -> None:
@@ -70,13 +76,13 @@ class Autoencoder(nn.Module):
         self.jitter = config.jitter
 
     def latents(self, mel: Tensor) -> Tensor:
-        """What is quantized, (b, dimensions, codes), normalized over batches (Łańcucki et al. 2020) and so of one scale."""
+        """What is quantized, (b, dimensions, codes), batch-normalized (Łańcucki et al. 2020)."""
         return self.norm(self.encoder(mel.transpose(1, 2)).float())
 
     def forward(
         self, mel: Tensor, speakers: Tensor, generator: torch.Generator
     ) -> tuple[Tensor, Quantized]:
-        """The spectrum (b, f, bands) that codes and speakers (b,) make, and what was quantized; mel is not the target."""
+        """The decoded spectrum (b, f, bands) for speakers (b,), and what was quantized."""
         z = self.latents(mel)
         codewords, terms, codes = self.quantizer.nearest(z)
         straight = z + (codewords - z).detach()
@@ -88,7 +94,7 @@ class Autoencoder(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two convolutions beside the identity, on x (b, width, f)."""
+    """Two convolutions with a residual connection, on x (b, width, f)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -99,22 +105,22 @@ class Residual(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give a tensor of the shape (b, width, f) of x."""
+        """Return a tensor of the shape (b, width, f) of x."""
         return x + self.narrow(functional.relu(self.wide(functional.relu(self.norm(x)))))
 
 
 def halved(width: int) -> tuple[nn.Module, ...]:
-    """Codebooks_ to half the rate."""
+    """Layers to half the rate."""
     return nn.Conv1d(width, width, 4, stride=2, padding=1), Residual(width)
 
 
 def doubled(width: int) -> tuple[nn.Module, ...]:
-    """Codebooks_ to twice the rate."""
+    """Layers to twice the rate."""
     return nn.Upsample(scale_factor=2), nn.Conv1d(width, width, 3, padding=1), Residual(width)
 
 
 def jittered(z: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Give z (b, d, f) with a share of its frames replaced by the one before or after."""
+    """Z (b, d, f) with a share of its frames replaced by the previous or the next frame."""
     draw = torch.rand(len(z), z.shape[-1], generator=generator)
     step = (draw < share / 2).long() - ((draw >= share / 2) & (draw < share)).long()
     at = (torch.arange(z.shape[-1]) + step).clamp(0, z.shape[-1] - 1).to(z.device)

@@ -1,9 +1,10 @@
-"""A network whose features change where phones do: frames that touch become alike, others of the same stretch unlike.
+"""The contrastive boundary detector: a network whose features change at phone boundaries.
 
 Kreuk, Keshet and Adi 2020, "Self-supervised contrastive learning for unsupervised phoneme
-segmentation", eq. 1 and 2, with standardized log-mel frames in the place of samples: each frame is
-seen alone, for what a network sees around it blurs edges. A frame is more often like its neighbor
-than unlike it, so a network does best that finds alike what one phone is made of.
+segmentation", eq. 1 and 2, with standardized log-mel frames in place of samples: adjacent frames
+become similar, other frames of the same segment dissimilar. Each frame is seen alone, because
+context would blur edges. A frame mostly belongs to the same phone as its neighbor, so a network
+does best if its features are constant within phones.
 """
 
 from dataclasses import dataclass
@@ -18,18 +19,18 @@ from recipes.phoneme_discovery.models.speech import BANDS
 from speechvq.config import require
 
 NEGATIVES = 8
-"""Other frames that each pair of neighbors is set against."""
+"""Number of negatives for each pair of neighbors."""
 
 AROUND = 3
-"""Frames on each side of an edge whose mean features are compared: 30 ms, as `mel_change` does."""
+"""Frames on each side of an edge whose mean features are compared: 30 ms, as in `mel_change`."""
 
-PIECE = 4000
-"""Frames that the network is given at once."""
+CHUNK = 4000
+"""Frames that the network processes at a time."""
 
 
 @dataclass(frozen=True)
 class ContrastConfig:
-    """How large: width of the hidden layers, and the dimensions of a feature."""
+    """The size: width of the hidden layers, and dimensions of a feature."""
 
     width: int = 256
     dimensions: int = 64
@@ -40,7 +41,7 @@ class ContrastConfig:
 
 
 class Contrast(nn.Module):
-    """Log-mel frames (b, f, bands) to features (b, f, dimensions) of length 1, each of its own frame alone."""
+    """Log-mel frames (b, f, bands) to features (b, f, dimensions) of length 1, frame by frame."""
 
     def __init__(self, config: ContrastConfig) -> None:
         super().__init__()
@@ -53,16 +54,16 @@ class Contrast(nn.Module):
         )  # fmt: skip
 
     def forward(self, mel: Tensor) -> Tensor:
-        """Give the features of frames."""
+        """Return the features of frames."""
         return functional.normalize(self.layers(mel.transpose(1, 2)).transpose(1, 2), dim=-1)
 
 
 def contrast_loss(features: Tensor, random: torch.Generator) -> Tensor:
-    """How well each frame's neighbor is told from other frames of its stretch, by cosines, in nats (eq. 2).
+    """How well each frame's neighbor is told from other frames, by cosines, in nats (eq. 2).
 
-    features: (b, f, d) of length 1, at least 4 frames. Every frame is compared with those of
-        `NEGATIVES` distances in time, 2 or more, drawn anew for each step; stretches are circles
-        for that.
+    features: (b, f, d) of length 1, at least 4 frames
+    random: draws `NEGATIVES` distances in time of 2 or more, anew for each step; every frame is
+        compared with the frames at these distances, with segments wrapped around
     """
     frames = features.shape[1]
     distances = torch.randint(2, frames - 1, (NEGATIVES,), generator=random).tolist()
@@ -74,14 +75,16 @@ def contrast_loss(features: Tensor, random: torch.Generator) -> Tensor:
 
 @torch.no_grad()
 def dissimilarity(network: Contrast, mel: NDArray[np.float32]) -> NDArray[np.float64]:
-    """1 - the cosine of the mean features before and after each edge between frames of a recording (f, bands), (f - 1,).
+    """1 - cosine of the mean features before and after each edge between frames, (f - 1,).
+
+    mel: of a recording, (f, bands)
 
     Means are of `AROUND` frames, fewer at the ends.
     """
     device = next(network.parameters()).device
-    pieces = torch.from_numpy(mel).split(PIECE)
+    chunks = torch.from_numpy(mel).split(CHUNK)
     rows = (
-        torch.cat([network(piece[None].to(device))[0].cpu() for piece in pieces]).double().numpy()
+        torch.cat([network(chunk[None].to(device))[0].cpu() for chunk in chunks]).double().numpy()
     )
     count = len(rows)
     sums, middle = (

@@ -1,4 +1,4 @@
-"""From networks to units: what they make of each recording, standardized by speaker, and its clusters."""
+"""Features of each recording, standardized by speaker, their clusters, and units."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -19,17 +19,17 @@ from speechvq.units.recordings import Units
 
 Rows = NDArray[np.float32]
 Features = Callable[[int], Rows]
-"""What is known of a recording, given its number: (f, d)."""
+"""The features of a recording, given its number: (f, d)."""
 
 LONGEST, AROUND = 4000, 200
-"""Frames of 10 ms that a network is given at once, and how many more either side for it to look at."""
+"""Frames of 10 ms in a chunk, and frames of context on either side of it."""
 
 SAMPLE = 200_000
-"""Frames that clusters are fitted on."""
+"""Number of frames that clusters are fitted on."""
 
 
-def cepstra(speech: Speech, rate: int) -> Features:
-    """MFCCs with their differences at a lower rate."""
+def mfccs(speech: Speech, rate: int) -> Features:
+    """MFCCs with differences, at a lower rate."""
     return lambda index: pooled(mfcc(speech.log_mel(index)), RATE // rate)
 
 
@@ -38,42 +38,42 @@ def log_mels(speech: Speech, rate: int) -> Features:
     return lambda index: pooled(speech.log_mel(index), RATE // rate)
 
 
-def codebook(network: Predictor, speech: Speech, number: int) -> Features:
-    """What a codebook of a predictor makes at 50 Hz, normalized over its width."""
+def layer_features(network: Predictor, speech: Speech, number: int) -> Features:
+    """The output of a layer of a predictor at 50 Hz, normalized over its width."""
 
     def run(mel: torch.Tensor) -> torch.Tensor:
         rows = network.features(mel)[number]
         return functional.layer_norm(rows.float(), rows.shape[-1:])
 
-    return lambda index: _in_pieces(run, network, speech.of(index))
+    return lambda index: _in_chunks(run, network, speech.of(index))
 
 
 def latents(network: Autoencoder, speech: Speech) -> Features:
-    """What a VQ-VAE quantizes."""
-    return lambda index: _in_pieces(
+    """The quantizer input of a VQ-VAE."""
+    return lambda index: _in_chunks(
         lambda mel: network.latents(mel).transpose(1, 2), network, speech.of(index)
     )
 
 
 @torch.no_grad()
-def _in_pieces(
+def _in_chunks(
     run: Callable[[torch.Tensor], torch.Tensor], network: torch.nn.Module, mel: Rows
 ) -> Rows:
-    """The rows of a recording, a piece at a time, so that an hour takes no more memory than a minute."""
+    """The rows of a recording, a chunk at a time, so that long ones need little memory."""
     device = next(network.parameters()).device
     chunks = []
     for first in range(0, len(mel), LONGEST):
         begin = max(0, first - AROUND)
-        piece = torch.from_numpy(mel[begin : first + LONGEST + AROUND])[None].to(device)
+        chunk = torch.from_numpy(mel[begin : first + LONGEST + AROUND])[None].to(device)
         with autocast(device.type, torch.bfloat16):
-            rows = run(piece)[0].float().cpu().numpy()
-        ratio = piece.shape[1] // len(rows)
+            rows = run(chunk)[0].float().cpu().numpy()
+        ratio = chunk.shape[1] // len(rows)
         chunks.append(rows[(first - begin) // ratio :][: min(LONGEST, len(mel) - first) // ratio])
     return np.concatenate(chunks)
 
 
-def standardized(speech: Speech, features: Features) -> Iterator[tuple[int, Rows]]:
-    """Every recording's number and its rows with mean 0 and deviation 1 over its speaker, speaker by speaker."""
+def standardized_rows(speech: Speech, features: Features) -> Iterator[tuple[int, Rows]]:
+    """The number of every recording and its rows, standardized by speaker, speaker by speaker."""
     for voice in range(speech.voices.max() + 1):
         rows = {index: features(index) for index in np.flatnonzero(speech.voices == voice).tolist()}
         yield from spectra.standardized(rows, dict.fromkeys(rows, "")).items()
@@ -82,9 +82,10 @@ def standardized(speech: Speech, features: Features) -> Iterator[tuple[int, Rows
 def targets(
     speech: Speech, features: Features, sizes: Sequence[int], *, seed: int
 ) -> list[NDArray[np.int16]]:
-    """The cluster of every frame at 50 Hz of the speech, for k-means of some sizes, (n / 2,) each.
+    """The cluster of every frame of speech at 50 Hz, for k-means of several sizes, (n / 2,) each.
 
     features: at 50 Hz
+
     Raises UnitsError where there are fewer frames than clusters.
     """
     from sklearn.cluster import MiniBatchKMeans
@@ -92,7 +93,7 @@ def targets(
     random = np.random.default_rng(seed)
     share = min(1.0, SAMPLE / (len(speech.frames) * FRAMES / RATE))
     sample = np.concatenate(
-        [rows[random.random(len(rows)) < share] for _, rows in standardized(speech, features)]
+        [rows[random.random(len(rows)) < share] for _, rows in standardized_rows(speech, features)]
     )
     if len(sample) < max(sizes):
         raise UnitsError(
@@ -100,11 +101,16 @@ def targets(
             "in the plan"
         )
     fits = [
-        MiniBatchKMeans(size, batch_size=8192, n_init=3, random_state=seed).fit(sample)
+        MiniBatchKMeans(
+            size,
+            batch_size=8192,
+            n_init=3,  # pyright: ignore[reportArgumentType]
+            random_state=seed,
+        ).fit(sample)
         for size in sizes
     ]
     clusters = [np.zeros(len(speech.frames) * FRAMES // RATE, np.int16) for _ in sizes]
-    for index, rows in standardized(speech, features):
+    for index, rows in standardized_rows(speech, features):
         start, length = (
             int(number[index]) * FRAMES // RATE for number in (speech.starts, speech.lengths)
         )
@@ -114,9 +120,12 @@ def targets(
 
 
 def by_name(speech: Speech, features: Features, *, standard: bool = True) -> dict[str, Rows]:
-    """The rows of each recording by its name, standardized by speaker if so wished."""
+    """The rows of each recording by its name.
+
+    standard: standardize them by speaker
+    """
     pairs = (
-        standardized(speech, features)
+        standardized_rows(speech, features)
         if standard
         else ((index, features(index)) for index in range(len(speech.names)))
     )
@@ -124,7 +133,10 @@ def by_name(speech: Speech, features: Features, *, standard: bool = True) -> dic
 
 
 def principal(features: Mapping[str, Rows], fit: Sequence[str], most: int = 64) -> dict[str, Rows]:
-    """The first principal components, of the recordings `fit`, of features: smaller, and clusters stay what they were."""
+    """The first principal components of features, fitted on the recordings `fit`.
+
+    They are fewer, and clusters barely change.
+    """
     from sklearn.decomposition import PCA
 
     rows = np.concatenate([features[name] for name in fit])

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,22 +17,27 @@ from torch import Tensor, autocast, nn
 from recipes.phoneme_discovery.models.autoencoder import Autoencoder, AutoencoderConfig
 from recipes.phoneme_discovery.models.contrast import Contrast, ContrastConfig, contrast_loss
 from recipes.phoneme_discovery.models.predictor import Predictor, PredictorConfig, prediction_loss
-from recipes.phoneme_discovery.models.speech import GROUP, Crops, Speech, spans, warped
+from recipes.phoneme_discovery.models.speech import GROUP, Crops, Speech, spans, vtlp
 from speechvq.config import require
 from speechvq.errors import TrainingError
 from speechvq.quantize.learning import CodebookLearner, codeword_sums
 from speechvq.train.checkpoint import TrainState, best_weights
 from speechvq.train.schedule import learning_rate
 
+N = TypeVar("N", bound=nn.Module)
+
 LOG_EVERY, SAVE_EVERY, REVIVE_EVERY = 100, 250, 100
 
 
 @dataclass(frozen=True)
 class Optim:
-    """AdamW and its schedule: steps, examples in a step and their seconds, learning rate, its warm-up and fall, clipping.
+    """AdamW and its schedule.
 
-    warp: how far the mel axis of what the network sees is stretched, either way, at most (see
-      `speech.warped`)
+    steps: of training; `batch` examples of `seconds` each
+    learning_rate, warmup, decay: its maximum, steps of warm-up, and share of the steps in which it
+        falls
+    grad_clip: largest norm of the gradient
+    vtlp: range of vocal tract length perturbation of the input, see `speech.vtlp`
     """
 
     steps: int = 3000
@@ -41,18 +47,18 @@ class Optim:
     warmup: int = 200
     decay: float = 0.5
     grad_clip: float = 1.0
-    warp: float = 0.12
+    vtlp: float = 0.12
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "learning_rate", "grad_clip", "decay"):
             require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
         require(self.warmup >= 0, f"warmup must not be negative, not {self.warmup}")
-        require(0 <= self.warp < 1, f"warp must be at least 0 and below 1, not {self.warp}")
+        require(0 <= self.vtlp < 1, f"vtlp must be at least 0 and below 1, not {self.vtlp}")
         require(self.frames > 0, f"seconds must be at least 0.04, not {self.seconds}")
 
     @property
     def frames(self) -> int:
-        """Of an example, whole codes at 25 Hz."""
+        """Frames of an example, a multiple of those of a code at 25 Hz."""
         return int(self.seconds * 100) // GROUP * GROUP
 
 
@@ -105,9 +111,7 @@ def learn(
             state.save(folder)
 
 
-def finished(
-    folder: Path, optim: Optim, build: Callable[[dict[str, Tensor]], nn.Module]
-) -> nn.Module | None:
+def finished(folder: Path, optim: Optim, build: Callable[[dict[str, Tensor]], N]) -> N | None:
     """The network whose training in a folder came to its end; None where none did.
 
     build: a network for weights by their names
@@ -140,15 +144,15 @@ def learn_predictor(
     optim: Optim,
     folder: Path,
     *,
-    share: float,
-    span: int,
+    mask_share: float,
+    mask_span: int,
     seed: int,
     device: str = "cpu",
 ) -> Predictor:
-    """A network that was trained to name the clusters of hidden frames.
+    """Train a network to predict the clusters of masked frames.
 
     targets: sets of clusters of all frames of the speech at 50 Hz, (n / 2,) each
-    share, span: how much is hidden, and in spans of how many frames at 50 Hz
+    mask_share, mask_span: share of frames at 50 Hz that are masked, and frames in a masked span
     """
     torch.manual_seed(seed)
     network = Predictor(config, [int(clusters.max()) + 1 for clusters in targets]).to(device)
@@ -158,12 +162,12 @@ def learn_predictor(
     def loss(step: int) -> Tensor:
         random = torch.Generator().manual_seed(seed * 1_000_003 + step)
         at, _ = crops.draw(step, optim.batch)
-        mel = warped(speech.cut(at, optim.frames), optim.warp, random).to(device)
+        mel = vtlp(speech.cut(at, optim.frames), optim.vtlp, random).to(device)
         labels = [
             np.stack([clusters[begin // 2 : (begin + optim.frames) // 2] for begin in at])
             for clusters in targets
         ]
-        hide = spans(optim.batch, optim.frames // 2, share, span, random).to(device)
+        hide = spans(optim.batch, optim.frames // 2, mask_share, mask_span, random).to(device)
         with autocast(device, torch.bfloat16):
             logits = network(mel, hide)
         return prediction_loss(
@@ -183,7 +187,7 @@ def learn_contrast(
     seed: int,
     device: str = "cpu",
 ) -> Contrast:
-    """A network that was trained to find frames that touch alike."""
+    """Train a contrastive boundary detector."""
     torch.manual_seed(seed)
     network = Contrast(config).to(device)
     crops = Crops(speech, optim.frames, seed=seed)
@@ -192,7 +196,7 @@ def learn_contrast(
         random = torch.Generator().manual_seed(seed * 1_000_003 + step)
         at, _ = crops.draw(step, optim.batch)
         return contrast_loss(
-            network(warped(speech.cut(at, optim.frames), optim.warp, random).to(device)), random
+            network(vtlp(speech.cut(at, optim.frames), optim.vtlp, random).to(device)), random
         )
 
     learn(TrainState(network, optimizer_of(network, optim)), loss, optim, folder)
@@ -211,7 +215,7 @@ def learn_autoencoder(
     seed: int,
     device: str = "cpu",
 ) -> Autoencoder:
-    """A VQ-VAE that was trained to decode standardized spectra from `size` codes, one for every `factor` frames."""
+    """Train a VQ-VAE to decode standardized spectra from `size` codes, one per `factor` frames."""
     torch.manual_seed(seed)
     network = Autoencoder(config, size, factor, speech.voices.max() + 1).to(device)
     codebooks = CodebookLearner([network.quantizer], decay=0.99)
@@ -224,7 +228,7 @@ def learn_autoencoder(
         mel = speech.cut(at, optim.frames)
         with autocast(device, torch.bfloat16):
             decoded, quantized = network(
-                warped(mel, optim.warp, random).to(device),
+                vtlp(mel, optim.vtlp, random).to(device),
                 torch.from_numpy(speech.voices[chosen]).to(device),
                 random,
             )

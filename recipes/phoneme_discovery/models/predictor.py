@@ -1,9 +1,9 @@
-"""A network that names the sound of hidden frames from those around them: masked prediction.
+"""Masked prediction: a network that predicts the clusters of masked frames from their context.
 
 HuBERT (Hsu et al. 2021, "HuBERT: self-supervised speech representation learning by masked
-prediction of hidden units"), small enough for two CPU cores, with log-mel spectra in the place of
-samples. To name a hidden sound the network must know which sounds follow which, and the words they
-make; who speaks helps little. What it learns is between a spectrum and a phone.
+prediction of hidden units"), small enough for two CPU cores, with log-mel spectra in place of
+samples. To predict a masked sound the network must learn which sounds follow each other, and the
+words they make; the speaker helps little. Its middle layers lie between spectrum and phone.
 """
 
 from collections.abc import Sequence
@@ -17,15 +17,21 @@ from recipes.phoneme_discovery.models.speech import BANDS
 from speechvq.config import require
 
 RATE = 50
-"""Frames a second of everything behind the first two convolutions."""
+"""Frames per second after the first two convolutions."""
 
 GROUPS = 16
-"""Of the position filter, as in HuBERT."""
+"""Groups of the convolutional position embedding, as in HuBERT."""
 
 
 @dataclass(frozen=True)
 class PredictorConfig:
-    """How large: width of every layer, attention layers and their heads, frames that the position filter sees."""
+    """The size of a predictor.
+
+    width: of every layer
+    depth: number of transformer layers
+    heads: of attention
+    reach: frames that the convolutional position embedding sees
+    """
 
     width: int = 256
     depth: int = 4
@@ -43,9 +49,9 @@ class PredictorConfig:
 
 
 class Predictor(nn.Module):
-    """Log-mel frames (b, 2 f, bands) to features of every layer, and to which cluster each frame at 50 Hz belongs.
+    """Log-mel frames (b, 2 f, bands) to the cluster of each frame at 50 Hz.
 
-    clusters: how many there are, for each of several sets
+    clusters: their number in each of several sets
     """
 
     def __init__(self, config: PredictorConfig, clusters: Sequence[int]) -> None:
@@ -63,9 +69,9 @@ class Predictor(nn.Module):
         self.heads = nn.ModuleList(nn.Linear(width, size) for size in clusters)
 
     def features(self, mel: Tensor, hide: Tensor | None = None) -> list[Tensor]:
-        """Of every attention layer, (b, f, width).
+        """The output of every transformer layer, (b, f, width).
 
-        hide: which frames at 50 Hz the network is not to see, (b, f)
+        hide: the frames at 50 Hz to mask, (b, f)
         """
         x = self.second(functional.gelu(self.first(mel.transpose(1, 2))))
         x = self.norm(x.transpose(1, 2))
@@ -98,14 +104,14 @@ class Attention(nn.Module):
         self.forward_part = Feedforward(width, 4)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give a tensor of the shape (b, f, width) of x."""
+        """Return a tensor of the shape (b, f, width) of x."""
         parts = self.mixed(self.norm(x)).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         seen = functional.scaled_dot_product_attention(*parts.unbind(0))
         return self.forward_part(x + self.joined(seen.transpose(1, 2).flatten(2)))
 
 
 class Feedforward(nn.Module):
-    """What two linear maps add to x, the inner one `expansion` times as wide."""
+    """Two linear maps with a residual connection, the inner one `expansion` times as wide."""
 
     def __init__(self, width: int, expansion: int) -> None:
         super().__init__()
@@ -116,12 +122,15 @@ class Feedforward(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Give a tensor of the shape (b, f, width) of x."""
+        """Return a tensor of the shape (b, f, width) of x."""
         return x + self.outer(functional.gelu(self.inner(self.norm(x))))
 
 
 def prediction_loss(logits: Sequence[Tensor], targets: Sequence[Tensor], hide: Tensor) -> Tensor:
-    """Cross-entropy in nats of the clusters (b, f) of hidden frames, summed over the sets (Hsu et al., eq. 1)."""
+    """Cross-entropy in nats of masked frames' clusters (b, f), summed over sets (Hsu et al. eq. 1).
+
+    hide: the masked frames, (b, f)
+    """
     pairs = zip(logits, targets, strict=True)
     return torch.stack(
         [

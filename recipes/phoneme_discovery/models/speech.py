@@ -1,4 +1,4 @@
-"""Standardised log-mel spectra of many recordings: what everything here is learned from."""
+"""Standardized log-mel spectra of many recordings: the input of all networks."""
 
 import hashlib
 import json
@@ -23,17 +23,17 @@ from speechvq.units.recordings import Recording
 
 BANDS = 40
 GROUP = 4
-"""Frames of 10 ms in a code at 25 Hz: recordings are cut to whole ones."""
+"""Frames of 10 ms in a code at 25 Hz: lengths of recordings are multiples of it."""
 
 LEAST = 1e-3
-"""Deviation of a band that varies less."""
+"""Smallest standard deviation of a band."""
 
 
 @dataclass(frozen=True, eq=False)
 class Speech:
-    """Frames of recordings end to end, speaker by speaker standardized: mean 0 and deviation 1 in every band.
+    """Concatenated frames of recordings, with mean 0 and deviation 1 per band and speaker.
 
-    frames: (n, bands), 100 a second, in half precision
+    frames: (n, bands), 100 per second, in half precision
     lengths: of each recording, in frames, multiples of `GROUP`
     means, deviations: what each recording was standardized by, (r, bands)
     names, speakers: of each recording
@@ -48,7 +48,7 @@ class Speech:
 
     @cached_property
     def starts(self) -> NDArray[np.int64]:
-        """Of each recording, in frames."""
+        """The first frame of each recording."""
         return np.cumsum(self.lengths) - self.lengths
 
     @cached_property
@@ -58,7 +58,7 @@ class Speech:
 
     @property
     def seconds(self) -> float:
-        """Of all recordings."""
+        """The duration of all recordings."""
         return float(self.lengths.sum()) / RATE
 
     def of(self, index: int) -> NDArray[np.float32]:
@@ -67,11 +67,11 @@ class Speech:
         return self.frames[start : start + int(self.lengths[index])].astype(np.float32)
 
     def log_mel(self, index: int) -> NDArray[np.float32]:
-        """The same before they were standardized: see `spectra.log_mel`."""
+        """The frames of a recording before they were standardized: see `features.log_mel`."""
         return self.of(index) * self.deviations[index] + self.means[index]
 
     def cut(self, begins: NDArray[np.int64], length: int) -> Tensor:
-        """Stretches of `length` frames (b, length, bands) that begin at some frames; they may run on into other recordings."""
+        """Segments of `length` frames, (b, length, bands); they may cross recordings."""
         return torch.from_numpy(
             np.stack([self.frames[at : at + length] for at in begins]).astype(np.float32)
         )
@@ -80,11 +80,12 @@ class Speech:
 def speech_of(
     recordings: Sequence[Recording], read: Callable[[Recording], Wave], cache: Path
 ) -> Speech:
-    """The speech of recordings; spectra are kept in the folder `cache` and computed once.
+    """The speech of recordings; spectra are computed once and kept in the folder `cache`.
 
     read: gives the samples of a recording at 16 kHz
-    Those shorter than a code are left out. Raises UnitsError when none is left, and whatever `read`
-    raises.
+
+    Recordings shorter than a code are left out. Raises UnitsError when none is left, and whatever
+    `read` raises.
     """
     listing = [
         (
@@ -133,7 +134,7 @@ def _write(
     read: Callable[[Recording], Wave],
     path: Path,
 ) -> NDArray[np.float32]:
-    """Write frames in the order of recordings, speaker by speaker; means and deviations of each recording, (2, r, bands)."""
+    """Write frames in the order of recordings; return their means and deviations, (2, r, bands)."""
     table = np.lib.format.open_memmap(path, "w+", np.float16, (int(lengths.sum()), BANDS))
     starts, scales = np.cumsum(lengths) - lengths, np.ones((2, len(recordings), BANDS), np.float32)
     _, voices = np.unique([recording.speaker for recording in recordings], return_inverse=True)
@@ -145,7 +146,7 @@ def _write(
         transient=True,
         disable=not console.is_terminal,
     ):
-        own = np.flatnonzero((voices == voice) & (lengths > 0))
+        own = np.flatnonzero((voices == voice) & (lengths > 0)).tolist()
         rows = [_frames(read(recordings[number]), int(lengths[number])) for number in own]
         if not rows:
             continue
@@ -159,16 +160,16 @@ def _write(
 
 
 def _frames(wave: Wave, length: int) -> NDArray[np.float32]:
-    """Log-mel frames, so many: the last is repeated where a recording is a little shorter than it was said to be."""
+    """`length` log-mel frames; the last is repeated where a recording is a little too short."""
     mel = log_mel(wave, BANDS)[:length]
     return np.pad(mel, ((0, length - len(mel)), (0, 0)), mode="edge")
 
 
 class Crops:
-    """Draws stretches of speech: a recording with weight by its length and the root of its speaker's, then a place in it.
+    """Draws segments of speech at random.
 
-    A draw is a function of the seed and the step, so a run that goes on sees what it would have
-    seen.
+    A recording is drawn with weight by its length over the root of its speaker's, then a place in
+    it. A draw is a function of the seed and the step, so that a resumed run sees the same.
     """
 
     def __init__(self, speech: Speech, frames: int, *, seed: int) -> None:
@@ -184,7 +185,10 @@ class Crops:
         self.weights = weights / weights.sum()
 
     def draw(self, step: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Where crops begin, in frames, multiples of `GROUP`, and which recording each begins in, (count,) each."""
+        """The first frame of each crop and the recording it starts in, (count,) each.
+
+        First frames are multiples of `GROUP`.
+        """
         random = np.random.default_rng([self.seed, step])
         chosen = random.choice(len(self.weights), count, p=self.weights)
         places = (random.random(count) * (self.speech.lengths[chosen] // GROUP)).astype(
@@ -194,11 +198,11 @@ class Crops:
         return np.minimum(self.speech.starts[chosen] + places, last), chosen
 
 
-def warped(mel: Tensor, most: float, generator: torch.Generator) -> Tensor:
-    """Spectra (b, f, bands) with the mel axis of each example stretched by up to a share of `most`, either way.
+def vtlp(mel: Tensor, most: float, generator: torch.Generator) -> Tensor:
+    """Spectra (b, f, bands) with the mel axis of each example stretched by up to a share of `most`.
 
-    It moves formants as another throat would (vocal tract length perturbation: Jaitly and Hinton
-    2013).
+    Vocal tract length perturbation (VTLP: Jaitly and Hinton 2013): it moves formants in either
+    direction, as another vocal tract would.
     """
     batch, _, bands = mel.shape
     stretch = 1 + most * (2 * torch.rand(batch, generator=generator) - 1)
@@ -210,7 +214,7 @@ def warped(mel: Tensor, most: float, generator: torch.Generator) -> Tensor:
 
 
 def spans(batch: int, frames: int, share: float, length: int, generator: torch.Generator) -> Tensor:
-    """Which frames to hide, (batch, frames): spans of `length` that begin anywhere, about `share` of all frames."""
+    """The frames to mask, (batch, frames): spans of `length` frames, about `share` of all."""
     begins = torch.rand(batch, frames, generator=generator) < 1 - (1 - share) ** (1 / length)
     padded = functional.pad(begins.float()[:, None], (length - 1, 0))
     return functional.max_pool1d(padded, length, 1)[:, 0] > 0

@@ -1,4 +1,4 @@
-"""What labels would bring: a classifier that was told the phones of the recordings that maps are made from."""
+"""The supervised topline: an MLP trained on the phones of the recordings that maps use."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ from speechvq.units.phones.joint import NO_LABEL
 from speechvq.units.recordings import Recording, Units
 
 REACH = 0.08
-"""Seconds either side of a frame that the classifier sees."""
+"""Seconds on either side of a frame that the MLP sees."""
 
 HIDDEN, EPOCHS = 512, 8
 
@@ -24,10 +24,12 @@ def topline_units(
     *,
     seed: int = 0,
 ) -> Units:
-    """The phone that a perceptron with one hidden layer hears in each frame, as a code: not discovered, but to compare with.
+    """The phone that an MLP with one hidden layer predicts for each frame, as its code.
 
-    features: of each recording, (f, d), `rate` frames per second; recordings: with phones, those in
-      `fit` to learn from
+    features: of each recording, (f, d), `rate` frames per second
+    recordings: with phones; the MLP is trained on those in `fit`
+    name: of the units
+    seed: of initialization and batches
     """
     from sklearn.neural_network import MLPClassifier
 
@@ -46,20 +48,28 @@ def topline_units(
         rows[labels_of_rows != NO_LABEL],
         labels_of_rows[labels_of_rows != NO_LABEL],
     )
-    network = MLPClassifier(HIDDEN, alpha=1e-2, batch_size=min(512, len(rows)), random_state=seed)
+    network = MLPClassifier(
+        HIDDEN,
+        alpha=1e-2,
+        batch_size=min(512, len(rows)),  # pyright: ignore[reportArgumentType]
+        random_state=seed,
+    )
     every, random = np.arange(len(numbers)), np.random.default_rng(seed)
     for _ in range(EPOCHS):
         order = random.permutation(len(rows))
         network.partial_fit(rows[order], labels_of_rows[order], classes=every)
     codes = {
-        name: network.predict(window) if len(window) else np.zeros(0, np.int64)
+        name: np.asarray(network.predict(window)) if len(window) else np.zeros(0, np.int64)
         for name, window in seen.items()
     }
     return Units(name, rate, len(numbers), codes)
 
 
 def around(rows: Rows, reach: int) -> Rows:
-    """Each row with those up to `reach` before and after it, (f, (2 reach + 1) d); the first and last are repeated."""
+    """Each row with those up to `reach` before and after it, (f, (2 reach + 1) d).
+
+    The first and the last row are repeated.
+    """
     if not len(rows):
         return np.zeros((0, rows.shape[1] * (2 * reach + 1)), np.float32)
     padded = np.pad(rows, ((reach, reach), (0, 0)), mode="edge")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from speechvq.errors import OutputError
-from speechvq.output import check_writable, new_file
+from speechvq.output import check_writable, make_folder, new_file
 from speechvq.units.abx.cells import Subsample
 from speechvq.units.alignments.alignment import Alignment, from_codes
 from speechvq.units.alignments.writers import write_textgrid
@@ -95,12 +95,7 @@ def write_results(
     TextGrids have tiers of phones, codes and segments. Raises OutputError.
     """
     check_folder(folder, recordings, force=force)
-    try:
-        (folder / TEXTGRIDS).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot make the folder {folder / TEXTGRIDS}: {error.strerror or error}"
-        ) from error
+    make_folder(folder / TEXTGRIDS)
     facts = {
         "split": asdict(results.split),
         "scores": results.scores,

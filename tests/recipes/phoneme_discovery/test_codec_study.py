@@ -11,6 +11,7 @@ import soundfile
 import torch
 
 import speechvq
+from recipes.phoneme_discovery import codec_study as study
 from speechvq.train.codec.objective import Objective
 from speechvq.units.alignments.writers import write_textgrid
 from tests.helpers.paths import ROOT
@@ -20,27 +21,20 @@ FOLDER = ROOT / "recipes" / "phoneme_discovery"
 RATE = 16_000
 
 
-@pytest.fixture(scope="module")
-def study():
-    from recipes.phoneme_discovery import codec_study
-
-    return codec_study
-
-
 @pytest.fixture
-def objective(study, tmp_path):
+def objective(tmp_path):
     """That of the recipe, its network new."""
     torch.manual_seed(0)
     variant = study.VARIANTS[0]
     return Objective(study.experiment_of(variant, Path("none.jsonl"), tmp_path, 1, tmp_path))
 
 
-def test_the_recipe_is_that_of_the_default_model(study):
+def test_the_recipe_is_that_of_the_default_model():
     assert speechvq.load().model.name == study.RECIPE.stem
     assert speechvq.load().network.config == study.read_experiment(study.RECIPE).codec
 
 
-def test_jitter_moves_frames_of_the_coarsest_level_in_training(study, objective):
+def test_jitter_moves_frames_of_the_coarsest_level_in_training(objective):
     z = torch.randn(2, 24, 200)
     quantizers = objective.network.topdown.levels[0].quantizer
     straight = quantizers.train()(z).z
@@ -56,11 +50,11 @@ def test_jitter_moves_frames_of_the_coarsest_level_in_training(study, objective)
         assert torch.equal(quantizers.eval()(z).z, quantizers.decode(quantizers.encode(z)))
 
 
-def test_the_filter_is_heard_in_training_alone(study, objective):
+def test_the_filter_is_heard_in_training_alone(objective):
     encoder, wave = objective.network.encoder, 0.1 * torch.randn(2, 1, 8000)
     with torch.no_grad():
         clean = encoder.eval()(wave)
-        study.perturbed(objective)
+        study.filtered(objective)
         assert all(torch.equal(one, other) for one, other in zip(clean, encoder(wave), strict=True))
         first, second = encoder.train()(wave), encoder(wave)
     assert not any(
@@ -71,8 +65,8 @@ def test_the_filter_is_heard_in_training_alone(study, objective):
     )  # never the same
 
 
-def test_half_of_the_examples_have_the_first_layer_alone(study, objective):
-    study.alone(objective)
+def test_half_of_the_examples_have_the_first_codebook_alone(objective):
+    study.first_alone(objective)
     depths = objective.depths(4000, torch.Generator().manual_seed(0))
     usual = study.read_experiment(study.RECIPE).optim.full_depth
     assert (depths == 1).float().mean() == pytest.approx(0.5 + 0.5 * (1 - usual) / 7, abs=0.03)

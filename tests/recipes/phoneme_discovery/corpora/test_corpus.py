@@ -4,17 +4,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from recipes.phoneme_discovery.corpora.corpus import utterances
 from speechvq.data.manifest import Utterance, read_manifest, write_manifest
 from speechvq.errors import AlignmentError, ManifestError
 
 RATE, SECONDS = 8000, 0.25
-
-
-@pytest.fixture(scope="module")
-def corpora():
-    from recipes.phoneme_discovery.corpora import corpus
-
-    return corpus
 
 
 def sound(path, seconds=SECONDS):
@@ -47,9 +41,9 @@ def write(path, text):
     path.write_text(text, encoding="utf-8")
 
 
-def rows_of(corpora, path, corpus=None, **options):
+def rows_of(path, corpus=None, **options):
     """What it is, and (path below it, speaker, facts) of each row; all files can be read."""
-    what, rows = corpora.utterances(
+    what, rows = utterances(
         path, corpus, left_out=lambda *_: pytest.fail("a file cannot be read"), **options
     )
     assert all(one.seconds == pytest.approx(SECONDS) and one.start == 0 for one in rows)
@@ -63,7 +57,7 @@ def rows_of(corpora, path, corpus=None, **options):
         ("wav48_silence_trimmed", ("p225_001_mic1.flac", "p315_001_mic1.flac")),
     ],
 )
-def test_vctk(corpora, tmp_path, version, files):
+def test_vctk(tmp_path, version, files):
     root = tmp_path / "VCTK-Corpus"
     for name in files:
         sound(root / version / name[:4] / name)
@@ -79,11 +73,11 @@ def test_vctk(corpora, tmp_path, version, files):
         ),
         (f"VCTK-Corpus/{version}/p315/{files[1]}", "p315", {"corpus": "vctk", "name": "p315_001"}),
     ]
-    assert rows_of(corpora, tmp_path) == ("vctk", expected)
-    assert rows_of(corpora, tmp_path, "vctk") == ("vctk", expected)
+    assert rows_of(tmp_path) == ("vctk", expected)
+    assert rows_of(tmp_path, "vctk") == ("vctk", expected)
 
 
-def test_librispeech_whole_and_in_part(corpora, tmp_path):
+def test_librispeech_whole_and_in_part(tmp_path):
     for subset, name in (("dev-clean", "84-121123-0000"), ("train-clean-100", "103-1240-0001")):
         speaker, chapter, _ = name.split("-")
         folder = tmp_path / "LibriSpeech" / subset / speaker / chapter
@@ -93,7 +87,7 @@ def test_librispeech_whole_and_in_part(corpora, tmp_path):
             f"{name} GO ON\n{speaker}-{chapter}-0009 NOT THERE\n",
         )
     write(tmp_path / "LibriSpeech" / "SPEAKERS.TXT", "; who they are")
-    what, rows = rows_of(corpora, tmp_path)
+    what, rows = rows_of(tmp_path)
     assert what == "librispeech"
     assert rows == [
         (
@@ -107,12 +101,12 @@ def test_librispeech_whole_and_in_part(corpora, tmp_path):
             {"corpus": "librispeech-train-clean-100", "split": "train", "text": "GO ON"},
         ),
     ]
-    what, part = rows_of(corpora, tmp_path / "LibriSpeech" / "dev-clean")
+    what, part = rows_of(tmp_path / "LibriSpeech" / "dev-clean")
     assert (what, [facts for _, _, facts in part]) == ("librispeech", [rows[0][2]])
 
 
 @pytest.mark.parametrize("case", [str.upper, str.lower])
-def test_timit(corpora, tmp_path, case):
+def test_timit(tmp_path, case):
     def path(name):
         return tmp_path / "timit" / case(name)
 
@@ -126,7 +120,7 @@ def test_timit(corpora, tmp_path, case):
         write(path(f"{base}.TXT"), "0 4000 Even then, if she took one step.\n")
         write(path(f"{base}.WRD"), "2000 4000 even\n")
     sphere(path("TRAIN/DR1/FCJF0/SA1.WAV"))
-    what, rows = rows_of(corpora, tmp_path)
+    what, rows = rows_of(tmp_path)
     assert what == "timit"
     assert [(file, speaker) for file, speaker, _ in rows] == [
         (f"timit/{case('TEST/DR8/MSLB0/SX23.WAV')}", "MSLB0"),
@@ -141,18 +135,18 @@ def test_timit(corpora, tmp_path, case):
     }
 
 
-def test_timit_takes_the_converted_copy(corpora, tmp_path):
+def test_timit_takes_the_converted_copy(tmp_path):
     folder = tmp_path / "data" / "TRAIN" / "DR2" / "MABC0"
     write(folder / "SX1.WAV", "broken")
     sound(folder / "SX1.WAV.wav")
     write(folder / "SX1.PHN", "0 2000 h#\n")
-    _, rows = rows_of(corpora, tmp_path)
+    _, rows = rows_of(tmp_path)
     assert [(file, facts["name"]) for file, _, facts in rows] == [
         ("data/TRAIN/DR2/MABC0/SX1.WAV.wav", "SX1")
     ]
 
 
-def test_zerospeech2019(corpora, tmp_path):
+def test_zerospeech2019(tmp_path):
     names = (
         "english/train/unit/S015_0361841101.wav",
         "english/train/voice/V001_0000000047.wav",
@@ -160,7 +154,7 @@ def test_zerospeech2019(corpora, tmp_path):
     )
     for name in names:
         sound(tmp_path / name)
-    what, rows = rows_of(corpora, tmp_path)
+    what, rows = rows_of(tmp_path)
     assert what == "zerospeech2019"
     assert rows == [
         (
@@ -172,7 +166,7 @@ def test_zerospeech2019(corpora, tmp_path):
     ]
 
 
-def test_mboshi(corpora, tmp_path):
+def test_mboshi(tmp_path):
     root, name = (
         tmp_path / "mboshi-french-parallel-corpus",
         "abiayi_2015-09-08-11-33-57_samsung-SM-T530_mdw_elicit_Dico18_10",
@@ -183,7 +177,7 @@ def test_mboshi(corpora, tmp_path):
     write(root / "full_corpus_newsplit" / "train" / f"{name}.mb", "Etongo yá mbía\n")
     aligned = root / "forced_alignments_supervised_spkr" / "align-kit-old" / "all" / f"{name}.txt"
     write(aligned, "SIL 0.0 0.116\nΏ 0.116 0.2\n")
-    what, rows = rows_of(corpora, tmp_path)
+    what, rows = rows_of(tmp_path)
     assert what == "mboshi"
     assert [speaker for _, speaker, _ in rows] == ["abiayi", "martial"]
     assert [facts for _, _, facts in rows] == [
@@ -201,17 +195,17 @@ def test_mboshi(corpora, tmp_path):
         with pytest.raises(
             AlignmentError, match=r"Dico18_10\.txt, line 2: needs label, start, end"
         ):
-            rows_of(corpora, tmp_path)
+            rows_of(tmp_path)
 
 
-def test_a_folder_says_who_speaks_and_what(corpora, tmp_path):
+def test_a_folder_says_who_speaks_and_what(tmp_path):
     for name in ("ann/one/a.wav", "bob/b.c.flac", "bob/d.wav", "e.wav"):
         sound(tmp_path / name)
     write(tmp_path / "ann" / "one" / "a.txt", "Good\n morning ")
     write(tmp_path / "ann" / "one" / "a.lab", "0 1000000 g\n1000000 2000000 uh\n\n")
     write(tmp_path / "bob" / "b.c.lab", "1 o'clock\n")
     write(tmp_path / "bob" / "d.TextGrid", "any")
-    what, rows = rows_of(corpora, tmp_path)
+    what, rows = rows_of(tmp_path)
     assert what == "folder"
     assert rows == [
         (
@@ -223,37 +217,40 @@ def test_a_folder_says_who_speaks_and_what(corpora, tmp_path):
         ("bob/d.wav", "bob", {"align": str(tmp_path / "bob" / "d.TextGrid")}),
         ("e.wav", None, {}),
     ]
-    assert [
-        speaker for _, speaker, _ in rows_of(corpora, tmp_path, pattern=r"([^/]+)\.wav$")[1]
-    ] == ["a", None, "d", "e"]
+    assert [speaker for _, speaker, _ in rows_of(tmp_path, pattern=r"([^/]+)\.wav$")[1]] == [
+        "a",
+        None,
+        "d",
+        "e",
+    ]
 
 
 @pytest.mark.parametrize(
     ("pattern", "words"),
     [("(", "not a regular expression"), ("a", "has 0 groups"), ("(a)(b)", "has 2 groups")],
 )
-def test_patterns_that_name_nobody(corpora, tmp_path, pattern, words):
+def test_patterns_that_name_nobody(tmp_path, pattern, words):
     sound(tmp_path / "a.wav")
     with pytest.raises(ManifestError, match=words):
-        rows_of(corpora, tmp_path, pattern=pattern)
+        rows_of(tmp_path, pattern=pattern)
 
 
-def test_a_manifest_is_taken_as_it_is(corpora, tmp_path):
+def test_a_manifest_is_taken_as_it_is(tmp_path):
     given = [
         Utterance(
             tmp_path / "x" / "a.wav", 1.5, "ann", 0.25, {"text": "so", "align": "phones/a.ctm"}
         )
     ]
     write_manifest(tmp_path / "some.jsonl", given)
-    what, rows = corpora.utterances(tmp_path / "some.jsonl", left_out=lambda *_: None)
+    what, rows = utterances(tmp_path / "some.jsonl", left_out=lambda *_: None)
     expected = read_manifest(tmp_path / "some.jsonl")[0]
     expected.facts["align"] = str(tmp_path / "phones" / "a.ctm")
     assert (what, rows) == ("manifest", [expected])
     with pytest.raises(ManifestError, match="leave out the pattern"):
-        corpora.utterances(tmp_path / "some.jsonl", pattern="(a)", left_out=lambda *_: None)
+        utterances(tmp_path / "some.jsonl", pattern="(a)", left_out=lambda *_: None)
 
 
-def test_a_corpus_that_is_not_what_it_is_called(corpora, tmp_path):
+def test_a_corpus_that_is_not_what_it_is_called(tmp_path):
     sound(tmp_path / "ann" / "a.wav")
     for name, words in (
         ("vctk", "wav48"),
@@ -263,33 +260,33 @@ def test_a_corpus_that_is_not_what_it_is_called(corpora, tmp_path):
         ("zerospeech2019", "train/unit"),
     ):
         with pytest.raises(ManifestError, match=f"is not laid out as {name}: it has no .*{words}"):
-            rows_of(corpora, tmp_path, name)
+            rows_of(tmp_path, name)
     with pytest.raises(
         ManifestError, match=r"there is no corpus 'wsj'; give one of vctk, .*folder"
     ):
-        rows_of(corpora, tmp_path, "wsj")
+        rows_of(tmp_path, "wsj")
     with pytest.raises(ManifestError, match="does not exist"):
-        rows_of(corpora, tmp_path / "none")
+        rows_of(tmp_path / "none")
     with pytest.raises(ManifestError, match="neither a folder nor a manifest"):
-        rows_of(corpora, tmp_path / "ann" / "a.wav")
+        rows_of(tmp_path / "ann" / "a.wav")
 
 
-def test_a_corpus_without_audio_is_refused(corpora, tmp_path):
+def test_a_corpus_without_audio_is_refused(tmp_path):
     write(tmp_path / "wav48" / "p225" / "p225_001.mp4", "no")
     with pytest.raises(ManifestError, match="there is no audio of vctk"):
-        rows_of(corpora, tmp_path)
+        rows_of(tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ManifestError, match="no audio below"):
-        rows_of(corpora, tmp_path / "empty")
+        rows_of(tmp_path / "empty")
 
 
-def test_files_that_cannot_be_read_are_told(corpora, tmp_path):
+def test_unreadable_files_are_reported(tmp_path):
     sound(tmp_path / "ann" / "a.wav")
     write(tmp_path / "ann" / "b.wav", "RIFF")
-    told = []
-    _, rows = corpora.utterances(
-        tmp_path, left_out=lambda path, error: told.append((path.name, str(error)))
+    reported = []
+    _, rows = utterances(
+        tmp_path, left_out=lambda path, error: reported.append((path.name, str(error)))
     )
     assert [one.audio.name for one in rows] == ["a.wav"]
-    assert [name for name, _ in told] == ["b.wav"]
-    assert "is not audio" in told[0][1]
+    assert [name for name, _ in reported] == ["b.wav"]
+    assert "is not audio" in reported[0][1]

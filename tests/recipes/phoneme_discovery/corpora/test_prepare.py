@@ -8,19 +8,22 @@ import numpy as np
 import pytest
 import soundfile
 
+from recipes.phoneme_discovery.corpora import (
+    alignments,
+    checks,
+    holding_out,
+    naming,
+    prepare,
+    prepared,
+)
+from recipes.phoneme_discovery.corpora.options import CorpusOptions
+from speechvq.audio.files import read_mono
 from speechvq.data.manifest import Utterance
 from speechvq.errors import AlignmentError, AudioError, ManifestError, OutputError, UnitsError
 from speechvq.units.alignments.alignment import Alignment, Interval
 from speechvq.units.alignments.writers import write_textgrid
 
 RATE, SECONDS = 8000, 1.0
-
-
-@pytest.fixture(scope="module")
-def prepare():
-    from recipes.phoneme_discovery.corpora import prepare
-
-    return prepare
 
 
 def sound(path, seconds=SECONDS, level=0.1):
@@ -40,10 +43,16 @@ def textgrid(path, *intervals):
     )
 
 
-def said(prepare, *given, **options):
+def prepare_with(corpus, work, *, force=False, say=print, **options):
+    """Prepare a corpus with some options."""
+    options["held_out"] = tuple(options.get("held_out", ()))
+    return prepare.prepare(corpus, work, CorpusOptions(**options), force=force, say=say)
+
+
+def said(*given, **options):
     """The recordings and the remarks."""
     lines = []
-    return prepare.prepare(*given, say=lines.append, **options), lines
+    return prepare_with(*given, say=lines.append, **options), lines
 
 
 @pytest.fixture
@@ -59,9 +68,9 @@ def corpus(tmp_path):
     return tmp_path / "corpus"
 
 
-def test_what_is_prepared(prepare, corpus, tmp_path):
+def test_what_is_prepared(corpus, tmp_path):
     (corpus / "bob" / "x.txt").write_text("oh")
-    found, lines = said(prepare, corpus, tmp_path / "work", align=tmp_path / "align")
+    found, lines = said(corpus, tmp_path / "work", align=tmp_path / "align")
     assert [one.name for one in found] == ["ann2", "ann-x", "bob2", "bob-x", "cyd2", "cyd-x"]
     assert [one.speaker for one in found] == ["ann", "ann", "bob", "bob", "cyd", "cyd"]
     assert all(
@@ -76,59 +85,59 @@ def test_what_is_prepared(prepare, corpus, tmp_path):
     ]
     assert rows[3]["text"] == "oh"
     assert rows[3]["align"] == str(tmp_path / "align" / "bob" / "x.TextGrid")
-    assert prepare.held_out_of(tmp_path / "work") == {"bob2", "bob-x"}
-    assert prepare.summary(found, prepare.held_out_of(tmp_path / "work")) == (
+    assert prepared.held_out_of(tmp_path / "work") == {"bob2", "bob-x"}
+    assert prepare.summary(found, prepared.held_out_of(tmp_path / "work")) == (
         "6 recordings, 0.00 h, speakers: 3, 5 with phones; held out: 2, of bob"
     )
 
 
-def test_the_same_again_is_kept_and_other_inputs_refused(prepare, corpus, tmp_path):
+def test_the_same_again_is_kept_and_other_inputs_refused(corpus, tmp_path):
     options = {"align": tmp_path / "align"}
-    first, _ = said(prepare, corpus, tmp_path / "work", **options)
+    first, _ = said(corpus, tmp_path / "work", **options)
     made = (tmp_path / "work" / "manifest.jsonl").stat().st_mtime_ns
-    again, lines = said(prepare, corpus, tmp_path / "work", **options)
+    again, lines = said(corpus, tmp_path / "work", **options)
     assert (again, lines) == (first, [])
     assert (tmp_path / "work" / "manifest.jsonl").stat().st_mtime_ns == made
     with pytest.raises(
         OutputError,
-        match=r"was prepared with other share; use another folder, or prepare\.py --force",
+        match=r"was prepared with other share; use another folder, or prepare it again with --force",
     ):
-        prepare.prepare(corpus, tmp_path / "work", share=0.5, **options)
+        prepare_with(corpus, tmp_path / "work", share=0.5, **options)
     sound(corpus / "ann" / "new.wav")
     (tmp_path / "align" / "ann" / "x.TextGrid").unlink()
     with pytest.raises(OutputError, match="other files, alignments"):
-        prepare.prepare(corpus, tmp_path / "work", **options)
-    assert len(said(prepare, corpus, tmp_path / "work", force=True, **options)[0]) == 7
+        prepare_with(corpus, tmp_path / "work", **options)
+    assert len(said(corpus, tmp_path / "work", force=True, **options)[0]) == 7
     (tmp_path / "work" / "prepare.json").unlink()
-    with pytest.raises(OutputError, match="is not from here"):
-        prepare.prepare(corpus, tmp_path / "work", **options)
+    with pytest.raises(OutputError, match="was not made by prepare"):
+        prepare_with(corpus, tmp_path / "work", **options)
 
 
-def test_nothing_is_made_of_what_is_refused(prepare, corpus, tmp_path):
+def test_nothing_is_made_of_what_is_refused(corpus, tmp_path):
     with pytest.raises(ManifestError, match="does not exist"):
-        prepare.prepare(tmp_path / "none", tmp_path / "work")
+        prepare_with(tmp_path / "none", tmp_path / "work")
     with pytest.raises(AlignmentError, match="there is no folder of alignments"):
-        prepare.prepare(corpus, tmp_path / "work", align=tmp_path / "none")
+        prepare_with(corpus, tmp_path / "work", align=tmp_path / "none")
     (tmp_path / "empty").mkdir()
     with pytest.raises(AlignmentError, match="there are no alignments in"):
-        prepare.prepare(corpus, tmp_path / "work", align=tmp_path / "empty")
+        prepare_with(corpus, tmp_path / "work", align=tmp_path / "empty")
     with pytest.raises(UnitsError, match="cannot be folded to 40"):
-        prepare.prepare(corpus, tmp_path / "work", inventory=40)
+        prepare_with(corpus, tmp_path / "work", inventory=40)
     with pytest.raises(
         UnitsError, match="there is no speaker 'zoe' to hold out; there are ann, bob, cyd"
     ):
-        prepare.prepare(corpus, tmp_path / "work", held_out=["zoe"])
+        prepare_with(corpus, tmp_path / "work", held_out=["zoe"])
     with pytest.raises(ManifestError, match="lies inside"):
-        prepare.prepare(corpus, corpus / "work")
+        prepare_with(corpus, corpus / "work")
     assert not (tmp_path / "work").exists()
     assert not (corpus / "work").exists()
 
 
-def test_audio_that_cannot_be_used_is_left_out(prepare, corpus, tmp_path):
+def test_audio_that_cannot_be_used_is_left_out(corpus, tmp_path):
     sound(corpus / "ann" / "silent.wav", level=1e-4)
     (corpus / "ann" / "broken.wav").write_bytes(b"RIFF")
     sound(corpus / "nobody.wav")
-    found, lines = said(prepare, corpus, tmp_path / "work", align=tmp_path / "align")
+    found, lines = said(corpus, tmp_path / "work", align=tmp_path / "align")
     assert len(found) == 6
     assert lines[0].startswith("left out, cannot be used: 2 (")
     assert "broken.wav is not audio" in lines[0]
@@ -136,10 +145,7 @@ def test_audio_that_cannot_be_used_is_left_out(prepare, corpus, tmp_path):
     assert f"left out, of unknown speakers: 1 ({corpus / 'nobody.wav'})" in lines
 
 
-@pytest.mark.usefixtures("prepare")
 def test_sound_that_begins_late_is_sound(tmp_path):
-    from recipes.phoneme_discovery.corpora import checks
-
     wave = np.zeros(3 * RATE)
     wave[2 * RATE + 5] = 0.5
     soundfile.write(tmp_path / "late.wav", wave, RATE)
@@ -152,10 +158,10 @@ def test_sound_that_begins_late_is_sound(tmp_path):
         checks.audio_of(Utterance(tmp_path / "late.wav", 1.5, "ann", start=2.0))
 
 
-def test_alignments_that_do_not_fit(prepare, corpus, tmp_path):
+def test_alignments_that_do_not_fit(corpus, tmp_path):
     def again(*intervals):
         textgrid(tmp_path / "align" / "ann" / "x.TextGrid", *intervals)
-        return said(prepare, corpus, tmp_path / "work", align=tmp_path / "align", force=True)
+        return said(corpus, tmp_path / "work", align=tmp_path / "align", force=True)
 
     found, _ = again((0, 0.5, "AH1"), (0.5, 1.04, "B"))
     assert found[1].phones.intervals == ((0, 0.5, "AH"), (0.5, 1.0, "B"))
@@ -170,43 +176,41 @@ def test_alignments_that_do_not_fit(prepare, corpus, tmp_path):
     assert lines[0].startswith("left out, nothing but silence by its labels: 1 (")
     (tmp_path / "align" / "ann" / "x.TextGrid").unlink()
     (tmp_path / "align" / "ann" / "x.lab").write_text("0.0 0.6 AH\n0.5 1.0 B\n")
-    found, lines = said(prepare, corpus, tmp_path / "work", align=tmp_path / "align", force=True)
+    found, lines = said(corpus, tmp_path / "work", align=tmp_path / "align", force=True)
     assert found[1].phones is None
     assert "overlaps 'AH' before it" in lines[0]
 
 
-def test_alignments_of_something_else_stop_it(prepare, corpus, tmp_path):
+def test_alignments_of_something_else_stop_it(corpus, tmp_path):
     for path in sorted((tmp_path / "align").rglob("*.TextGrid"))[:3]:
         textgrid(path, (0, 2, "AH"))
     with pytest.raises(
         AlignmentError,
         match=r"3 of 5 alignments cannot be used; the first: .*ann2\.TextGrid goes to 2\.000 s",
     ):
-        prepare.prepare(corpus, tmp_path / "work", align=tmp_path / "align")
+        prepare_with(corpus, tmp_path / "work", align=tmp_path / "align")
     assert not (tmp_path / "work" / "manifest.jsonl").exists()
 
 
-def test_a_ctm_holds_all(prepare, corpus, tmp_path):
+def test_a_ctm_holds_all(corpus, tmp_path):
     lines = [f"{one.parent.name}-{one.stem} 1 0.2 0.3 AH0" for one in sorted(corpus.rglob("*.wav"))]
     (tmp_path / "all.ctm").write_text("\n".join(lines[:-1]))
-    found, remarks = said(prepare, corpus, tmp_path / "work", align=tmp_path / "all.ctm")
+    found, remarks = said(corpus, tmp_path / "work", align=tmp_path / "all.ctm")
     assert [one.phones and one.phones.intervals for one in found] == [((0.2, 0.5, "AH"),)] * 5 + [
         None
     ]
     assert len(remarks) == 1
 
 
-def test_two_alignments_of_one_name_are_not_guessed_at(prepare, corpus, tmp_path):
+def test_two_alignments_of_one_name_are_not_guessed_at(corpus, tmp_path):
     (tmp_path / "align" / "bob").rename(tmp_path / "align" / "robert")
-    _, lines = said(prepare, corpus, tmp_path / "work", align=tmp_path / "align")
+    _, lines = said(corpus, tmp_path / "work", align=tmp_path / "align")
     assert "ann/x.TextGrid and " in lines[0]
     assert "could both be of" in lines[0]
 
 
-def test_stretches_of_one_file(prepare, tmp_path):
+def test_stretches_of_one_file(tmp_path):
     """Alignments by `align` count from the stretch, those of the file from its beginning."""
-    from recipes.phoneme_discovery.corpora import alignments, naming
-
     sound(tmp_path / "corpus" / "ann.wav", 3)
     lines = [
         {"audio": "corpus/ann.wav", "seconds": 1, "start": start, "speaker": "ann"}
@@ -215,9 +219,7 @@ def test_stretches_of_one_file(prepare, tmp_path):
     (tmp_path / "all.jsonl").write_text("\n".join(map(json.dumps, lines)))
     textgrid(tmp_path / "align" / "ann.TextGrid", (0, 0.5, "A"), (0.5, 1.5, "B"), (1.5, 3.0, "C"))
     textgrid(tmp_path / "align" / "ann" / "ann_2.000.TextGrid", (0, 0.25, "D"), (0.25, 1, "E"))
-    found, remarks = said(
-        prepare, tmp_path / "all.jsonl", tmp_path / "work", align=tmp_path / "align"
-    )
+    found, remarks = said(tmp_path / "all.jsonl", tmp_path / "work", align=tmp_path / "align")
     assert [one.name for one in found] == ["ann", "ann_1.000", "ann_2.000"]
     assert [one.start for one in found] == [0, 1, 2]
     assert [one.phones.intervals for one in found] == [
@@ -229,13 +231,13 @@ def test_stretches_of_one_file(prepare, tmp_path):
     row = Utterance(Path("x/a.b.flac"), 1, "ann", 12.34)
     assert naming.aligned_as(row) == Path("ann/a.b_12.340.TextGrid")
     assert next(alignments.keys(row)) == (naming.aligned_as(row).stem, False)
-    wave = prepare.load_waves(found[1])
+    wave = prepared.load_wave(found[1])
     assert wave.shape == (16_000,)
-    whole = prepare.read_mono(tmp_path / "corpus" / "ann.wav", 16_000)
+    whole = read_mono(tmp_path / "corpus" / "ann.wav", 16_000)
     np.testing.assert_array_equal(wave, whole[16_000:32_000])
 
 
-def test_phones_in_a_manifest(prepare, tmp_path):
+def test_phones_in_a_manifest(tmp_path):
     rows = []
     for name, phones in (
         ("a", [[0, 0.5, "A2"], [0.5, 1, "h#"]]),
@@ -247,7 +249,7 @@ def test_phones_in_a_manifest(prepare, tmp_path):
         row = {"audio": f"{name}.wav", "seconds": 1, "speaker": name, "phones": phones}
         rows.append(json.dumps({key: value for key, value in row.items() if value is not None}))
     (tmp_path / "all.jsonl").write_text("\n".join(rows))
-    found, lines = said(prepare, tmp_path / "all.jsonl", tmp_path / "work")
+    found, lines = said(tmp_path / "all.jsonl", tmp_path / "work")
     assert [one.phones and one.phones.intervals for one in found] == [
         ((0, 0.5, "A"), (0.5, 1, "SIL")),
         ((0, 1, "B"),),
@@ -255,11 +257,11 @@ def test_phones_in_a_manifest(prepare, tmp_path):
         None,
     ]
     assert any("are not a list of [start, end, label]" in line for line in lines)
-    kept, _ = said(prepare, tmp_path / "all.jsonl", tmp_path / "kept", stress=True)
+    kept, _ = said(tmp_path / "all.jsonl", tmp_path / "kept", stress=True)
     assert kept[0].phones.intervals[0].label == "A2"
 
 
-def test_timit_is_folded(prepare, tmp_path):
+def test_timit_is_folded(tmp_path):
     for speaker, part in (("FABC0", "TRAIN/DR1"), ("MABC0", "TRAIN/DR2"), ("FXYZ0", "TEST/DR1")):
         sound(tmp_path / "timit" / part / speaker / "SX1.WAV.wav")
         (tmp_path / "timit" / part / speaker / "SX1.PHN").write_text(
@@ -267,25 +269,25 @@ def test_timit_is_folded(prepare, tmp_path):
         )
     labels = {39: ["SIL", "ih", "SIL"], 48: ["SIL", "ix", "vcl"], 61: ["SIL", "ix", "q", "bcl"]}
     for inventory, expected in labels.items():
-        found, _ = said(prepare, tmp_path / "timit", tmp_path / str(inventory), inventory=inventory)
+        found, _ = said(tmp_path / "timit", tmp_path / str(inventory), inventory=inventory)
         assert [one.name for one in found] == ["FXYZ0-SX1", "FABC0-SX1", "MABC0-SX1"]
         assert [[one.label for one in each.phones.intervals] for each in found] == [expected] * 3
-    assert prepare.held_out_of(tmp_path / "39") == {"FXYZ0-SX1"}
-    assert prepare.summary(found, prepare.held_out_of(tmp_path / "39")).endswith(
+    assert prepared.held_out_of(tmp_path / "39") == {"FXYZ0-SX1"}
+    assert prepare.summary(found, prepared.held_out_of(tmp_path / "39")).endswith(
         "held out: 1, of FXYZ0"
     )
 
 
-def test_a_corpus_without_alignments_says_so(prepare, corpus, tmp_path):
-    found, _ = said(prepare, corpus, tmp_path / "work")
+def test_a_corpus_without_alignments_says_so(corpus, tmp_path):
+    found, _ = said(corpus, tmp_path / "work")
     assert not any(one.phones for one in found)
-    assert "scores against phones cannot be had" in prepare.summary(found, frozenset())
+    assert "scores need phones to compare" in prepare.summary(found, frozenset())
 
 
-def test_a_corpus_of_unknown_speakers_is_refused(prepare, tmp_path):
+def test_a_corpus_of_unknown_speakers_is_refused(tmp_path):
     sound(tmp_path / "corpus" / "a.wav")
     with pytest.raises(ManifestError, match="nobody knows who speaks"):
-        prepare.prepare(tmp_path / "corpus", tmp_path / "work")
+        prepare_with(tmp_path / "corpus", tmp_path / "work")
 
 
 def rows_of(*speakers, labeled=(), splits=()):
@@ -302,60 +304,56 @@ def rows_of(*speakers, labeled=(), splits=()):
     ]
 
 
-def held(prepare, rows, wanted=(), share=0.33):
-    remarks = prepare.Remarks()
+def held(rows, wanted=(), share=0.33):
+    remarks = checks.Remarks()
     return [
-        place for place, out in enumerate(prepare.chosen(rows, wanted, share, remarks)) if out
+        place
+        for place, out in enumerate(holding_out.held_out_rows(rows, wanted, share, remarks))
+        if out
     ], remarks.notes
 
 
-def test_who_is_held_out(prepare):
-    assert held(prepare, rows_of("a", "b", "c", "a", "b", "c"))[0] == [1, 4]
-    assert held(prepare, rows_of("a", "b", "c"), ["c", "a"])[0] == [0, 2]
-    assert held(prepare, rows_of("a", "b", "c", "d"), share=0.5)[0] == [1, 3]
-    assert held(prepare, rows_of("a", "b"), share=0.99)[0] == [1]
-    assert held(prepare, rows_of("a", "b", "c", "c", labeled=(0, 2)))[0] == [2, 3]
-    assert held(prepare, rows_of("a", "b", "c"))[1] == {
-        "speakers with one recording": ["a", "b", "c"]
-    }
+def test_who_is_held_out():
+    assert held(rows_of("a", "b", "c", "a", "b", "c"))[0] == [1, 4]
+    assert held(rows_of("a", "b", "c"), ["c", "a"])[0] == [0, 2]
+    assert held(rows_of("a", "b", "c", "d"), share=0.5)[0] == [1, 3]
+    assert held(rows_of("a", "b"), share=0.99)[0] == [1]
+    assert held(rows_of("a", "b", "c", "c", labeled=(0, 2)))[0] == [2, 3]
+    assert held(rows_of("a", "b", "c"))[1] == {"speakers with one recording": ["a", "b", "c"]}
 
 
-def test_a_split_of_the_corpus_is_kept_if_its_speakers_are_apart(prepare):
-    assert held(prepare, rows_of("a", "b", "c", splits=("test", "train", "train")))[0] == [0]
-    assert held(prepare, rows_of("a", "b", "c", splits=("dev", "train", "train")))[0] == [0]
-    assert held(prepare, rows_of("a", "b", "c", "a", splits=("test", "train", "train", "train")))[
-        0
-    ] == [1]
-    assert held(prepare, rows_of("a", "b", "c", labeled=(1, 2), splits=("test", "train", "train")))[
-        0
-    ] == [2]
+def test_a_split_of_the_corpus_is_kept_if_its_speakers_are_apart():
+    assert held(rows_of("a", "b", "c", splits=("test", "train", "train")))[0] == [0]
+    assert held(rows_of("a", "b", "c", splits=("dev", "train", "train")))[0] == [0]
+    assert held(rows_of("a", "b", "c", "a", splits=("test", "train", "train", "train")))[0] == [1]
+    assert held(rows_of("a", "b", "c", labeled=(1, 2), splits=("test", "train", "train")))[0] == [2]
 
 
-def test_one_speaker_is_held_out_by_recordings(prepare):
-    kept, notes = held(prepare, rows_of("a", "a", "a", "b", labeled=(0, 1, 2)))
+def test_one_speaker_is_held_out_by_recordings():
+    kept, notes = held(rows_of("a", "a", "a", "b", labeled=(0, 1, 2)))
     assert kept == [1]
     assert notes[
         "held out by recordings, as only one speaker could be scored; --speaker-pattern tells more"
     ] == ["a"]
     with pytest.raises(UnitsError, match="the only recording that could be scored"):
-        held(prepare, rows_of("a", "b", labeled=(0,)))
+        held(rows_of("a", "b", labeled=(0,)))
 
 
 @pytest.mark.parametrize(
     ("wanted", "share", "words"),
     [
         (["z"], 0.5, "there is no speaker 'z' to hold out; there are a, b, c"),
-        (["a", "b"], 0.5, "everything that could be scored is of the speakers held out, a, b"),
+        (["a", "b"], 0.5, "everything that could be scored is of the held-out speakers, a, b"),
         (["c"], 0.5, "nothing that could be scored"),
         ([], 1.0, "a share of 1 cannot be held out"),
     ],
 )
-def test_who_cannot_be_held_out(prepare, wanted, share, words):
+def test_who_cannot_be_held_out(wanted, share, words):
     with pytest.raises(UnitsError, match=words):
-        held(prepare, rows_of("a", "b", "c", labeled=(0, 1)), wanted, share)
+        held(rows_of("a", "b", "c", labeled=(0, 1)), wanted, share)
 
 
-def test_names_are_unlike_each_other_and_plain(prepare):
+def test_names_are_unlike_each_other_and_plain():
     some = [
         Utterance(Path("x/a b.wav"), 1, "ann"),
         Utterance(Path("y/c.wav"), 1, "ann"),
@@ -365,7 +363,7 @@ def test_names_are_unlike_each_other_and_plain(prepare):
         Utterance(Path("w/d_mic1.wav"), 1, "bob", facts={"name": "d"}),
         Utterance(Path("w/d.wav"), 1, "bob", start=0.5),
     ]
-    assert prepare.unique_names(some) == [
+    assert naming.unique_names(some) == [
         "a_b",
         "ann-c",
         "bob_k-c",
@@ -376,31 +374,31 @@ def test_names_are_unlike_each_other_and_plain(prepare):
     ]
 
 
-def test_remarks_name_the_first_three(prepare):
-    remarks = prepare.Remarks()
+def test_remarks_name_the_first_three():
+    remarks = checks.Remarks()
     for name in "abcd":
         remarks.note("odd", name)
     remarks.note("even", "e")
     assert remarks.lines() == ["odd: 4 (a; b; c; ...)", "even: 1 (e)"]
 
 
-def test_the_command(prepare, corpus, tmp_path, capsys):
+def test_the_command(corpus, tmp_path, capsys):
     prepare.main(corpus, tmp_path / "work", align=tmp_path / "align", held_out=["ann"])
     said = capsys.readouterr()
     assert said.out.endswith("5 with phones; held out: 2, of ann\n")
     assert said.err.startswith("without an alignment")
 
 
-def test_names_that_are_not_utf8_are_left_out(prepare, corpus, tmp_path):
+def test_names_that_are_not_utf8_are_left_out(corpus, tmp_path):
     (corpus / "bob" / "x.wav").rename(corpus / "bob" / os.fsdecode(b"M\xfcller.wav"))
-    found, lines = said(prepare, corpus, tmp_path / "work")
+    found, lines = said(corpus, tmp_path / "work")
     assert len(found) == 5
     assert any(
         "cannot be used: 1 (" in line and "a name that is not UTF-8" in line for line in lines
     )
 
 
-def test_audio_that_breaks_off_is_left_out(prepare, corpus, tmp_path):
+def test_audio_that_breaks_off_is_left_out(corpus, tmp_path):
     """What a FLAC begins with promises all of it; and one sample that is no number spoils the rest."""
     path = corpus / "bob" / "x.flac"
     sound(path, 20)
@@ -408,37 +406,37 @@ def test_audio_that_breaks_off_is_left_out(prepare, corpus, tmp_path):
     bad = np.full(RATE, 0.1, np.float32)
     bad[100] = np.nan
     soundfile.write(corpus / "ann" / "x.wav", bad, RATE, subtype="FLOAT")
-    found, lines = said(prepare, corpus, tmp_path / "work")
+    found, lines = said(corpus, tmp_path / "work")
     assert len(found) == 5
     assert any("cannot be used: 2 (" in line for line in lines)
 
 
-def test_words_do_not_take_the_place_of_phones(prepare, corpus, tmp_path):
+def test_words_do_not_take_the_place_of_phones(corpus, tmp_path):
     folder = tmp_path / "ctm"
     folder.mkdir()
     (folder / "phones.ctm").write_text("x 1 0 0.5 AH\n")
     (folder / "words.ctm").write_text("x 1 0 1 oh\n")
     with pytest.raises(AlignmentError, match=r"phones.ctm and .*words.ctm could both be of x"):
-        prepare.prepare(corpus, tmp_path / "work", align=folder)
+        prepare_with(corpus, tmp_path / "work", align=folder)
 
 
-def test_two_alignments_of_one_speaker_are_not_guessed_at(prepare, corpus, tmp_path):
+def test_two_alignments_of_one_speaker_are_not_guessed_at(corpus, tmp_path):
     textgrid(tmp_path / "align" / "words" / "bob" / "x.TextGrid", (0, 1.0, "oh"))
-    _, lines = said(prepare, corpus, tmp_path / "work", align=tmp_path / "align")
+    _, lines = said(corpus, tmp_path / "work", align=tmp_path / "align")
     assert "could both be of" in lines[0]
 
 
-def test_letters_with_their_dots_apart(prepare, corpus, tmp_path):
+def test_letters_with_their_dots_apart(corpus, tmp_path):
     """As macOS writes names: they look the same."""
     (corpus / "bob" / "bob2.wav").rename(corpus / "bob" / "mu\u0308de.wav")
     (tmp_path / "align" / "bob" / "bob2.TextGrid").rename(
         tmp_path / "align" / "bob" / "m\u00fcde.TextGrid"
     )
-    found, _ = said(prepare, corpus, tmp_path / "work", align=tmp_path / "align")
+    found, _ = said(corpus, tmp_path / "work", align=tmp_path / "align")
     assert [one.audio.stem for one in found if one.phones is None] == ["cyd2"]
 
 
-def test_an_interrupted_preparation_can_be_done_again(prepare, corpus, tmp_path, monkeypatch):
+def test_an_interrupted_preparation_can_be_done_again(corpus, tmp_path, monkeypatch):
     """Whatever could not be written, a full disk's record or manifest."""
     whole = prepare.write_manifest
     monkeypatch.setattr(
@@ -447,7 +445,7 @@ def test_an_interrupted_preparation_can_be_done_again(prepare, corpus, tmp_path,
         lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")),
     )
     with pytest.raises(OutputError, match="No space left"):
-        prepare.prepare(corpus, tmp_path / "work")
+        prepare_with(corpus, tmp_path / "work")
     monkeypatch.setattr(prepare, "write_manifest", whole)
     dump = json.dumps
 
@@ -458,6 +456,6 @@ def test_an_interrupted_preparation_can_be_done_again(prepare, corpus, tmp_path,
 
     monkeypatch.setattr(prepare.json, "dumps", refused)
     with pytest.raises(KeyboardInterrupt):
-        prepare.prepare(corpus, tmp_path / "work")
+        prepare_with(corpus, tmp_path / "work")
     monkeypatch.setattr(prepare.json, "dumps", dump)
-    assert len(prepare.prepare(corpus, tmp_path / "work")) == 6
+    assert len(prepare_with(corpus, tmp_path / "work")) == 6

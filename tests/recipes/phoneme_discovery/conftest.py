@@ -1,0 +1,71 @@
+"""A small corpus of tones and hiss, and a finished discovery on it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import soundfile
+
+from recipes.phoneme_discovery.models.speech import speech_of
+from speechvq.units.alignments.writers import write_textgrid
+from tests.helpers.discovery import PLAN, RATE, wave_of
+from tests.helpers.unit_corpus import corpus
+
+
+@pytest.fixture(scope="package")
+def heard():
+    """Recordings of four speakers, and their samples."""
+    recordings, labels = corpus(each=2)
+    pitches = {f"s{number}": 100 + 20 * number for number in range(4)}
+    return recordings, {one.name: wave_of(one, labels, pitches[one.speaker]) for one in recordings}
+
+
+@pytest.fixture(scope="package")
+def speech(heard, tmp_path_factory):
+    recordings, waves = heard
+    return speech_of(recordings, lambda one: waves[one.name], tmp_path_factory.mktemp("spectra"))
+
+
+@pytest.fixture(scope="package")
+def work(heard, tmp_path_factory):
+    """A finished run on recordings with alignments, and how to run it again."""
+    recordings, waves = heard
+    root = tmp_path_factory.mktemp("corpus")
+    (root / "plan.toml").write_text(PLAN)
+    for one in recordings:
+        for folder in ("audio", "align"):
+            (root / folder / one.speaker).mkdir(parents=True, exist_ok=True)
+        soundfile.write(root / "audio" / one.speaker / f"{one.name}.wav", waves[one.name], RATE)
+        write_textgrid(
+            root / "align" / one.speaker / f"{one.name}.TextGrid", [one.phones], seconds=one.seconds
+        )
+    more = {"audio": str(root / "more.wav"), "seconds": 2.0}
+    soundfile.write(root / "more.wav", waves[recordings[0].name][: 2 * RATE], RATE)
+    (root / "more.jsonl").write_text(json.dumps(more) + "\n")
+
+    def run(*options):
+        command = [
+            sys.executable,
+            "-m",
+            "recipes.phoneme_discovery.run",
+            root / "audio",
+            root / "work",
+            "--align",
+            root / "align",
+        ]
+        command += [
+            "--train",
+            root / "more.jsonl",
+            "--held-out",
+            "s3",
+            "--config",
+            root / "plan.toml",
+            "--no-codec",
+            *options,
+        ]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    first = run()
+    assert first.returncode == 0, first.stderr
+    return root, run, first
