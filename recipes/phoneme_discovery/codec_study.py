@@ -185,7 +185,7 @@ def experiment_of(
     run = replace(
         experiment.run,
         folder=str(folder / variant.name.replace(" ", "-")),
-        start="default",
+        init_from="default",
         validate_every=10**9,
     )
     return replace(

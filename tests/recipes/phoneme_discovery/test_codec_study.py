@@ -68,9 +68,9 @@ def test_the_filter_is_heard_in_training_alone(objective):
 def test_half_of_the_examples_have_the_first_codebook_alone(objective):
     study.first_alone(objective)
     depths = objective.depths(4000, torch.Generator().manual_seed(0))
-    usual = study.read_experiment(study.RECIPE).optim.full_depth
-    assert (depths == 1).float().mean() == pytest.approx(0.5 + 0.5 * (1 - usual) / 7, abs=0.03)
-    assert (depths == 8).float().mean() == pytest.approx(0.5 * usual, abs=0.03)
+    dropout = study.read_experiment(study.RECIPE).optim.quantizer_dropout
+    assert (depths == 1).float().mean() == pytest.approx(0.5 + 0.5 * dropout / 7, abs=0.03)
+    assert (depths == 8).float().mean() == pytest.approx(0.5 * (1 - dropout), abs=0.03)
 
 
 @pytest.fixture
