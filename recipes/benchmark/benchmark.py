@@ -26,8 +26,8 @@ from recipes.benchmark.peers import PEERS
 from recipes.benchmark.programs import RATE, programs
 from recipes.benchmark.speech import clips_or
 from recipes.evaluate import measures
-from recipes.evaluate.delay import aligned
 from recipes.evaluate.quality import prefixes
+from recipes.evaluate.time_alignment import aligned
 from recipes.evaluate.utterances import chosen, samples, watched
 from speechvq.audio.files import Wave
 from speechvq.codec.codec import Codec

@@ -22,7 +22,7 @@ import numpy as np
 import typer
 
 import speechvq
-from recipes.evaluate.resemblance import Ear, Embedding, agreement, middle
+from recipes.evaluate.speaker_similarity import Ear, Embedding, agreement, middle
 from recipes.evaluate.utterances import chosen, samples, watched
 from speechvq.audio.files import Wave
 from speechvq.codec.codec import Codec

@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 import speechvq
 from recipes.evaluate.conversion import VOICES
-from recipes.evaluate.resemblance import Ear, Embedding, middle
+from recipes.evaluate.speaker_similarity import Ear, Embedding, middle
 from recipes.evaluate.utterances import chosen, samples, spread, watched
 from speechvq.audio.files import Wave
 from speechvq.codec.codec import Codec

@@ -7,7 +7,7 @@ two, ... and all; what comes is written to the bytes of a code file, read back a
 kbit/s" are all bytes of that file (header, speaker vector and checksum included) over the length of
 the recording, "codes kbit/s" the nominal rate of the codebooks. Measures are those of `measures.py`,
 means over files; those that failed are left out and counted. --align first shifts the decoded sound
-to where it agrees best (`delay.py`), as comparisons with codecs that have a delay do. --by groups
+to where it agrees best (`time_alignment.py`), as comparisons with codecs that have a delay do. --by groups
 by another key of the manifest than the corpus. --noise adds speech babble, so many decibels below
 the recording: the sum of other recordings of the manifest; the noisy sound is then what decoded
 sound is compared with.
@@ -23,7 +23,7 @@ import typer
 
 import speechvq
 from recipes.evaluate import measures
-from recipes.evaluate.delay import aligned
+from recipes.evaluate.time_alignment import aligned
 from recipes.evaluate.utterances import chosen, fact, samples, watched
 from speechvq.audio.files import Wave
 from speechvq.codec.codec import Codec

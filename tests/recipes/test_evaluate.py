@@ -9,7 +9,7 @@ from tests.helpers.paths import ROOT
 
 @pytest.fixture(scope="module")
 def delay():
-    from recipes.evaluate import delay
+    from recipes.evaluate import time_alignment as delay
 
     return delay
 
