@@ -1,15 +1,14 @@
-"""Whether the usual ways to make a network faster help this one, and what they do to codes and sound.
+"""Ways to make a network faster: what they gain here, and what they do to codes and sound.
 
-    python -m recipes.benchmark.faster [AUDIO ...] [--rounds 9] [--threads 1 --threads 2] > faster.md
+    python -m recipes.benchmark.faster [AUDIO ...] [--rounds 9] > faster.md
 
-Ways: `torch.compile` of every block, 16-bit arithmetic (bfloat16) in all matrices, 8-bit matrices
+Ways: `torch.compile` of every block; 16-bit arithmetic (bfloat16) in all matrices; 8-bit matrices
 (dynamic quantization). Each is tried on a codec of its own, timed in turn with the plain one as
-`speed.py` does. "x" is how many times faster than plain; "codes changed" counts codewords of all
-codebooks that are not those of the plain codec, which would make files differ between machines; "SNR"
-compares decoded sound from the same codes with what the plain codec makes of them.
+`speed.py` does. "x" is the speedup over the plain one; "codes changed" is the share of codes, over
+all codebooks, that differ from the plain codec's, which would make files differ between machines;
+"SNR" compares decoded speech with what the plain codec decodes from the same codes.
 """
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
@@ -23,10 +22,10 @@ from torch import nn
 import speechvq
 from recipes.benchmark.peers import System, weights
 from recipes.benchmark.speech import clips_or, tiled
-from recipes.benchmark.speed import SECONDS, ratios, timed
+from recipes.benchmark.speed import SECONDS, measure_times, speedups
+from recipes.script import ModelFile, print_header, print_row, run
 from speechvq.codec.codec import Codec
 from speechvq.codes import Codes
-from speechvq.errors import SpeechVQError
 from speechvq.nn.blocks import Block
 
 Functions = tuple[Callable[[Any], Codes], Callable[[Codes], Any]]
@@ -41,14 +40,12 @@ def main(
     threads: Annotated[
         list[int] | None, typer.Option(help="Torch threads, once or more; default: 1 and 2.", min=1)
     ] = None,
-    model: Annotated[
-        Path | None, typer.Option(help="A model file instead of the default one.")
-    ] = None,
+    model: ModelFile = None,
 ) -> None:
-    """Time the codec in several ways, as a markdown table."""
+    """Time the codec in several ways; print a Markdown table."""
     clips = clips_or(files or [])
-    systems = {name: system(name, make(speechvq.load(model)), model) for name, make in WAYS.items()}
-    differences = compared(systems, clips)
+    systems = {name: build(name, make(speechvq.load(model)), model) for name, make in WAYS.items()}
+    differences = compare(systems, clips)
     columns = (
         "way",
         "threads",
@@ -59,18 +56,15 @@ def main(
         "codes changed %",
         "SNR dB",
     )
-    print(f"| {' | '.join(columns)} |", "|---" * len(columns) + "|", sep="\n")
+    print_header(*columns)
     for count in threads or [1, 2]:
-        times = timed(systems, clips, rounds, count)
+        times = measure_times(systems, clips, rounds, count)
         for name in systems:
             seconds = [
                 f"{median(column) / SECONDS:.4f}" for column in zip(*times[name], strict=True)
             ]
-            gains = [f"{ratio:.2f}" for ratio in ratios(times, "plain", name)]
-            print(
-                f"| {name} | {count} | {' | '.join([*seconds, *gains, *differences[name]])} |",
-                flush=True,
-            )
+            gains = [f"{ratio:.2f}" for ratio in speedups(times, "plain", name)]
+            print_row(name, count, *seconds, *gains, *differences[name])
 
 
 def plain(codec: Codec) -> Functions:
@@ -79,7 +73,7 @@ def plain(codec: Codec) -> Functions:
 
 
 def compiled(codec: Codec) -> Functions:
-    """Every block's step through `torch.compile`; one function for all, so that it must be allowed a version for each width."""
+    """Every block's step through `torch.compile`, with one version for each width."""
     torch.compiler.config.recompile_limit = 64  # type: ignore[attr-defined]
     for block in codec.network.modules():
         if isinstance(block, Block):
@@ -116,32 +110,29 @@ WAYS: dict[str, Callable[[Codec], Functions]] = {
 }
 
 
-def system(name: str, functions: Functions, model: Path | None) -> System:
-    """What `speed.timed` takes."""
+def build(name: str, functions: Functions, model: Path | None) -> System:
+    """What `speed.measure_times` takes."""
     codec = speechvq.load(model)
     return System(f"speechvq {name}", weights(codec.network), codec.sample_rate, *functions)
 
 
 @torch.inference_mode()
-def compared(systems: dict[str, System], clips: Sequence[Path]) -> dict[str, tuple[str, str]]:
-    """Of each system: how many codes in a hundred are not the plain one's, and the SNR in dB of its sound."""
+def compare(systems: dict[str, System], clips: Sequence[Path]) -> dict[str, tuple[str, str]]:
+    """For each system, the percentage of codes that differ from the plain one's, and the SNR, dB."""
     wave = tiled(clips, systems["plain"].rate, SECONDS)
     codes = systems["plain"].encode(wave)
     sound = systems["plain"].decode(codes)
-    wanted = np.concatenate(codes.codebooks)
-    found = {}
-    for name, one in systems.items():
-        changed = 100 * np.mean(np.concatenate(one.encode(wave).codebooks) != wanted)
-        error = np.mean((one.decode(codes) - sound) ** 2)
-        found[name] = (
+    expected = np.concatenate(codes.codebooks)
+    differences = {}
+    for name, system in systems.items():
+        changed = 100 * np.mean(np.concatenate(system.encode(wave).codebooks) != expected)
+        error = np.mean((system.decode(codes) - sound) ** 2)
+        differences[name] = (
             f"{changed:.1f}",
             f"{10 * np.log10(np.mean(sound**2) / error):.1f}" if error else "same",
         )
-    return found
+    return differences
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except SpeechVQError as error:
-        sys.exit(f"faster: {error}")
+    run(main)

@@ -1,11 +1,11 @@
-"""Long files: seconds of work for a minute of audio, and whether memory grows with length.
+"""Long files: seconds of computation per minute of audio, and peak memory.
 
     python -m recipes.benchmark.long [AUDIO ...] [--minutes 1 --minutes 10] > long.md
 
-Data: the clips of the tests, or your files, over and over in a temporary 16 kHz WAV of each length.
-Each WAV goes through `speechvq encode` and `speechvq decode`, each a process of its own, so the
-times include starting Python and loading the model. Peak memory is the largest resident set that
-the system reports for that process. OMP_NUM_THREADS sets the threads, as always.
+The clips of the tests, or your files, are repeated in a temporary 16 kHz WAV of each length. Each
+WAV goes through `speechvq encode` and `speechvq decode`, each a process of its own, so the times
+include starting Python and loading the model. Peak memory is the maximum resident set size that
+the system reports for that process. OMP_NUM_THREADS sets the number of threads.
 """
 
 import os
@@ -19,48 +19,50 @@ from typing import Annotated
 import typer
 
 from recipes.benchmark.speech import clips_or, repeated
+from recipes.script import ModelFile, print_header, print_row, run
 from speechvq.audio.files import write_mono
-from speechvq.errors import SpeechVQError
 
 RATE = 16_000
 
+Clips = Annotated[
+    list[Path] | None,
+    typer.Argument(metavar="[AUDIO ...]", help="Speech; default: tests/clips."),
+]
+
 
 def main(
-    files: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="[AUDIO ...]", help="Speech; default: tests/clips."),
-    ] = None,
+    files: Clips = None,
     minutes: Annotated[
-        list[float] | None, typer.Option(help="Lengths, once or more; default: 1, 10, 60.", min=0.1)
+        list[float] | None, typer.Option(help="Once or more; default: 1, 10, 60.", min=0.01)
     ] = None,
-    model: Annotated[
-        Path | None, typer.Option(help="A model file instead of the default one.")
-    ] = None,
+    model: ModelFile = None,
 ) -> None:
-    """Time `speechvq encode` and `decode` on long files and watch their memory, as a markdown table."""
+    """Time `speechvq encode` and `decode` on long files; print a Markdown table."""
     clips = clips_or(files or [])
     options = ["--quiet", *(["--model", str(model)] if model else [])]
-    print("| minutes | encode s/min | encode peak MB | decode s/min | decode peak MB | file kB |")
-    print("|---|---|---|---|---|---|")
+    print_header(
+        "minutes", "encode s/min", "encode peak MB", "decode s/min", "decode peak MB", "file kB"
+    )
     for length in minutes or [1, 10, 60]:
         with TemporaryDirectory() as folder:
             wav, codes, back = (Path(folder) / name for name in ("in.wav", "codes.svq", "out.wav"))
             samples = round(length * 60 * RATE)
             write_mono(wav, repeated(clips, RATE, samples), RATE, rate=RATE, samples=samples)
-            encoding, encoding_peak = measured("encode", str(wav), str(codes), *options)
-            decoding, decoding_peak = measured("decode", str(codes), str(back), *options)
+            encoding, encoding_peak = measure("encode", str(wav), str(codes), *options)
+            decoding, decoding_peak = measure("decode", str(codes), str(back), *options)
             size = codes.stat().st_size / 1000
-        cells = [
+        print_row(
+            f"{length:g}",
             f"{encoding / length:.2f}",
             f"{encoding_peak:.0f}",
             f"{decoding / length:.2f}",
             f"{decoding_peak:.0f}",
-        ]
-        print(f"| {length:g} | {' | '.join(cells)} | {size:.1f} |", flush=True)
+            f"{size:.1f}",
+        )
 
 
-def measured(*arguments: str) -> tuple[float, float]:
-    """Wall seconds and peak memory in MB of one `speechvq` command.
+def measure(*arguments: str) -> tuple[float, float]:
+    """Wall-clock seconds and peak memory in MB of one `speechvq` command.
 
     wait4 gives the usage of this one child. It starts as a copy of this process, whose size is
     therefore a lower bound of what is reported: nothing large is imported or kept here.
@@ -77,7 +79,4 @@ def measured(*arguments: str) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except SpeechVQError as error:
-        sys.exit(f"long: {error}")
+    run(main)

@@ -1,10 +1,9 @@
 """EnCodec, Mimi, SNAC and DAC as pairs of functions, with random weights: nothing is downloaded.
 
-Random weights cost exactly the arithmetic of trained ones. Weight normalisation is folded into the
-weights first, as one would for use, and codebooks, which start as zeros, are filled with noise.
+Random weights need exactly the arithmetic of trained ones. Weight normalization is folded into the
+weights first, as for use, and codebooks, which are initialized as zeros, are filled with noise.
 """
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,21 +11,17 @@ from typing import Any
 from torch import nn
 from torch.nn.utils import parametrize
 
-try:
-    from snac import SNAC
-    from transformers import DacConfig, DacModel, EncodecConfig, EncodecModel, MimiConfig, MimiModel
-except ModuleNotFoundError as error:
-    sys.exit(f"the peers need {error.name}: pip install 'speechvq[bench]'")
+from speechvq.errors import MissingExtra
 
 Coder = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
 class System:
-    """A codec to time: a wave at `rate` Hz to codes, codes to wave.
+    """A codec to time: a waveform at `rate` Hz to codes, and codes to a waveform.
 
-    parameters: numbers in all weights, without codebooks
-    encode: of whatever `speech` gives it; ours takes (t,) arrays, the others tensors (1, 1, t)
+    parameters: number of parameters, without codebooks
+    encode: this codec takes arrays (t,), the others tensors (1, 1, t)
     """
 
     name: str
@@ -38,7 +33,8 @@ class System:
 
 def encodec(kbps: float) -> System:
     """EnCodec 24 kHz (Défossez et al. 2022)."""
-    model = ready(EncodecModel(EncodecConfig()))
+    hub = transformers()
+    model = ready(hub.EncodecModel(hub.EncodecConfig()))
     name = f"EnCodec 24 kHz, {kbps:g} kbit/s"
     return System(
         name,
@@ -51,7 +47,8 @@ def encodec(kbps: float) -> System:
 
 def mimi() -> System:
     """Mimi with 8 codebooks, 1.1 kbit/s (Défossez et al. 2024)."""
-    model = ready(MimiModel(MimiConfig()))
+    hub = transformers()
+    model = ready(hub.MimiModel(hub.MimiConfig()))
     return System(
         "Mimi, 8 codebooks",
         weights(model),
@@ -62,7 +59,11 @@ def mimi() -> System:
 
 
 def snac() -> System:
-    """SNAC 24 kHz, 0.98 kbit/s (Siuzdak et al. 2024), in the shape of its published speech model."""
+    """SNAC 24 kHz, 0.98 kbit/s (Siuzdak et al. 2024), in the shape of its speech model."""
+    try:
+        from snac import SNAC  # pyright: ignore[reportMissingImports]
+    except ModuleNotFoundError as error:
+        raise missing(error) from error
     shape: dict[str, Any] = {
         "encoder_dim": 48,
         "encoder_rates": [2, 4, 8, 8],
@@ -80,7 +81,8 @@ def dac() -> System:
         "upsampling_ratios": [8, 5, 4, 2],
         "hop_length": 320,
     }
-    model = ready(DacModel(DacConfig(n_codebooks=12, **rates)))
+    hub = transformers()
+    model = ready(hub.DacModel(hub.DacConfig(n_codebooks=12, **rates)))
     return System(
         "DAC 16 kHz",
         weights(model),
@@ -99,13 +101,27 @@ PEERS: dict[str, Callable[[], System]] = {
 }
 
 
+def transformers() -> Any:  # noqa: ANN401 - a module
+    """The package of that name. Raises MissingExtra."""
+    try:
+        import transformers  # pyright: ignore[reportMissingImports]
+    except ModuleNotFoundError as error:
+        raise missing(error) from error
+    return transformers
+
+
+def missing(error: ModuleNotFoundError) -> MissingExtra:
+    """The error that says how to install the other codecs."""
+    return MissingExtra(f"timing other codecs needs {error.name}: pip install 'speechvq[bench]'")
+
+
 def weights(model: nn.Module) -> int:
-    """Numbers in all weights, without codebooks (most peers keep theirs as buffers)."""
+    """Number of parameters, without codebooks (most of the others keep theirs as buffers)."""
     return sum(value.numel() for name, value in model.named_parameters() if "codebook" not in name)
 
 
 def ready(model: nn.Module) -> Any:  # noqa: ANN401 - a model of transformers or of snac
-    """Fold weight normalisation, fill empty codebooks."""
+    """Fold weight normalization into weights, and fill empty codebooks."""
     for module in model.modules():
         if parametrize.is_parametrized(module, "weight"):
             parametrize.remove_parametrizations(module, "weight")

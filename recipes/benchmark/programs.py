@@ -1,4 +1,4 @@
-"""Opus, Codec2 and Lyra V2 as functions: a wave in, the decoded wave and its bits out. All at 16 kHz.
+"""Opus, Codec2 and Lyra V2 as functions: a waveform to the decoded one and its bits, at 16 kHz.
 
 Opus and Codec2 are the Debian packages opus-tools and codec2. Lyra V2 runs from its own weights,
 the three files `soundstream_encoder.tflite`, `quantizer.tflite` and `lyragan.tflite` in
@@ -16,26 +16,26 @@ import numpy as np
 import soundfile
 import soxr
 
-from speechvq.audio.files import Wave
+from speechvq.audio.files import Wave, read_mono
 from speechvq.errors import ConfigError
 
 RATE = 16_000
 Coder = Callable[[Wave], tuple[Wave, int]]
 
 LYRA_BITS = {3.2: 64, 6.0: 120, 9.2: 184}
-"""Of a frame of 20 ms, four a codebook."""
+"""Bits of a frame of 20 ms, four per codebook."""
 
 
 def programs(lyra: Path | None) -> tuple[dict[str, Coder], list[str]]:
-    """Every coder that is installed, by name, and a sentence for each that is not."""
-    found: dict[str, Coder] = {}
+    """Every codec that is installed, by name, and a sentence for each that is not."""
+    coders: dict[str, Coder] = {}
     missing = []
     if shutil.which("opusenc") and shutil.which("opusdec"):
-        found |= {f"Opus {kbps}": partial(opus, kbps=kbps) for kbps in (6, 9, 12)}
+        coders |= {f"Opus {kbps}": partial(opus, kbps=kbps) for kbps in (6, 9, 12)}
     else:
         missing.append("Opus is left out: install opus-tools")
     if shutil.which("c2enc") and shutil.which("c2dec"):
-        found |= {
+        coders |= {
             f"Codec2 {mode}": partial(codec2, mode=mode)
             for mode in ("700C", "1200", "2400", "3200")
         }
@@ -45,8 +45,8 @@ def programs(lyra: Path | None) -> tuple[dict[str, Coder], list[str]]:
         missing.append("Lyra V2 is left out: give the folder of its weights with --lyra")
     else:
         codec = Lyra(lyra)
-        found |= {f"Lyra V2 {kbps:g}": partial(codec, kbps=kbps) for kbps in LYRA_BITS}
-    return found, missing
+        coders |= {f"Lyra V2 {kbps:g}": partial(codec, kbps=kbps) for kbps in LYRA_BITS}
+    return coders, missing
 
 
 def opus(wave: Wave, *, kbps: float) -> tuple[Wave, int]:
@@ -57,9 +57,7 @@ def opus(wave: Wave, *, kbps: float) -> tuple[Wave, int]:
         options = ("--quiet", "--speech", "--bitrate", str(kbps), "--framesize", "20")
         _run("opusenc", *options, str(source), str(coded))
         _run("opusdec", "--quiet", "--rate", str(RATE), str(coded), str(back))
-        return _fitted(
-            soundfile.read(back, dtype="float32")[0], len(wave)
-        ), 8 * coded.stat().st_size
+        return _fitted(read_mono(back, RATE), len(wave)), 8 * coded.stat().st_size
 
 
 def codec2(wave: Wave, *, mode: str) -> tuple[Wave, int]:
@@ -75,11 +73,16 @@ def codec2(wave: Wave, *, mode: str) -> tuple[Wave, int]:
 
 
 class Lyra:
-    """Lyra V2 (SoundStream with its own decoder), frames of 20 ms; bits are those of the packets. Raises ConfigError."""
+    """Lyra V2 (SoundStream with its own decoder), frames of 20 ms; the bits of its packets count.
+
+    Raises ConfigError.
+    """
 
     def __init__(self, folder: Path) -> None:
         try:
-            from ai_edge_litert.interpreter import Interpreter
+            from ai_edge_litert.interpreter import (  # pyright: ignore[reportMissingImports]
+                Interpreter,
+            )
         except ModuleNotFoundError as error:
             raise ConfigError("Lyra V2 needs ai-edge-litert: pip install ai-edge-litert") from error
         for name in ("soundstream_encoder", "quantizer", "lyragan"):
@@ -91,10 +94,11 @@ class Lyra:
         self._load = lambda name: Interpreter(model_path=str(folder / f"{name}.tflite"))
 
     def __call__(self, wave: Wave, *, kbps: float) -> tuple[Wave, int]:
+        # new interpreters: they hold the state of the last recording
         encoder, decoder = (
             self._load("soundstream_encoder"),
             self._load("lyragan"),
-        )  # new ones: they remember what went before
+        )
         encoder.allocate_tensors()
         decoder.allocate_tensors()
         quantizer = self._load("quantizer")

@@ -1,4 +1,4 @@
-"""Speech of a wanted length for the benchmarks: some clips one after another, again and again."""
+"""Speech of a given length for the benchmarks: clips, repeated."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,18 +12,21 @@ CLIPS = Path(__file__).parents[2] / "tests" / "clips"
 
 
 def clips_or(files: Sequence[Path]) -> list[Path]:
-    """The files, or the clips that come with the tests where none are given. Raises AudioError when there is neither."""
-    found = list(files) or sorted(CLIPS.glob("*.flac"))
-    if not found:
+    """The files, or the clips of the tests where none are given.
+
+    Raises AudioError when there are neither.
+    """
+    clips = list(files) or sorted(CLIPS.glob("*.flac"))
+    if not clips:
         raise AudioError(f"there are no clips in {CLIPS}; name an audio file")
-    return found
+    return clips
 
 
 def repeated(files: Sequence[Path], rate: int, samples: int) -> Iterator[Wave]:
-    """The files' samples at a rate, over and over in pieces of one round, `samples` in all. Raises AudioError."""
-    once = np.concatenate([read_mono(path, rate) for path in files])
-    for first in range(0, samples, len(once)):
-        yield once[: samples - first]
+    """Chunks (t,) of the files at `rate` Hz, repeated, `samples` in all. Raises AudioError."""
+    clips = np.concatenate([read_mono(path, rate) for path in files])
+    for first in range(0, samples, len(clips)):
+        yield clips[: samples - first]
 
 
 def tiled(files: Sequence[Path], rate: int, seconds: float) -> Wave:

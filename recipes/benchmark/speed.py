@@ -1,19 +1,21 @@
-"""How fast the codec is beside EnCodec, Mimi, SNAC and DAC, and in how much memory, on this machine.
+r"""Speed and memory of this codec beside EnCodec, Mimi, SNAC and DAC, on this machine.
 
-    python -m recipes.benchmark.speed [AUDIO ...] [--rounds 9] [--threads 1 --threads 2] [--peer encodec --peer mimi] > speed.md
+    python -m recipes.benchmark.speed [AUDIO ...] [--rounds 9] [--threads 1 --threads 2] \
+        [--peer encodec --peer mimi] > speed.md
 
-Data: 10 s of speech, the clips of the tests over and over, or your files. Every system gets it at
-its own sample rate, resampled beforehand. The peers are built from their default configurations
-with random weights, which need the same arithmetic as trained ones. Ours is timed through
-`codec.encode` and `codec.decode`, all codebooks, the speaker vector included.
+Data: 10 s of speech, the clips of the tests repeated, or your files. Every system gets it at its
+own sample rate, resampled beforehand. The others are built from their default configurations with
+random weights, which need the same arithmetic as trained ones. This codec is timed through
+`codec.encode` and `codec.decode`, all codebooks, the speaker embedding included.
 
 Times: everything runs in one process: first a warm-up, then rounds in which each system encodes and
-decodes once, in an order that turns from round to round, so a machine that slows down slows all
-alike. Seconds are medians over rounds; "x" columns are medians of the ratios within rounds, against
-EnCodec at 1.5 kbit/s, the faster of the two, and against Mimi.
-Memory: each system makes one round trip in a process of its own, one thread; what the trip added to
-the largest resident set above what the loaded model had, and the whole process at its largest.
-Parameters do not count codebooks.
+decodes once, in an order that rotates from round to round, so that a machine that slows down slows
+all alike. Seconds are medians over rounds; "x" columns are medians of the ratios within rounds,
+against EnCodec at 1.5 kbit/s, the faster of the two, and against Mimi.
+
+Memory: each system makes one round trip in a process of its own, with one thread; the increase of
+the maximum resident set size after loading the model, and that of the process. Parameters do not
+include codebooks.
 """
 
 import gc
@@ -33,7 +35,8 @@ import typer
 import speechvq
 from recipes.benchmark.peers import PEERS, System, weights
 from recipes.benchmark.speech import clips_or, tiled
-from speechvq.errors import ConfigError, SpeechVQError
+from recipes.script import ModelFile, print_header, print_row, run
+from speechvq.errors import ConfigError
 
 SECONDS = 10
 OURS = "speechvq"
@@ -54,21 +57,18 @@ def main(
     peer: Annotated[
         list[str] | None, typer.Option(help=f"Once or more of {', '.join(PEERS)}; default: all.")
     ] = None,
-    model: Annotated[
-        Path | None, typer.Option(help="A model file instead of the default one.")
-    ] = None,
+    model: ModelFile = None,
     memory_of: Annotated[str | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    """Time encoding and decoding beside the peers, as a markdown table."""
+    """Time encoding and decoding beside other codecs; print a Markdown table."""
     if memory_of is not None:
-        print(*round_trip(built(memory_of, model), clips_or(files or [])))
+        print(*round_trip(build(memory_of, model), clips_or(files or [])))
         return
-    for line in table(clips_or(files or []), rounds, threads or [1, 2], peer or list(PEERS), model):
-        print(line, flush=True)
+    report(clips_or(files or []), rounds, threads or [1, 2], peer or list(PEERS), model)
 
 
-def built(name: str, model: Path | None = None) -> System:
-    """Ours or a peer by its short name. Raises ConfigError."""
+def build(name: str, model: Path | None = None) -> System:
+    """This codec, or another one by its short name. Raises ConfigError."""
     if name == OURS:
         codec = speechvq.load(model)
         return System(
@@ -79,20 +79,22 @@ def built(name: str, model: Path | None = None) -> System:
             codec.decode,
         )
     if name not in PEERS:
-        raise ConfigError(f"there is no peer {name!r}; peers are {', '.join(PEERS)}")
+        raise ConfigError(
+            f"there is no codec {name!r} to compare with; there are {', '.join(PEERS)}"
+        )
     return PEERS[name]()
 
 
-def table(
+def report(
     clips: Sequence[Path],
     rounds: int,
     threads: Sequence[int],
     names: Sequence[str],
     model: Path | None,
-) -> list[str]:
-    """Markdown lines: a row for each system and number of threads."""
-    systems = {name: built(name, model) for name in (OURS, *names)}
-    against = [name for name in ("encodec", "mimi") if name in systems]
+) -> None:
+    """Print a Markdown table: a row for each system and number of threads."""
+    systems = {name: build(name, model) for name in (OURS, *names)}
+    references = [name for name in ("encodec", "mimi") if name in systems]
     print(
         f"torch {torch.__version__}, {os.cpu_count()} CPUs, {rounds} rounds of {SECONDS} s",
         file=sys.stderr,
@@ -100,22 +102,18 @@ def table(
     columns = ["system", "parameters (M)", "threads", "encode s/s", "decode s/s"]
     columns += [
         f"{what} x {systems[name].name.split()[0].rstrip(',')}"
-        for name in against
+        for name in references
         for what in ("encode", "decode")
     ]
-    columns += ["trip adds MB", "process MB"]
-    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    print_header(*columns, "round trip adds MB", "process MB")
     memories = {name: memory(name, clips, model) for name in systems}
     for count in threads:
-        times = timed(systems, clips, rounds, count)
+        times = measure_times(systems, clips, rounds, count)
         for name, system in systems.items():
             cells = [f"{median(column) / SECONDS:.4f}" for column in zip(*times[name], strict=True)]
-            cells += [f"{ratio:.2f}" for other in against for ratio in ratios(times, other, name)]
+            cells += [f"{x:.2f}" for other in references for x in speedups(times, other, name)]
             cells += [f"{megabytes:.0f}" for megabytes in memories[name]]
-            lines.append(
-                f"| {system.name} | {system.parameters / 1e6:.1f} | {count} | {' | '.join(cells)} |"
-            )
-    return lines
+            print_row(system.name, f"{system.parameters / 1e6:.1f}", count, *cells)
 
 
 def waveform(system: System, clips: Sequence[Path]) -> Any:  # noqa: ANN401 - what its encode takes
@@ -125,8 +123,10 @@ def waveform(system: System, clips: Sequence[Path]) -> Any:  # noqa: ANN401 - wh
 
 
 @torch.inference_mode()
-def timed(systems: dict[str, System], clips: Sequence[Path], rounds: int, threads: int) -> Times:
-    """Times of every system with so many torch threads, after one round of warm-up."""
+def measure_times(
+    systems: dict[str, System], clips: Sequence[Path], rounds: int, threads: int
+) -> Times:
+    """Times of every system with a number of torch threads, after one round of warm-up."""
     torch.set_num_threads(threads)
     waves = {name: waveform(system, clips) for name, system in systems.items()}
     times: Times = {name: [] for name in systems}
@@ -145,16 +145,19 @@ def timed(systems: dict[str, System], clips: Sequence[Path], rounds: int, thread
     return times
 
 
-def ratios(times: Times, reference: str, name: str) -> list[float]:
-    """How many times faster than the reference a system encodes and decodes: medians of the ratios within each round."""
+def speedups(times: Times, reference: str, name: str) -> list[float]:
+    """How many times faster than the reference a system encodes and decodes.
+
+    Medians of the ratios within each round.
+    """
     rounds = zip(times[reference], times[name], strict=True)
-    pairs = [(theirs[0] / ours[0], theirs[1] / ours[1]) for theirs, ours in rounds]
+    pairs = [(other[0] / own[0], other[1] / own[1]) for other, own in rounds]
     return [median(column) for column in zip(*pairs, strict=True)]
 
 
 @torch.inference_mode()
 def round_trip(system: System, clips: Sequence[Path]) -> tuple[float, float]:
-    """Encode and decode once in this process: by how much its largest resident set grew, and that set, in MB."""
+    """Encode and decode once in this process: growth of its peak memory, and the peak, in MB."""
     torch.set_num_threads(1)
     wave = waveform(system, clips)
     before = peak()
@@ -164,7 +167,7 @@ def round_trip(system: System, clips: Sequence[Path]) -> tuple[float, float]:
 
 def memory(name: str, clips: Sequence[Path], model: Path | None) -> tuple[float, float]:
     """`round_trip` in a process of its own."""
-    own = ["--model", str(model)] if model else []
+    options = ["--model", str(model)] if model else []
     command = [
         sys.executable,
         "-m",
@@ -172,21 +175,19 @@ def memory(name: str, clips: Sequence[Path], model: Path | None) -> tuple[float,
         *map(str, clips),
         "--memory-of",
         name,
-        *own,
+        *options,
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - this program
     if done.returncode:
         sys.exit(f"speed: measuring the memory of {name} failed: {done.stderr.strip()}")
-    added, whole = map(float, done.stdout.split()[-2:])
-    return added, whole
+    added, total = map(float, done.stdout.split()[-2:])
+    return added, total
 
 
 def peak() -> float:
-    """The largest resident set of this process so far, in MB."""
+    """The maximum resident set size of this process so far, in MB."""
     status = Path("/proc/self/status")
-    if (
-        status.exists()
-    ):  # Linux: ru_maxrss would begin with what the parent had when it started this process
+    if status.exists():  # Linux, where ru_maxrss begins with the parent's size at the start
         kilobytes = next(
             line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM:")
         )
@@ -195,7 +196,4 @@ def peak() -> float:
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except SpeechVQError as error:
-        sys.exit(f"speed: {error}")
+    run(main)

@@ -1,15 +1,16 @@
-"""Does a converted recording sound like the target voice, or still like its source?
+r"""Voice conversion: does a converted recording sound like the target voice or like its source?
 
-    python -m recipes.evaluate.conversion eval.jsonl --targets train.jsonl [--codebooks 1 --codebooks 6] > conversion.md
+    python -m recipes.evaluate.conversion eval.jsonl --targets train.jsonl \
+        [--codebooks 1 --codebooks 6] > conversion.md
 
-Data: utterances of a manifest, spread over its speakers, each converted to every voice as `speechvq
-convert` does: a prefix of the codebooks, decoded with the voice's stored vector. "to target" is the
-mean cosine of Resemblyzer embeddings between the converted recording and the target (the middle of
-some real recordings of that speaker), "to source" the same with the recording that was converted,
-"target wins" how often the first is larger. Speakers are never converted to themselves.
+Utterances of a manifest, spread over its speakers, are each converted to every voice as `speechvq
+convert` does: a prefix of the codebooks, decoded with the voice's stored speaker embedding. "to
+target" is the mean cosine of Resemblyzer embeddings between the converted recording and the target
+(the centroid of real recordings of that speaker), "to source" the same with the recording that was
+converted, "target wins" how often the first is larger. Speakers are never converted to themselves.
 
-Rows without a number of codebooks say what the figures could be: "plain" is a decode of all codebooks in
-the source's own voice, "real" are recordings of the target, each against the middle of the others.
+Two kinds of rows are references: "plain" is decoded from all codebooks in the source's own voice;
+"real" are recordings of the target, each against the centroid of the others.
 """
 
 import sys
@@ -22,143 +23,146 @@ import numpy as np
 import typer
 
 import speechvq
-from recipes.evaluate.speaker_similarity import Ear, Embedding, agreement, middle
-from recipes.evaluate.utterances import chosen, samples, watched
+from recipes.evaluate.speaker_similarity import (
+    Embedding,
+    SpeakerEncoder,
+    centroid,
+    self_similarity,
+)
+from recipes.evaluate.utterances import samples, select
+from recipes.script import ManifestFile, ModelFile, print_header, print_row, progress, run
 from speechvq.audio.files import Wave
 from speechvq.codec.codec import Codec
 from speechvq.data.manifest import Utterance, read_manifest
-from speechvq.errors import ManifestError, SpeechVQError
+from speechvq.errors import ManifestError
 
 VOICES = ("bdl", "slt", "kathleen", "ljspeech", "ls26")
 
-LONGEST = 10.0
+MAX_SECONDS = 10.0
 """Seconds used of any recording."""
+
+Targets = Annotated[
+    Path, typer.Option(help="A manifest with recordings of the voices, e.g. the training data.")
+]
+Voices = Annotated[
+    list[str] | None,
+    typer.Option("--voice", help=f"A voice, once or more; default: {', '.join(VOICES)}."),
+]
 
 
 @dataclass(frozen=True)
-class Pair:
-    """One source in one voice: cosines with the target and with the source."""
+class Similarity:
+    """One recording in one voice: cosines with the target and with the source."""
 
     voice: str
-    target: float
-    source: float
+    to_target: float
+    to_source: float
 
 
 def main(
-    manifest: Annotated[
-        Path, typer.Argument(help="The recordings to convert: one JSON object a line.")
-    ],
-    targets: Annotated[
-        Path,
-        typer.Option(help="A manifest with recordings of the voices, say of the training data."),
-    ],
-    voice: Annotated[
-        list[str] | None, typer.Option(help=f"A voice, once or more; default: {', '.join(VOICES)}.")
-    ] = None,
+    manifest: ManifestFile,
+    targets: Targets,
+    voices: Voices = None,
     codebooks: Annotated[
-        list[int] | None, typer.Option(help="How many, once or more; default: the model's own.")
+        list[int] | None,
+        typer.Option(help="Number of codebooks, once or more; default: the model's own."),
     ] = None,
-    count: Annotated[int, typer.Option(help="How many recordings to convert.", min=1)] = 40,
+    count: Annotated[int, typer.Option(help="Number of recordings to convert.", min=1)] = 40,
     target_count: Annotated[
-        int, typer.Option(help="How many recordings of each voice to compare with.", min=2)
+        int, typer.Option(help="Number of real recordings of each voice.", min=2)
     ] = 10,
-    shortest: Annotated[
-        float, typer.Option(help="Leave out shorter recordings, in seconds.")
+    min_seconds: Annotated[
+        float, typer.Option(help="Leave out recordings shorter than this.")
     ] = 2.0,
-    model: Annotated[
-        Path | None, typer.Option(help="A model file instead of the default one.")
-    ] = None,
+    model: ModelFile = None,
 ) -> None:
-    """Compare converted recordings with their targets and sources, as a markdown table."""
-    codec, ear = speechvq.load(model), Ear()
-    names = voice or list(VOICES)
+    """Compare converted recordings with targets and sources; print a Markdown table."""
+    codec, encoder = speechvq.load(model), SpeakerEncoder()
+    names = voices or list(VOICES)
     sexes = {name: codec.voice(name).metadata.get("sex", "?") for name in names}
-    depths = [codec.n_codebooks(codebooks=one) for one in codebooks or [codec.content_codebooks]]
-    real = {
-        name: _heard(ear, _of_speaker(targets, name, shortest, target_count), codec.sample_rate)
-        for name in names
-    }
-    centres = {name: middle(embeddings) for name, embeddings in real.items()}
-    pairs: dict[str, list[Pair]] = {}
-    for one in watched(chosen(manifest, count=count, shortest=shortest), "converting"):
-        others = {name: centre for name, centre in centres.items() if name != one.speaker}
-        source = samples(one, codec.sample_rate, longest=LONGEST)
-        for key, pair in converted(codec, ear, source, depths, others):
-            pairs.setdefault(key, []).append(pair)
-    print(
-        "| codebooks | voice | sex | to target | to source | target wins % | pairs "
-        "|\n|---|---|---|---|---|---|---|"
-    )
-    for key, every in pairs.items():
-        for name in names:
-            print(_row(key, name, sexes[name], [pair for pair in every if pair.voice == name]))
-        print(_row(key, "all", "", every))
+    depths = [codec.n_codebooks(codebooks=n) for n in codebooks or [codec.content_codebooks]]
+    real = {}
     for name in names:
-        print(
-            f"| real | {name} | {sexes[name]} | {agreement(real[name]):.3f} | - | - | "
-            f"{len(real[name])} |"
-        )
+        rows = recordings_of(targets, name, min_seconds, target_count)
+        waves = (samples(row, codec.sample_rate, max_seconds=MAX_SECONDS) for row in rows)
+        embeddings = [encoder(wave, codec.sample_rate) for wave in waves]
+        real[name] = [embedding for embedding in embeddings if embedding is not None]
+    centroids = {name: centroid(embeddings) for name, embeddings in real.items()}
+    results: dict[str, list[Similarity]] = {}
+    sources = select(manifest, count=count, min_seconds=min_seconds)
+    for utterance in progress(sources, "converting"):
+        others = {name: row for name, row in centroids.items() if name != utterance.speaker}
+        wave = samples(utterance, codec.sample_rate, max_seconds=MAX_SECONDS)
+        for key, similarity in convert(codec, encoder, wave, depths, others):
+            results.setdefault(key, []).append(similarity)
+    print_header(
+        "codebooks", "voice", "sex", "to target", "to source", "target wins %", "recordings"
+    )
+    for key, rows in results.items():
+        for name in names:
+            own = [row for row in rows if row.voice == name]
+            print_row(key, name, sexes[name], *_cells(own))
+        print_row(key, "all", "", *_cells(rows))
+    for name in names:
+        own = f"{self_similarity(real[name]):.3f}"
+        print_row("real", name, sexes[name], own, "-", "-", len(real[name]))
 
 
-def _of_speaker(targets: Path, name: str, shortest: float, count: int) -> list[Utterance]:
+def recordings_of(manifest: Path, speaker: str, min_seconds: float, count: int) -> list[Utterance]:
+    """Recordings of a speaker, spread over the manifest. Raises ManifestError for fewer than 2."""
     rows = [
-        one for one in read_manifest(targets) if one.speaker == name and one.seconds >= shortest
+        utterance
+        for utterance in read_manifest(manifest)
+        if utterance.speaker == speaker and utterance.seconds >= min_seconds
     ]
     if len(rows) < 2:
         raise ManifestError(
-            f"{targets} needs at least two recordings of {name!r} with {shortest:g} s, it has "
-            f"{len(rows)}"
+            f"{manifest} needs at least two recordings of {speaker!r} with {min_seconds:g} s, it "
+            f"has {len(rows)}"
         )
     return rows[:: max(1, len(rows) // count)][:count]
 
 
-def _heard(ear: Ear, utterances: list[Utterance], rate: int) -> list[Embedding]:
-    found = [ear(samples(one, rate, longest=LONGEST), rate) for one in utterances]
-    return [embedding for embedding in found if embedding is not None]
+def convert(
+    codec: Codec,
+    encoder: SpeakerEncoder,
+    wave: Wave,
+    depths: list[int],
+    centroids: dict[str, Embedding],
+) -> Iterator[tuple[str, Similarity]]:
+    """All conversions of a waveform (t,), by number of codebooks, and the one key "plain".
 
-
-def converted(
-    codec: Codec, ear: Ear, wave: Wave, depths: list[int], centres: dict[str, Embedding]
-) -> Iterator[tuple[str, Pair]]:
-    """Every conversion of one recording, under its number of codebooks, and the plain decode, under `plain`.
-
-    What holds no speech that Resemblyzer could hear is left out, with a remark.
+    Recordings in which Resemblyzer detects no speech are left out, with a remark.
     """
-    source = ear(wave, codec.sample_rate)
-    for depth in depths:
-        codes = codec.encode(wave, codebooks=depth)
-        for name, centre in centres.items():
-            heard = ear(codec.decode(codes, name), codec.sample_rate)
-            yield from _compared(str(depth), name, heard, centre, source)
-    heard = ear(codec.decode(codec.encode(wave)), codec.sample_rate)
-    for name, centre in centres.items():
-        yield from _compared("plain", name, heard, centre, source)
+    source = encoder(wave, codec.sample_rate)
+    for n_codebooks in depths:
+        codes = codec.encode(wave, codebooks=n_codebooks)
+        for name, target in centroids.items():
+            converted = encoder(codec.decode(codes, name), codec.sample_rate)
+            yield from _compare(str(n_codebooks), name, converted, target, source)
+    decoded = encoder(codec.decode(codec.encode(wave)), codec.sample_rate)
+    for name, target in centroids.items():
+        yield from _compare("plain", name, decoded, target, source)
 
 
-def _compared(
-    key: str, name: str, heard: Embedding | None, centre: Embedding, source: Embedding | None
-) -> Iterator[tuple[str, Pair]]:
-    if heard is None or source is None:
-        print(f"no speech heard: {key}, {name}", file=sys.stderr)
+def _compare(
+    key: str, name: str, decoded: Embedding | None, target: Embedding, source: Embedding | None
+) -> Iterator[tuple[str, Similarity]]:
+    if decoded is None or source is None:
+        print(f"no speech detected: {key}, {name}", file=sys.stderr)
     else:
-        yield key, Pair(name, float(heard @ centre), float(heard @ source))
+        yield key, Similarity(name, float(decoded @ target), float(decoded @ source))
 
 
-def _row(key: str, name: str, sex: str, pairs: list[Pair]) -> str:
-    if not pairs:
-        return f"| {key} | {name} | {sex} | - | - | - | 0 |"
-    to_target, to_source = (
-        np.array([getattr(pair, side) for pair in pairs]) for side in ("target", "source")
-    )
+def _cells(rows: list[Similarity]) -> list[str]:
+    """Mean similarities, how often the target wins, and the number of recordings."""
+    if not rows:
+        return ["-", "-", "-", "0"]
+    to_target = np.array([row.to_target for row in rows])
+    to_source = np.array([row.to_source for row in rows])
     wins = 100 * (to_target > to_source).mean()
-    return (
-        f"| {key} | {name} | {sex} | {to_target.mean():.3f} | {to_source.mean():.3f} | "
-        f"{wins:.1f} | {len(pairs)} |"
-    )
+    return [f"{to_target.mean():.3f}", f"{to_source.mean():.3f}", f"{wins:.1f}", str(len(rows))]
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except SpeechVQError as error:
-        sys.exit(f"conversion: {error}")
+    run(main)

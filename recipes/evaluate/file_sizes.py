@@ -1,112 +1,102 @@
-"""How large code files are: in fixed width, by the static tables, by the prior, beside what the prior promises.
+"""File sizes: fixed width, static tables and the prior, beside the ideal code length.
 
     python -m recipes.evaluate.file_sizes eval.jsonl [--corpus librispeech] [--count 20] > sizes.md
 
-Data: the utterances of a manifest, at most `--longest` seconds of each. Every file is written as
-`speechvq encode` would write it, and its bytes are counted; files of the prior are read again and
-must give their codes back. The promise is minus the logarithm to the base 2 of the probability of
-the codes under the prior, in floating point, and what of a file is not codes. Coding and reading
-are timed for all codebooks, in CPU seconds of this process for a second of audio; the network that
-makes the codes is not in it.
+Of each utterance of a manifest at most `--seconds` are used. Every file is written as `speechvq
+encode` would write it, and its bytes are counted; files coded by the prior are read again and must
+give the same codes. The ideal code length is the negative log2-likelihood of the codes under the
+prior in floating point, plus the bytes of a file that hold no codes. Coding and reading are timed
+for all codebooks, in CPU seconds of this process per second of audio; encoding and decoding by the
+network are not included.
 """
 
-import sys
 import time
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 import speechvq
-from recipes.evaluate.utterances import chosen, samples, watched
+from recipes.evaluate.utterances import samples, select
+from recipes.script import (
+    Corpus,
+    Count,
+    ManifestFile,
+    ModelFile,
+    PriorFile,
+    print_header,
+    print_row,
+    progress,
+    run,
+)
 from speechvq.codes import Codes, dump, header, parse
 from speechvq.codes.file import overhead
-from speechvq.errors import CodesError, SpeechVQError
-from speechvq.prior.file import Prior, load_prior
+from speechvq.errors import CodesError
+from speechvq.prior.file import load_prior
 from speechvq.prior.integer.coder import PriorCoder
 from speechvq.prior.score import score
 
-COLUMNS = ("fixed width", "tables", "WaveNet", "its promise")
+COLUMNS = ("fixed width", "tables", "WaveNet", "ideal code length")
 
 
 def main(
-    manifest: Annotated[Path, typer.Argument(help="Which recordings: one JSON object a line.")],
-    corpus: Annotated[str | None, typer.Option(help="Only this corpus.")] = None,
-    count: Annotated[
-        int | None, typer.Option(help="Only so many files, spread over the speakers.", min=1)
-    ] = None,
-    longest: Annotated[float, typer.Option(help="At most so many seconds of each file.")] = 10.0,
-    model: Annotated[
-        Path | None, typer.Option(help="A model file instead of the default one.")
-    ] = None,
-    prior: Annotated[
-        Path | None, typer.Option(help="A prior instead of the one that comes along.")
-    ] = None,
+    manifest: ManifestFile,
+    corpus: Corpus = None,
+    count: Count = None,
+    seconds: Annotated[float, typer.Option(help="Use at most this much of each file.")] = 10.0,
+    model: ModelFile = None,
+    prior: PriorFile = None,
 ) -> None:
-    """Write files of every prefix of the codebooks in every coding, as a markdown table of kbit/s."""
-    codec, named = speechvq.load(model), load_prior(prior)
-    coder = PriorCoder(named)
-    rows = chosen(manifest, corpus=corpus, count=count)
-    totals, seconds, spent = np.zeros((len(codec.shapes), len(COLUMNS))), 0.0, np.zeros(2)
-    for one in watched(rows, "coding"):
-        wave = samples(one, codec.sample_rate, longest=longest)
-        for depth in range(len(codec.shapes)):
-            codes = codec.encode(wave, codebooks=depth + 1)
-            totals[depth] += sizes(codes, coder, named, score(codec, named, codes).bits_per_code)
-        seconds += codes.seconds
-        spent += times(codes, coder)
-    kbps = 8 * totals / seconds / 1000
-    print(
-        f"| codebooks | {' | '.join(COLUMNS)} | WaveNet below tables % | files beyond the promise % "
-        f"|\n|---{'|---' * 6}|"
+    """Write files of every prefix of the codebooks; print a Markdown table of kbit/s."""
+    codec, prior_model = speechvq.load(model), load_prior(prior)
+    coder = PriorCoder(prior_model)
+    files = select(manifest, corpus=corpus, count=count)
+    totals, total_seconds = np.zeros((len(codec.shapes), len(COLUMNS))), 0.0
+    cpu_seconds = np.zeros(2)
+    for utterance in progress(files, "coding"):
+        wave = samples(utterance, codec.sample_rate, max_seconds=seconds)
+        for index in range(len(codec.shapes)):
+            codes = codec.encode(wave, codebooks=index + 1)
+            totals[index] += sizes(codes, coder, score(codec, prior_model, codes).bits_per_code)
+        codes = codec.encode(wave)
+        total_seconds += codes.seconds
+        cpu_seconds += times(codes, coder)
+    print_header(
+        "codebooks", *COLUMNS, "WaveNet below tables %", "files above the ideal code length %"
     )
-    for depth, row in enumerate(kbps):
-        below, beyond = 100 * (1 - row[2] / row[1]), 100 * (row[2] / row[3] - 1)
-        print(
-            f"| {depth + 1} | {' | '.join(f'{one:.3f}' for one in row)} | {below:.1f} | "
-            f"{beyond:.2f} |"
-        )
+    for index, row in enumerate(8 * totals / total_seconds / 1000):
+        saved, above = 100 * (1 - row[2] / row[1]), 100 * (row[2] / row[3] - 1)
+        print_row(index + 1, *(f"{kbps:.3f}" for kbps in row), f"{saved:.1f}", f"{above:.2f}")
+    coding, reading = cpu_seconds / total_seconds
     print(
-        f"\n{len(rows)} files, {seconds:.0f} s. CPU seconds for a second of audio: coding "
-        f"{spent[0] / seconds:.3f}, ",
-        end="",
+        f"\n{len(files)} files, {total_seconds:.0f} s. CPU seconds per second of audio: coding "
+        f"{coding:.3f}, reading {reading:.3f}"
     )
-    print(f"reading {spent[1] / seconds:.3f}")
 
 
-def sizes(codes: Codes, coder: PriorCoder, prior: Prior, promised: np.ndarray) -> list[float]:
-    """Bytes of a file in every column; promised: bits a code of each codebook."""
-    plain = header.of(codes)
-    packed = sum(
-        len(codebook) * shape.bits
-        for codebook, shape in zip(codes.codebooks, codes.shapes, strict=True)
-    )
-    by_prior = overhead(header.of(codes, coder.coding, prior.digest))
-    expected = (
-        sum(len(codebook) * cost for codebook, cost in zip(codes.codebooks, promised, strict=True))
-        / 8
-    )
+def sizes(codes: Codes, coder: PriorCoder, bits_per_code: NDArray[np.float64]) -> list[float]:
+    """Bytes of a file in every column; bits_per_code: under the prior, of each codebook."""
+    pairs = list(zip(codes.codebooks, codes.shapes, strict=True))
+    packed = -(-sum(len(row) * shape.bits for row, shape in pairs) // 8)
+    ideal = sum(len(row) * bits for row, bits in zip(codes.codebooks, bits_per_code, strict=True))
     return [
-        overhead(plain) + -(-packed // 8),
+        overhead(header.of(codes)) + packed,
         len(dump(codes)),
         len(dump(codes, [coder])),
-        by_prior + expected,
+        overhead(header.of(codes, coder.coding, coder.digest)) + ideal / 8,
     ]
 
 
 def times(codes: Codes, coder: PriorCoder) -> list[float]:
-    """CPU seconds of writing and of reading; raises CodesError when something else is read."""
-    begun = time.process_time()
+    """CPU seconds of writing and of reading. Raises CodesError when other codes are read."""
+    start = time.process_time()
     data = dump(codes, [coder])
     written = time.process_time()
     if parse(data, coders=[coder]) != codes:
-        raise CodesError("a file gave other codes back than those that it was made of")
-    return [written - begun, time.process_time() - written]
+        raise CodesError("a file does not give back the codes from which it was written")
+    return [written - start, time.process_time() - written]
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except SpeechVQError as error:
-        sys.exit(f"file_sizes: {error}")
+    run(main)

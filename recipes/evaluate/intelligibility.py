@@ -1,93 +1,109 @@
-"""How well words survive: the word error rate of a speech recogniser on decoded speech, beside that on the originals.
+r"""Intelligibility: the word error rate of a speech recognizer on decoded speech and originals.
 
-    python -m recipes.evaluate.intelligibility eval.jsonl [--corpus librispeech] [--count 20] > intelligibility.md
+    python -m recipes.evaluate.intelligibility eval.jsonl \
+        [--corpus librispeech] [--count 20] > intelligibility.md
 
-Data: the utterances of a manifest, whole, at 16 kHz. Each is encoded once and every prefix of the
-codebooks decoded. Errors are counted against the `text` of those that have one; where none has,
-against what the recogniser hears in the originals.
-Recogniser: PocketSphinx with the American English model that its package brings, the same for all.
-jiwer counts over all words of the set, capitals and punctuation left out. The recogniser is weak by
-today's measure: the differences between rows are the result, not the rows.
+Each recording of a manifest is encoded with one codebook, two ... and all, and decoded. Errors are
+counted against the `text` of those that have one; where none has, against what is recognized
+in the originals. The recognizer is PocketSphinx with the American English model of its package.
+jiwer counts over all words of the set, without case and punctuation. The recognizer is weak by
+today's standards: the differences between rows are the result, not the rows.
 """
 
 import re
-import sys
-from pathlib import Path
-from typing import Annotated
 
-import typer
+import numpy as np
 
 import speechvq
-from recipes.evaluate.utterances import chosen, samples, spread, watched
+from recipes.evaluate.measures import missing
+from recipes.evaluate.utterances import samples, select, spread
+from recipes.script import (
+    Corpus,
+    Count,
+    ManifestFile,
+    ModelFile,
+    print_header,
+    print_row,
+    progress,
+    run,
+)
 from speechvq.audio.files import Wave
-from speechvq.errors import ManifestError, SpeechVQError
-
-try:
-    import jiwer
-    from pocketsphinx import Decoder
-except ModuleNotFoundError as error:
-    sys.exit(f"recognising needs {error.name}: pip install 'speechvq[eval]'")
+from speechvq.errors import ManifestError
 
 RATE = 16_000
 
 
+class Recognizer:
+    """PocketSphinx: a waveform to words. Raises MissingExtra."""
+
+    def __init__(self) -> None:
+        try:
+            from pocketsphinx import Decoder  # pyright: ignore[reportMissingImports]
+        except ModuleNotFoundError as error:
+            raise missing(error) from error
+        self._decoder = Decoder(samprate=RATE, loglevel="FATAL")
+
+    def __call__(self, wave: Wave) -> str:
+        """The words of a waveform (t,) at 16 kHz."""
+        self._decoder.start_utt()
+        self._decoder.process_raw(pcm(wave), full_utt=True)
+        self._decoder.end_utt()
+        hypothesis = self._decoder.hyp()
+        return words(hypothesis.hypstr) if hypothesis else ""
+
+
 def main(
-    manifest: Annotated[Path, typer.Argument(help="Which recordings: one JSON object a line.")],
-    corpus: Annotated[str | None, typer.Option(help="Only this corpus.")] = None,
-    count: Annotated[
-        int | None, typer.Option(help="Only so many files, spread over the speakers.", min=1)
-    ] = None,
-    model: Annotated[
-        Path | None, typer.Option(help="A model file instead of the default one.")
-    ] = None,
+    manifest: ManifestFile, corpus: Corpus = None, count: Count = None, model: ModelFile = None
 ) -> None:
-    """Recognise originals and every prefix of the codebooks, as a markdown table."""
-    codec = speechvq.load(model)
-    every = chosen(manifest, corpus=corpus)
-    texts = [one for one in every if words(str(one.facts.get("text", "")))]
-    rows = spread(texts or every, count or len(every))
-    recogniser = Decoder(samprate=RATE, loglevel="FATAL")
-    said: list[str] = []
-    heard: list[list[str]] = [[] for _ in range(len(codec.shapes) + 1)]
-    for one in watched(rows, "recognising"):
-        wave = samples(one, RATE)
-        heard[0].append(recognised(recogniser, wave))
-        said.append(words(str(one.facts["text"])) if texts else heard[0][-1])
-        for depth in range(1, len(heard)):
-            heard[depth].append(
-                recognised(recogniser, codec.decode(codec.encode(wave, RATE, codebooks=depth)))
-            )
-    if not any(said):
-        raise ManifestError(f"the recogniser hears no words in the recordings of {manifest}")
-    source = "their texts" if texts else "what is recognised in the originals"
-    print(f"{len(rows)} files, {sum(len(text.split()) for text in said)} words of {source}\n")
-    print(
-        "| codebooks | codes kbit/s | word error rate % | beyond the originals |\n|---|---|---|---|"
-    )
-    rates = [100 * jiwer.wer(said, guesses) for guesses in heard]
-    for depth, rate in enumerate(rates):
-        name, kbps = (
-            (str(depth), f"{codec.bitrates[depth - 1] / 1000:.3f}") if depth else ("original", "-")
-        )
-        print(f"| {name} | {kbps} | {rate:.1f} | {rate - rates[0]:+.1f} |")
+    """Recognize originals and every prefix of the codebooks; print a Markdown table."""
+    codec, recognize = speechvq.load(model), Recognizer()
+    utterances = select(manifest, corpus=corpus)
+    with_text = [utterance for utterance in utterances if words(text_of(utterance.facts))]
+    rows = spread(with_text or utterances, count or len(utterances))
+    references: list[str] = []
+    hypotheses: list[list[str]] = [[] for _ in range(len(codec.shapes) + 1)]
+    for utterance in progress(rows, "recognizing"):
+        wave = samples(utterance, RATE)
+        hypotheses[0].append(recognize(wave))
+        references.append(words(text_of(utterance.facts)) if with_text else hypotheses[0][-1])
+        for n_codebooks in range(1, len(hypotheses)):
+            decoded = codec.decode(codec.encode(wave, RATE, codebooks=n_codebooks))
+            hypotheses[n_codebooks].append(recognize(decoded))
+    if not any(references):
+        raise ManifestError(f"no words are recognized in the recordings of {manifest}")
+    source = "their texts" if with_text else "what is recognized in the originals"
+    n_words = sum(len(reference.split()) for reference in references)
+    print(f"{len(rows)} files, {n_words} words of {source}\n")
+    print_header("codebooks", "codes kbit/s", "word error rate %", "above the originals")
+    rates = [100 * word_error_rate(references, guesses) for guesses in hypotheses]
+    for n_codebooks, rate in enumerate(rates):
+        kbps = f"{codec.bitrates[n_codebooks - 1] / 1000:.3f}" if n_codebooks else "-"
+        print_row(n_codebooks or "original", kbps, f"{rate:.1f}", f"{rate - rates[0]:+.1f}")
+
+
+def text_of(facts: dict) -> str:
+    """The text that a manifest gives of an utterance, or an empty string."""
+    return str(facts.get("text", ""))
 
 
 def words(text: str) -> str:
-    """Lower-case words with single spaces: letters and apostrophes alone."""
+    """Lower-case words with single spaces: letters and apostrophes only."""
     return " ".join(re.findall(r"[a-z']+", text.lower()))
 
 
-def recognised(recogniser: Decoder, wave: Wave) -> str:
-    """What the recogniser hears."""
-    recogniser.start_utt()
-    recogniser.process_raw((wave.clip(-1, 1) * 32767).astype("<i2").tobytes(), full_utt=True)
-    recogniser.end_utt()
-    hypothesis = recogniser.hyp()
-    return words(hypothesis.hypstr) if hypothesis else ""
+def word_error_rate(references: list[str], hypotheses: list[str]) -> float:
+    """Word errors over all references, as a fraction of their words. Raises MissingExtra."""
+    try:
+        import jiwer  # pyright: ignore[reportMissingImports]
+    except ModuleNotFoundError as error:
+        raise missing(error) from error
+    return float(jiwer.wer(references, hypotheses))
+
+
+def pcm(wave: Wave) -> bytes:
+    """A waveform (t,) as 16-bit samples."""
+    return (np.clip(wave, -1, 1) * 32767).astype("<i2").tobytes()
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except SpeechVQError as error:
-        sys.exit(f"intelligibility: {error}")
+    run(main)

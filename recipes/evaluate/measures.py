@@ -1,56 +1,88 @@
-"""How close decoded speech is to the recording: PESQ wide band, STOI, ESTOI and mel distance, at 16 kHz.
+"""The quality of decoded speech beside the recording: PESQ-WB, STOI, ESTOI and mel distance.
 
-    pesq    ITU-T P.862.2, -0.5 to 4.64, by the package pesq
-    stoi    Taal et al. 2011, and its extended form (Jensen and Taal 2016), by pystoi
-    mel     mean absolute difference of log10 power in 80 mel bands
+    PESQ-WB  ITU-T P.862.2, from 1.04 to 4.64, by the package pesq
+    STOI     Taal et al. 2011, by the package pystoi
+    ESTOI    its extended form, Jensen and Taal 2016, by pystoi
+    mel      mean absolute difference of log10 power in 80 mel bands
 
-A measure that cannot be computed is NaN and never counts as a score.
+All are of 16 kHz waveforms. A measure that cannot be computed is NaN and never counts as a score.
 """
 
 import sys
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from speechvq.audio.files import Wave
-
-try:
-    import librosa
-    from pesq import pesq
-    from pystoi import stoi
-except ModuleNotFoundError as error:
-    sys.exit(f"measuring needs {error.name}: pip install 'speechvq[eval]'")
+from speechvq.errors import MissingExtra
 
 RATE = 16_000
-NAMES = ("PESQ-WB", "STOI", "ESTOI", "mel")
+
+
+def pesq_wb(reference: Wave, decoded: Wave) -> float:
+    """Wide-band PESQ. Raises MissingExtra."""
+    try:
+        from pesq import pesq  # pyright: ignore[reportMissingImports]
+    except ModuleNotFoundError as error:
+        raise missing(error) from error
+    return pesq(RATE, reference, decoded, "wb")
+
+
+def stoi(reference: Wave, decoded: Wave, *, extended: bool = False) -> float:
+    """STOI, or its extended form. Raises MissingExtra."""
+    try:
+        from pystoi import stoi  # pyright: ignore[reportMissingImports]
+    except ModuleNotFoundError as error:
+        raise missing(error) from error
+    return stoi(reference, decoded, RATE, extended=extended)
+
+
+def mel_distance(reference: Wave, decoded: Wave) -> float:
+    """Mean absolute difference of `log_mel`."""
+    return float(np.abs(log_mel(reference) - log_mel(decoded)).mean())
+
+
+MEASURES: dict[str, Callable[[Wave, Wave], float]] = {
+    "PESQ-WB": pesq_wb,
+    "STOI": stoi,
+    "ESTOI": lambda reference, decoded: stoi(reference, decoded, extended=True),
+    "mel": mel_distance,
+}
+NAMES = tuple(MEASURES)
 
 
 def scores(reference: Wave, decoded: Wave) -> dict[str, float]:
-    """Every measure by name; NaN for those that failed, with the reason on standard error."""
-    computations = {
-        "PESQ-WB": lambda: pesq(RATE, reference, decoded, "wb"),
-        "STOI": lambda: stoi(reference, decoded, RATE),
-        "ESTOI": lambda: stoi(reference, decoded, RATE, extended=True),
-        "mel": lambda: np.abs(log_mel(reference) - log_mel(decoded)).mean(),
-    }
-    found = {}
-    for name, compute in computations.items():
+    """Every measure by name; NaN for those that failed, with the reason on standard error.
+
+    Raises MissingExtra where a measure's package is not installed.
+    """
+    values = {}
+    for name, measure in MEASURES.items():
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "error", RuntimeWarning
-                )  # pystoi gives 1e-5 with a warning when it has too little
-                found[name] = float(compute())
-        except Exception as failure:  # noqa: BLE001 - whatever a measure stumbles over is counted by the caller
+                # pystoi returns 1e-5 with a warning where the speech is too short
+                warnings.simplefilter("error", RuntimeWarning)
+                values[name] = float(measure(reference, decoded))
+        except MissingExtra:
+            raise
+        except Exception as failure:  # noqa: BLE001 - the caller counts failures of any kind
             print(f"{name} failed: {str(failure) or type(failure).__name__}", file=sys.stderr)
-            found[name] = float("nan")
-    return found
+            values[name] = float("nan")
+    return values
 
 
 def log_mel(wave: Wave) -> NDArray[np.float32]:
-    """log10 of the power in 80 mel bands (80, f), floored at 1e-5."""
+    """log10 of the power in 80 mel bands, at least 1e-5: waveform (t,) to (80, f)."""
+    import librosa
+
     power = librosa.feature.melspectrogram(
         y=wave.astype(np.float32), sr=RATE, n_fft=1024, hop_length=256, n_mels=80
     )
     return np.log10(np.maximum(power, 1e-5))
+
+
+def missing(error: ModuleNotFoundError) -> MissingExtra:
+    """The error that says how to install what evaluation needs."""
+    return MissingExtra(f"the evaluation needs {error.name}: pip install 'speechvq[eval]'")

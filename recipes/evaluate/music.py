@@ -1,6 +1,7 @@
-"""Some music to measure the codec on: Bach chorales that music21 brings, played by FluidSynth.
+r"""Some music to measure the codec on: Bach chorales that music21 brings, played by FluidSynth.
 
-    python -m recipes.evaluate.music music [--count 12] [--sounds /usr/share/sounds/sf2/TimGM6mb.sf2]
+    python -m recipes.evaluate.music music [--count 12] \
+        [--sounds /usr/share/sounds/sf2/TimGM6mb.sf2]
     python -m recipes.evaluate.quality music/music.jsonl --by instrument
 
 Writes ten seconds of each as FLAC at 16 kHz with a peak of a half, organ, strings and piano in
@@ -22,7 +23,7 @@ import soxr
 import typer
 
 try:
-    from music21 import corpus, instrument
+    from music21 import corpus, instrument  # pyright: ignore[reportMissingImports]
 except ModuleNotFoundError as error:
     sys.exit(f"music needs {error.name}: pip install music21")
 

@@ -1,21 +1,21 @@
-"""What every prefix of the codebooks sounds like and what it costs: quality against the size of the code file.
+r"""Quality and size: measures of decoded speech against the size of the code file.
 
-    python -m recipes.evaluate.quality eval.jsonl [--corpus librispeech] [--by sex] [--noise 10] [--align] > quality.md
+    python -m recipes.evaluate.quality eval.jsonl \
+        [--corpus librispeech] [--by sex] [--noise 10] [--align] > quality.md
 
-Data: the utterances of a manifest, at most 10 s of each, at 16 kHz. Each is encoded with one codebook,
-two, ... and all; what comes is written to the bytes of a code file, read back and decoded. "file
-kbit/s" are all bytes of that file (header, speaker vector and checksum included) over the length of
-the recording, "codes kbit/s" the nominal rate of the codebooks. Measures are those of `measures.py`,
-means over files; those that failed are left out and counted. --align first shifts the decoded sound
-to where it agrees best (`time_alignment.py`), as comparisons with codecs that have a delay do. --by groups
-by another key of the manifest than the corpus. --noise adds speech babble, so many decibels below
-the recording: the sum of other recordings of the manifest; the noisy sound is then what decoded
-sound is compared with.
+Of each utterance of a manifest at most 10 s are used, at 16 kHz. Each is encoded with one codebook,
+two ... and all, written to the bytes of a code file, read back and decoded. "file kbit/s" are all
+bytes of that file (header, speaker embedding and checksum included) over the duration of the
+recording, "codes kbit/s" the nominal bit rate of the codebooks. Measures are those of
+`measures.py`, means over files; those that failed are left out and counted.
+
+--align first aligns the decoded speech in time (`time_alignment.py`), as comparisons with codecs
+that have a delay do. --by groups by another key of the manifest than the corpus. --noise adds
+babble noise, the sum of other recordings of the manifest, at a signal-to-noise ratio in dB;
+decoded speech is then compared with the noisy recording.
 """
 
-import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -23,67 +23,78 @@ import typer
 
 import speechvq
 from recipes.evaluate import measures
-from recipes.evaluate.time_alignment import aligned
-from recipes.evaluate.utterances import chosen, fact, samples, watched
+from recipes.evaluate.time_alignment import align as time_align
+from recipes.evaluate.utterances import metadata, samples, select
+from recipes.script import (
+    Corpus,
+    Count,
+    ManifestFile,
+    ModelFile,
+    print_header,
+    print_row,
+    progress,
+    run,
+)
 from speechvq.audio.files import Wave
 from speechvq.codec.codec import Codec
 from speechvq.codes import dump, parse
 from speechvq.data.manifest import Utterance
-from speechvq.errors import SpeechVQError
 from speechvq.prior.integer.coder import PriorCoder
 from speechvq.prior.rate_distortion import RateDistortion
 
 COLUMNS = ("kbps", *measures.NAMES)
+PEAK = 0.98
+"""Recordings whose samples go beyond +-1 with the noise are scaled to this peak."""
 
-Row = dict[str, float]
+Scores = dict[str, float]
+"""What was measured of one file, by column."""
 
 
 def main(
-    manifest: Annotated[Path, typer.Argument(help="Which recordings: one JSON object a line.")],
-    corpus: Annotated[str | None, typer.Option(help="Only this corpus.")] = None,
-    count: Annotated[
-        int | None, typer.Option(help="Only so many files, spread over the speakers.", min=1)
-    ] = None,
-    seconds: Annotated[float, typer.Option(help="Use at most so much of each file.")] = 10.0,
-    by: Annotated[
-        str, typer.Option(help="What rows are grouped by, a key of the manifest.")
-    ] = "corpus",
+    manifest: ManifestFile,
+    corpus: Corpus = None,
+    count: Count = None,
+    seconds: Annotated[float, typer.Option(help="Use at most this much of each file.")] = 10.0,
+    by: Annotated[str, typer.Option(help="The key of the manifest to group by.")] = "corpus",
     noise: Annotated[
-        float | None, typer.Option(help="Add babble, so many dB below the recording.")
+        float | None, typer.Option(help="Add babble noise at this signal-to-noise ratio in dB.")
     ] = None,
-    model: Annotated[
-        Path | None, typer.Option(help="A model file instead of the default one.")
-    ] = None,
+    model: ModelFile = None,
     align: Annotated[
-        bool, typer.Option("--align", help="Take out a delay, as if there were one.")
+        bool, typer.Option("--align", help="Align decoded speech in time before comparing.")
     ] = False,
 ) -> None:
-    """Measure every prefix of the codebooks over a manifest, as a markdown table by corpus."""
+    """Measure every prefix of the codebooks over a manifest; print a Markdown table."""
     codec = speechvq.load(model)
-    rows: dict[str, list[list[Row]]] = {}
-    files = chosen(manifest, corpus=corpus, count=count)
-    for index, one in enumerate(watched(files, "measuring")):
-        wave = samples(one, measures.RATE, longest=seconds)
+    files = select(manifest, corpus=corpus, count=count)
+    groups: dict[str, list[list[Scores]]] = {}
+    for index, utterance in enumerate(progress(files, "measuring")):
+        wave = samples(utterance, measures.RATE, max_seconds=seconds)
         if noise is not None:
-            wave = wave + 10 ** (-noise / 20) * babble(files, index, wave)
-        wave = wave / max(1.0, float(np.abs(wave).max()) / 0.98)
-        rows.setdefault(fact(one, by), []).append(
-            prefixes(codec, wave, align=aligned if align else None)
-        )
-    groups = [*rows.items(), ("all", [file for files in rows.values() for file in files])]
-    print(
-        f"| {by} | files | codebooks | codes kbit/s | file kbit/s | {' | '.join(measures.NAMES)} | "
-        "failed |"
-    )
-    print("|---" * (len(measures.NAMES) + 6) + "|")
-    for name, files in groups if len(rows) > 1 else groups[:1]:
-        for depth, rate in enumerate(codec.bitrates, 1):
-            line = table_row([file[depth - 1] for file in files])
-            print(f"| {name} | {len(files)} | {depth} | {rate / 1000:.3f} | {line} |", flush=True)
+            wave = add_noise(wave, babble(files, index, wave), noise)
+        row = prefixes(codec, limit(wave), align=time_align if align else None)
+        groups.setdefault(metadata(utterance, by), []).append(row)
+    if len(groups) > 1:
+        groups["all"] = [row for rows in groups.values() for row in rows]
+    print_header(by, "files", "codebooks", "codes kbit/s", "file kbit/s", *measures.NAMES, "failed")
+    for name, rows in groups.items():
+        for index, bit_rate in enumerate(codec.bitrates):
+            cells = means([row[index] for row in rows])
+            print_row(name, len(rows), index + 1, f"{bit_rate / 1000:.3f}", *cells)
+
+
+def limit(wave: Wave) -> Wave:
+    """The waveform (t,), scaled to a peak of 0.98 if it goes beyond."""
+    return wave / max(1.0, float(np.abs(wave).max()) / PEAK)
+
+
+def add_noise(wave: Wave, noise: Wave, snr: float) -> Wave:
+    """A waveform with noise of the same power (t,) at a signal-to-noise ratio in dB."""
+    return (wave + 10 ** (-snr / 20) * noise).astype(np.float32)
 
 
 def babble(files: Sequence[Utterance], index: int, wave: Wave) -> Wave:
-    """Six other recordings, spread over the list, as one sound as long and as strong as `wave`."""
+    """Babble noise (t,): six other recordings, spread over the list, with the power of `wave`."""
     total = np.zeros_like(wave)
     for step in range(1, 7):
         other = samples(files[(index + step * max(1, len(files) // 7)) % len(files)], measures.RATE)
@@ -98,38 +109,32 @@ def prefixes(
     *,
     align: Callable[[Wave, Wave], Wave] | None = None,
     search: RateDistortion | None = None,
-) -> list[Row]:
-    """Size and scores of every number of codebooks, from one to all.
+) -> list[Scores]:
+    """File size and measures of a waveform (t,) with each number of codebooks, from one to all.
 
-    align: of recording and decoded sound, the latter shifted
-    search: codes are chosen by it and written with its prior; they are not read back, which takes
-      time
+    align: of recording and decoded speech, the latter aligned
+    search: rate-distortion optimized codes, written with the search's prior; they are not read
+      back, which takes long
     """
-    found, coders = [], [] if search is None else [PriorCoder(search.prior)]
-    for depth in range(1, len(codec.shapes) + 1):
-        codes = codec.encode(wave, measures.RATE, codebooks=depth, search=search)
+    rows, coders = [], [] if search is None else [PriorCoder(search.prior)]
+    for n_codebooks in range(1, len(codec.shapes) + 1):
+        codes = codec.encode(wave, measures.RATE, codebooks=n_codebooks, search=search)
         data = dump(codes, coders)
         decoded = codec.decode(codes if coders else parse(data)).clip(-1, 1)
         decoded = align(wave, decoded) if align else decoded
-        found.append(
-            {"kbps": 8 * len(data) / codes.seconds / 1000} | measures.scores(wave, decoded)
-        )
-    return found
+        kbps = 8 * len(data) / codes.seconds / 1000
+        rows.append({"kbps": kbps} | measures.scores(wave, decoded))
+    return rows
 
 
-def table_row(files: list[Row]) -> str:
-    """Means over the files where a measure succeeded, and how many measures failed."""
-    columns = [np.array([file[name] for file in files]) for name in COLUMNS]
-    means = [
-        column[np.isfinite(column)].mean() if np.isfinite(column).any() else np.nan
-        for column in columns
-    ]
-    failed = sum(int((~np.isfinite(column)).sum()) for column in columns)
-    return " | ".join([*(f"{mean:.3f}" for mean in means), str(failed)])
+def means(rows: Sequence[Scores]) -> list[str]:
+    """Cells of a table: means over the files where a measure succeeded, and the failures."""
+    columns = [np.array([row[name] for row in rows]) for name in COLUMNS]
+    finite = [column[np.isfinite(column)] for column in columns]
+    failed = sum(len(column) for column in columns) - sum(len(column) for column in finite)
+    cells = [f"{column.mean() if len(column) else np.nan:.3f}" for column in finite]
+    return [*cells, str(failed)]
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except SpeechVQError as error:
-        sys.exit(f"quality: {error}")
+    run(main)

@@ -1,42 +1,51 @@
-"""Whose voice a recording sounds like: Resemblyzer's embeddings (Wan et al. 2018), unit vectors compared by their cosine."""
+"""Speaker similarity: cosines of Resemblyzer embeddings (GE2E, Wan et al. 2018)."""
 
-import sys
 import warnings
 
 import numpy as np
 from numpy.typing import NDArray
 
+from recipes.evaluate.measures import missing
 from speechvq.audio.files import Wave
 
-try:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its webrtcvad still asks for pkg_resources
-        from resemblyzer import VoiceEncoder, preprocess_wav
-except ModuleNotFoundError as error:
-    sys.exit(f"comparing voices needs {error.name}: pip install 'speechvq[eval]'")
-
 Embedding = NDArray[np.float32]
+"""A unit vector (256,)."""
 
 
-class Ear:
-    """Embeds waveforms with Resemblyzer's encoder, on the CPU."""
+class SpeakerEncoder:
+    """Embeds waveforms with Resemblyzer's encoder, on the CPU. Raises MissingExtra."""
 
     def __init__(self) -> None:
-        self.encoder = VoiceEncoder("cpu", verbose=False)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # its webrtcvad imports pkg_resources
+                from resemblyzer import (  # pyright: ignore[reportMissingImports]
+                    VoiceEncoder,
+                    preprocess_wav,
+                )
+        except ModuleNotFoundError as error:
+            raise missing(error) from error
+        self._encoder, self._preprocess = VoiceEncoder("cpu", verbose=False), preprocess_wav
 
     def __call__(self, wave: Wave, rate: int) -> Embedding | None:
-        """The embedding of a waveform (t,), or None where its voice activity detection hears no speech."""
-        speech = preprocess_wav(wave, source_sr=rate)
-        return self.encoder.embed_utterance(speech) if len(speech) else None
+        """The embedding of a waveform (t,); None where voice activity detection finds no speech."""
+        speech = self._preprocess(wave, source_sr=rate)
+        return self._encoder.embed_utterance(speech) if len(speech) else None
 
 
-def middle(embeddings: list[Embedding]) -> Embedding:
-    """Their mean, scaled to a unit vector."""
+def centroid(embeddings: list[Embedding]) -> Embedding:
+    """The mean of embeddings, scaled to a unit vector."""
     mean = np.mean(embeddings, axis=0)
     return mean / np.linalg.norm(mean)
 
 
-def agreement(embeddings: list[Embedding]) -> float:
-    """Mean cosine of each embedding with the middle of the others: what a perfect imitation could reach."""
-    others = [middle(embeddings[:i] + embeddings[i + 1 :]) for i in range(len(embeddings))]
-    return float(np.mean([one @ other for one, other in zip(embeddings, others, strict=True)]))
+def self_similarity(embeddings: list[Embedding]) -> float:
+    """Mean cosine of each embedding with the centroid of the others.
+
+    This is what a perfect imitation of the speaker could reach.
+    """
+    cosines = [
+        embedding @ centroid(embeddings[:i] + embeddings[i + 1 :])
+        for i, embedding in enumerate(embeddings)
+    ]
+    return float(np.mean(cosines))

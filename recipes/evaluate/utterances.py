@@ -1,35 +1,35 @@
-"""Which utterances of a manifest are measured, and their samples."""
+"""The utterances of a manifest that are evaluated, and their samples."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
-
-from rich.console import Console
-from rich.progress import track
 
 from speechvq.audio.files import Wave, read_mono
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import ManifestError
 
-T = TypeVar("T")
 
-
-def chosen(
-    manifest: Path, *, corpus: str | None = None, count: int | None = None, shortest: float = 0.0
+def select(
+    manifest: Path,
+    *,
+    corpus: str | None = None,
+    count: int | None = None,
+    min_seconds: float = 0.0,
 ) -> list[Utterance]:
-    """Utterances of a manifest: of one corpus, of at least `shortest` seconds, `count` of them spread over the speakers.
+    """Utterances of a manifest, of one corpus and of a minimal length in seconds.
 
+    count: only this many of them, spread over the speakers
     Raises ManifestError when none is left.
     """
     rows = [
-        one
-        for one in read_manifest(manifest)
-        if one.seconds >= shortest and corpus in (None, corpus_of(one))
+        utterance
+        for utterance in read_manifest(manifest)
+        if utterance.seconds >= min_seconds and corpus in (None, corpus_of(utterance))
     ]
     if not rows:
         raise ManifestError(
-            f"{manifest} lists nothing of corpus {corpus or 'any'} with at least {shortest:g} s"
+            f"{manifest} has no recordings of corpus {corpus or 'any'} with at least "
+            f"{min_seconds:g} s"
         )
     return rows if count is None else spread(rows, count)
 
@@ -37,30 +37,25 @@ def chosen(
 def spread(rows: Sequence[Utterance], count: int) -> list[Utterance]:
     """The first `count` utterances when the speakers take turns."""
     by_speaker: dict[str | None, list[Utterance]] = {}
-    for one in rows:
-        by_speaker.setdefault(one.speaker, []).append(one)
+    for utterance in rows:
+        by_speaker.setdefault(utterance.speaker, []).append(utterance)
     turns = itertools.zip_longest(*by_speaker.values())
-    return [one for turn in turns for one in turn if one is not None][:count]
+    return [utterance for turn in turns for utterance in turn if utterance is not None][:count]
 
 
-def fact(one: Utterance, name: str) -> str:
-    """What the manifest says of an utterance under a name, or a dash."""
-    return str(one.facts.get(name, one.speaker if name == "speaker" else "-") or "-")
+def metadata(utterance: Utterance, key: str) -> str:
+    """The value of a key in the manifest, or a dash."""
+    default = utterance.speaker if key == "speaker" else "-"
+    return str(utterance.facts.get(key, default) or "-")
 
 
-def corpus_of(one: Utterance) -> str:
+def corpus_of(utterance: Utterance) -> str:
     """The corpus that the manifest names, or a dash."""
-    return fact(one, "corpus")
+    return metadata(utterance, "corpus")
 
 
-def samples(one: Utterance, rate: int, *, longest: float | None = None) -> Wave:
-    """The utterance's samples at a rate, at most `longest` seconds of them. Raises AudioError."""
-    seconds = one.seconds if longest is None else min(one.seconds, longest)
-    first = round(one.start * rate)
-    return read_mono(one.audio, rate)[first : first + round(seconds * rate)]
-
-
-def watched(items: Sequence[T], label: str) -> Iterable[T]:
-    """The items, with a progress bar on a terminal's standard error."""
-    console = Console(stderr=True)
-    return track(items, label, console=console, transient=True, disable=not console.is_terminal)
+def samples(utterance: Utterance, rate: int, *, max_seconds: float | None = None) -> Wave:
+    """The samples (t,) of an utterance at `rate` Hz, at most `max_seconds`. Raises AudioError."""
+    seconds = utterance.seconds if max_seconds is None else min(utterance.seconds, max_seconds)
+    first = round(utterance.start * rate)
+    return read_mono(utterance.audio, rate)[first : first + round(seconds * rate)]
