@@ -112,7 +112,7 @@ def require(condition: bool, message: str) -> None:  # noqa: FBT001
         raise ConfigError(message)
 
 
-def _value(hint: Any, value: Any, path: str) -> Any:  # noqa: ANN401, C901, PLR0911 - a case a type
+def _value(hint: Any, value: Any, path: str) -> Any:  # noqa: ANN401, PLR0911 - a case a type
     origin, arguments = get_origin(hint), get_args(hint)
     if dataclasses.is_dataclass(hint):
         return parse(hint, value, path)  # type: ignore[arg-type]
@@ -131,8 +131,6 @@ def _value(hint: Any, value: Any, path: str) -> Any:  # noqa: ANN401, C901, PLR0
         return {key: _value(arguments[1], item, f"{path}.{key}") for key, item in value.items()}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if hint is Path and isinstance(value, str | Path):
-        return Path(value)
     if (
         isinstance(hint, type)
         and isinstance(value, hint)

@@ -33,16 +33,14 @@ class Spectrograms:
         )
         training, validation = load_corpus(plan, SAMPLE_RATE)
         if not len(validation.lengths):
-            raise ManifestError(
-                f"{speech.manifest} names no speakers, so none can be kept for validation"
-            )
+            raise ManifestError(f"{speech.manifest} names no speakers, so none can be held out")
         self.mel = MelLikelihood(MelConfig((WINDOW,), (bands,)), SAMPLE_RATE)
         self.sampler = _sampler(training, seconds, seed)
         waves = validation_waves(validation, plan, SAMPLE_RATE)
-        some = self._log_mel(
+        first = self._log_mel(
             torch.from_numpy(_sampler(training, seconds, 0).batch(0, 0, 256).waves)
         )
-        self.mean, self.spread = some.mean(), some.std()
+        self.mean, self.spread = first.mean(), first.std()
         self.scale = float(self.spread) * DECIBELS
         self.validation = [self._normalized(wave[0]) for wave in waves]
 

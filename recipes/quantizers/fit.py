@@ -27,14 +27,14 @@ VARIANCE_RATE = 5.0
 
 
 def fit(config: Variant, speech: Speech, seed: int) -> dict[str, Any]:
-    """Train on a CPU thread; what `measure` found, and the seconds it took."""
+    """Train on a CPU thread; the result of `measure`, the training curve, and the seconds it took."""
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     begun = time.perf_counter()
     data = Spectrograms(speech, bands=config.bands, seconds=config.seconds, seed=seed)
     if config.kmeans_frames:
-        found = measure(config, FrameKMeans(config, data, seed), GaussianLikelihood(), data)
-        return found | {"curve": [], "parameters": 0, "took": time.perf_counter() - begun}
+        result = measure(config, FrameKMeans(config, data, seed), GaussianLikelihood(), data)
+        return result | {"curve": [], "parameters": 0, "took": time.perf_counter() - begun}
     model, likelihood = MelAutoencoder(config), GaussianLikelihood()
     groups = parameter_groups(
         model,
@@ -92,8 +92,8 @@ def _init_codebooks(
     batches = [data.batch(config.steps + index, config.batch) for index in range(4)]
 
     def inputs() -> list[torch.Tensor]:
-        found = [model.topdown(model.features(x)).inputs for x in batches]
-        return [torch.cat(codebook) for codebook in zip(*found, strict=True)]
+        per_batch = [model.topdown(model.features(x)).inputs for x in batches]
+        return [torch.cat(vectors) for vectors in zip(*per_batch, strict=True)]
 
     model.eval()
     codebooks.init_kmeans(inputs, seed=seed)
@@ -111,7 +111,8 @@ def _learn(
     if not learner.active:
         return
     codebooks = model.codebooks
-    depth = torch.full((len(quantized.codes[0]),), len(codebooks))
-    learner.update(codeword_sums(quantized, depth, max(codebook.size for codebook in codebooks)))
+    n_codebooks = torch.full((len(quantized.codes[0]),), len(codebooks))
+    size = max(codebook.size for codebook in codebooks)
+    learner.update(codeword_sums(quantized, n_codebooks, size))
     if config.reset_every and (step + 1) % config.reset_every == 0:
         learner.reset_dead(torch.Generator().manual_seed(seed * 10**6 + step))

@@ -1,4 +1,4 @@
-"""What a trained variant does on whole validation files."""
+"""Measures of a trained variant on complete validation files."""
 
 import math
 from typing import Any
@@ -41,8 +41,8 @@ def measure(
     for x in files:
         _, quantized = model(x)
         usage.add(quantized)
-        for kept, vectors in zip(inputs, quantized.inputs, strict=False):
-            kept.append(vectors[0])
+        for vectors, more in zip(inputs, quantized.inputs, strict=False):
+            vectors.append(more[0])
         for codebook in range(codebooks):
             n_codebooks = torch.full((1,), codebook + 1)
             prefixes[codebook] += _squared(model(x, n_codebooks)[0], x)
@@ -71,7 +71,7 @@ def measure(
         "nominal": nominal,
         "entropy": sum(coded),
         "usage": numbers,
-        "dimensions": [_dimensions(torch.cat(kept, 1)) for kept in inputs if kept],
+        "dimensions": [_dimensions(torch.cat(vectors, 1)) for vectors in inputs if vectors],
         "decodes": model.decodes,
         "sizes": [size for _, size in model.code_rates],
     }
@@ -113,12 +113,12 @@ def _bound(
         sum(x.numel() for x in files),
         sum(x.shape[-1] for x in files) / FRAMES_PER_SECOND,
     )
-    found = {"rmse": data.scale * math.sqrt(squared / values)}
+    numbers = {"rmse": data.scale * math.sqrt(squared / values)}
     if how == "drawn" or model.decodes:
         to_decibels = math.log2(data.scale)
-        found |= {"bits_per_dimension": bits / values + to_decibels, "rate": rate / seconds}
-        found |= {"several_draws": several / values + to_decibels} if several else {}
-    return found
+        numbers |= {"bits_per_dimension": bits / values + to_decibels, "rate": rate / seconds}
+        numbers |= {"several_draws": several / values + to_decibels} if several else {}
+    return numbers
 
 
 def _relaxed(
@@ -129,8 +129,8 @@ def _relaxed(
     What hard codes have more is the soft-hard gap.
     """
     model.train()
-    heat = temperature(config, 1.0)
-    squared = sum(_squared(model(x, temperature=heat, generator=generator)[0], x) for x in files)
+    coldest = temperature(config, 1.0)
+    squared = sum(_squared(model(x, temperature=coldest, generator=generator)[0], x) for x in files)
     return scale * math.sqrt(squared / sum(x.numel() for x in files))
 
 

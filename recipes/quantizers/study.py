@@ -2,9 +2,9 @@
 
     python -m recipes.quantizers.study data/train.jsonl [--only rq4 --only rsq4] [--plot curves.png]
 
-Every run is one CPU thread and leaves a JSON file; what is there is not done again, so an
+Every run is one CPU thread and leaves a JSON file; a finished run is not repeated, so an
 interrupted study resumes with the same command. Variants are sections of `study.toml`. The headline
-pairs have `--seeds` seeds, all others one.
+pairs have `--seeds` seeds, all others have one.
 """
 
 import hashlib

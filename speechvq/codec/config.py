@@ -15,7 +15,7 @@ CODEC_KINDS = tuple(kind for kind, cls in kinds(AnyQuantizerConfig).items() if c
 
 @dataclass(frozen=True)
 class CodecConfig:
-    """The whole network. Frame rates follow from `sample_rate`, `hop` and the strides.
+    """The network. Frame rates follow from `sample_rate`, `hop` and the strides.
 
     encoder: stages fine to coarse
     levels: coarse to fine

@@ -23,7 +23,7 @@ class Network(nn.Module):
 
     Waveforms are (b, 1, t) at the configured sample rate, codes one tensor (b, f) per codebook.
 
-    hop: samples per frame of the coarsest level; whole frames go through together
+    hop: samples per frame of the coarsest level; complete frames go through together
     encoder_lookahead: samples beyond its own frame that a code waits for
     decoder_lookahead: the same for decoded sound, once the codes are there
     latency: samples from a sound going in to the same sound coming out, when both run live

@@ -1,1 +1,1 @@
-"""Quantizers: one idea a file, the same contract for all (see `base`)."""
+"""Quantizers: one kind per file, one contract for all (see `base`)."""

@@ -108,7 +108,8 @@ class CodebookLearner:
         """
         if not self.active:
             return
-        step = torch.stack([sums[self._indices(one)].sum(0) for one in self.distinct]).to(self.ema)
+        rows = [sums[self._indices(codebook)].sum(0) for codebook in self.distinct]
+        step = torch.stack(rows).to(self.ema)
         self.recent += step[..., 0]
         if not self.ema.any():
             for ema, codebook in self._averages():
