@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from speechvq.errors import ConfigError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from speechvq.codec.codec import Codec
     from speechvq.codes.coder import Coder
     from speechvq.prior.file import Prior
@@ -36,8 +37,10 @@ PriorFile = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no remarks.")]
 
 
-def console() -> Console:
+def console() -> "Console":
     """Where remarks go: standard error."""
+    from rich.console import Console
+
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import soundfile
 import speechvq
 from speechvq.codes import read_codes
 from tests.conftest import contents
+from tests.test_public_names import modules_after
 
 
 def record(path, speech, rate=16000, channels=1):
@@ -309,3 +311,43 @@ def test_codes_do_not_go_into_a_file_named_like_audio(run, clip, tmp_path):
 
 def test_latency_of_the_default_model_is_within_400_ms(codec):
     assert codec.network.latency <= 0.4 * 16_000
+
+
+def modules_of(*words):
+    """The modules of the package that a command imports."""
+    script = (
+        f"import sys; sys.argv = ['speechvq', *{[str(word) for word in words]!r}]\n"
+        "from speechvq.cli import main\ntry: main()\nexcept SystemExit: pass"
+    )
+    names = modules_after(script)
+    return {name.removeprefix("speechvq.") for name in names if name.startswith("speechvq.")}
+
+
+def test_plain_commands_import_nothing_of_the_prior(clip, model, tmp_path):
+    encoded = modules_of("encode", clip, tmp_path / "a.codes", "-m", model)
+    decoded = modules_of("decode", tmp_path / "a.codes", tmp_path / "a.wav", "-m", model)
+    converted = modules_of("convert", clip, tmp_path / "b.wav", "-s", "slt", "-m", model)
+    for names in (encoded, decoded, converted):
+        assert "codec.session" in names
+        parts = {name.split(".")[0] for name in names}
+        assert not parts & {"prior", "train", "units", "data", "losses"}
+
+
+def test_a_code_file_is_read_once_to_decode_it(run, monkeypatch, encoded, model, tmp_path):
+    opened, opens = [], Path.open
+
+    def counted(self, *words, **options):
+        opened.append(self.name)
+        return opens(self, *words, **options)
+
+    monkeypatch.setattr(Path, "open", counted)
+    assert run("decode", encoded, tmp_path / "a.wav", "-m", model).code == 0
+    assert opened.count(encoded.name) == 1
+
+
+def test_the_strength_of_a_conversion_is_an_option(run, clip, tiny, model, tmp_path, speech):
+    path = tmp_path / "a.wav"
+    for words, strength in (([], 0.5), (["--strength", 0], 0.0)):
+        assert run("convert", clip, path, "-s", "slt", *words, "-f", "-m", model).code == 0
+        expected = tiny.convert(speech, "slt", strength=strength)
+        assert np.abs(wave_of(path) - expected.clip(-1, 1)).max() < 2e-4

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -218,10 +219,35 @@ def test_named_voices(tiny):
             use()
 
 
+def test_voices_are_records(tiny):
+    codes = tiny.encode(noise(8000))
+    bdl, slt = tiny.voices
+    assert (bdl.name, bdl.embedding, bdl.metadata["sex"]) == ("bdl", bytes(range(16)), "m")
+    assert tiny.voice("slt") == slt
+    assert np.array_equal(tiny.decode(codes, slt), tiny.decode(codes, "slt"))
+    own = speechvq.Voice("own", codes.speaker_embedding)
+    assert np.array_equal(tiny.decode(codes, own), tiny.decode(codes))
+    assert np.array_equal(tiny.convert(noise(8000), slt), tiny.convert(noise(8000), "slt"))
+
+
+def test_strength_is_how_far_a_conversion_goes(tiny, tmp_path):
+    codes = tiny.encode(noise(8000))
+    as_it_is = tiny.decode(replace(codes, speaker_embedding=tiny.voice("slt").embedding))
+    assert np.array_equal(tiny.decode(codes, "slt", strength=0), as_it_is)
+    assert np.array_equal(tiny.decode(codes, "slt", strength=-1), tiny.decode(codes))
+    assert np.array_equal(tiny.decode(codes, "slt", strength=0.5), tiny.decode(codes, "slt"))
+    assert np.abs(tiny.decode(codes, "slt") - as_it_is).max() > 1e-4
+    few = codes.prefix(tiny.content_codebooks)
+    converted = tiny.convert(noise(8000), "slt", strength=0.2)
+    assert np.array_equal(converted, tiny.decode(few, "slt", strength=0.2))
+    tiny.decode_file(few, tmp_path / "a.wav", speaker="slt", strength=0.2)
+    assert np.abs(soundfile.read(tmp_path / "a.wav")[0] - converted.clip(-1, 1)).max() < 1e-4
+
+
 def test_a_conversion_goes_beyond_the_named_voice():
-    """Half as far again from the recording's own vector, within the steps of the file; to one's own voice it goes nowhere."""
+    """Half as far again from the source's embedding, rounded; to the source's own voice nowhere."""
     steps = torch.tensor([[0, 5, 8, 15, 9]]), torch.tensor([[4, 5, 10, 15, 0]])
-    own, other = (from_steps(one) for one in steps)
+    own, other = map(from_steps, steps)
     assert to_steps(beyond(own, other, 0.5)).tolist() == [[6, 5, 11, 15, 0]]
     assert torch.equal(beyond(own, own, 0.5), own)
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -79,3 +80,43 @@ def test_a_prefix_of_a_prefix_is_a_prefix(codes, data):
     short = data.draw(st.integers(1, long))
     assert codes.prefix(long).prefix(short) == codes.prefix(short)
     assert codes.prefix(short).frames == codes.frames[:short]
+
+
+@pytest.mark.parametrize("make", [list, np.array, torch.tensor, lambda row: np.array(row, np.int8)])
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_other_codes_from_lists_arrays_and_tensors(make, n):
+    rows = [[0, 3], [0, 0, 1, 1], [1, 0, 0, 1]][:n]
+    codes = small().with_codebooks([make(row) for row in rows])
+    assert [row.tolist() for row in codes.codebooks] == rows
+    assert {row.dtype for row in codes.codebooks} == {np.dtype(np.uint16)}
+    assert codes.shapes == small().shapes[:n]
+    assert replace(codes, codebooks=small().prefix(n).codebooks) == small().prefix(n)
+    assert parse(dump(codes)) == codes
+
+
+def test_other_codes_of_another_length():
+    codes = small().with_codebooks([[1, 2, 3], [0] * 6, [1] * 6], samples=24)
+    assert (codes.samples, codes.frames) == (24, (3, 6, 6))
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([], "give the codes of 1 to 3 codebooks, not of 0"),
+        ([[0, 0]] * 4, "give the codes of 1 to 3 codebooks, not of 4"),
+        ([[0, 0, 0]], r"codebook 0 has codes of shape \(3,\), but 9 samples need \(2,\)"),
+        ([[[0, 0]]], r"codebook 0 has codes of shape \(1, 2\)"),
+        ([[0, 5]], "codebook 0 holds the code 5, but has only 5 codewords"),
+        ([[0, -1]], "codebook 0 holds the code -1"),
+        ([[0, 70_000]], "codebook 0 holds the code 70000"),
+        ([[0.0, 1.0]], "codebook 0 holds float64, but codes are integers"),
+        ([[0, 1], torch.zeros(4)], "codebook 1 holds float32, but codes are integers"),
+        ([[0, 1], [[0], [0, 0]]], "codebook 1 has codes that are no array"),
+        ([["a", "b"]], "codebook 0 holds <U1, but codes are integers"),
+        ([[True, False]], "codebook 0 holds bool, but codes are integers"),
+        ([[]], "codebook 0 holds float64|codebook 0 has codes of shape"),
+    ],
+)
+def test_other_codes_that_cannot_be(rows, says):
+    with pytest.raises(CodesError, match=says):
+        small().with_codebooks(rows)
