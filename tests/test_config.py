@@ -5,14 +5,18 @@ import dataclasses
 import importlib
 import inspect
 import pkgutil
+import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
-from speechvq.config import override, parse, read, require, to_dict
+from recipes.ablation import variant_names, variant_table
+from recipes.quantizers.config import Variant
+from speechvq.config import override, parse, read, read_toml, require, to_dict
 from speechvq.errors import ConfigError
+from speechvq.train.codec.config import Experiment
+from speechvq.train.prior.loop import PriorExperiment
 from tests.helpers.paths import ROOT
 
 
@@ -219,9 +223,33 @@ def first_words(cls: ast.ClassDef) -> list[str]:
     return words
 
 
-def test_the_configurations_of_the_recipes_are_what_they_say():
-    for path in sorted(Path(ROOT / "recipes" / "default").glob("base*.toml")):
-        from speechvq.train.codec.config import Experiment, read_experiment
+def shipped() -> list[tuple[type, dict[str, Any]]]:
+    """Every configuration that a recipe ships, as its class and its table."""
+    recipes = ROOT / "recipes"
+    study, quantizers = recipes / "default" / "study.toml", recipes / "quantizers" / "study.toml"
+    return [
+        *((Experiment, read_toml(path)) for path in sorted((recipes / "default").glob("base*"))),
+        *((Experiment, variant_table(study, name)) for name in variant_names(study)),
+        *((Variant, variant_table(quantizers, name)) for name in variant_names(quantizers)),
+        (PriorExperiment, read_toml(recipes / "prior" / "prior.toml")),
+    ]
 
-        experiment = read_experiment(path)
-        assert parse(Experiment, to_dict(experiment)) == experiment
+
+def test_configurations_of_recipes_survive_the_round_trip_and_refuse_what_they_do_not_know():
+    """A key too many, at every depth, is refused with its full path."""
+    for cls, table in shipped():
+        config = parse(cls, table)
+        plain = to_dict(config)
+        assert parse(cls, plain) == config
+        for path in tables(plain):
+            with pytest.raises(ConfigError, match=rf"^{re.escape(path)}surely_not "):
+                parse(cls, override(plain, {f"{path}surely_not": 1}))
+
+
+def tables(value: Any, path: str = "") -> list[str]:
+    """The paths of all tables within a table, but for tables with free keys, each with its dot."""
+    if isinstance(value, list):
+        return [p for i, item in enumerate(value) for p in tables(item, f"{path[:-1]}[{i}].")]
+    if not isinstance(value, dict) or path == "weights.":
+        return []
+    return [path, *(p for key, item in value.items() for p in tables(item, f"{path}{key}."))]

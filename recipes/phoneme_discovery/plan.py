@@ -73,7 +73,7 @@ class Plan:
     def __post_init__(self) -> None:
         require(
             bool(self.codebooks) and bool(self.iterations),
-            "there must be at least one of codebooks and one of iterations",
+            "codebooks and iterations must not be empty",
         )
         require(
             0 < self.mask_share < 1, f"mask_share must be between 0 and 1, not {self.mask_share}"

@@ -86,6 +86,9 @@ def test_results_of_another_configuration_are_refused(study, tmp_path):
     path.write_text(json.dumps({"made_with": changed}))
     with pytest.raises(TrainingError, match="another configuration"):
         study._read(one)
+    path.write_text(json.dumps({"made_with": {"optim": {"rate": 1e-5}}}))  # former names
+    with pytest.raises(TrainingError, match="another configuration"):
+        study._read(one)
 
 
 def test_the_table_has_means_over_seeds(study, tmp_path):
