@@ -20,6 +20,7 @@ import numpy as np
 
 from speechvq.errors import UnitsError
 from speechvq.output import check_writable, new_file
+from speechvq.units.alignments.alignment import TOLERANCE
 
 Interval = tuple[float, float, str]
 Alignments = Mapping[str, tuple[str, Sequence[Interval]]]
@@ -28,8 +29,6 @@ Alignments = Mapping[str, tuple[str, Sequence[Interval]]]
 COLUMNS = ("#file", "onset", "offset", "#phone", "prev-phone", "next-phone", "speaker")
 EDGE = "#"
 """Stands for a missing previous or next phone."""
-TOUCH = 1e-3
-"""Intervals at most so far apart, in seconds, follow each other."""
 
 
 @dataclass(frozen=True)
@@ -184,12 +183,12 @@ def _neighbors(
         for start, end, label in intervals:
             _check_times(start, end, f"{label!r} in the alignment of {file}")
         for (start, end, label), (later, _, other) in pairwise(intervals):
-            if later < end - TOUCH:
+            if later < end - TOLERANCE:
                 raise UnitsError(
                     f"{label!r} ({start} to {end} s) and {other!r} (from {later} s) overlap in "
                     f"the alignment of {file}: give one tier, in the order of time"
                 )
-        touching = [second[0] - first[1] <= TOUCH for first, second in pairwise(intervals)]
+        touching = [second[0] - first[1] <= TOLERANCE for first, second in pairwise(intervals)]
         befores = [
             None,
             *(

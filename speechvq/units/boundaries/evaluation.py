@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from speechvq.units.alignments.alignment import SIL, TOLERANCE, Alignment
 from speechvq.units.boundaries.baselines import best_grid, best_mel_peaks, grid, mel_peaks
-from speechvq.units.boundaries.scores import SLACK, Rule, Span, Times, changes, inside, score
+from speechvq.units.boundaries.scores import ROUNDING, Rule, Span, Times, changes, inside, score
 from speechvq.units.boundaries.scores import TOLERANCE as NEAR
 from speechvq.units.boundaries.unit_segments import phone_rate, unit_segments
 from speechvq.units.features import RATE
@@ -208,7 +208,7 @@ def _between_phones(every: Times, silent: Times, hypothesis: Times) -> tuple[Tim
     """Both without those at silence."""
     between = np.setdiff1d(every, silent)
     to_silence, to_phones = _distances(hypothesis, silent), _distances(hypothesis, between)
-    return between, hypothesis[(to_silence > NEAR + SLACK) | (to_phones < to_silence)]
+    return between, hypothesis[(to_silence > NEAR + ROUNDING) | (to_phones < to_silence)]
 
 
 SCOPES: dict[str, Callable[[Times, Times, Times], tuple[Times, Times]]] = {

@@ -40,7 +40,7 @@ Span = tuple[float, float]
 Rule = Literal["strict", "lenient"]
 
 TOLERANCE = 0.02
-SLACK = 1e-9
+ROUNDING = 1e-9
 """Rounding error of a distance, in seconds."""
 
 
@@ -57,7 +57,7 @@ def edges_of(intervals: Sequence[tuple[float, float, object]]) -> Times:
 def inside(times: ArrayLike, span: Span, margin: float = TOLERANCE) -> Times:
     """The times that are more than `margin` s away from both ends of an utterance, sorted."""
     ordered = np.sort(np.asarray(times, np.float64))
-    return ordered[(ordered > span[0] + margin + SLACK) & (ordered < span[1] - margin - SLACK)]
+    return ordered[(ordered > span[0] + margin + ROUNDING) & (ordered < span[1] - margin - ROUNDING)]
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def score(
                 "alignment"
             )
         real, guess = inside(own, span, tolerance), inside(others, span, tolerance)
-        counts += [len(real), len(guess), *_hits(real, guess, rule, tolerance + SLACK)]
+        counts += [len(real), len(guess), *_hits(real, guess, rule, tolerance + ROUNDING)]
     if not counts[0]:
         raise UnitsError(
             "the reference has no boundaries: check that its intervals are of these recordings"

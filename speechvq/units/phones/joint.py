@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechvq.errors import UnitsError
+from speechvq.units.alignments.alignment import TOLERANCE
 
 Ints = NDArray[np.integer]
 Counts = NDArray[np.int64]
@@ -31,7 +32,7 @@ Interval = tuple[float, float, int]
 """Start and end of a phone in seconds, and its label, at least 0."""
 
 NO_LABEL = -1
-SLACK = 1e-6
+ROUNDING = 1e-6
 """Rounding error of a time that was read from text, in seconds."""
 
 
@@ -53,13 +54,13 @@ def frame_labels(intervals: Sequence[Interval], frames: int, rate: float) -> Cou
                 "the alignment"
             )
     for (_, end, _), (start, _, _) in pairwise(ordered):
-        if start < end - SLACK:
+        if start < end - TOLERANCE:
             raise UnitsError(
                 f"the interval that starts at {start:g} s overlaps one that ends at {end:g} s: "
                 "fix the alignment"
             )
     labels = np.full(frames, NO_LABEL, np.int64)
-    centers = (np.arange(frames) + 0.5) / rate + SLACK
+    centers = (np.arange(frames) + 0.5) / rate + ROUNDING
     for start, end, label in ordered:
         labels[np.searchsorted(centers, start) : np.searchsorted(centers, end)] = label
     return labels
