@@ -93,7 +93,7 @@ def test_quiet_and_no_abx(run, folder):
     assert "ABX" not in done.out
 
 
-def test_all_layers_have_their_column(run, folder):
+def test_all_codebooks_have_their_column(run, folder):
     done = run(
         "units",
         folder / "codes",
@@ -359,7 +359,7 @@ def test_results_are_not_overwritten_unasked(run, refused, folder):
     refused(*command[:-1], folder / "file", says="is a file; give a folder")
 
 
-def test_finer_layers_end_with_the_recording(run, folder):
+def test_finer_codebooks_end_with_the_recording(run, folder):
     for one in RECORDINGS:
         (folder / "codes" / f"{one.name}.codes").unlink()
         code_file(folder / "codes" / f"{one.name}.codes", LABELS[one.name], seconds=3.965)

@@ -36,7 +36,7 @@ seconds = 0.32
 
 
 def wave_of(recording, labels, pitch):
-    """What phones sound like: silence, hiss, or a tone of each vowel's own height, with the speaker's pitch below."""
+    """The samples of phones: silence, hiss, or a tone per vowel, with the speaker's pitch below."""
     random = np.random.default_rng(pitch)
     times = np.arange(RATE // 25) / RATE
     sounds = {"a": np.sin(2 * np.pi * 900 * times), "u": np.sin(2 * np.pi * 350 * times)}

@@ -1,4 +1,4 @@
-"""A made-up corpus whose scores are known: phones on a grid of frames, and codes that name them, but for a share of errors."""
+"""A synthetic corpus with known scores: phones on a grid of frames, and codes with errors."""
 
 from itertools import pairwise
 
@@ -12,7 +12,7 @@ RATE = 25
 
 
 def spoken(random, frames):
-    """Numbers of phones, one a frame: each lasts 1 to 4 frames and is unlike the one before, silence is first and last."""
+    """The phone of each frame: runs of 1 to 4 frames of different phones, silence at both ends."""
     found = [0, 0]
     while len(found) < frames - 2:
         other = random.choice([one for one in range(1, len(PHONES)) if one != found[-1]])
@@ -28,7 +28,7 @@ def phones_of(labels):
 
 
 def corpus(speakers=4, each=4, frames=100, seed=0):
-    """Recordings s0-0, s0-1, ... of 4 s, and the number of the phone of each of their frames, by their names."""
+    """Recordings s0-0, s0-1, ... of 4 s, and the number of each frame's phone, by their names."""
     random = np.random.default_rng(seed)
     names = [
         (f"s{speaker}", f"s{speaker}-{number}")
@@ -42,7 +42,7 @@ def corpus(speakers=4, each=4, frames=100, seed=0):
 
 
 def noisy(labels, errors, seed=0):
-    """Units whose code is the phone's number, but in a share of all frames one of the others."""
+    """Units whose code is the phone's number, except in a share of all frames."""
     random = np.random.default_rng(seed)
     codes = {
         name: np.where(

@@ -9,8 +9,8 @@ from speechvq.units.features import log_mel, mfcc, pooled, standardized
 RANDOM = np.random.default_rng(0)
 
 
-def test_frames_are_centred():
-    """A click between frames 49 and 50 is as loud in one as in the other, and in those beside them not at all or less."""
+def test_frames_are_centered():
+    """A click between frames 49 and 50 is equally loud in both, and at most so in others."""
     click = np.zeros(16_000)
     click[8000] = 1
     mel = log_mel(click)

@@ -42,7 +42,7 @@ def test_only_codes(tmp_path):
         ({"codewords": np.zeros((3, 2))}, "not one of 4"),
     ],
 )
-def test_units_that_cannot_be(change, message):
+def test_invalid_units(change, message):
     given = {"name": "k-means", "rate": 25.0, "size": 4, "codes": CODES} | change
     with pytest.raises(UnitsError, match=message):
         Units(**given)

@@ -1,4 +1,4 @@
-"""recipes/phoneme_discovery/codec_study: tricks change training as they say and encoding not; the command and its table."""
+"""Variants change training as they say, and never encoding; the command and its table."""
 
 import json
 import subprocess
@@ -34,7 +34,7 @@ def test_the_recipe_is_that_of_the_default_model():
     assert speechvq.load().network.config == study.read_experiment(study.RECIPE).codec
 
 
-def test_jitter_moves_frames_of_the_coarsest_level_in_training(objective):
+def test_jitter_moves_frames_of_the_coarsest_stage_in_training(objective):
     z = torch.randn(2, 24, 200)
     quantizers = objective.network.topdown.levels[0].quantizer
     straight = quantizers.train()(z).z
@@ -50,7 +50,7 @@ def test_jitter_moves_frames_of_the_coarsest_level_in_training(objective):
         assert torch.equal(quantizers.eval()(z).z, quantizers.decode(quantizers.encode(z)))
 
 
-def test_the_filter_is_heard_in_training_alone(objective):
+def test_the_filter_applies_in_training_only(objective):
     encoder, wave = objective.network.encoder, 0.1 * torch.randn(2, 1, 8000)
     with torch.no_grad():
         clean = encoder.eval()(wave)

@@ -32,7 +32,7 @@ def test_speakers_on_both_sides(heard, tmp_path):
     [("phones", "other phones or others held out"), ("audio", "audio that has")],
 )
 def test_what_was_made_from_something_else_is_not_used(work, tmp_path, change, message):
-    """Scores of other phones, networks that have heard who is now held out, codes of audio that is gone."""
+    """Scores of other phones, networks trained on held-out speech, codes of changed audio."""
     root, _, _ = work
     (tmp_path / "manifest.jsonl").write_text((root / "work" / "manifest.jsonl").read_text())
     audio = tmp_path / "a.wav"
@@ -67,7 +67,7 @@ def test_a_record_that_says_less_is_completed(tmp_path):
         check_same(path, {"plan": 1, "audio": "x", "models": "m"})
 
 
-def test_a_plan_of_before_there_was_a_network_is_completed(tmp_path):
+def test_a_plan_without_a_later_network_is_completed(tmp_path):
     check, path = check_same, tmp_path / "record.json"
     check(path, {"plan": {"seed": 0}})
     check(path, {"plan": {"seed": 0, "contrast": {"width": 16}}})

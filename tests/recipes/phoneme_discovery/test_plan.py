@@ -21,7 +21,7 @@ from tests.helpers.discovery import PLAN
         (("components = 6", "component = 6"), "component is not a known key"),
     ],
 )
-def test_plans_that_cannot_be(tmp_path, change, message):
+def test_invalid_plans(tmp_path, change, message):
     (tmp_path / "plan.toml").write_text(PLAN.replace(*change))
     with pytest.raises(ConfigError, match=message):
         read_plan(tmp_path / "plan.toml")

@@ -1,4 +1,4 @@
-"""ABX against plain loops over all triples, laws that any score must keep, and an example by hand."""
+"""ABX against slow loops over all triples, by laws of any score, and an example by hand."""
 
 import math
 from fractions import Fraction
@@ -25,7 +25,7 @@ F = np.float32
 def corpus(
     seed, *, phones="abc", speakers="xyz", contexts=("##", "kt"), each=3, most=6, size=8, width=5
 ):
-    """Items end to end in one file a speaker, some groups missing, and its codes (n,) and vectors (n, d) at 50 Hz."""
+    """Adjacent items in one file per speaker, some groups missing; codes (n,), vectors (n, d)."""
     random = np.random.default_rng(seed)
     items, codes, vectors = [], {}, {}
     for speaker in speakers:
@@ -172,7 +172,7 @@ FIRST, SECOND, THIRD = [0, 1, 0, 1, 2], [0, 1, 2, 1], [1, 2, 1, 1, 0, 0, 1]
 def test_where_paths_tie_the_side_that_gives_the_rows_is_that_of_the_reference(
     said, speaker, expected
 ):
-    """From FIRST to SECOND the path has 6 frames, 2 of them unequal; back it has 5. THIRD is 3/8 away from both."""
+    """FIRST to SECOND has 6 frames, 2 of them unequal; back it has 5. THIRD is 3/8 from both."""
     codes = {f"f{i}": np.array(row) for i, (row, _, _) in enumerate(said)}
     items = [
         Item(f"f{i}", 0.0, float(len(row)), phone, "#", "#", name)
@@ -231,7 +231,8 @@ def test_angles_do_not_see_lengths(scale):
 
 
 def test_a_small_example_by_hand():
-    """One frame each. Within x, a: 0, 1; b: 3. X = 0: d(A) = 1 < 3; X = 1: d(A) = 1 < 2. From b there is no second item.
+    """One frame each. Within x, a: 0, 1; b: 3. X = 0: d(A) = 1 < 3; X = 1: d(A) = 1 < 2. Of b there
+    is no second item.
     Another speaker: a: 4; b: 2, 2: X = 2: d(A) = 0 < d(B) = 2, twice. Across, of x: A 0, 1, B 3 and
     X = 4: 4 > 1 and 3 > 1: two errors; A = 3, B = 0, 1, X = 2, 2: 1 < 2, 1 = 1: half of two. Of y:
     A = 4, B = 2, X = 0, 1: 4 > 2, 3 > 1: all errors; A = 2, B = 4, X = 3: equal: half."""
@@ -249,7 +250,7 @@ def test_a_small_example_by_hand():
 
 
 def test_contexts_then_speakers_then_pairs_count_alike():
-    """Three contexts of one speaker err by 3/4, one of another not at all: 3/8, where a mean over cells were 9/16."""
+    """One speaker errs by 3/4 in three contexts, another not in one: 3/8; over cells 9/16."""
     rows = {"x": [0, 1, 0] * 3, "y": [0, 0, 1]}
     items = [
         Item(name, float(3 * c + t), 3 * c + t + 1.0, "aab"[t], "#", "pqr"[c], name)
@@ -263,7 +264,7 @@ def test_contexts_then_speakers_then_pairs_count_alike():
 
 
 def test_the_speaker_of_x_is_no_level_of_its_own():
-    """In triphone context the cells of speaker and other speaker count alike for the speaker; in any context all cells do."""
+    """In triphone context a speaker's cells count alike; in any context all cells do."""
     table = {("a", "x", "y"): 1.0, ("a", "x", "z"): 0.0, ("a", "y", "x"): 1.0}
     found = [
         (SimpleNamespace(phone=a, other="b", speaker=s, x_speaker=x), error)

@@ -1,4 +1,4 @@
-"""Time warping against the algorithm as the reference writes it, and against all paths there are."""
+"""Time warping against the algorithm as the reference writes it, and against all paths."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ F = np.float32
 
 
 def traced(distances):
-    """One pair, place by place, its path traced back from the end: the rule of Libri-Light's dtw.pyx. Cost and length."""
+    """Cost and length of one pair's path, traced back from the end as in Libri-Light's dtw.pyx."""
     height, width = distances.shape
     cost = np.empty((height, width), F)
     for i in range(height):

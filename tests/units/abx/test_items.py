@@ -1,4 +1,4 @@
-"""Items of ABX tasks: what is written is read, what is wrong is named with its line, triphones reach over their neighbors."""
+"""Items of ABX tasks: read as written, errors named with their line, triphones, contexts."""
 
 import pytest
 from hypothesis import given, settings
@@ -207,7 +207,7 @@ def test_triphones_against_a_slow_oracle(spans):
         ([(0, float("nan"), "a")], "'a' in the alignment of f goes from 0 to nan"),
     ],
 )
-def test_alignments_that_cannot_be(intervals, message):
+def test_invalid_alignments(intervals, message):
     for make in (triphone_items, phone_items):
         with pytest.raises(UnitsError, match=message):
             make({"f": ("s", intervals)})

@@ -49,8 +49,8 @@ def test_overlaps_by_rounding_are_healed():
         (
             (0.498, 1.0, "b"),
             (
-                r"a\.phn, tier 'phones', interval 2 \('b', 0\.498 to 1 s\) overlaps 'a' before it.* "
-                r"0\.5 s; fix"
+                r"a\.phn, tier 'phones', interval 2 \('b', 0\.498 to 1 s\) overlaps 'a' before "
+                r"it.* 0\.5 s; fix"
             ),
         ),
         ((0.9, 0.8, "b"), r"interval 2 .* ends before it begins"),
@@ -72,7 +72,7 @@ def test_no_intervals(given):
 
 @given(st.lists(st.tuples(st.floats(-2e-3, 0.02), st.floats(-1e-3, 0.02)), max_size=8))
 def test_what_is_let_through_is_in_order(steps):
-    """Each begins some step behind the end of the one before; whatever passes has no overlap and moved no more than 1 ms."""
+    """Intervals start some step after the previous end; accepted ones moved at most 1 ms."""
     given, at = [], 0.0
     for index, (gap, length) in enumerate(steps):
         given.append(Interval(at + gap, at + gap + length, str(index)))

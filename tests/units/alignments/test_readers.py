@@ -1,4 +1,4 @@
-"""Alignments of other programs are read with their faults; what cannot be read is said with the place."""
+"""Alignments of other programs are read with their faults, or refused with the place."""
 
 import contextlib
 

@@ -42,7 +42,7 @@ def test_codes_that_are_phones_find_all_and_nothing_else_does():
     assert rows["random", "all"]["units"] == ""
 
 
-def test_segments_mend_what_noise_breaks():
+def test_segments_repair_noisy_codes():
     rows = by_method(boundary_rows(noisy(LABELS, 0.15), RECORDINGS, SPLIT, baselines=False))
     changes, segments = rows["changes of codes", "all"], rows["segments at 25 Hz", "all"]
     assert segments["r_value"] > changes["r_value"]
@@ -151,7 +151,7 @@ def test_segments_by_codes_take_the_most_frequent_and_by_features_the_nearest():
     assert found.frames().tolist() == [0, 0, 0, 0, 0, 1, 1, 1]
 
 
-def test_phones_a_second():
+def test_phones_per_second():
     assert phone_rate(RECORDINGS) == pytest.approx(
         sum((np.diff(row) != 0).sum() + 1 for row in LABELS.values()) / 64
     )
@@ -186,8 +186,8 @@ def changed(codes):
     return int((codes[1:] != codes[:-1]).sum())
 
 
-def test_boundaries_that_were_found_otherwise():
-    """All edges have R-values of 100, no edges none; recordings without phones are not asked for."""
+def test_boundaries_of_detectors_without_units():
+    """All edges have an R-value of 100, no edges none; recordings without phones are not used."""
     scored = [one for one in RECORDINGS if one.name in set(SPLIT.score)]
     edges = {one.name: np.array([row.start for row in one.phones.intervals]) for one in scored}
     found = {"all": edges, "none": dict.fromkeys(edges, np.zeros(0))}

@@ -1,4 +1,4 @@
-"""Boundary scores: by hand, against trying every matching, and by laws; and the baselines that nothing was learned for."""
+"""Boundary scores by hand, against all matchings, and by laws; baselines without learning."""
 
 from math import sqrt
 
@@ -160,7 +160,7 @@ def test_grids_lie_inside_and_leave_no_gap(start, length, spacing):
 
 
 def phones(count=4000, frame=0.01):
-    """Phones as long as a gamma distribution of order 3 and mean 75 ms has it, in whole frames: the reference's simulation."""
+    """Phones with lengths of a gamma distribution of order 3 and mean 75 ms, in whole frames."""
     return (
         np.cumsum((np.random.default_rng(0).gamma(3, 0.025, count) / frame).round().clip(1)) * frame
     )
@@ -300,8 +300,8 @@ def test_bad_input_is_named(ask, message):
         ask()
 
 
-def test_audible_change_by_hand_and_in_silence():
-    """A floor of 1.8 % of the mean power; what is far below it moves nothing, whatever its logarithm does."""
+def test_energy_gated_change_by_hand_and_in_silence():
+    """The floor is 1.8 % of the mean power; changes far below it do not count."""
     mel = np.log(np.array([[1.0, 1], [1, 1], [3, 3], [3, 3]]))
     assert energy_gated_change(mel, 100, reach=0.01) == pytest.approx(
         [0, np.log((3 + 0.036) / (1 + 0.036)) ** 2, 0]

@@ -1,4 +1,4 @@
-"""Duration-penalised segmentation: against trying every cut, by laws, and on segments that are known."""
+"""Duration-penalized segmentation: against all segmentations, by laws, on known segments."""
 
 import time
 from itertools import combinations, pairwise

@@ -79,7 +79,7 @@ def test_recordings_of_one_speaker_are_split():
         (RECORDINGS, 1.0, "share of 1"),
     ],
 )
-def test_splits_that_cannot_be(recordings, share, message):
+def test_invalid_splits(recordings, share, message):
     with pytest.raises(UnitsError, match=message):
         split_speakers(recordings, share)
 

@@ -49,7 +49,7 @@ def cells(text):
     ]
 
 
-def test_floors_stand_behind_scores_and_have_no_row():
+def test_baselines_are_in_brackets_and_have_no_row():
     rows = cells(sheet(RESULTS))
     assert rows[0][-2:] == ["one, 128 codes at 25 Hz", "other!way, 8 codes at 12.5 Hz"]
     assert rows[2] == [

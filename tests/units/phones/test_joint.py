@@ -1,4 +1,4 @@
-"""Joint tables of codes and phones: by hand, against sums over all pairs, and by the laws that bind their numbers."""
+"""Joint counts of codes and phones: by hand, against sums over pairs, and by laws."""
 
 from math import log2
 
@@ -122,14 +122,14 @@ def test_random_codes_look_pure_on_a_minute():
     assert shuffled(codes, labels).code_entropy == pytest.approx(joint(codes, labels).code_entropy)
 
 
-def test_the_prior_is_of_the_training_set():
+def test_the_majority_class_is_that_of_the_training_set():
     assert majority_accuracy(np.array([1, 1, 0, 2]), np.array([0, 0, 0, 1])) == 0.25
     assert majority_accuracy(np.array([2, 2]), np.array([0, 1])) == 0
     with pytest.raises(ValueError, match="a label is -1"):
         majority_map(np.array([0, 1]), np.array([-1, 0]), 2)
 
 
-def test_frames_have_the_phone_at_their_centre():
+def test_frames_have_the_phone_at_their_center():
     intervals = [(0.10, 0.22, 7), (0.04, 0.10, 3), (0.30, 0.34, 5)]
     # centers at 25 Hz: .02 .06 .10 .14 .18 .22 .26 .30 .34
     wanted = [NO_LABEL, 3, 7, 7, 7, NO_LABEL, NO_LABEL, 5, NO_LABEL]
@@ -142,7 +142,7 @@ def test_frames_have_the_phone_at_their_centre():
     st.lists(st.tuples(st.integers(0, 30), st.integers(0, 4)), max_size=10),
     st.sampled_from([12.5, 25, 31.25, 50]),
 )
-def test_frame_labels_equal_a_look_at_every_centre(lengths, rate):
+def test_frame_labels_equal_a_look_at_every_center(lengths, rate):
     edges = np.cumsum([0, *(length for length, _ in lengths)]) / 100
     intervals = [(a, b, y) for a, b, (_, y) in zip(edges[:-1], edges[1:], lengths, strict=True)]
     for index, found in enumerate(frame_labels(intervals, 20, rate)):

@@ -26,7 +26,7 @@ def test_majority_map_by_hand():
         majority_map(codes[:3], phones[:2], 5)
 
 
-def test_t14_codes_without_meaning_score_as_the_most_frequent_phone():
+def test_shuffled_codes_score_as_the_majority_class():
     random = np.random.default_rng(0)
     train, test = labels(20_000, 1), labels(20_000, 2)
     codes, others = random.integers(16, size=20_000), random.integers(16, size=20_000)
@@ -34,7 +34,7 @@ def test_t14_codes_without_meaning_score_as_the_most_frequent_phone():
     assert found == pytest.approx((test == 0).mean(), abs=1e-9)
 
 
-def test_t14_shuffled_codes_score_the_same_and_true_ones_more():
+def test_permuting_codes_changes_no_score_and_true_codes_score_more():
     random = np.random.default_rng(0)
     train, test = labels(20_000, 1), labels(20_000, 2)
     codes, others = (
@@ -47,7 +47,7 @@ def test_t14_shuffled_codes_score_the_same_and_true_ones_more():
     )
 
 
-def test_t14_with_a_code_for_every_frame_only_held_out_scores_mean_something():
+def test_with_a_code_per_frame_only_held_out_accuracy_is_meaningful():
     train, test = labels(5_000, 1), labels(5_000, 2)
     own = np.arange(5_000)
     assert accuracy(own, train, majority_map(own, train, 5_000)) == 1.0

@@ -1,4 +1,4 @@
-"""The numbers behind the heat map, the transitions and the lengths: small examples by hand, and laws."""
+"""The numbers of the heat map, the transitions and the lengths: by hand, and laws."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""Pictures leave no traces, are not changed by users' settings, and put names and numbers where they belong."""
+"""Pictures change no settings, depend on none, and put names and numbers in place."""
 
 import sys
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""The report on units: what is in the page, what it says of users' text, and what it does without phones, sound or codebook."""
+"""The report: its content, users' text, and reports without phones, sound or codebook."""
 
 import re
 import sys
@@ -38,7 +38,7 @@ HEADINGS = [
 
 
 class Reader(HTMLParser):
-    """Takes a page apart: tags with their attributes, the text of headings and cells, and whether all that opens closes."""
+    """Parses a page: tags with attributes, texts of headings and cells, balanced tags."""
 
     VOID = ("meta", "img")
 
@@ -66,7 +66,7 @@ class Reader(HTMLParser):
 
 
 def made_up(folder):
-    """Units of six recordings by three speakers; code i of SIZE sounds like a tone of 300 (i + 1) Hz, and 5 is never used."""
+    """Six recordings by three speakers; code i is a tone of 300 (i + 1) Hz, code 5 is unused."""
     random = np.random.default_rng(0)
     recordings, codes = [], {}
     for number in range(6):
@@ -205,7 +205,7 @@ def test_players(known, page):
 
 
 def test_table_of_phones(page):
-    """Codes are the phones here, so every recall is 1; the map is made from the two recordings that are not scored."""
+    """Codes are phones here, so all recalls are 1; the map is from the two other recordings."""
     cells = page.texts["td"]
     for label in ("IY", "S", EVIL, "SIL"):
         place = cells.index(label, cells.index("IY"))

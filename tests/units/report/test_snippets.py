@@ -69,7 +69,7 @@ def test_recordings_shorter_than_a_snippet():
 
 
 def test_cut(tmp_path):
-    """Of two files in turn, at the place that the recording starts at, and at another rate than that of the file."""
+    """From two files in turn, from the recording's start, and at a rate other than the file's."""
     ramp = np.linspace(0, 0.9, 2 * 8000)
     soundfile.write(tmp_path / "ramp.wav", ramp, 8000, subtype="FLOAT")
     soundfile.write(tmp_path / "other.wav", np.full(16000, -0.01), 16000, subtype="FLOAT")

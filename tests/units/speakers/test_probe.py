@@ -1,4 +1,4 @@
-"""The speaker probe and leakage: on codes that tell the speaker, by one code, by pairs only, or not at all."""
+"""Probes and leakage: on codes that tell the speaker singly, in pairs only, or not at all."""
 
 import subprocess
 import sys
@@ -39,7 +39,7 @@ def test_codes_that_mean_nothing_are_near_chance():
     assert (found[0].chance, found[0].majority, found[0].utterances) == (0.25, 0.25, 12)
 
 
-def test_codes_of_their_own_tell_speakers_and_so_do_pairs_alone():
+def test_speakers_are_identified_by_own_codes_and_by_pairs():
     own = [
         codes + 8 * int(speaker[1]) for codes, speaker in zip(random_codes(), SPEAKERS, strict=True)
     ]
@@ -112,7 +112,7 @@ def test_leakage_of_codes_that_tell_all_and_nothing():
     assert leakage([np.zeros(5, int)] * 4, ["a", "a", "b", "b"]) == Leakage(0, 0)
 
 
-def test_what_is_said_is_not_taken_for_the_voice():
+def test_content_is_not_speaker_information():
     """Utterances of one word each, any speaker any word: shuffled frames would call that a leak."""
     random = np.random.default_rng(3)
     words = [np.full(50, random.integers(24)) for _ in SPEAKERS]

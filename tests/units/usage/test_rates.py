@@ -58,7 +58,7 @@ def test_rates_equal_counting(sets, seconds):
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=30))
-def test_tuples_are_symbols_and_cost_at_most_their_layers(pairs):
+def test_tuples_are_symbols_and_cost_at_most_their_codebooks(pairs):
     codes = np.array(pairs)
     joint = bit_rate([codes], 1)
     assert joint == pytest.approx(slow_rate(pairs, 1), abs=1e-9)
@@ -68,7 +68,7 @@ def test_tuples_are_symbols_and_cost_at_most_their_layers(pairs):
     )
 
 
-def test_an_entry_for_every_frame_costs_as_continuous_vectors_do():
+def test_a_code_per_frame_costs_as_much_as_continuous_vectors():
     assert bit_rate([np.arange(1000)], 10) == pytest.approx(100 * log2(1000))
     assert bit_rate([np.zeros(1000, int)], 10) == 0
 

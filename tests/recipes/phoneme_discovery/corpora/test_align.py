@@ -1,4 +1,4 @@
-"""recipes/phoneme_discovery/align: what is left out and why, where the tiers go, and that they cover the recording."""
+"""Aligning: what is left out and why, where tiers go, and that they cover the recording."""
 
 import json
 import shutil
@@ -224,7 +224,7 @@ def test_what_is_left_out_has_a_reason(tmp_path, capsys, monkeypatch, real):
     assert made.stat().st_mtime_ns == before
 
 
-def test_words_with_an_s_behind_them_need_the_rest_alone():
+def test_words_with_an_s_need_only_the_rest():
     fake = FakeDecoder()
     assert decoder.pronounceable(fake, "home's")
     assert fake.lookup_word("home's") == "AH T S"

@@ -1,4 +1,4 @@
-"""recipes/phoneme_discovery/corpora: each corpus, made up in its own layout, gives its speakers, texts, splits and phones."""
+"""Each corpus, synthesized in its own layout, gives its speakers, texts, splits and phones."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""recipes/phoneme_discovery/prepare: what is found, what is refused and why, who is held out, and that it is kept."""
+"""Preparing: what is read, what is refused and why, who is held out, and that it is kept."""
 
 import json
 import os
@@ -100,7 +100,7 @@ def test_the_same_again_is_kept_and_other_inputs_refused(corpus, tmp_path):
     assert (tmp_path / "work" / "manifest.jsonl").stat().st_mtime_ns == made
     with pytest.raises(
         OutputError,
-        match=r"was prepared with other share; use another folder, or prepare it again with --force",
+        match=r"was prepared with other share; use another folder, or prepare it again",
     ):
         prepare_with(corpus, tmp_path / "work", share=0.5, **options)
     sound(corpus / "ann" / "new.wav")
@@ -145,7 +145,7 @@ def test_audio_that_cannot_be_used_is_left_out(corpus, tmp_path):
     assert f"left out, of unknown speakers: 1 ({corpus / 'nobody.wav'})" in lines
 
 
-def test_sound_that_begins_late_is_sound(tmp_path):
+def test_audio_that_starts_late_is_not_silent(tmp_path):
     wave = np.zeros(3 * RATE)
     wave[2 * RATE + 5] = 0.5
     soundfile.write(tmp_path / "late.wav", wave, RATE)
@@ -209,7 +209,7 @@ def test_two_alignments_of_one_name_are_not_guessed_at(corpus, tmp_path):
     assert "could both be of" in lines[0]
 
 
-def test_stretches_of_one_file(tmp_path):
+def test_segments_of_one_file(tmp_path):
     """Alignments by `align` count from the stretch, those of the file from its beginning."""
     sound(tmp_path / "corpus" / "ann.wav", 3)
     lines = [
@@ -348,7 +348,7 @@ def test_one_speaker_is_held_out_by_recordings():
         ([], 1.0, "a share of 1 cannot be held out"),
     ],
 )
-def test_who_cannot_be_held_out(wanted, share, words):
+def test_invalid_held_out_speakers(wanted, share, words):
     with pytest.raises(UnitsError, match=words):
         held(rows_of("a", "b", "c", labeled=(0, 1)), wanted, share)
 
@@ -399,7 +399,7 @@ def test_names_that_are_not_utf8_are_left_out(corpus, tmp_path):
 
 
 def test_audio_that_breaks_off_is_left_out(corpus, tmp_path):
-    """What a FLAC begins with promises all of it; and one sample that is no number spoils the rest."""
+    """The header of a truncated FLAC promises all of it; a single NaN makes the rest unusable."""
     path = corpus / "bob" / "x.flac"
     sound(path, 20)
     path.write_bytes(path.read_bytes()[:30_000])

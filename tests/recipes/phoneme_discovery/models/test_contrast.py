@@ -8,7 +8,7 @@ from recipes.phoneme_discovery.models import contrast, learning
 
 
 def test_contrast_loss_by_hand():
-    """Of four frames in a circle, all that are not neighbors are 2 apart; every negative is then the same."""
+    """In a circle of four frames non-neighbors are 2 apart, so that all negatives are equal."""
     angles = torch.tensor([[0.0, 0.3, 1.0, 2.0]])
     found = contrast.contrast_loss(torch.stack([angles.cos(), angles.sin()], -1), torch.Generator())
     expected = 0.0
@@ -43,7 +43,7 @@ def test_dissimilarity(monkeypatch):
 
 
 def test_contrast_learns_where_sounds_change(speech, heard, tmp_path):
-    """Where phones meet, what was learned differs more than elsewhere, and much more than before; it is kept."""
+    """At phone boundaries the score is higher than elsewhere and than before training."""
     optim = learning.Optim(steps=40, batch=4, seconds=0.32, warmup=0)
     network = learning.learn_contrast(
         speech, contrast.ContrastConfig(32, 8), optim, tmp_path / "contrast", seed=0

@@ -6,8 +6,8 @@ import torch
 from recipes.phoneme_discovery.models import predictor
 
 
-def test_hidden_frames_are_not_seen():
-    """What is said in frames that are hidden changes nothing but the frames at their edge, which the convolutions see."""
+def test_masked_frames_are_not_seen():
+    """Masked frames change nothing except at their edges, which convolutions see."""
     module = predictor
     torch.manual_seed(0)
     network = module.Predictor(module.PredictorConfig(16, 2, 2, 5), [8]).eval()

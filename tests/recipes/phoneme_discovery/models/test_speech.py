@@ -32,7 +32,7 @@ def test_speech_is_kept(heard, tmp_path):
 
 
 def test_short_recordings(tmp_path):
-    """A recording of 30 ms is left out; one that is shorter than it was said to be ends with its last frame."""
+    """A recording of 30 ms is left out; one shorter than declared ends with its last frame."""
     given = [Recording("a", "ann", 0.03), Recording("b", "ann", 0.2)]
     found = speech_module.speech_of(
         given, lambda one: np.ones(480 if one.name == "a" else 2000, np.float32), tmp_path
