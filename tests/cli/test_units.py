@@ -38,10 +38,13 @@ def code_file(path, row, seconds=4.0):
 @pytest.fixture
 def folder(tmp_path):
     """Code files codes/NAME.codes of perfect codes, and alignments align/SPEAKER/NAME.TextGrid."""
-    for one in RECORDINGS:
-        code_file(tmp_path / "codes" / f"{one.name}.codes", LABELS[one.name])
-        (tmp_path / "align" / one.speaker).mkdir(parents=True, exist_ok=True)
-        write_textgrid(tmp_path / "align" / one.speaker / f"{one.name}.TextGrid", [one.phones])
+    for recording in RECORDINGS:
+        code_file(tmp_path / "codes" / f"{recording.name}.codes", LABELS[recording.name])
+        (tmp_path / "align" / recording.speaker).mkdir(parents=True, exist_ok=True)
+        write_textgrid(
+            tmp_path / "align" / recording.speaker / f"{recording.name}.TextGrid",
+            [recording.phones],
+        )
     return tmp_path
 
 
@@ -61,19 +64,19 @@ def test_perfect_codes_are_found_perfect(run, folder):
     assert number(done.out, "held-out frame accuracy, %") == [100]
     assert number(done.out, "ABX error of codes, within") == [0]
     assert "| m codebook 0 |" in done.out
-    found = json.loads((folder / "out" / "results.json").read_text())
-    assert found["scores"][0]["accuracy"] == 100
-    assert found["split"]["unseen_speakers"] is True
-    assert found["boundaries"][0]["r_value"] == 100
+    results = json.loads((folder / "out" / "results.json").read_text())
+    assert results["scores"][0]["accuracy"] == 100
+    assert results["split"]["unseen_speakers"] is True
+    assert results["boundaries"][0]["r_value"] == 100
     assert (folder / "out" / "results.md").read_text() == done.out
     assert (folder / "out" / "results.csv").read_text().startswith("name,rate,size,accuracy,")
     grid = folder / "out" / "textgrids" / "s0-0.TextGrid"
-    wanted = next(one for one in RECORDINGS if one.name == "s0-0").phones
+    expected = next(recording for recording in RECORDINGS if recording.name == "s0-0").phones
     for tier in ("phones", "codes", "segments"):
-        edges = [one.start for one in read_textgrid(grid, tier).intervals]
-        assert edges == pytest.approx([one.start for one in wanted.intervals])
-    assert [PHONES[int(one.label)] for one in read_textgrid(grid, "codes").intervals] == [
-        one.label for one in wanted.intervals
+        edges = [interval.start for interval in read_textgrid(grid, tier).intervals]
+        assert edges == pytest.approx([interval.start for interval in expected.intervals])
+    assert [PHONES[int(interval.label)] for interval in read_textgrid(grid, "codes").intervals] == [
+        interval.label for interval in expected.intervals
     ]
     assert len(list((folder / "out" / "textgrids").iterdir())) == 9
 
@@ -153,10 +156,10 @@ def test_speakers_by_pattern(run, folder):
 
 
 def test_names_that_come_with_every_speaker(run, tmp_path):
-    for who, one in product(("ann", "ben"), ("a", "b")):
-        code_file(tmp_path / "codes" / who / f"{one}.codes", LABELS["s0-0"])
+    for who, item in product(("ann", "ben"), ("a", "b")):
+        code_file(tmp_path / "codes" / who / f"{item}.codes", LABELS["s0-0"])
         (tmp_path / "align" / who).mkdir(parents=True, exist_ok=True)
-        write_textgrid(tmp_path / "align" / who / f"{one}.TextGrid", [RECORDINGS[0].phones])
+        write_textgrid(tmp_path / "align" / who / f"{item}.TextGrid", [RECORDINGS[0].phones])
     done = run(
         "units", tmp_path / "codes", "--align", tmp_path / "align", "--out", tmp_path / "out"
     )
@@ -172,14 +175,16 @@ def test_names_that_come_with_every_speaker(run, tmp_path):
 def test_few_speakers_and_silent_files_are_remarked_on(run, folder):
     flat = folder / "flat"
     flat.mkdir()
-    for one in RECORDINGS:
-        write_textgrid(flat / f"{one.name}.TextGrid", [one.phones])
+    for recording in RECORDINGS:
+        write_textgrid(flat / f"{recording.name}.TextGrid", [recording.phones])
     write_textgrid(
         flat / "s0-0.TextGrid",
         [Alignment((Interval(0, 2, "sil"), Interval(2, 4, "sp")))],
         force=True,
     )
-    early = Alignment(tuple(one for one in RECORDINGS[1].phones.intervals if one.end < 3.8))
+    early = Alignment(
+        tuple(recording for recording in RECORDINGS[1].phones.intervals if recording.end < 3.8)
+    )
     write_textgrid(flat / "s0-1.TextGrid", [early], force=True)
     done = run("units", folder / "codes", "--align", flat)
     assert done.code == 0, done.err
@@ -194,13 +199,13 @@ def test_few_speakers_and_silent_files_are_remarked_on(run, folder):
 
 
 def test_stress_is_kept_unless_told(run, folder):
-    for one in RECORDINGS:
+    for recording in RECORDINGS:
         marked = [
             i._replace(label="AH" + str(n % 3)) if i.label == "a" else i
-            for n, i in enumerate(one.phones.intervals)
+            for n, i in enumerate(recording.phones.intervals)
         ]
         write_textgrid(
-            folder / "align" / one.speaker / f"{one.name}.TextGrid",
+            folder / "align" / recording.speaker / f"{recording.name}.TextGrid",
             [Alignment(tuple(marked))],
             force=True,
         )
@@ -232,8 +237,8 @@ def twice(folder):
 
 
 def silence(folder):
-    for one in RECORDINGS:
-        path = folder / "align" / one.speaker / f"{one.name}.TextGrid"
+    for recording in RECORDINGS:
+        path = folder / "align" / recording.speaker / f"{recording.name}.TextGrid"
         write_textgrid(path, [Alignment((Interval(0, 4, ""),))], force=True)
 
 
@@ -360,12 +365,14 @@ def test_results_are_not_overwritten_unasked(run, refused, folder):
 
 
 def test_finer_codebooks_end_with_the_recording(run, folder):
-    for one in RECORDINGS:
-        (folder / "codes" / f"{one.name}.codes").unlink()
-        code_file(folder / "codes" / f"{one.name}.codes", LABELS[one.name], seconds=3.965)
-        intervals = [i._replace(end=min(i.end, 3.965)) for i in one.phones.intervals]
+    for recording in RECORDINGS:
+        (folder / "codes" / f"{recording.name}.codes").unlink()
+        code_file(
+            folder / "codes" / f"{recording.name}.codes", LABELS[recording.name], seconds=3.965
+        )
+        intervals = [i._replace(end=min(i.end, 3.965)) for i in recording.phones.intervals]
         write_textgrid(
-            folder / "align" / one.speaker / f"{one.name}.TextGrid",
+            folder / "align" / recording.speaker / f"{recording.name}.TextGrid",
             [Alignment(tuple(intervals))],
             force=True,
         )

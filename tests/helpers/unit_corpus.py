@@ -13,11 +13,11 @@ RATE = 25
 
 def spoken(random, frames):
     """The phone of each frame: runs of 1 to 4 frames of different phones, silence at both ends."""
-    found = [0, 0]
-    while len(found) < frames - 2:
-        other = random.choice([one for one in range(1, len(PHONES)) if one != found[-1]])
-        found += [int(other)] * int(random.integers(1, 5))
-    return np.array([*found[: frames - 2], 0, 0])
+    result = [0, 0]
+    while len(result) < frames - 2:
+        other = random.choice([item for item in range(1, len(PHONES)) if item != result[-1]])
+        result += [int(other)] * int(random.integers(1, 5))
+    return np.array([*result[: frames - 2], 0, 0])
 
 
 def phones_of(labels):

@@ -31,9 +31,9 @@ def test_a_tone_is_in_its_band():
 @pytest.mark.parametrize("samples", [160, 500, 1600])
 def test_cepstra_of_short_recordings(samples):
     mel = log_mel(RANDOM.normal(size=samples))
-    found = mfcc(mel)
-    assert found.shape == (samples // 160, 39)
-    assert np.isfinite(found).all()
+    cepstra = mfcc(mel)
+    assert cepstra.shape == (samples // 160, 39)
+    assert np.isfinite(cepstra).all()
 
 
 def test_nothing_to_hear():
@@ -56,8 +56,8 @@ def test_standardized_by_speaker():
     features = {
         name: np.column_stack([rows, np.ones(50, np.float32)]) for name, rows in features.items()
     }
-    found = standardized(features, owners)
-    for rows in (np.concatenate([found["a1"], found["a2"]]), found["b1"]):
+    result = standardized(features, owners)
+    for rows in (np.concatenate([result["a1"], result["a2"]]), result["b1"]):
         assert np.allclose(rows.mean(0), 0, atol=1e-5)
         assert np.allclose(rows[:, :2].std(0), 1, atol=1e-4)
-    assert abs(found["a1"].mean()) > 1e-4  # a recording alone is not
+    assert abs(result["a1"].mean()) > 1e-4  # a recording alone is not

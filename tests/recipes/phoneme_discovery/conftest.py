@@ -18,13 +18,18 @@ def heard():
     """Recordings of four speakers, and their samples."""
     recordings, labels = corpus(each=2)
     pitches = {f"s{number}": 100 + 20 * number for number in range(4)}
-    return recordings, {one.name: wave_of(one, labels, pitches[one.speaker]) for one in recordings}
+    return recordings, {
+        recording.name: wave_of(recording, labels, pitches[recording.speaker])
+        for recording in recordings
+    }
 
 
 @pytest.fixture(scope="package")
 def speech(heard, tmp_path_factory):
     recordings, waves = heard
-    return speech_of(recordings, lambda one: waves[one.name], tmp_path_factory.mktemp("spectra"))
+    return speech_of(
+        recordings, lambda recording: waves[recording.name], tmp_path_factory.mktemp("spectra")
+    )
 
 
 @pytest.fixture(scope="package")
@@ -33,12 +38,18 @@ def work(heard, tmp_path_factory):
     recordings, waves = heard
     root = tmp_path_factory.mktemp("corpus")
     (root / "plan.toml").write_text(PLAN)
-    for one in recordings:
+    for recording in recordings:
         for folder in ("audio", "align"):
-            (root / folder / one.speaker).mkdir(parents=True, exist_ok=True)
-        soundfile.write(root / "audio" / one.speaker / f"{one.name}.wav", waves[one.name], RATE)
+            (root / folder / recording.speaker).mkdir(parents=True, exist_ok=True)
+        soundfile.write(
+            root / "audio" / recording.speaker / f"{recording.name}.wav",
+            waves[recording.name],
+            RATE,
+        )
         write_textgrid(
-            root / "align" / one.speaker / f"{one.name}.TextGrid", [one.phones], seconds=one.seconds
+            root / "align" / recording.speaker / f"{recording.name}.TextGrid",
+            [recording.phones],
+            seconds=recording.seconds,
         )
     more = {"audio": str(root / "more.wav"), "seconds": 2.0}
     soundfile.write(root / "more.wav", waves[recordings[0].name][: 2 * RATE], RATE)

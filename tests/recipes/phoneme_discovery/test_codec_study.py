@@ -39,10 +39,10 @@ def test_jitter_moves_frames_of_the_coarsest_stage_in_training(objective):
     quantizers = objective.network.topdown.levels[0].quantizer
     straight = quantizers.train()(z).z
     study.jitter(0.5)(objective)
-    found = quantizers.train()(z).z
-    same = torch.isclose(found, straight, atol=1e-5).all(1)
+    result = quantizers.train()(z).z
+    same = torch.isclose(result, straight, atol=1e-5).all(1)
     assert same.float().mean() == pytest.approx(0.5, abs=0.06)
-    moved = torch.isclose(found[..., 1:], straight[..., :-1], atol=1e-5).all(1)
+    moved = torch.isclose(result[..., 1:], straight[..., :-1], atol=1e-5).all(1)
     assert moved.float().mean() == pytest.approx(
         0.25, abs=0.06
     )  # half of the others are the frame before
@@ -55,13 +55,15 @@ def test_the_filter_applies_in_training_only(objective):
     with torch.no_grad():
         clean = encoder.eval()(wave)
         study.filtered(objective)
-        assert all(torch.equal(one, other) for one, other in zip(clean, encoder(wave), strict=True))
+        assert all(
+            torch.equal(item, other) for item, other in zip(clean, encoder(wave), strict=True)
+        )
         first, second = encoder.train()(wave), encoder(wave)
     assert not any(
-        torch.allclose(one, other, atol=1e-3) for one, other in zip(clean, first, strict=True)
+        torch.allclose(item, other, atol=1e-3) for item, other in zip(clean, first, strict=True)
     )
     assert not any(
-        torch.allclose(one, other, atol=1e-3) for one, other in zip(first, second, strict=True)
+        torch.allclose(item, other, atol=1e-3) for item, other in zip(first, second, strict=True)
     )  # never the same
 
 
@@ -78,23 +80,25 @@ def work(tmp_path):
     """A folder such as run.py leaves, of four speakers, and more speech to learn from."""
     recordings, labels = corpus(each=2)
     random, rows = np.random.default_rng(0), []
-    for one in recordings:
-        path = tmp_path / "audio" / one.speaker / f"{one.name}.wav"
+    for recording in recordings:
+        path = tmp_path / "audio" / recording.speaker / f"{recording.name}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
-        loud = np.repeat(0.02 + 0.05 * labels[one.name], RATE // 25)
+        loud = np.repeat(0.02 + 0.05 * labels[recording.name], RATE // 25)
         soundfile.write(path, loud * random.normal(size=len(loud)), RATE)
-        (tmp_path / "align" / one.speaker).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "align" / recording.speaker).mkdir(parents=True, exist_ok=True)
         write_textgrid(
-            tmp_path / "align" / one.speaker / f"{one.name}.TextGrid",
-            [one.phones],
-            seconds=one.seconds,
+            tmp_path / "align" / recording.speaker / f"{recording.name}.TextGrid",
+            [recording.phones],
+            seconds=recording.seconds,
         )
-        soundfile.write(tmp_path / f"more-{one.name}.wav", 0.1 * random.normal(size=2 * RATE), RATE)
+        soundfile.write(
+            tmp_path / f"more-{recording.name}.wav", 0.1 * random.normal(size=2 * RATE), RATE
+        )
         rows.append(
             {
-                "audio": str(tmp_path / f"more-{one.name}.wav"),
+                "audio": str(tmp_path / f"more-{recording.name}.wav"),
                 "seconds": 2.0,
-                "speaker": f"other {one.speaker}",
+                "speaker": f"other {recording.speaker}",
             }
         )
     (tmp_path / "more.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -20,8 +20,8 @@ from tests.helpers.discovery import PLAN
 
 def test_from_a_corpus_to_a_report(work):
     root, _, first = work
-    found = json.loads((root / "work" / "results.json").read_text())
-    scores = {(one["name"], one["size"]): one for one in found["scores"]}
+    results = json.loads((root / "work" / "results.json").read_text())
+    scores = {(recording["name"], recording["size"]): recording for recording in results["scores"]}
     assert len(scores) == 17
     by_speaker = scores["MFCC k-means, by speaker", 8]
     assert (
@@ -32,15 +32,15 @@ def test_from_a_corpus_to_a_report(work):
     )
     told = scores["supervised topline: MLP on MFCCs", 5]
     assert told["accuracy"] > by_speaker["accuracy"]
-    assert found["split"]["unseen_speakers"]
-    assert all(name.startswith("s3") for name in found["split"]["score"])
+    assert results["split"]["unseen_speakers"]
+    assert all(name.startswith("s3") for name in results["split"]["score"])
     page = (root / "work" / "report.html").read_text()
     assert "VQ-VAE" in page
     assert "<audio" in page
     methods = (root / "work" / "boundaries.csv").read_text()
     assert all(
-        one in methods
-        for one in (
+        item in methods
+        for item in (
             "peaks of mel change",
             "peaks of energy-gated spectral change",
             "peaks of contrastive score x",
@@ -54,7 +54,7 @@ def test_held_out_speakers_are_not_learned_from(work):
     root, _, _ = work
     plan = read_plan(root / "plan.toml")
     recordings = load_recordings(root / "work")
-    found = discovery(
+    run_of_plan = discovery(
         plan,
         root / "work",
         recordings,
@@ -62,9 +62,9 @@ def test_held_out_speakers_are_not_learned_from(work):
         "cpu",
         None,
     )
-    assert set(found.training.speakers) == {"s0", "s1", "s2", "train-0"}
-    assert set(found.corpus.speakers) == {"s0", "s1", "s2", "s3"}
-    assert not any(name.startswith("s3") for name in found.fit)
+    assert set(run_of_plan.training.speakers) == {"s0", "s1", "s2", "train-0"}
+    assert set(run_of_plan.corpus.speakers) == {"s0", "s1", "s2", "s3"}
+    assert not any(name.startswith("s3") for name in run_of_plan.fit)
 
 
 def test_units_are_what_the_networks_say(work):
@@ -90,17 +90,17 @@ def test_again_nothing_is_made_again(work):
 def test_another_plan_in_the_same_folder(work):
     root, run, _ = work
     (root / "other.toml").write_text(PLAN.replace("steps = 3,", "steps = 4,"))
-    found = run("--config", root / "other.toml")
-    assert found.returncode == 1
-    assert "another plan" in found.stderr
-    assert "Traceback" not in found.stderr
+    done = run("--config", root / "other.toml")
+    assert done.returncode == 1
+    assert "another plan" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_networks_of_another_run(work):
     """With --models nothing is learned, and units are those of the networks there."""
     root, run, _ = work
-    found = run("--models", root / "work")
-    assert "leave one of them out" in found.stderr
+    done = run("--models", root / "work")
+    assert "leave one of them out" in done.stderr
     command = [
         sys.executable,
         "-m",
@@ -112,22 +112,23 @@ def test_networks_of_another_run(work):
         "--no-codec",
     ]
     command += ["--held-out", "s3", "--config", root / "plan.toml", "--models", root / "work"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert found.returncode == 0, found.stderr
-    assert "step" not in found.stderr
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "step" not in done.stderr
     assert not (root / "borrowed" / "models").exists()
     names = ["VQ-VAE-8-25.units", "masked-prediction-16-50.units"]
     for name in names:
         mine, theirs = (
             read_units(root / folder / "units" / name) for folder in ("borrowed", "work")
         )
-        assert all(np.array_equal(mine.codes[one], theirs.codes[one]) for one in theirs.codes)
+        assert all(np.array_equal(mine.codes[row], theirs.codes[row]) for row in theirs.codes)
 
 
 def test_notes_say_nothing_of_phones_that_nobody_knows(work):
     root, _, _ = work
-    found = Discovery(None, root, None, None, ())
+    run_of_plan = Discovery(None, root, None, None, ())
     results = Results(Split(("a",), ("b",), unseen_speakers=True), ({"bits_frames": 1.0},), ())
     assert not any(
-        "Maps" in line or "alignments" in line for line in notes_of(found, results, None, root)
+        "Maps" in line or "alignments" in line
+        for line in notes_of(run_of_plan, results, None, root)
     )

@@ -99,7 +99,7 @@ def slow(features, items, distance, speaker, context):
             seen[i, j] = slow_distance(features, items, distance, i, j)
         return seen[i, j]
 
-    found = {}
+    result = {}
     for x, a, b in product(range(len(items)), repeat=3):
         X, A, B = items[x], items[a], items[b]  # noqa: N806
         around = {(item.previous, item.next) for item in (A, B, X)}
@@ -117,16 +117,16 @@ def slow(features, items, distance, speaker, context):
             X.speaker,
             (A.previous, A.next) if context == "triphone" else None,
         )
-        found.setdefault(key, []).append(wrong)
-    by_cell = {key: sum(errors) / len(errors) for key, errors in found.items()}
+        result.setdefault(key, []).append(wrong)
+    by_cell = {key: sum(errors) / len(errors) for key, errors in result.items()}
     by_pair = {}
-    for (pair, one, other, _), error in by_cell.items():
-        group = one if context == "triphone" else (one, other)
+    for (pair, value, other, _), error in by_cell.items():
+        group = value if context == "triphone" else (value, other)
         by_pair.setdefault(pair, {}).setdefault(group, []).append(error)
     means = [
         np.mean([np.mean(errors) for errors in groups.values()]) for groups in by_pair.values()
     ]
-    return np.mean(means), sum(map(len, found.values())), len(found)
+    return np.mean(means), sum(map(len, result.values())), len(result)
 
 
 @pytest.mark.parametrize(("speaker", "context"), TASKS)
@@ -136,14 +136,14 @@ def test_equal_to_loops_over_all_triples(speaker, context, distance):
     features = codes if distance == "identical" else vectors
     if distance == "kl_symmetric":
         features = {name: rows / rows.sum(1, keepdims=True) for name, rows in vectors.items()}
-    found = abx(features, 50, items, distance=distance, speaker=speaker, context=context)
+    result = abx(features, 50, items, distance=distance, speaker=speaker, context=context)
     error, triples, count = slow(features, items, distance, speaker, context)
-    assert (found.triples, found.cells) == (triples, count)
-    assert found.error == pytest.approx(
+    assert (result.triples, result.cells) == (triples, count)
+    assert result.error == pytest.approx(
         error, abs=1e-12 if distance in {"identical", "angular"} else 2e-3
     )
-    assert (found.items, found.left_out, found.cut) == (len(items), 0, 0)
-    assert found.error == pytest.approx(np.mean(list(found.pairs.values())))
+    assert (result.items, result.left_out, result.cut) == (len(items), 0, 0)
+    assert result.error == pytest.approx(np.mean(list(result.pairs.values())))
 
 
 FIRST, SECOND, THIRD = [0, 1, 0, 1, 2], [0, 1, 2, 1], [1, 2, 1, 1, 0, 0, 1]
@@ -217,9 +217,9 @@ def test_a_code_for_each_phone_makes_no_error_and_one_code_for_all_makes_half(sp
 @pytest.mark.parametrize(("speaker", "context"), TASKS)
 def test_labels_without_meaning_score_half(speaker, context):
     items, codes, _ = corpus(5, each=40, contexts=("##",))
-    found = abx(codes, 50, items, distance="identical", speaker=speaker, context=context)
-    assert found.error == pytest.approx(0.5, abs=0.03)
-    assert found.triples > 100_000
+    result = abx(codes, 50, items, distance="identical", speaker=speaker, context=context)
+    assert result.error == pytest.approx(0.5, abs=0.03)
+    assert result.triples > 100_000
 
 
 @pytest.mark.parametrize("scale", [1e-3, 7.0])
@@ -258,20 +258,22 @@ def test_contexts_then_speakers_then_pairs_count_alike():
         for c in range(len(row) // 3)
         for t in range(3)
     ]
-    found = abx({name: np.array(row) for name, row in rows.items()}, 1, items, distance="identical")
-    assert found.pairs == {("a", "b"): 3 / 8}
-    assert found.cells == 4
+    result = abx(
+        {name: np.array(row) for name, row in rows.items()}, 1, items, distance="identical"
+    )
+    assert result.pairs == {("a", "b"): 3 / 8}
+    assert result.cells == 4
 
 
 def test_the_speaker_of_x_is_no_level_of_its_own():
     """In triphone context a speaker's cells count alike; in any context all cells do."""
     table = {("a", "x", "y"): 1.0, ("a", "x", "z"): 0.0, ("a", "y", "x"): 1.0}
-    found = [
+    result = [
         (SimpleNamespace(phone=a, other="b", speaker=s, x_speaker=x), error)
         for (a, s, x), error in table.items()
     ]
-    assert module._collapsed(found, "triphone") == {("a", "b"): 0.75}
-    assert module._collapsed(found, "any") == {("a", "b"): pytest.approx(2 / 3)}
+    assert module._collapsed(result, "triphone") == {("a", "b"): 0.75}
+    assert module._collapsed(result, "any") == {("a", "b"): pytest.approx(2 / 3)}
 
 
 # Slices
@@ -314,8 +316,8 @@ def test_items_without_a_frame_are_left_out_and_those_over_the_end_cut():
         Item("f", 2.6, 3.2, "b", "#", "#", "s"),
     ]
     long = [*short[:2], Item("f", 2, 3.9, "b", "#", "#", "s"), *short[3:]]
-    found = abx(codes, 1, long, distance="identical")
-    assert (found.left_out, found.cut, found.items, found.error) == (2, 1, 3, 0)
+    result = abx(codes, 1, long, distance="identical")
+    assert (result.left_out, result.cut, result.items, result.error) == (2, 1, 3, 0)
 
 
 # Subsampling
@@ -345,17 +347,17 @@ def test_limits_hold_and_the_seed_decides(speaker, context):
                 tuple(c.b),
                 tuple(c.x),
             )
-            for c in found
+            for c in result
         ]
-        for found in (cells(items, speaker, context, Subsample(2, 1, seed)) for seed in (0, 0, 1))
+        for result in (cells(items, speaker, context, Subsample(2, 1, seed)) for seed in (0, 0, 1))
     ]
     assert drawn[0] == drawn[1] != drawn[2]
-    whole = {
+    complete = {
         (c.phone, c.other, c.context, c.speaker, c.x_speaker): c
         for c in cells(items, speaker, context, Subsample())
     }
     for *key, a, b, x in drawn[0]:
-        full = whole[tuple(key)]
+        full = complete[tuple(key)]
         assert max(len(a), len(b), len(x)) <= 2
         assert {*a} <= {*full.a}
         assert {*b} <= {*full.b}
@@ -363,19 +365,19 @@ def test_limits_hold_and_the_seed_decides(speaker, context):
     assert len(drawn[0]) == len(
         {tuple(key[:4]) for *key, _, _, _ in drawn[0]}
     )  # one speaker of X for each A and B
-    assert {tuple(key[:4]) for *key, _, _, _ in drawn[0]} == {key[:4] for key in whole}
+    assert {tuple(key[:4]) for *key, _, _, _ in drawn[0]} == {key[:4] for key in complete}
 
 
 def test_the_mean_over_seeds_is_near_the_exact_score():
     items, codes, _ = corpus(9, each=8)
     exact = abx(codes, 50, items, distance="identical", context="any").error
-    some = [
+    result = [
         abx(
             codes, 50, items, distance="identical", context="any", subsample=Subsample(4, None, s)
         ).error
         for s in range(40)
     ]
-    assert np.mean(some) == pytest.approx(exact, abs=0.02)
+    assert np.mean(result) == pytest.approx(exact, abs=0.02)
 
 
 @pytest.mark.parametrize("limits", [(1, None), (0, None), (None, 0)])
@@ -391,25 +393,25 @@ def test_limits_that_leave_nothing(limits):
 def test_frame_distances_against_one_pair_at_a_time(distance):
     random = np.random.default_rng(0)
     if distance == "identical":
-        one, other = random.integers(3, size=(2, 4)), random.integers(3, size=(2, 5))
+        item, other = random.integers(3, size=(2, 4)), random.integers(3, size=(2, 5))
     else:
-        one, other = random.dirichlet(np.ones(6), (2, 4)), random.dirichlet(np.ones(6), (2, 5))
-        other[1, 2] = one[1, 3]
-    ready = [np.stack([prepared(row, distance, "f") for row in side]) for side in (one, other)]
-    found = comparison(distance)(*ready)
-    assert found.dtype == np.float32
-    assert found[1, 3, 2] == 0 or distance == "identical"  # equal frames are at 0 exactly
-    expected = [[[SLOW[distance](u, v) for v in other[p]] for u in one[p]] for p in range(2)]
-    np.testing.assert_allclose(found, expected, rtol=2e-4, atol=1e-6)
+        item, other = random.dirichlet(np.ones(6), (2, 4)), random.dirichlet(np.ones(6), (2, 5))
+        other[1, 2] = item[1, 3]
+    ready = [np.stack([prepared(row, distance, "f") for row in side]) for side in (item, other)]
+    distances = comparison(distance)(*ready)
+    assert distances.dtype == np.float32
+    assert distances[1, 3, 2] == 0 or distance == "identical"  # equal frames are at 0 exactly
+    expected = [[[SLOW[distance](u, v) for v in other[p]] for u in item[p]] for p in range(2)]
+    np.testing.assert_allclose(distances, expected, rtol=2e-4, atol=1e-6)
 
 
 def test_angles_by_hand_and_frames_of_zeros_far_from_all_but_each_other():
     rows = prepared(
         np.array([[1, 0], [5, 0], [0, 2], [-3, 0], [1, 1], [0, 0], [0, 0]], F), "angular", "f"
     )[None]
-    found = comparison("angular")(rows, rows)[0]
-    np.testing.assert_allclose(found[0], [0, 0, 1 / 2, 1, 1 / 4, 1, 1], rtol=1e-6)
-    assert found[5].tolist() == [1, 1, 1, 1, 1, 0, 0]
+    distances = comparison("angular")(rows, rows)[0]
+    np.testing.assert_allclose(distances[0], [0, 0, 1 / 2, 1, 1 / 4, 1, 1], rtol=1e-6)
+    assert distances[5].tolist() == [1, 1, 1, 1, 1, 0, 0]
 
 
 BAD = {

@@ -52,10 +52,10 @@ def batched(matrices):
     height, width = (
         max(sizes) for sizes in zip(*(matrix.shape for matrix in matrices), strict=True)
     )
-    whole = np.full((len(matrices), height, width), -99, F)
-    for row, matrix in zip(whole, matrices, strict=True):
+    full = np.full((len(matrices), height, width), -99, F)
+    for row, matrix in zip(full, matrices, strict=True):
         row[: matrix.shape[0], : matrix.shape[1]] = matrix
-    return dtw(whole, *(np.array([matrix.shape[axis] for matrix in matrices]) for axis in (0, 1)))
+    return dtw(full, *(np.array([matrix.shape[axis] for matrix in matrices]) for axis in (0, 1)))
 
 
 @pytest.mark.parametrize("values", [2, 3, 1000], ids="{} values".format)

@@ -157,9 +157,9 @@ def test_silence_may_stand_beside_but_is_never_the_phone():
 
 
 def test_phones_stand_for_themselves():
-    found = phone_items(ALIGNMENT, {"sil"})
-    assert found[0] == Item("one", 0.1, 0.2, "k", "sil", "ae", "ann")
-    assert found[4:] == [
+    items_made = phone_items(ALIGNMENT, {"sil"})
+    assert items_made[0] == Item("one", 0.1, 0.2, "k", "sil", "ae", "ann")
+    assert items_made[4:] == [
         Item("two", 0.0, 0.1, "d", "#", "ao", "bob"),
         Item("two", 0.1, 0.3, "ao", "d", "#", "bob"),
         Item("two", 0.5, 0.6, "g", "#", "z", "bob"),

@@ -26,14 +26,14 @@ def alignment(*rows, tier="phones"):
     return checked([Interval(*row) for row in rows], tier, "a.phn")
 
 
-def rows(found):
-    return [(one.start, one.end, one.label) for one in found.intervals]
+def rows(cleaned):
+    return [(interval.start, interval.end, interval.label) for interval in cleaned.intervals]
 
 
 def test_gaps_are_allowed_and_intervals_without_length_left_out():
-    found = alignment((0.0, 0.5, "a"), (0.5, 0.5, "b"), (0.7, 1.0, "c"))
-    assert rows(found) == [(0.0, 0.5, "a"), (0.7, 1.0, "c")]
-    assert found.end == 1.0
+    result = alignment((0.0, 0.5, "a"), (0.5, 0.5, "b"), (0.7, 1.0, "c"))
+    assert rows(result) == [(0.0, 0.5, "a"), (0.7, 1.0, "c")]
+    assert result.end == 1.0
 
 
 def test_overlaps_by_rounding_are_healed():
@@ -78,14 +78,14 @@ def test_what_is_let_through_is_in_order(steps):
         given.append(Interval(at + gap, at + gap + length, str(index)))
         at += gap + length
     try:
-        found = checked(given, "phones", "x").intervals
+        cleaned = checked(given, "phones", "x").intervals
     except AlignmentError:
         return
-    assert all(one.start < one.end for one in found)
-    assert all(one.end <= other.start for one, other in itertools.pairwise(found))
-    for one in found:
-        assert one.end == given[int(one.label)].end
-        assert 0 <= one.start - given[int(one.label)].start <= TOLERANCE + 1e-12
+    assert all(item.start < item.end for item in cleaned)
+    assert all(item.end <= other.start for item, other in itertools.pairwise(cleaned))
+    for value in cleaned:
+        assert value.end == given[int(value.label)].end
+        assert 0 <= value.start - given[int(value.label)].start <= TOLERANCE + 1e-12
 
 
 @pytest.mark.parametrize(
@@ -118,16 +118,16 @@ def test_phones_are_no_silences(label):
 
 
 def test_silences_that_touch_become_one():
-    found = labeled(
+    cleaned = labeled(
         alignment((0, 1, "h#"), (1, 2, " sp "), (2, 3, " a "), (3, 4, ""), (4.5, 5, "sil"))
     )
-    assert rows(found) == [(0, 2, SIL), (2, 3, "a"), (3, 4, SIL), (4.5, 5, SIL)]
+    assert rows(cleaned) == [(0, 2, SIL), (2, 3, "a"), (3, 4, SIL), (4.5, 5, SIL)]
 
 
 def test_stress_goes_when_asked():
     given = alignment((0, 1, "AH0"), (1, 2, "IY1"), (2, 3, "ER2"), (3, 4, "5"), (4, 5, "a5"))
     assert labeled(given) == given
-    assert [one.label for one in labeled(given, stress=False).intervals] == [
+    assert [interval.label for interval in labeled(given, stress=False).intervals] == [
         "AH",
         "IY",
         "ER",
@@ -320,9 +320,11 @@ def test_codes_become_runs():
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=30))
 def test_runs_hold_every_code(codes):
-    found = from_codes(np.array(codes), 1.0, "codes")
-    assert isinstance(found, Alignment)
+    cleaned = from_codes(np.array(codes), 1.0, "codes")
+    assert isinstance(cleaned, Alignment)
     assert [
-        int(one.label) for one in found.intervals for _ in range(int(one.end - one.start))
+        int(interval.label)
+        for interval in cleaned.intervals
+        for _ in range(int(interval.end - interval.start))
     ] == codes
-    assert all(a.label != b.label for a, b in itertools.pairwise(found.intervals))
+    assert all(a.label != b.label for a, b in itertools.pairwise(cleaned.intervals))

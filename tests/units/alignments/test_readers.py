@@ -64,7 +64,10 @@ def rows(tmp_path):
     def read(name, content, tier=None):
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return [(one.start, one.end, one.label) for one in read_alignment(path, tier).intervals]
+        return [
+            (interval.start, interval.end, interval.label)
+            for interval in read_alignment(path, tier).intervals
+        ]
 
     return read
 
@@ -247,9 +250,10 @@ CTM = ";; made by hand\nu1 1 0.00 0.50 HH 0.9\nu1 1 0.50 0.25 IY\nu2 A 1.0 0.5 s
 
 def test_ctm_holds_many_utterances(tmp_path, rows, refused):
     (tmp_path / "all.ctm").write_text(CTM)
-    found = read_ctm(tmp_path / "all.ctm")
+    alignment = read_ctm(tmp_path / "all.ctm")
     assert {
-        name: [(i.start, i.end, i.label) for i in one.intervals] for name, one in found.items()
+        name: [(i.start, i.end, i.label) for i in item.intervals]
+        for name, item in alignment.items()
     } == {
         "u1": [(0, 0.5, "HH"), (0.5, 0.75, "IY")],
         "u2": [(1.0, 1.5, "sil")],
@@ -313,10 +317,10 @@ def test_buckeye_faults(refused):
 
 
 def test_lab_in_units_of_100_ns_or_seconds(rows):
-    wanted = [(0, 0.25, "sil"), (0.25, 1, "a")]
-    assert rows("a.lab", "0 2500000 sil\n2500000 10000000 a -12.5 word\n") == wanted
-    assert rows("a.lab", "0 0.25 sil\n0.25 1 a\n") == wanted
-    assert rows("a.txt", "0.000000\t0.250000\tsil\n\\\t100.0\t200.0\n0.25\t1.0\ta\n") == wanted
+    expected = [(0, 0.25, "sil"), (0.25, 1, "a")]
+    assert rows("a.lab", "0 2500000 sil\n2500000 10000000 a -12.5 word\n") == expected
+    assert rows("a.lab", "0 0.25 sil\n0.25 1 a\n") == expected
+    assert rows("a.txt", "0.000000\t0.250000\tsil\n\\\t100.0\t200.0\n0.25\t1.0\ta\n") == expected
     assert rows("a.txt", "0.0\t0.5\ttwo words\n0.5\t1.0\t\n") == [
         (0, 0.5, "two words"),
         (0.5, 1, ""),
@@ -349,12 +353,13 @@ def test_what_is_read_is_what_measures_and_items_take(tmp_path):
     path.write_text("0 0.1 sil\n0.1 0.2 HH\n0.2 0.3 IY\n0.3 0.4 S\n0.4 0.5 sil\n")
     intervals = labeled(read_alignment(path)).intervals
     assert [
-        (one.previous, one.phone, one.next)
-        for one in triphone_items({"a": ("s", intervals)}, ["SIL"])
+        (interval.previous, interval.phone, interval.next)
+        for interval in triphone_items({"a": ("s", intervals)}, ["SIL"])
     ] == [("HH", "IY", "S")]
     assert edges_of(intervals).tolist() == [0, 0.1, 0.2, 0.3, 0.4, 0.5]
     numbers = {
-        label: number for number, label in enumerate(sorted({one.label for one in intervals}))
+        label: number
+        for number, label in enumerate(sorted({interval.label for interval in intervals}))
     }
     labels = frame_labels([(start, end, numbers[label]) for start, end, label in intervals], 5, 10)
     assert labels.tolist() == [numbers[label] for label in ("SIL", "HH", "IY", "S", "SIL")]

@@ -20,21 +20,21 @@ PATIENT = settings(
 @st.composite
 def alignments(draw, labels=TEXTS, tier="phones"):
     """Intervals of whole microseconds, with gaps."""
-    found, at = [], 0
+    result, at = [], 0
     for gap, length, label in draw(
         st.lists(
             st.tuples(st.integers(0, 10**6) | st.just(0), st.integers(1, 10**7), labels), min_size=1
         )
     ):
-        found.append(Interval((at + gap) / 1e6, (at + gap + length) / 1e6, label))
+        result.append(Interval((at + gap) / 1e6, (at + gap + length) / 1e6, label))
         at += gap + length
-    return Alignment(tuple(found), tier)
+    return Alignment(tuple(result), tier)
 
 
-def same(found, wanted):
-    assert [one.label for one in found] == [one.label for one in wanted]
-    for one, other in zip(found, wanted, strict=True):
-        assert (one.start, one.end) == pytest.approx((other.start, other.end), abs=1e-9)
+def same(actual, expected):
+    assert [item.label for item in actual] == [item.label for item in expected]
+    for value, other in zip(actual, expected, strict=True):
+        assert (value.start, value.end) == pytest.approx((other.start, other.end), abs=1e-9)
 
 
 @PATIENT
@@ -46,14 +46,25 @@ def test_textgrids_are_read_again_and_tile(tmp_path, data, first, second, second
     write_textgrid(path, tiers, seconds=seconds, force=True)
     end = max(round(seconds, 6), *(tier.end for tier in tiers))
     for tier in tiers:
-        found = read_alignment(path, tier.tier)
-        assert found.tier == tier.tier
-        times = [0.0, *(one.end for one in found.intervals)]
-        assert times[:-1] == [one.start for one in found.intervals]
+        alignment = read_alignment(path, tier.tier)
+        assert alignment.tier == tier.tier
+        times = [0.0, *(interval.end for interval in alignment.intervals)]
+        assert times[:-1] == [interval.start for interval in alignment.intervals]
         assert times[-1] == pytest.approx(end, abs=1e-9)
-        given = {(one.start, one.end) for one in tier.intervals}
-        same([one for one in found.intervals if (one.start, one.end) in given], tier.intervals)
-        assert not any(one.label for one in found.intervals if (one.start, one.end) not in given)
+        given = {(interval.start, interval.end) for interval in tier.intervals}
+        same(
+            [
+                interval
+                for interval in alignment.intervals
+                if (interval.start, interval.end) in given
+            ],
+            tier.intervals,
+        )
+        assert not any(
+            interval.label
+            for interval in alignment.intervals
+            if (interval.start, interval.end) not in given
+        )
 
 
 def test_a_textgrid_by_hand(tmp_path):
@@ -79,14 +90,17 @@ def test_a_textgrid_by_hand(tmp_path):
 @PATIENT
 @given(st.dictionaries(WORDS, alignments(WORDS | st.just("")), min_size=1, max_size=3))
 def test_ctms_are_read_again_but_for_what_has_no_label(tmp_path, given):
-    wanted = {name: [one for one in tier.intervals if one.label] for name, tier in given.items()}
-    wanted = {name: intervals for name, intervals in wanted.items() if intervals}
-    assume(wanted)
+    expected = {
+        name: [interval for interval in tier.intervals if interval.label]
+        for name, tier in given.items()
+    }
+    expected = {name: intervals for name, intervals in expected.items() if intervals}
+    assume(expected)
     write_ctm(tmp_path / "a.ctm", given, force=True)
-    found = read_ctm(tmp_path / "a.ctm")
-    assert list(found) == list(wanted)
-    for name, intervals in wanted.items():
-        same(found[name].intervals, intervals)
+    alignment = read_ctm(tmp_path / "a.ctm")
+    assert list(alignment) == list(expected)
+    for name, intervals in expected.items():
+        same(alignment[name].intervals, intervals)
 
 
 @PATIENT
@@ -147,4 +161,4 @@ def test_nothing_is_overwritten_unasked(tmp_path, write):
     assert path.read_text() != "precious"
     with pytest.raises(OutputError, match="does not exist"):
         write(tmp_path / "none" / "out")
-    assert [one.name for one in tmp_path.iterdir()] == ["out"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -91,9 +91,11 @@ def test_boundaries_at_silence_by_hand():
 
 
 def test_recordings_without_phones_have_no_rows():
-    bare = [replace(one, phones=None) for one in RECORDINGS]
+    bare = [replace(recording, phones=None) for recording in RECORDINGS]
     assert boundary_rows(noisy(LABELS, 0), bare, SPLIT) == []
-    one_phone = [replace(one, phones=Alignment((Interval(0, 4, "a"),))) for one in RECORDINGS]
+    one_phone = [
+        replace(recording, phones=Alignment((Interval(0, 4, "a"),))) for recording in RECORDINGS
+    ]
     assert boundary_rows(noisy(LABELS, 0), one_phone, SPLIT) == []
 
 
@@ -127,35 +129,37 @@ def test_as_many_segments_as_asked_for():
     }
     units = Units("many", RATE, 45, codes)
     for target in (4.0, 9.0):
-        found = unit_segments(units, names, names, target)
-        assert sum(len(one.ends) for one in found.values()) / (4 * len(names)) == pytest.approx(
-            target, rel=0.1
-        )
-    most = sum(len(one.ends) for one in unit_segments(units, names, names, 99).values())
+        cut = unit_segments(units, names, names, target)
+        assert sum(len(segments_of.ends) for segments_of in cut.values()) / (
+            4 * len(names)
+        ) == pytest.approx(target, rel=0.1)
+    most = sum(len(cut.ends) for cut in unit_segments(units, names, names, 99).values())
     assert most == sum((np.diff(row) != 0).sum() + 1 for row in units.codes.values())
     few = unit_segments(units, names, names, 0.1)
-    assert sum(len(one.ends) for one in few.values()) == 7 * len(
+    assert sum(len(cut.ends) for cut in few.values()) == 7 * len(
         names
     )  # 100 frames, 15 at most in each
 
 
 def test_segments_by_codes_take_the_most_frequent_and_by_features_the_nearest():
     codes = np.array([7, 7, 3, 7, 7, 2, 2, 2])
-    (found,) = unit_segments(Units("x", RATE, 9, {"x": codes}), ["x"], ["x"], 2 * RATE / 8).values()
-    assert found.frames().tolist() == [7, 7, 7, 7, 7, 2, 2, 2]
+    (segments,) = unit_segments(
+        Units("x", RATE, 9, {"x": codes}), ["x"], ["x"], 2 * RATE / 8
+    ).values()
+    assert segments.frames().tolist() == [7, 7, 7, 7, 7, 2, 2, 2]
     features = {"x": np.array([[0.0], [0.1], [0.6], [0.2], [0.1], [1.0], [0.9], [1.0]])}
     units = Units(
         "x", RATE, 2, {"x": np.array([0, 0, 1, 0, 0, 1, 1, 1])}, features, np.array([[0.0], [1.0]])
     )
-    (found,) = unit_segments(units, ["x"], ["x"], 2 * RATE / 8).values()
-    assert found.frames().tolist() == [0, 0, 0, 0, 0, 1, 1, 1]
+    (segments,) = unit_segments(units, ["x"], ["x"], 2 * RATE / 8).values()
+    assert segments.frames().tolist() == [0, 0, 0, 0, 0, 1, 1, 1]
 
 
 def test_phones_per_second():
     assert phone_rate(RECORDINGS) == pytest.approx(
         sum((np.diff(row) != 0).sum() + 1 for row in LABELS.values()) / 64
     )
-    assert phone_rate([replace(one, phones=None) for one in RECORDINGS]) == PHONES
+    assert phone_rate([replace(recording, phones=None) for recording in RECORDINGS]) == PHONES
 
 
 def test_segments_as_a_tier():
@@ -168,18 +172,18 @@ def test_segments_as_a_tier():
 def test_segmented_codes_are_better_than_noisy_ones():
     """Single wrong frames inside phones are put right; runs get longer."""
     recordings, labels = corpus()
-    names = [one.name for one in recordings]
+    names = [recording.name for recording in recordings]
     labels = {name: np.repeat(row, 3) for name, row in labels.items()}
     units = replace(noisy(labels, 0.25), rate=3 * RATE)
-    found = segmented(units, names, phone_rate(recordings))
-    assert found.name == "noisy, segments"
+    segments = segmented(units, names, phone_rate(recordings))
+    assert segments.name == "noisy, segments"
     right, before = (
-        np.mean([(one.codes[name] == labels[name]).mean() for name in names])
-        for one in (found, units)
+        np.mean([(cut.codes[name] == labels[name]).mean() for name in names])
+        for cut in (segments, units)
     )
     assert right > before + 0.1
-    assert all(len(found.codes[name]) == len(units.codes[name]) for name in names)
-    assert sum(map(changed, found.codes.values())) < sum(map(changed, units.codes.values()))
+    assert all(len(segments.codes[name]) == len(units.codes[name]) for name in names)
+    assert sum(map(changed, segments.codes.values())) < sum(map(changed, units.codes.values()))
 
 
 def changed(codes):
@@ -188,15 +192,18 @@ def changed(codes):
 
 def test_boundaries_of_detectors_without_units():
     """All edges have an R-value of 100, no edges none; recordings without phones are not used."""
-    scored = [one for one in RECORDINGS if one.name in set(SPLIT.score)]
-    edges = {one.name: np.array([row.start for row in one.phones.intervals]) for one in scored}
-    found = {"all": edges, "none": dict.fromkeys(edges, np.zeros(0))}
-    rows = by_method(detector_rows(found, RECORDINGS, SPLIT))
+    scored = [recording for recording in RECORDINGS if recording.name in set(SPLIT.score)]
+    edges = {
+        recording.name: np.array([row.start for row in recording.phones.intervals])
+        for recording in scored
+    }
+    result = {"all": edges, "none": dict.fromkeys(edges, np.zeros(0))}
+    rows = by_method(detector_rows(result, RECORDINGS, SPLIT))
     assert rows["all", "all"]["r_value"] == rows["all", "phones"]["r_value"] == 100
     assert rows["none", "all"]["f1"] == rows["none", "all"]["per_second"] == 0
     assert (
         rows["all", "all"].keys()
         == boundary_rows(noisy(LABELS, 0), RECORDINGS, SPLIT, baselines=False)[0].keys()
     )
-    bare = [replace(one, phones=None) for one in RECORDINGS]
+    bare = [replace(recording, phones=None) for recording in RECORDINGS]
     assert detector_rows({"all": {}}, bare, SPLIT) == []

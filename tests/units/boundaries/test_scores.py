@@ -28,25 +28,29 @@ SETS = st.lists(st.tuples(TIMES, TIMES), min_size=1, max_size=3).filter(
 )
 
 
-def most_pairs(references, found, tolerance):
+def most_pairs(references, hypotheses, tolerance):
     """The most pairs that any one-to-one matching has."""
     if not references:
         return 0
     first, rest = references[0], references[1:]
-    near = [index for index, time in enumerate(found) if abs(time - first) <= tolerance + 1e-9]
-    taken = [1 + most_pairs(rest, found[:index] + found[index + 1 :], tolerance) for index in near]
-    return max([most_pairs(rest, found, tolerance), *taken])
+    near = [index for index, time in enumerate(hypotheses) if abs(time - first) <= tolerance + 1e-9]
+    taken = [
+        1 + most_pairs(rest, hypotheses[:index] + hypotheses[index + 1 :], tolerance)
+        for index in near
+    ]
+    return max([most_pairs(rest, hypotheses, tolerance), *taken])
 
 
-def both(references, found, **options):
+def both(references, hypotheses, **options):
     return tuple(
-        score(references, found, edges=None, rule=rule, **options) for rule in ("strict", "lenient")
+        score(references, hypotheses, edges=None, rule=rule, **options)
+        for rule in ("strict", "lenient")
     )
 
 
 def test_by_hand():
-    references, found = [[0.10, 0.20, 0.30, 0.40]], [[0.09, 0.11, 0.12, 0.22, 0.33]]
-    strict, lenient = both(references, found)
+    references, result = [[0.10, 0.20, 0.30, 0.40]], [[0.09, 0.11, 0.12, 0.22, 0.33]]
+    strict, lenient = both(references, result)
     assert strict == Score(4, 5, 2, 2)  # 0.10 with 0.09, 0.20 with 0.22
     assert lenient == Score(4, 5, 2, 4)  # 0.11 and 0.12 are near 0.10 too
     assert (strict.precision, strict.recall) == (0.4, 0.5)
@@ -61,10 +65,10 @@ def test_by_hand():
     [(70.5, 71.1, 75.1), (55.7, 74.7, 57.8), (29.2, 95.0, -94.0)],
 )
 def test_r_values_of_papers_follow_from_their_precision_and_recall(precision, recall, expected):
-    found = Score(
+    result = Score(
         10_000, round(10_000 * recall / precision), round(100 * recall), round(100 * recall)
     )
-    assert 100 * found.r_value == pytest.approx(
+    assert 100 * result.r_value == pytest.approx(
         expected, abs=1.2 if expected < 0 else 0.1
     )  # small precision: rounding shows
 
@@ -72,10 +76,10 @@ def test_r_values_of_papers_follow_from_their_precision_and_recall(precision, re
 @settings(max_examples=40, deadline=None)
 @given(SETS, st.sampled_from([0.0, 0.01, 0.02, 0.05]))
 def test_equal_trying_every_matching_and_looking_at_every_pair(sets, tolerance):
-    references, found = zip(*sets, strict=True)
-    strict, lenient = both(references, found, tolerance=tolerance)
+    references, result = zip(*sets, strict=True)
+    strict, lenient = both(references, result, tolerance=tolerance)
     assert strict.references == lenient.references == sum(map(len, references))
-    assert strict.hypotheses == lenient.hypotheses == sum(map(len, found))
+    assert strict.hypotheses == lenient.hypotheses == sum(map(len, result))
     assert (
         strict.hypotheses_hit
         == strict.references_hit
@@ -94,9 +98,14 @@ def test_equal_trying_every_matching_and_looking_at_every_pair(sets, tolerance):
 @given(SETS)
 def test_only_the_reference_itself_is_perfect(sets):
     references = [real for real, _ in sets]
-    for found in both(references, references):
-        assert (found.precision, found.recall, found.f1, found.over_segmentation) == (1, 1, 1, 0)
-        assert found.r_value == pytest.approx(1)
+    for result in both(references, references):
+        assert (result.precision, result.recall, result.f1, result.over_segmentation) == (
+            1,
+            1,
+            1,
+            0,
+        )
+        assert result.r_value == pytest.approx(1)
     strict, _ = both(references, [guess for _, guess in sets])
     assert strict.r_value <= 1
     assert strict.over_segmentation == pytest.approx(strict.hypotheses / strict.references - 1)
@@ -124,9 +133,9 @@ def test_nothing_found_and_nothing_hit():
 
 
 def test_edges_are_left_out_of_both_sides_or_of_none():
-    references, found = [[0.0, 0.01, 0.5, 1.0]], [[0.0, 0.3, 0.985, 1.02]]
-    assert score(references, found, edges=[(0, 1)]) == Score(1, 1, 0, 0)
-    assert score(references, found, edges=None) == Score(4, 4, 2, 2)
+    references, result = [[0.0, 0.01, 0.5, 1.0]], [[0.0, 0.3, 0.985, 1.02]]
+    assert score(references, result, edges=[(0, 1)]) == Score(1, 1, 0, 0)
+    assert score(references, result, edges=None) == Score(4, 4, 2, 2)
     assert inside([0.5, 0.02, 0.03, 0.98, 0.97], (0, 1)).tolist() == [0.03, 0.5, 0.97]
 
 
@@ -153,9 +162,9 @@ def test_grids():
 @given(st.floats(0, 2), st.floats(0, 3), st.sampled_from(SPACINGS))
 def test_grids_lie_inside_and_leave_no_gap(start, length, spacing):
     times = grid((start, start + length), spacing)
-    whole = np.concatenate([[start], times, [start + length]])
-    assert (np.diff(whole)[:-1] == pytest.approx(spacing, abs=1e-9)) or not len(times)
-    assert 0 <= whole[-1] - whole[-2] <= spacing + 1e-8
+    full = np.concatenate([[start], times, [start + length]])
+    assert (np.diff(full)[:-1] == pytest.approx(spacing, abs=1e-9)) or not len(times)
+    assert 0 <= full[-1] - full[-2] <= spacing + 1e-8
     assert not len(times) or start < times[0] <= times[-1] < start + length
 
 
@@ -192,22 +201,22 @@ def test_grids_score_as_the_reference_has_simulated(
 
 def test_frames_of_10_ms_widen_the_tolerance():
     """Two frames either side are a window of 50 ms, not 40."""
-    whole, fine = phones(), phones(frame=0.0001)
+    full, fine = phones(), phones(frame=0.0001)
     assert (
-        both([whole], [grid((0, 300), 0.05)])[0].f1 - both([fine], [grid((0, 300), 0.05)])[0].f1
+        both([full], [grid((0, 300), 0.05)])[0].f1 - both([fine], [grid((0, 300), 0.05)])[0].f1
     ) > 0.08
 
 
 def test_the_best_grid_is_the_best_by_r_value():
     real, others = phones(500), phones(400) + 0.013
     spans = [(0.0, float(real[-1])), (0.0, float(others[-1]) + 0.1)]
-    spacing, found = best_grid([real, others], spans)
-    assert found == score([real, others], [grid(span, spacing) for span in spans], edges=spans)
+    spacing, result = best_grid([real, others], spans)
+    assert result == score([real, others], [grid(span, spacing) for span in spans], edges=spans)
     assert 0.055 <= spacing <= 0.08
     for other in SPACINGS:
         assert (
             score([real, others], [grid(span, other) for span in spans], edges=spans).r_value
-            <= found.r_value
+            <= result.r_value
         )
 
 
@@ -232,8 +241,8 @@ def test_mel_change_by_hand_and_slowly():
 
 
 def test_mel_peaks_are_where_the_spectrum_changes():
-    found = mel_peaks(steps(12, 9), 100)
-    assert score([np.arange(1, 12) * 0.09], [found], edges=None, tolerance=0.001) == Score(
+    times = mel_peaks(steps(12, 9), 100)
+    assert score([np.arange(1, 12) * 0.09], [times], edges=None, tolerance=0.001) == Score(
         11, 11, 11, 11
     )
 
@@ -248,15 +257,15 @@ def test_mel_peaks_ignore_level_and_flat_spectrograms():
 def test_the_best_prominence_is_the_best_by_r_value():
     mels, spans = [steps(12, 9, 0.6), steps(30, 7, 0.6)], [(0.0, 1.08), (0.0, 2.1)]
     references = [np.arange(1, 12) * 0.09, np.arange(1, 30) * 0.07]
-    prominence, found = best_mel_peaks(references, mels, 100, spans)
+    prominence, result = best_mel_peaks(references, mels, 100, spans)
     scores = [
         score(
             references, [mel_peaks(mel, 100, prominence=tried) for mel in mels], edges=spans
         ).r_value
         for tried in PROMINENCES
     ]
-    assert (prominence, found.r_value) == (PROMINENCES[int(np.argmax(scores))], max(scores))
-    assert found.r_value > min(scores)
+    assert (prominence, result.r_value) == (PROMINENCES[int(np.argmax(scores))], max(scores))
+    assert result.r_value > min(scores)
 
 
 @settings(max_examples=40, deadline=None)

@@ -44,11 +44,11 @@ def all_cuts(count, longest):
 @given(TABLES, st.integers(0, 12), st.integers(1, 9))
 def test_equals_trying_every_cut(table, weight, longest):
     distances = np.array(table, np.float64)
-    found = segment(segment_costs(distances, longest), weight)
-    assert found.ends.tolist() in list(all_cuts(len(table), longest))
+    segments = segment(segment_costs(distances, longest), weight)
+    assert segments.ends.tolist() in list(all_cuts(len(table), longest))
     least = min(price(distances, ends, weight) for ends in all_cuts(len(table), longest))
-    assert price(distances, found.ends, weight) == pytest.approx(least)
-    for code, (a, b) in zip(found.codes, pairwise([0, *found.ends]), strict=True):
+    assert price(distances, segments.ends, weight) == pytest.approx(least)
+    for code, (a, b) in zip(segments.codes, pairwise([0, *segments.ends]), strict=True):
         assert code == distances[a:b].sum(0).argmin()
 
 
@@ -81,8 +81,8 @@ def test_more_weight_never_gives_more_segments(count, seed, weights):
 def test_without_a_weight_frames_have_their_nearest_codes():
     random = np.random.default_rng(0)
     distances = squared_distances(random.normal(size=(50, 4)), random.normal(size=(8, 4)))
-    found = segment(segment_costs(distances), 0)
-    assert found.frames().tolist() == distances.argmin(1).tolist()
+    segments = segment(segment_costs(distances), 0)
+    assert segments.frames().tolist() == distances.argmin(1).tolist()
     merged = segment(segment_costs(distances), 1e-6)
     assert merged.codes.tolist() == runs(distances.argmin(1))[0].tolist()
 
@@ -113,14 +113,17 @@ def test_the_automatic_weight_meets_the_rate_and_finds_the_segments():
     utterances = [noisy(8, seed) for seed in range(3)]
     costs = [segment_costs(squared_distances(z, e)) for z, e, _ in utterances]
     weight = automatic_weight(costs, 50, 12.5)
-    found = [segment(one, weight) for one in costs]
-    frames = sum(one.frames for one in costs)
-    assert sum(len(one.ends) for one in found) * 50 / frames == pytest.approx(12.5, rel=0.005)
+    segments = [segment(cost, weight) for cost in costs]
+    frames = sum(cost.frames for cost in costs)
+    assert sum(len(cut.ends) for cut in segments) * 50 / frames == pytest.approx(12.5, rel=0.005)
     right = np.mean(
-        [(one.frames() == true).mean() for one, (*_, true) in zip(found, utterances, strict=True)]
+        [
+            (row.frames() == true).mean()
+            for row, (*_, true) in zip(segments, utterances, strict=True)
+        ]
     )
     alone = np.mean(
-        [(one.codes[0] == true).mean() for one, (*_, true) in zip(costs, utterances, strict=True)]
+        [(cost.codes[0] == true).mean() for cost, (*_, true) in zip(costs, utterances, strict=True)]
     )
     assert right > alone + 0.1
 
@@ -130,10 +133,10 @@ def test_the_automatic_weight_meets_the_rate_and_finds_the_segments():
 def test_the_automatic_weight_lies_at_the_step_across_the_target(seed, share):
     costs = segment_costs(np.random.default_rng(seed).uniform(0, 10, (40, 5)), 10)
     most = len(segment(costs, 0).ends)
-    wanted = max(4.0, share * most)
-    weight = automatic_weight([costs], 40, wanted, accuracy=0)
-    assert len(segment(costs, weight).ends) <= wanted
-    assert weight == 0 or len(segment(costs, weight * (1 - 1e-6)).ends) >= wanted
+    expected = max(4.0, share * most)
+    weight = automatic_weight([costs], 40, expected, accuracy=0)
+    assert len(segment(costs, weight).ends) <= expected
+    assert weight == 0 or len(segment(costs, weight * (1 - 1e-6)).ends) >= expected
 
 
 def test_rates_that_no_weight_gives_are_refused():

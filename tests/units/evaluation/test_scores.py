@@ -39,7 +39,7 @@ def by_hand(units):
 
 
 def test_whole_speakers_are_held_out_and_always_the_same():
-    owners = {one.name: one.speaker for one in RECORDINGS}
+    owners = {recording.name: recording.speaker for recording in RECORDINGS}
     fit, score = ({owners[name] for name in names} for names in (SPLIT.fit, SPLIT.score))
     assert len(fit) == len(score) == 2
     assert not fit & score
@@ -55,8 +55,8 @@ def test_whole_speakers_are_held_out_and_always_the_same():
 
 
 def test_speakers_to_hold_out_by_name():
-    found = split_speakers(RECORDINGS, held_out=["s3"])
-    assert found.score == ("s3-0", "s3-1", "s3-2", "s3-3")
+    split = split_speakers(RECORDINGS, held_out=["s3"])
+    assert split.score == ("s3-0", "s3-1", "s3-2", "s3-3")
     with pytest.raises(
         UnitsError, match=r"there is no speaker anna, ben.* speakers are s0, s1, s2, s3"
     ):
@@ -66,9 +66,9 @@ def test_speakers_to_hold_out_by_name():
 
 
 def test_recordings_of_one_speaker_are_split():
-    found = split_speakers(RECORDINGS[:4], 1 / 4)
-    assert (len(found.fit), len(found.score), found.unseen_speakers) == (3, 1, False)
-    assert sorted(found.fit + found.score) == ["s0-0", "s0-1", "s0-2", "s0-3"]
+    split = split_speakers(RECORDINGS[:4], 1 / 4)
+    assert (len(split.fit), len(split.score), split.unseen_speakers) == (3, 1, False)
+    assert sorted(split.fit + split.score) == ["s0-0", "s0-1", "s0-2", "s0-3"]
 
 
 @pytest.mark.parametrize(
@@ -86,38 +86,38 @@ def test_invalid_splits(recordings, share, message):
 
 def test_frames_are_right_as_often_as_codes_are():
     units = noisy(LABELS, 0.25)
-    found = evaluate(units, RECORDINGS, SPLIT, abx=None)
+    scores = evaluate(units, RECORDINGS, SPLIT, abx=None)
     codes, labels = flat(units, SPLIT.score), flat(Units("", RATE, 5, LABELS), SPLIT.score)
     right = 100 * (codes == labels).mean()
-    assert found["accuracy"] == found["phone_purity"] == pytest.approx(right)
+    assert scores["accuracy"] == scores["phone_purity"] == pytest.approx(right)
     assert 70 < right < 80
     speech = labels != 0
-    assert found["accuracy_speech"] == pytest.approx(
+    assert scores["accuracy_speech"] == pytest.approx(
         100 * (by_hand(units)[codes] == labels)[speech].mean()
     )
     fitted = np.bincount(flat(Units("", RATE, 5, LABELS), SPLIT.fit)).argmax()
-    assert found["accuracy_majority"] == pytest.approx(100 * (labels == fitted).mean())
-    assert found["accuracy_shuffled"] == pytest.approx(found["accuracy_majority"], abs=8)
-    assert found["ceiling"] == 100
-    assert found["pnmi"] == pytest.approx(100 * joint(codes, labels).pnmi)
-    assert found["pnmi_shuffled"] < 3
-    assert found["v_measure"] == pytest.approx(100 * joint(codes, labels).v_measure)
+    assert scores["accuracy_majority"] == pytest.approx(100 * (labels == fitted).mean())
+    assert scores["accuracy_shuffled"] == pytest.approx(scores["accuracy_majority"], abs=8)
+    assert scores["ceiling"] == 100
+    assert scores["pnmi"] == pytest.approx(100 * joint(codes, labels).pnmi)
+    assert scores["pnmi_shuffled"] < 3
+    assert scores["v_measure"] == pytest.approx(100 * joint(codes, labels).v_measure)
 
 
 def test_the_map_is_made_from_other_recordings():
     other = {
         name: (row + (name in SPLIT.score)) % 5 for name, row in LABELS.items()
     }  # other codes for those scored
-    found = evaluate(Units("turned", RATE, 5, other), RECORDINGS, SPLIT, abx=None)
-    assert found["accuracy"] == 0
-    assert found["phone_purity"] == found["pnmi"] == 100
+    scores = evaluate(Units("turned", RATE, 5, other), RECORDINGS, SPLIT, abx=None)
+    assert scores["accuracy"] == 0
+    assert scores["phone_purity"] == scores["pnmi"] == 100
 
 
 def test_keys_come_in_order_and_are_known():
-    found = evaluate(noisy(LABELS, 0.1), RECORDINGS, SPLIT)
-    order = [one.key for one in METRICS]
-    assert list(found) == [key for key in order if key in found]
-    assert set(order) - set(found) == {
+    scores = evaluate(noisy(LABELS, 0.1), RECORDINGS, SPLIT)
+    order = [metric.key for metric in METRICS]
+    assert list(scores) == [key for key in order if key in scores]
+    assert set(order) - set(scores) == {
         *(
             "abx_features_within",
             "abx_features_across",
@@ -127,19 +127,23 @@ def test_keys_come_in_order_and_are_known():
         )
     }
     assert all(
-        0 <= found[one.key] <= 100 for one in METRICS if one.unit == "%" and one.key in found
+        0 <= scores[metric.key] <= 100
+        for metric in METRICS
+        if metric.unit == "%" and metric.key in scores
     )
-    assert {key for one in METRICS for key in one.beside} <= set(order)
+    assert {key for metric in METRICS for key in metric.beside} <= set(order)
 
 
 def test_without_phones_there_is_all_that_needs_none():
     units = noisy(LABELS, 0.1)
-    bare = [replace(one, phones=None) for one in RECORDINGS]
-    found = evaluate(units, bare, SPLIT)
-    whole = evaluate(units, RECORDINGS, SPLIT)
-    assert found == {key: whole[key] for key in found}
-    assert {"bits_frames", "used", "perplexity", "run_ms", "speaker_codes", "leakage"} <= set(found)
-    assert not set(found) & {
+    bare = [replace(recording, phones=None) for recording in RECORDINGS]
+    scores = evaluate(units, bare, SPLIT)
+    full = evaluate(units, RECORDINGS, SPLIT)
+    assert scores == {key: full[key] for key in scores}
+    assert {"bits_frames", "used", "perplexity", "run_ms", "speaker_codes", "leakage"} <= set(
+        scores
+    )
+    assert not set(scores) & {
         "accuracy",
         "pnmi",
         "ceiling",
@@ -147,10 +151,13 @@ def test_without_phones_there_is_all_that_needs_none():
         "abx_items",
         "phone_leakage",
     }
-    half = [one if one.name in SPLIT.score else replace(one, phones=None) for one in RECORDINGS]
-    found = evaluate(units, half, SPLIT, abx=None)
-    assert found["phone_purity"] == whole["phone_purity"]
-    assert not set(found) & {"accuracy", "accuracy_majority", "accuracy_speech"}
+    half = [
+        recording if recording.name in SPLIT.score else replace(recording, phones=None)
+        for recording in RECORDINGS
+    ]
+    scores = evaluate(units, half, SPLIT, abx=None)
+    assert scores["phone_purity"] == full["phone_purity"]
+    assert not set(scores) & {"accuracy", "accuracy_majority", "accuracy_speech"}
 
 
 def test_abx_of_codes_that_tell_phones_and_of_those_that_do_not():
@@ -159,14 +166,14 @@ def test_abx_of_codes_that_tell_phones_and_of_those_that_do_not():
         units = noisy(LABELS, errors)
         features = {name: book[row] for name, row in units.codes.items()}
         units = replace(units, codewords=book, features=features)
-        found = evaluate(units, RECORDINGS, SPLIT, abx=Subsample(4, 1))
-        assert (found["abx_group"], found["abx_x_speakers"]) == (4, 1)
+        scores = evaluate(units, RECORDINGS, SPLIT, abx=Subsample(4, 1))
+        assert (scores["abx_group"], scores["abx_x_speakers"]) == (4, 1)
         for speaker in ("within", "across"):
-            wrong = found[f"abx_codes_{speaker}"]
+            wrong = scores[f"abx_codes_{speaker}"]
             assert least <= wrong <= most
             assert (
-                found[f"abx_vectors_{speaker}"]
-                == found[f"abx_features_{speaker}"]
+                scores[f"abx_vectors_{speaker}"]
+                == scores[f"abx_features_{speaker}"]
                 == pytest.approx(wrong)
             )  # all are one-hot
     alone = evaluate(noisy(LABELS, 0.0), RECORDINGS, replace(SPLIT, score=SPLIT.score[:4]))
@@ -175,14 +182,21 @@ def test_abx_of_codes_that_tell_phones_and_of_those_that_do_not():
 
 
 def test_speakers_in_codes():
-    told = {one.name: LABELS[one.name] + 5 * int(one.speaker[1]) for one in RECORDINGS}
-    found = evaluate(Units("voices", RATE, 20, told), RECORDINGS, SPLIT, abx=None)
-    assert found["speaker_codes"] == 100
-    assert found["speaker_chance"] == 25
-    assert found["leakage"] == pytest.approx(100)
-    assert found["phone_leakage"] > 98  # phones are not equally frequent with all speakers
-    assert found["leakage_shuffled"] < 60
-    single = [one for one in RECORDINGS if one.speaker == "s0" or one.name.endswith("-0")]
+    told = {
+        recording.name: LABELS[recording.name] + 5 * int(recording.speaker[1])
+        for recording in RECORDINGS
+    }
+    scores = evaluate(Units("voices", RATE, 20, told), RECORDINGS, SPLIT, abx=None)
+    assert scores["speaker_codes"] == 100
+    assert scores["speaker_chance"] == 25
+    assert scores["leakage"] == pytest.approx(100)
+    assert scores["phone_leakage"] > 98  # phones are not equally frequent with all speakers
+    assert scores["leakage_shuffled"] < 60
+    single = [
+        recording
+        for recording in RECORDINGS
+        if recording.speaker == "s0" or recording.name.endswith("-0")
+    ]
     lonely = evaluate(noisy(LABELS, 0.1), single, split_speakers(single), abx=None)
     assert not {key for key in lonely if "speaker" in key or "leakage" in key}
 
@@ -200,9 +214,9 @@ def test_leakage_beside_phones_is_the_mean_over_phones():
         for phone in range(3)
     ]
     share = sum(parts) / known.sum() / joint(z[known], s[known]).label_entropy
-    found = phone_leakage(codes, labels, speakers)
-    assert found.share == pytest.approx(share)
-    assert found.shuffled == pytest.approx(share, abs=0.05)  # nothing was told
+    leak = phone_leakage(codes, labels, speakers)
+    assert leak.share == pytest.approx(share)
+    assert leak.shuffled == pytest.approx(share, abs=0.05)  # nothing was told
     with pytest.raises(UnitsError, match="as many labels"):
         phone_leakage(codes, [labels[0][:9], *labels[1:]], speakers)
 
@@ -213,10 +227,10 @@ def test_costs_by_hand():
         Recording("y", "ann", 1),
     ]
     units = Units("by hand", 4, 9, {"x": np.array([1, 1, 2, 2]), "y": np.array([1, 1, 1, 1])})
-    found = evaluate(units, recordings, Split(("y",), ("x",), unseen_speakers=False), abx=None)
-    assert (found["bits_frames"], found["bits_runs"], found["bits_durations"]) == (4, 2, 2)
-    assert (found["used"], found["perplexity"], found["top"]) == (2, 2, 50)
-    assert (found["run_ms"], found["phone_ms"]) == (500, 500)
+    scores = evaluate(units, recordings, Split(("y",), ("x",), unseen_speakers=False), abx=None)
+    assert (scores["bits_frames"], scores["bits_runs"], scores["bits_durations"]) == (4, 2, 2)
+    assert (scores["used"], scores["perplexity"], scores["top"]) == (2, 2, 50)
+    assert (scores["run_ms"], scores["phone_ms"]) == (500, 500)
 
 
 def test_the_ceiling_counts_time():
@@ -225,7 +239,7 @@ def test_the_ceiling_counts_time():
     phones = tuple(
         Interval(a, b, "xyz"[n % 3]) for n, (a, b) in enumerate(pairwise(times.tolist())) if n % 7
     )
-    one = Recording("a", "a", 3.0, Alignment(phones))
+    item = Recording("a", "a", 3.0, Alignment(phones))
 
     def said(time):
         return next((label for start, end, label in phones if start <= time < end), None)
@@ -236,8 +250,8 @@ def test_the_ceiling_counts_time():
             for step in range(300)
         ]
         known = [fine == coarse for fine, coarse in steps if fine and coarse]
-        assert ceiling([one], rate) == pytest.approx(sum(known) / len(known))
-    assert ceiling([one], 100) == 1
+        assert ceiling([item], rate) == pytest.approx(sum(known) / len(known))
+    assert ceiling([item], 100) == 1
 
 
 @pytest.mark.parametrize(

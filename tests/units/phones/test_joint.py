@@ -64,8 +64,8 @@ def test_equals_sums_over_all_pairs(frames):
     most = sum(max(frames.count((code, label)) for label in range(4)) for code in range(6))
     assert table.phone_purity == pytest.approx(most / len(frames))
     if len(set(codes)) > 1 and len(set(labels)) > 1:
-        whole = slow_entropy(codes) + slow_entropy(labels)
-        assert table.v_measure == pytest.approx(2 * slow_information(frames) / whole, abs=1e-12)
+        full = slow_entropy(codes) + slow_entropy(labels)
+        assert table.v_measure == pytest.approx(2 * slow_information(frames) / full, abs=1e-12)
 
 
 @settings(max_examples=40, deadline=None)
@@ -132,8 +132,8 @@ def test_the_majority_class_is_that_of_the_training_set():
 def test_frames_have_the_phone_at_their_center():
     intervals = [(0.10, 0.22, 7), (0.04, 0.10, 3), (0.30, 0.34, 5)]
     # centers at 25 Hz: .02 .06 .10 .14 .18 .22 .26 .30 .34
-    wanted = [NO_LABEL, 3, 7, 7, 7, NO_LABEL, NO_LABEL, 5, NO_LABEL]
-    assert frame_labels(intervals, 9, 25).tolist() == wanted
+    expected = [NO_LABEL, 3, 7, 7, 7, NO_LABEL, NO_LABEL, 5, NO_LABEL]
+    assert frame_labels(intervals, 9, 25).tolist() == expected
     assert frame_labels([], 2, 25).tolist() == [NO_LABEL] * 2
 
 
@@ -145,9 +145,9 @@ def test_frames_have_the_phone_at_their_center():
 def test_frame_labels_equal_a_look_at_every_center(lengths, rate):
     edges = np.cumsum([0, *(length for length, _ in lengths)]) / 100
     intervals = [(a, b, y) for a, b, (_, y) in zip(edges[:-1], edges[1:], lengths, strict=True)]
-    for index, found in enumerate(frame_labels(intervals, 20, rate)):
+    for index, interval in enumerate(frame_labels(intervals, 20, rate)):
         center = (index + 0.5) / rate
-        assert found == next((y for a, b, y in intervals if a <= center + 1e-6 < b), NO_LABEL)
+        assert interval == next((y for a, b, y in intervals if a <= center + 1e-6 < b), NO_LABEL)
 
 
 @pytest.mark.parametrize(

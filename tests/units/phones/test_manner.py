@@ -8,7 +8,7 @@ from speechvq.units.phones.manner import ARPABET, IPA, MANNERS, OTHER, manner, o
 
 
 @pytest.mark.parametrize(
-    ("labels", "wanted"),
+    ("labels", "expected"),
     [
         ("AA AA1 iy IH0 ax-h ER ə ɪ aː ɔ̃ Á Ω Ώ Έ ˈa aa̰", "vowels"),
         ("AY oy0 aɪ oʊ a͡ɪ ɛi", "diphthongs"),
@@ -21,9 +21,9 @@ from speechvq.units.phones.manner import ARPABET, IPA, MANNERS, OTHER, manner, o
         ("MB NZ 7 字 (rest) <script ??", OTHER),
     ],
 )
-def test_manners(labels, wanted):
+def test_manners(labels, expected):
     assert {label: manner(label) for label in labels.split()} == dict.fromkeys(
-        labels.split(), wanted
+        labels.split(), expected
     )
 
 
@@ -63,7 +63,7 @@ def test_order():
 
 
 def test_published():
-    assert len({one.key for one in ZEROSPEECH_2019}) == len(ZEROSPEECH_2019) == 15
-    assert all(0.1 < one.abx < 0.5 and 30 < one.bitrate < 2000 for one in ZEROSPEECH_2019)
-    by_key = {one.key: one for one in ZEROSPEECH_2019}
+    assert len({system.key for system in ZEROSPEECH_2019}) == len(ZEROSPEECH_2019) == 15
+    assert all(0.1 < system.abx < 0.5 and 30 < system.bitrate < 2000 for system in ZEROSPEECH_2019)
+    by_key = {system.key: system for system in ZEROSPEECH_2019}
     assert by_key["Nie20b"][2:] == (412, 0.1404)

@@ -30,8 +30,8 @@ def test_shuffled_codes_score_as_the_majority_class():
     random = np.random.default_rng(0)
     train, test = labels(20_000, 1), labels(20_000, 2)
     codes, others = random.integers(16, size=20_000), random.integers(16, size=20_000)
-    found = accuracy(others, test, majority_map(codes, train, 16))
-    assert found == pytest.approx((test == 0).mean(), abs=1e-9)
+    result = accuracy(others, test, majority_map(codes, train, 16))
+    assert result == pytest.approx((test == 0).mean(), abs=1e-9)
 
 
 def test_permuting_codes_changes_no_score_and_true_codes_score_more():

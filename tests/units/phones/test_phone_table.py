@@ -34,7 +34,7 @@ def recording(name, *intervals, seconds=1.0, speaker="a"):
         name,
         speaker,
         seconds,
-        Alignment(tuple(Interval(*one) for one in intervals)) if intervals else None,
+        Alignment(tuple(Interval(*interval) for interval in intervals)) if intervals else None,
     )
 
 
@@ -46,7 +46,7 @@ def units(size=5, rate=10.0, **codes):
 
 def test_table_by_hand():
     made = units(one=[0, 0, 1, 1, 2, 2, 2, 0], two=[1, 3])
-    found = phone_table(
+    result = phone_table(
         made,
         [
             recording(
@@ -56,11 +56,11 @@ def test_table_by_hand():
             recording("three", (0, 0.1, "ZZ")),  # has no codes
         ],
     )
-    assert found.labels == ("IY", "S", "SIL")
-    assert found.counts.tolist() == [[0, 0, 2], [0, 3, 0], [3, 0, 0], [0, 0, 0], [0, 0, 0]]
-    assert found.best == ["SIL", "S", "IY", None, None]
-    assert found.manners == ["vowels", "fricatives", "silence"]
-    assert silent(found).tolist() == [True, False, False, False, False]
+    assert result.labels == ("IY", "S", "SIL")
+    assert result.counts.tolist() == [[0, 0, 2], [0, 3, 0], [3, 0, 0], [0, 0, 0], [0, 0, 0]]
+    assert result.best == ["SIL", "S", "IY", None, None]
+    assert result.manners == ["vowels", "fricatives", "silence"]
+    assert silent(result).tolist() == [True, False, False, False, False]
 
 
 def test_no_phones():
@@ -71,9 +71,9 @@ def test_no_phones():
 
 def test_rare_labels_are_counted_together():
     made = units(one=[0, 0, 0, 1, 1, 2, 3])
-    one = recording("one", (0, 0.3, "S"), (0.3, 0.5, "T"), (0.5, 0.6, "K"), (0.6, 0.7, "Q7"))
-    assert phone_table(made, [one], most=4).labels == ("S", "T", "K", "Q7")
-    few = phone_table(made, [one], most=3)
+    item = recording("one", (0, 0.3, "S"), (0.3, 0.5, "T"), (0.5, 0.6, "K"), (0.6, 0.7, "Q7"))
+    assert phone_table(made, [item], most=4).labels == ("S", "T", "K", "Q7")
+    few = phone_table(made, [item], most=3)
     assert few.labels == ("S", "T", REST)
     assert few.counts.tolist() == [[3, 0, 0], [0, 2, 0], [0, 0, 1], [0, 0, 1], [0, 0, 0]]
 
@@ -110,14 +110,14 @@ def test_order_is_a_staircase(counts):
 def test_recalls_average_to_purity(counts):
     counts = counts[:, counts.any(0)]  # a label has frames
     table = PhoneTable(tuple("ptkbd"[: counts.shape[1]]), counts)
-    found = phone_recalls(table, table)
-    right = sum(one.recall * one.frames for one in found)
+    recalls = phone_recalls(table, table)
+    right = sum(item.recall * item.frames for item in recalls)
     assert right / counts.sum() == pytest.approx(Joint(counts).phone_purity)
 
 
 def test_recalls_of_others_are_the_held_out_score():
     random = np.random.default_rng(0)
-    train, labels, codes, wanted = (
+    train, labels, codes, recalls = (
         random.integers(0, high, 60) for high in (7, 3, 9, 3)
     )  # some codes are new
 
@@ -126,9 +126,9 @@ def test_recalls_of_others_are_the_held_out_score():
         np.add.at(counts, (codes, labels), 1)
         return PhoneTable(("p", "t", "k"), counts)
 
-    found = phone_recalls(table(codes, wanted), table(train, labels))
-    score = accuracy(codes, wanted, majority_map(train, labels, 9))
-    assert sum(one.recall * one.frames for one in found) / 60 == pytest.approx(score)
+    result = phone_recalls(table(codes, recalls), table(train, labels))
+    score = accuracy(codes, recalls, majority_map(train, labels, 9))
+    assert sum(item.recall * item.frames for item in result) / 60 == pytest.approx(score)
 
 
 def test_recalls_by_hand():
@@ -142,11 +142,11 @@ def test_recalls_by_hand():
 
 
 def test_transitions_by_hand():
-    found = transitions(
+    counts = transitions(
         [np.array([0, 0, 2, 2, 2, 0, 1, 2]), np.array([2]), np.array([], np.int64)],
         np.array([2, 0]),
     )
-    assert found.tolist() == [
+    assert counts.tolist() == [
         [0, 1],
         [1, 0],
     ]  # 0 2, 2 0; what comes before and after 1 is passed over
@@ -154,10 +154,10 @@ def test_transitions_by_hand():
 
 @given(st.lists(st.lists(st.integers(0, 4), max_size=12), max_size=4))
 def test_transitions_are_the_changes(lists):
-    utterances = [np.array(one, np.int64) for one in lists]
+    utterances = [np.array(row, np.int64) for row in lists]
     slow = np.zeros((5, 5), int)
-    for one in lists:
-        for before, after in pairwise(one):
+    for codes_of in lists:
+        for before, after in pairwise(codes_of):
             slow[before, after] += before != after
     assert np.array_equal(transitions(utterances, np.arange(5)), slow)
 

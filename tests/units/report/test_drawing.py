@@ -46,18 +46,18 @@ def test_settings_of_the_user_change_nothing():
 
 def test_names_keep_apart():
     points = [(0.5, 0.5), (0.5, 0.5), (0.52, 0.5), (0.5, 0.52), (0.9, 0.9)]
-    found = []
+    result = []
 
     def draw(figure):
         axes = figure.add_subplot(xlim=(0, 1), ylim=(0, 1))
         name_points(axes, points, ["one", "two", "three", "four"], ["k"] * 4)
         figure.canvas.draw()
-        found.extend(text.get_window_extent() for text in axes.texts)
+        result.extend(text.get_window_extent() for text in axes.texts)
 
     drawn(4, 4, "names", draw)
-    assert len(found) == 4
-    for place, one in enumerate(found):
-        assert not any(one.overlaps(other) for other in found[place + 1 :])
+    assert len(result) == 4
+    for place, item in enumerate(result):
+        assert not any(item.overlaps(other) for other in result[place + 1 :])
 
 
 def test_labels_of_any_length():
@@ -118,8 +118,8 @@ def test_examples():
         Recording("e", "bob", 3.0, phones),
         Recording("f", "eve", 60.0),
     ]
-    assert [one.name for one in examples(given)] == ["c", "d", "f"]
-    assert [one.name for one in examples(given[:3])] == ["c", "b", "a"]
+    assert [example.name for example in examples(given)] == ["c", "d", "f"]
+    assert [example.name for example in examples(given[:3])] == ["c", "b", "a"]
     assert examples([]) == []
 
 

@@ -75,8 +75,8 @@ def made_up(folder):
         edges = np.flatnonzero(np.diff(own, prepend=-1, append=-1)) / RATE
         starts = (edges[:-1] * RATE).round().astype(int)
         phones = [
-            Interval(*one)
-            for one in zip(
+            Interval(*item)
+            for item in zip(
                 edges[:-1], edges[1:], [LABELS[min(own[start], 3)] for start in starts], strict=True
             )
         ]
@@ -98,7 +98,12 @@ def known(tmp_path_factory):
 
 def written(path, units, recordings, **options):
     write_report(
-        path, "a report", units, recordings, scored=[one.name for one in recordings[:4]], **options
+        path,
+        "a report",
+        units,
+        recordings,
+        scored=[recording.name for recording in recordings[:4]],
+        **options,
     )
     return path.read_text("utf-8")
 
@@ -113,7 +118,7 @@ def text(known, tmp_path_factory):
         f"Title & {EVIL}",
         units,
         recordings,
-        scored=[one.name for one in recordings[:4]],
+        scored=[recording.name for recording in recordings[:4]],
         tables=[
             (
                 "English <dev>",
@@ -181,7 +186,8 @@ def test_pictures(page):
 def test_players(known, page):
     units, recordings = known
     counts = np.bincount(
-        np.concatenate([units.codes[one.name] for one in recordings[:4]]), minlength=SIZE
+        np.concatenate([units.codes[recording.name] for recording in recordings[:4]]),
+        minlength=SIZE,
     )
     frequent = [
         code for code in np.argsort(-counts, kind="stable") if code < 3
@@ -227,7 +233,7 @@ def test_numbers_stand_to_the_right(page):
 
 
 def test_published_systems(page):
-    assert {one.key for one in ZEROSPEECH_2019} <= set(page.texts["td"])
+    assert {system.key for system in ZEROSPEECH_2019} <= set(page.texts["td"])
     assert "for orientation only" in " ".join(page.texts["p"])
 
 
@@ -239,11 +245,16 @@ def test_equal_input_gives_equal_bytes(known, tmp_path):
 def test_without_phones(known, tmp_path):
     units, recordings = known
     page = Reader(
-        written(tmp_path / "a.html", units, [replace(one, phones=None) for one in recordings])
+        written(
+            tmp_path / "a.html",
+            units,
+            [replace(recording, phones=None) for recording in recordings],
+        )
     )
     assert page.texts["h2"] == HEADINGS[3:9]
     assert (
-        len([one for one in page.all("audio") if one["aria-label"].startswith("code ")]) == SIZE - 1
+        len([player for player in page.all("audio") if player["aria-label"].startswith("code ")])
+        == SIZE - 1
     )
 
 
@@ -251,7 +262,9 @@ def test_without_sound_or_codebook(known, tmp_path):
     units, recordings = known
     bare = Units("bare", RATE, SIZE, units.codes)
     page = Reader(
-        written(tmp_path / "a.html", bare, [replace(one, audio=None) for one in recordings])
+        written(
+            tmp_path / "a.html", bare, [replace(recording, audio=None) for recording in recordings]
+        )
     )
     assert page.texts["h2"] == [*HEADINGS[1:4], *HEADINGS[5:8]]
     assert not page.all("audio")
@@ -270,7 +283,10 @@ def test_sound_has_a_limit(known, tmp_path, monkeypatch):
         "speechvq.units.report.sound_sections.HEARD", 200_000
     )  # a player has 8 x 0.1 to 0.12 s and 7 gaps, some 80 kB
     page = Reader(written(tmp_path / "a.html", *known))
-    assert len([one for one in page.all("audio") if one["aria-label"].startswith("code ")]) == 2
+    assert (
+        len([player for player in page.all("audio") if player["aria-label"].startswith("code ")])
+        == 2
+    )
     assert "The 2 most frequent codes" in " ".join(page.texts["p"])
 
 
@@ -325,12 +341,12 @@ def test_no_codes(tmp_path):
 
 def test_names_that_lack(known, tmp_path):
     units, recordings = known
-    for given, wanted in (
+    for given, recording in (
         (units, ["who"]),
         (replace(units, codes={}, features={}), [recordings[0].name]),
     ):
         with pytest.raises(UnitsError, match="the first is"):
-            write_report(tmp_path / "a.html", "a", given, recordings, scored=wanted)
+            write_report(tmp_path / "a.html", "a", given, recordings, scored=recording)
     assert not list(tmp_path.iterdir())
 
 
@@ -344,7 +360,7 @@ def test_nothing_is_overwritten_or_left_half(known, tmp_path):
         written(
             path,
             units,
-            [replace(one, audio=tmp_path / "gone.wav") for one in recordings],
+            [replace(recording, audio=tmp_path / "gone.wav") for recording in recordings],
             force=True,
         )
     assert path.read_text() == "mine"

@@ -38,24 +38,26 @@ def test_speakers_take_turns():
         spoken("c", "ann"),
         spoken("d", "eve", audio=None),
     ]
-    found = code_snippets(made, given, [1, 7], 4)
-    places = [(one.recording.name, round(20 * (one.start + one.end) / 2, 6)) for one in found[1]]
+    snippets = code_snippets(made, given, [1, 7], 4)
+    places = [
+        (item.recording.name, round(20 * (item.start + item.end) / 2, 6)) for item in snippets[1]
+    ]
     assert places == [
         ("a", 4.5),
         ("b", 3),
         ("a", 1),
         ("b", 1),
     ]  # middles in frames; the last cannot begin before 0
-    assert found[7] == []
-    assert code_snippets(made, given, [1], 99)[1][:4] == found[1]
+    assert snippets[7] == []
+    assert code_snippets(made, given, [1], 99)[1][:4] == snippets[1]
     assert len(code_snippets(made, given, [1], 99)[1]) == 5
 
 
 def test_neither_too_short_nor_too_long():
     made = units(a=[5, *[1] * 40, 2, 0])
-    one = spoken("a", "ann", seconds=43 / 20)
-    found = code_snippets(made, [one], [5, 1, 2, 0], 1)
-    assert {code: (own[0].start, own[0].end) for code, own in found.items()} == {
+    item = spoken("a", "ann", seconds=43 / 20)
+    snippets = code_snippets(made, [item], [5, 1, 2, 0], 1)
+    assert {code: (own[0].start, own[0].end) for code, own in snippets.items()} == {
         5: pytest.approx((0, SHORTEST)),
         1: pytest.approx((1.05 - LONGEST / 2, 1.05 + LONGEST / 2)),
         2: pytest.approx((2.025, 2.125)),
@@ -64,8 +66,8 @@ def test_neither_too_short_nor_too_long():
 
 
 def test_recordings_shorter_than_a_snippet():
-    (found,) = code_snippets(units(a=[1]), [spoken("a", "ann", seconds=0.06)], [1], 1)[1]
-    assert found.start == 0
+    (snippets,) = code_snippets(units(a=[1]), [spoken("a", "ann", seconds=0.06)], [1], 1)[1]
+    assert snippets.start == 0
 
 
 def test_cut(tmp_path):

@@ -34,9 +34,9 @@ def test_empty_utterances_are_refused_everywhere():
 
 
 def test_codes_that_mean_nothing_are_near_chance():
-    found = [speaker_probe(random_codes(seed), SPEAKERS, seed=seed) for seed in range(3)]
-    assert np.mean([one.accuracy for one in found]) == pytest.approx(0.25, abs=0.2)
-    assert (found[0].chance, found[0].majority, found[0].utterances) == (0.25, 0.25, 12)
+    probe = [speaker_probe(random_codes(seed), SPEAKERS, seed=seed) for seed in range(3)]
+    assert np.mean([item.accuracy for item in probe]) == pytest.approx(0.25, abs=0.2)
+    assert (probe[0].chance, probe[0].majority, probe[0].utterances) == (0.25, 0.25, 12)
 
 
 def test_speakers_are_identified_by_own_codes_and_by_pairs():
@@ -55,19 +55,19 @@ def test_labels_shuffled_over_utterances_take_the_probe_to_chance():
     own = [
         codes + 8 * int(speaker[1]) for codes, speaker in zip(random_codes(), SPEAKERS, strict=True)
     ]
-    found = [
+    probe = [
         speaker_probe(own, np.random.default_rng(seed).permutation(SPEAKERS).tolist()).accuracy
         for seed in range(5)
     ]
-    assert np.mean(found) < 0.5
+    assert np.mean(probe) < 0.5
 
 
 def test_vectors_are_probed_alike_whatever_their_scale():
     random = np.random.default_rng(0)
     told = np.array([int(speaker[1]) for speaker in SPEAKERS])
     vectors = random.normal(size=(len(SPEAKERS), 6)) + 4 * np.eye(6)[told]
-    found = vector_probe(vectors, SPEAKERS)
-    assert found.accuracy > 0.9
+    probe = vector_probe(vectors, SPEAKERS)
+    assert probe.accuracy > 0.9
     assert vector_probe(vectors * np.array([1e-3, 1, 1e3, 1, 1, 0]) + 7, SPEAKERS).accuracy > 0.9
     assert vector_probe(random.normal(size=vectors.shape), SPEAKERS).accuracy < 0.7
 
@@ -89,15 +89,15 @@ def test_every_speaker_is_on_both_sides(speakers, share, seed):
 
 def test_leakage_by_hand():
     codes = [np.array([0, 0]), np.array([0, 1]), np.array([1, 1]), np.array([1, 0])]
-    found = leakage(codes, ["a", "a", "b", "b"], shuffles=200)
-    assert found.share == pytest.approx(1 + 0.75 * np.log2(0.75) + 0.25 * np.log2(0.25))
+    leak = leakage(codes, ["a", "a", "b", "b"], shuffles=200)
+    assert leak.share == pytest.approx(1 + 0.75 * np.log2(0.75) + 0.25 * np.log2(0.25))
     # pairings of the first with the second, third or fourth: equally likely, the others have no or
     # all of the same codes
     each = [
         joint(np.concatenate(codes), np.repeat(numbers, 2)).pnmi
         for numbers in ([0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0])
     ]
-    assert found.shuffled == pytest.approx(np.mean(each), abs=0.03)
+    assert leak.shuffled == pytest.approx(np.mean(each), abs=0.03)
 
 
 def test_leakage_of_codes_that_tell_all_and_nothing():
@@ -116,11 +116,11 @@ def test_content_is_not_speaker_information():
     """Utterances of one word each, any speaker any word: shuffled frames would call that a leak."""
     random = np.random.default_rng(3)
     words = [np.full(50, random.integers(24)) for _ in SPEAKERS]
-    found = leakage(words, SPEAKERS)
-    assert found.share == pytest.approx(found.shuffled, abs=0.08)
+    leak = leakage(words, SPEAKERS)
+    assert leak.share == pytest.approx(leak.shuffled, abs=0.08)
     numbers = np.repeat([int(speaker[1]) for speaker in SPEAKERS], 50)
     shuffled_frames = joint(random.permutation(np.concatenate(words)), numbers).pnmi
-    assert shuffled_frames < 0.1 < found.share
+    assert shuffled_frames < 0.1 < leak.share
 
 
 @pytest.mark.parametrize("ask", [speaker_probe, leakage])
@@ -135,7 +135,7 @@ def test_content_is_not_speaker_information():
 )
 def test_bad_input_is_named(ask, codes, speakers, message):
     with pytest.raises(UnitsError, match=message):
-        ask([np.array(one, int) for one in codes], speakers)
+        ask([np.array(row, int) for row in codes], speakers)
 
 
 def test_bad_vectors_and_shares_are_named():

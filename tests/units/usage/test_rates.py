@@ -83,36 +83,36 @@ def test_runs_say_the_same(codes):
 
 
 def test_run_lengths_by_hand():
-    found = run_lengths(
+    lengths = run_lengths(
         [np.array([0, 0, 0, 1]), np.array([1, 2, 2])], 25
     )  # 3, 1, 1, 2 frames: runs end with utterances
-    assert (found.mean, found.median, found.frame) == (70, 60, 40)
-    assert found.histogram == [(40, 2), (80, 1), (120, 1)]
+    assert (lengths.mean, lengths.median, lengths.frame) == (70, 60, 40)
+    assert lengths.histogram == [(40, 2), (80, 1), (120, 1)]
 
 
 @settings(max_examples=40, deadline=None)
 @given(SETS, st.sampled_from([12.5, 25.0, 50.0]))
 def test_run_lengths_cover_all_frames(sets, rate):
-    found = run_lengths(arrays(sets), rate)
-    assert sum(length * count for length, count in found.histogram) == pytest.approx(
+    lengths = run_lengths(arrays(sets), rate)
+    assert sum(length * count for length, count in lengths.histogram) == pytest.approx(
         sum(map(len, sets)) * 1000 / rate
     )
-    assert found.mean * found.counts.sum() == pytest.approx(sum(map(len, sets)) * 1000 / rate)
+    assert lengths.mean * lengths.counts.sum() == pytest.approx(sum(map(len, sets)) * 1000 / rate)
 
 
 def test_usage_by_hand():
-    found = usage([np.array([0, 0, 3]), np.array([0])], 6)
-    assert found.counts.tolist() == [3, 0, 0, 1, 0, 0]
-    assert (found.used, found.top) == (2, 0.75)
-    assert found.perplexity == pytest.approx(2 ** (2 - 0.75 * log2(3)))
+    use = usage([np.array([0, 0, 3]), np.array([0])], 6)
+    assert use.counts.tolist() == [3, 0, 0, 1, 0, 0]
+    assert (use.used, use.top) == (2, 0.75)
+    assert use.perplexity == pytest.approx(2 ** (2 - 0.75 * log2(3)))
 
 
 @settings(max_examples=40, deadline=None)
 @given(SETS)
 def test_perplexity_lies_between_one_and_the_codes_used(sets):
-    found = usage(arrays(sets), 4)
-    assert 1 - 1e-9 <= found.perplexity <= found.used + 1e-9
-    assert found.counts.sum() == sum(map(len, sets))
+    use = usage(arrays(sets), 4)
+    assert 1 - 1e-9 <= use.perplexity <= use.used + 1e-9
+    assert use.counts.sum() == sum(map(len, sets))
 
 
 @pytest.mark.parametrize(

@@ -95,15 +95,15 @@ SPOKEN = [
 def test_tiers_cover_the_recording():
     words, phones = align.tiers_of(SPOKEN, 0.5)
     first, second = 0.2 + align.CENTER, 0.3 + align.CENTER
-    assert [one.start for one in words.intervals] == pytest.approx([0, first, second])
-    assert [one.end for one in words.intervals] == pytest.approx([first, second, 0.5])
-    assert [one.label for one in words.intervals] == ["", "the", "end"]
-    assert [one.label for one in phones.intervals] == ["SIL", "DH", "IY", "EH", "N", "D"]
-    assert [one.start for one in phones.intervals] == pytest.approx(
+    assert [interval.start for interval in words.intervals] == pytest.approx([0, first, second])
+    assert [interval.end for interval in words.intervals] == pytest.approx([first, second, 0.5])
+    assert [interval.label for interval in words.intervals] == ["", "the", "end"]
+    assert [interval.label for interval in phones.intervals] == ["SIL", "DH", "IY", "EH", "N", "D"]
+    assert [interval.start for interval in phones.intervals] == pytest.approx(
         [0, *(x / 100 + align.CENTER for x in (20, 25, 30, 40, 45))]
     )
-    assert [one.end for one in phones.intervals] == [
-        *(one.start for one in phones.intervals[1:]),
+    assert [interval.end for interval in phones.intervals] == [
+        *(interval.start for interval in phones.intervals[1:]),
         0.5,
     ]
 
@@ -136,12 +136,12 @@ def test_genitives(last, sounds):
 
 
 def test_targets_are_named_after_files_and_speakers(tmp_path):
-    some = [
+    values = [
         Utterance(Path("x/a.wav"), 1, "ann"),
         Utterance(Path("y/a.wav"), 1, "../bob"),
         Utterance(Path("z/b.c.flac"), 1),
     ]
-    assert align.targets(some, tmp_path) == [
+    assert align.targets(values, tmp_path) == [
         tmp_path / name for name in ("ann/a.TextGrid", "bob/a.TextGrid", "b.c.TextGrid")
     ]
     parts = [Utterance(Path("x/a.wav"), 1, "ann", start) for start in (0, 1, 12.34)]
@@ -151,7 +151,7 @@ def test_targets_are_named_after_files_and_speakers(tmp_path):
     with pytest.raises(
         ManifestError, match=r"x/a\.wav and w/a\.flac would both be aligned in .*ann/a\.TextGrid"
     ):
-        align.targets([some[0], Utterance(Path("w/a.flac"), 1, "ann")], tmp_path)
+        align.targets([values[0], Utterance(Path("w/a.flac"), 1, "ann")], tmp_path)
 
 
 def test_dictionaries(tmp_path):
@@ -216,7 +216,7 @@ def test_what_is_left_out_has_a_reason(tmp_path, capsys, monkeypatch, real):
     made = tmp_path / "out" / "good.TextGrid"
     assert read_alignment(made).end == pytest.approx(SECONDS, abs=1e-6)
     assert [
-        one.label for one in read_alignment(made, "words").intervals if one.label
+        interval.label for interval in read_alignment(made, "words").intervals if interval.label
     ] == TEXT.lower().split()
     before = made.stat().st_mtime_ns
     align.main(tmp_path / "all.jsonl", tmp_path / "out", tmp_path / "more.dict")

@@ -46,8 +46,8 @@ def rows_of(path, corpus=None, **options):
     what, rows = utterances(
         path, corpus, left_out=lambda *_: pytest.fail("a file cannot be read"), **options
     )
-    assert all(one.seconds == pytest.approx(SECONDS) and one.start == 0 for one in rows)
-    return what, [(one.audio.relative_to(path).as_posix(), one.speaker, one.facts) for one in rows]
+    assert all(row.seconds == pytest.approx(SECONDS) and row.start == 0 for row in rows)
+    return what, [(row.audio.relative_to(path).as_posix(), row.speaker, row.facts) for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -287,6 +287,6 @@ def test_unreadable_files_are_reported(tmp_path):
     _, rows = utterances(
         tmp_path, left_out=lambda path, error: reported.append((path.name, str(error)))
     )
-    assert [one.audio.name for one in rows] == ["a.wav"]
+    assert [row.audio.name for row in rows] == ["a.wav"]
     assert [name for name, _ in reported] == ["b.wav"]
     assert "is not audio" in reported[0][1]

@@ -37,7 +37,7 @@ def textgrid(path, *intervals):
     path.parent.mkdir(parents=True, exist_ok=True)
     write_textgrid(
         path,
-        [Alignment(tuple(Interval(*one) for one in intervals))],
+        [Alignment(tuple(Interval(*interval) for interval in intervals))],
         seconds=intervals[-1][1],
         force=True,
     )
@@ -70,15 +70,30 @@ def corpus(tmp_path):
 
 def test_what_is_prepared(corpus, tmp_path):
     (corpus / "bob" / "x.txt").write_text("oh")
-    found, lines = said(corpus, tmp_path / "work", align=tmp_path / "align")
-    assert [one.name for one in found] == ["ann2", "ann-x", "bob2", "bob-x", "cyd2", "cyd-x"]
-    assert [one.speaker for one in found] == ["ann", "ann", "bob", "bob", "cyd", "cyd"]
+    recordings, lines = said(corpus, tmp_path / "work", align=tmp_path / "align")
+    assert [recording.name for recording in recordings] == [
+        "ann2",
+        "ann-x",
+        "bob2",
+        "bob-x",
+        "cyd2",
+        "cyd-x",
+    ]
+    assert [recording.speaker for recording in recordings] == [
+        "ann",
+        "ann",
+        "bob",
+        "bob",
+        "cyd",
+        "cyd",
+    ]
     assert all(
-        one.seconds == SECONDS and one.audio.samefile(corpus / one.speaker / one.audio.name)
-        for one in found
+        recording.seconds == SECONDS
+        and recording.audio.samefile(corpus / recording.speaker / recording.audio.name)
+        for recording in recordings
     )
     phones = Alignment((Interval(0, 0.5, "AH"), Interval(0.5, 1.0, "SIL")))
-    assert [one.phones for one in found] == [phones] * 4 + [None, phones]
+    assert [recording.phones for recording in recordings] == [phones] * 4 + [None, phones]
     assert lines == [f"without an alignment, for training only: 1 ({corpus / 'cyd' / 'cyd2.wav'})"]
     rows = [
         json.loads(line) for line in (tmp_path / "work" / "manifest.jsonl").read_text().splitlines()
@@ -86,7 +101,7 @@ def test_what_is_prepared(corpus, tmp_path):
     assert rows[3]["text"] == "oh"
     assert rows[3]["align"] == str(tmp_path / "align" / "bob" / "x.TextGrid")
     assert prepared.held_out_of(tmp_path / "work") == {"bob2", "bob-x"}
-    assert prepare.summary(found, prepared.held_out_of(tmp_path / "work")) == (
+    assert prepare.summary(recordings, prepared.held_out_of(tmp_path / "work")) == (
         "6 recordings, 0.00 h, speakers: 3, 5 with phones; held out: 2, of bob"
     )
 
@@ -137,8 +152,8 @@ def test_audio_that_cannot_be_used_is_left_out(corpus, tmp_path):
     sound(corpus / "ann" / "silent.wav", level=1e-4)
     (corpus / "ann" / "broken.wav").write_bytes(b"RIFF")
     sound(corpus / "nobody.wav")
-    found, lines = said(corpus, tmp_path / "work", align=tmp_path / "align")
-    assert len(found) == 6
+    recordings, lines = said(corpus, tmp_path / "work", align=tmp_path / "align")
+    assert len(recordings) == 6
     assert lines[0].startswith("left out, cannot be used: 2 (")
     assert "broken.wav is not audio" in lines[0]
     assert "silent.wav holds no sound from 0.000 s on for 1.000 s" in lines[0]
@@ -149,8 +164,8 @@ def test_audio_that_starts_late_is_not_silent(tmp_path):
     wave = np.zeros(3 * RATE)
     wave[2 * RATE + 5] = 0.5
     soundfile.write(tmp_path / "late.wav", wave, RATE)
-    whole = Utterance(tmp_path / "late.wav", 3.0, "ann")
-    assert checks.audio_of(whole).seconds == 3
+    full = Utterance(tmp_path / "late.wav", 3.0, "ann")
+    assert checks.audio_of(full).seconds == 3
     with pytest.raises(AudioError, match="no sound"):
         checks.audio_of(Utterance(tmp_path / "late.wav", 2.0, "ann"))
     assert checks.audio_of(Utterance(tmp_path / "late.wav", 1.0, "ann", start=2.0)).seconds == 3
@@ -163,21 +178,21 @@ def test_alignments_that_do_not_fit(corpus, tmp_path):
         textgrid(tmp_path / "align" / "ann" / "x.TextGrid", *intervals)
         return said(corpus, tmp_path / "work", align=tmp_path / "align", force=True)
 
-    found, _ = again((0, 0.5, "AH1"), (0.5, 1.04, "B"))
-    assert found[1].phones.intervals == ((0, 0.5, "AH"), (0.5, 1.0, "B"))
-    found, lines = again((0, 0.5, "AH1"), (0.5, 1.06, "B"))
-    assert found[1].phones is None
+    result, _ = again((0, 0.5, "AH1"), (0.5, 1.04, "B"))
+    assert result[1].phones.intervals == ((0, 0.5, "AH"), (0.5, 1.0, "B"))
+    result, lines = again((0, 0.5, "AH1"), (0.5, 1.06, "B"))
+    assert result[1].phones is None
     assert "x.TextGrid goes to 1.060 s, and" in lines[0]
-    found, lines = again((0, 0.4, "AH1"))
-    assert found[1].phones.end == 0.4
+    result, lines = again((0, 0.4, "AH1"))
+    assert result[1].phones.end == 0.4
     assert lines[0].startswith("alignments that end more than 0.5 s before the recording: 1 (")
-    found, lines = again((0, 0.6, "sil"), (0.6, 1.0, "<noise>"))
-    assert [one.name for one in found] == ["ann2", "bob2", "bob-x", "cyd2", "cyd-x"]
+    result, lines = again((0, 0.6, "sil"), (0.6, 1.0, "<noise>"))
+    assert [item.name for item in result] == ["ann2", "bob2", "bob-x", "cyd2", "cyd-x"]
     assert lines[0].startswith("left out, nothing but silence by its labels: 1 (")
     (tmp_path / "align" / "ann" / "x.TextGrid").unlink()
     (tmp_path / "align" / "ann" / "x.lab").write_text("0.0 0.6 AH\n0.5 1.0 B\n")
-    found, lines = said(corpus, tmp_path / "work", align=tmp_path / "align", force=True)
-    assert found[1].phones is None
+    result, lines = said(corpus, tmp_path / "work", align=tmp_path / "align", force=True)
+    assert result[1].phones is None
     assert "overlaps 'AH' before it" in lines[0]
 
 
@@ -193,12 +208,14 @@ def test_alignments_of_something_else_stop_it(corpus, tmp_path):
 
 
 def test_a_ctm_holds_all(corpus, tmp_path):
-    lines = [f"{one.parent.name}-{one.stem} 1 0.2 0.3 AH0" for one in sorted(corpus.rglob("*.wav"))]
-    (tmp_path / "all.ctm").write_text("\n".join(lines[:-1]))
-    found, remarks = said(corpus, tmp_path / "work", align=tmp_path / "all.ctm")
-    assert [one.phones and one.phones.intervals for one in found] == [((0.2, 0.5, "AH"),)] * 5 + [
-        None
+    lines = [
+        f"{path.parent.name}-{path.stem} 1 0.2 0.3 AH0" for path in sorted(corpus.rglob("*.wav"))
     ]
+    (tmp_path / "all.ctm").write_text("\n".join(lines[:-1]))
+    recordings, remarks = said(corpus, tmp_path / "work", align=tmp_path / "all.ctm")
+    assert [recording.phones and recording.phones.intervals for recording in recordings] == [
+        ((0.2, 0.5, "AH"),)
+    ] * 5 + [None]
     assert len(remarks) == 1
 
 
@@ -219,10 +236,10 @@ def test_segments_of_one_file(tmp_path):
     (tmp_path / "all.jsonl").write_text("\n".join(map(json.dumps, lines)))
     textgrid(tmp_path / "align" / "ann.TextGrid", (0, 0.5, "A"), (0.5, 1.5, "B"), (1.5, 3.0, "C"))
     textgrid(tmp_path / "align" / "ann" / "ann_2.000.TextGrid", (0, 0.25, "D"), (0.25, 1, "E"))
-    found, remarks = said(tmp_path / "all.jsonl", tmp_path / "work", align=tmp_path / "align")
-    assert [one.name for one in found] == ["ann", "ann_1.000", "ann_2.000"]
-    assert [one.start for one in found] == [0, 1, 2]
-    assert [one.phones.intervals for one in found] == [
+    recordings, remarks = said(tmp_path / "all.jsonl", tmp_path / "work", align=tmp_path / "align")
+    assert [recording.name for recording in recordings] == ["ann", "ann_1.000", "ann_2.000"]
+    assert [recording.start for recording in recordings] == [0, 1, 2]
+    assert [recording.phones.intervals for recording in recordings] == [
         ((0, 0.5, "A"), (0.5, 1, "B")),
         ((0, 0.5, "B"), (0.5, 1, "C")),
         ((0, 0.25, "D"), (0.25, 1, "E")),
@@ -231,10 +248,10 @@ def test_segments_of_one_file(tmp_path):
     row = Utterance(Path("x/a.b.flac"), 1, "ann", 12.34)
     assert naming.aligned_as(row) == Path("ann/a.b_12.340.TextGrid")
     assert next(alignments.keys(row)) == (naming.aligned_as(row).stem, False)
-    wave = prepared.load_wave(found[1])
+    wave = prepared.load_wave(recordings[1])
     assert wave.shape == (16_000,)
-    whole = read_mono(tmp_path / "corpus" / "ann.wav", 16_000)
-    np.testing.assert_array_equal(wave, whole[16_000:32_000])
+    full = read_mono(tmp_path / "corpus" / "ann.wav", 16_000)
+    np.testing.assert_array_equal(wave, full[16_000:32_000])
 
 
 def test_phones_in_a_manifest(tmp_path):
@@ -249,8 +266,8 @@ def test_phones_in_a_manifest(tmp_path):
         row = {"audio": f"{name}.wav", "seconds": 1, "speaker": name, "phones": phones}
         rows.append(json.dumps({key: value for key, value in row.items() if value is not None}))
     (tmp_path / "all.jsonl").write_text("\n".join(rows))
-    found, lines = said(tmp_path / "all.jsonl", tmp_path / "work")
-    assert [one.phones and one.phones.intervals for one in found] == [
+    recordings, lines = said(tmp_path / "all.jsonl", tmp_path / "work")
+    assert [recording.phones and recording.phones.intervals for recording in recordings] == [
         ((0, 0.5, "A"), (0.5, 1, "SIL")),
         ((0, 1, "B"),),
         None,
@@ -269,19 +286,25 @@ def test_timit_is_folded(tmp_path):
         )
     labels = {39: ["SIL", "ih", "SIL"], 48: ["SIL", "ix", "vcl"], 61: ["SIL", "ix", "q", "bcl"]}
     for inventory, expected in labels.items():
-        found, _ = said(tmp_path / "timit", tmp_path / str(inventory), inventory=inventory)
-        assert [one.name for one in found] == ["FXYZ0-SX1", "FABC0-SX1", "MABC0-SX1"]
-        assert [[one.label for one in each.phones.intervals] for each in found] == [expected] * 3
+        recordings, _ = said(tmp_path / "timit", tmp_path / str(inventory), inventory=inventory)
+        assert [recording.name for recording in recordings] == [
+            "FXYZ0-SX1",
+            "FABC0-SX1",
+            "MABC0-SX1",
+        ]
+        assert [[interval.label for interval in each.phones.intervals] for each in recordings] == [
+            expected
+        ] * 3
     assert prepared.held_out_of(tmp_path / "39") == {"FXYZ0-SX1"}
-    assert prepare.summary(found, prepared.held_out_of(tmp_path / "39")).endswith(
+    assert prepare.summary(recordings, prepared.held_out_of(tmp_path / "39")).endswith(
         "held out: 1, of FXYZ0"
     )
 
 
 def test_a_corpus_without_alignments_says_so(corpus, tmp_path):
-    found, _ = said(corpus, tmp_path / "work")
-    assert not any(one.phones for one in found)
-    assert "scores need phones to compare" in prepare.summary(found, frozenset())
+    recordings, _ = said(corpus, tmp_path / "work")
+    assert not any(recording.phones for recording in recordings)
+    assert "scores need phones to compare" in prepare.summary(recordings, frozenset())
 
 
 def test_a_corpus_of_unknown_speakers_is_refused(tmp_path):
@@ -304,11 +327,11 @@ def rows_of(*speakers, labeled=(), splits=()):
     ]
 
 
-def held(rows, wanted=(), share=0.33):
+def held(rows, speakers=(), share=0.33):
     remarks = checks.Remarks()
     return [
         place
-        for place, out in enumerate(holding_out.held_out_rows(rows, wanted, share, remarks))
+        for place, out in enumerate(holding_out.held_out_rows(rows, speakers, share, remarks))
         if out
     ], remarks.notes
 
@@ -340,7 +363,7 @@ def test_one_speaker_is_held_out_by_recordings():
 
 
 @pytest.mark.parametrize(
-    ("wanted", "share", "words"),
+    ("speakers", "share", "words"),
     [
         (["z"], 0.5, "there is no speaker 'z' to hold out; there are a, b, c"),
         (["a", "b"], 0.5, "everything that could be scored is of the held-out speakers, a, b"),
@@ -348,13 +371,13 @@ def test_one_speaker_is_held_out_by_recordings():
         ([], 1.0, "a share of 1 cannot be held out"),
     ],
 )
-def test_invalid_held_out_speakers(wanted, share, words):
+def test_invalid_held_out_speakers(speakers, share, words):
     with pytest.raises(UnitsError, match=words):
-        held(rows_of("a", "b", "c", labeled=(0, 1)), wanted, share)
+        held(rows_of("a", "b", "c", labeled=(0, 1)), speakers, share)
 
 
 def test_names_are_unlike_each_other_and_plain():
-    some = [
+    values = [
         Utterance(Path("x/a b.wav"), 1, "ann"),
         Utterance(Path("y/c.wav"), 1, "ann"),
         Utterance(Path("z/c.wav"), 1, "bob k"),
@@ -363,7 +386,7 @@ def test_names_are_unlike_each_other_and_plain():
         Utterance(Path("w/d_mic1.wav"), 1, "bob", facts={"name": "d"}),
         Utterance(Path("w/d.wav"), 1, "bob", start=0.5),
     ]
-    assert naming.unique_names(some) == [
+    assert naming.unique_names(values) == [
         "a_b",
         "ann-c",
         "bob_k-c",
@@ -391,8 +414,8 @@ def test_the_command(corpus, tmp_path, capsys):
 
 def test_names_that_are_not_utf8_are_left_out(corpus, tmp_path):
     (corpus / "bob" / "x.wav").rename(corpus / "bob" / os.fsdecode(b"M\xfcller.wav"))
-    found, lines = said(corpus, tmp_path / "work")
-    assert len(found) == 5
+    recordings, lines = said(corpus, tmp_path / "work")
+    assert len(recordings) == 5
     assert any(
         "cannot be used: 1 (" in line and "a name that is not UTF-8" in line for line in lines
     )
@@ -406,8 +429,8 @@ def test_audio_that_breaks_off_is_left_out(corpus, tmp_path):
     bad = np.full(RATE, 0.1, np.float32)
     bad[100] = np.nan
     soundfile.write(corpus / "ann" / "x.wav", bad, RATE, subtype="FLOAT")
-    found, lines = said(corpus, tmp_path / "work")
-    assert len(found) == 5
+    recordings, lines = said(corpus, tmp_path / "work")
+    assert len(recordings) == 5
     assert any("cannot be used: 2 (" in line for line in lines)
 
 
@@ -432,13 +455,15 @@ def test_letters_with_their_dots_apart(corpus, tmp_path):
     (tmp_path / "align" / "bob" / "bob2.TextGrid").rename(
         tmp_path / "align" / "bob" / "m\u00fcde.TextGrid"
     )
-    found, _ = said(corpus, tmp_path / "work", align=tmp_path / "align")
-    assert [one.audio.stem for one in found if one.phones is None] == ["cyd2"]
+    recordings, _ = said(corpus, tmp_path / "work", align=tmp_path / "align")
+    assert [recording.audio.stem for recording in recordings if recording.phones is None] == [
+        "cyd2"
+    ]
 
 
 def test_an_interrupted_preparation_can_be_done_again(corpus, tmp_path, monkeypatch):
     """Whatever could not be written, a full disk's record or manifest."""
-    whole = prepare.write_manifest
+    full = prepare.write_manifest
     monkeypatch.setattr(
         prepare,
         "write_manifest",
@@ -446,7 +471,7 @@ def test_an_interrupted_preparation_can_be_done_again(corpus, tmp_path, monkeypa
     )
     with pytest.raises(OutputError, match="No space left"):
         prepare_with(corpus, tmp_path / "work")
-    monkeypatch.setattr(prepare, "write_manifest", whole)
+    monkeypatch.setattr(prepare, "write_manifest", full)
     dump = json.dumps
 
     def refused(*given, **options):

@@ -10,7 +10,7 @@ from recipes.phoneme_discovery.models import contrast, learning
 def test_contrast_loss_by_hand():
     """In a circle of four frames non-neighbors are 2 apart, so that all negatives are equal."""
     angles = torch.tensor([[0.0, 0.3, 1.0, 2.0]])
-    found = contrast.contrast_loss(torch.stack([angles.cos(), angles.sin()], -1), torch.Generator())
+    loss = contrast.contrast_loss(torch.stack([angles.cos(), angles.sin()], -1), torch.Generator())
     expected = 0.0
     for frame in range(3):
         near, far = (
@@ -18,7 +18,7 @@ def test_contrast_loss_by_hand():
             for distance in (1, 2)
         )
         expected += np.log(1 + contrast.NEGATIVES * np.exp(far - near)) / 3
-    assert float(found) == pytest.approx(expected, rel=1e-5)
+    assert float(loss) == pytest.approx(expected, rel=1e-5)
 
 
 def test_dissimilarity(monkeypatch):
@@ -32,14 +32,14 @@ def test_dissimilarity(monkeypatch):
     with torch.no_grad():
         rows = network(torch.from_numpy(mel)[None])[0].numpy()
     assert np.allclose((rows**2).sum(1), 1, atol=1e-5)
-    found = contrast.dissimilarity(network, mel)
+    curve = contrast.dissimilarity(network, mel)
     for edge in range(29):
         before, after = rows[max(0, edge - 2) : edge + 1].mean(0), rows[edge + 1 : edge + 4].mean(0)
-        assert found[edge] == pytest.approx(
+        assert curve[edge] == pytest.approx(
             1 - before @ after / np.linalg.norm(before) / np.linalg.norm(after), abs=1e-5
         )
     monkeypatch.setattr(contrast, "CHUNK", 7)
-    assert np.allclose(contrast.dissimilarity(network, mel), found, atol=1e-5)
+    assert np.allclose(contrast.dissimilarity(network, mel), curve, atol=1e-5)
 
 
 def test_contrast_learns_where_sounds_change(speech, heard, tmp_path):
@@ -50,10 +50,12 @@ def test_contrast_learns_where_sounds_change(speech, heard, tmp_path):
     )
     torch.manual_seed(0)
     curve, before = (
-        contrast.dissimilarity(some, speech.of(0))
-        for some in (network, contrast.Contrast(contrast.ContrastConfig(32, 8)).eval())
+        contrast.dissimilarity(values, speech.of(0))
+        for values in (network, contrast.Contrast(contrast.ContrastConfig(32, 8)).eval())
     )
-    edges = np.array([round(100 * one.start) - 1 for one in heard[0][0].phones.intervals[1:]])
+    edges = np.array(
+        [round(100 * interval.start) - 1 for interval in heard[0][0].phones.intervals[1:]]
+    )
     far = np.abs(np.arange(len(curve))[:, None] - edges).min(1) > 3
     assert curve[edges].mean() > 5 * curve[far].mean()
     assert curve[edges].mean() > 5 * before[edges].mean()

@@ -7,13 +7,13 @@ from recipes.phoneme_discovery.models import encoding, learning, predictor
 
 
 def test_an_interrupted_training_goes_on_as_if_it_had_not_been(speech, tmp_path):
-    wanted = encoding.targets(speech, encoding.mfccs(speech, 50), [8], seed=0)
+    expected = encoding.targets(speech, encoding.mfccs(speech, 50), [8], seed=0)
 
     def trained(folder, steps, decay=1.0):
         optim = learning.Optim(steps=steps, batch=2, seconds=0.64, warmup=0, decay=decay)
         config = predictor.PredictorConfig(16, 2, 2, 5)
         return learning.learn_predictor(
-            speech, wanted, config, optim, folder, mask_share=0.5, mask_span=10, seed=0
+            speech, expected, config, optim, folder, mask_share=0.5, mask_span=10, seed=0
         ).state_dict()
 
     straight = trained(tmp_path / "a", 4)

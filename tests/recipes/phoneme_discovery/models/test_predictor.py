@@ -23,14 +23,12 @@ def test_masked_frames_are_not_seen():
 def test_prediction_loss():
     """The mean of -log p over hidden frames, added up over two sets of clusters."""
     logits = [torch.randn(2, 6, 4), torch.randn(2, 6, 3)]
-    wanted = [torch.randint(4, (2, 6)), torch.randint(3, (2, 6))]
+    loss = [torch.randint(4, (2, 6)), torch.randint(3, (2, 6))]
     hide = torch.tensor(
         [[True, False, True, False, False, False], [False, True, False, False, False, False]]
     )
     expected = sum(
-        -sum(some[i, j].log_softmax(0)[want[i, j]] for i, j in ((0, 0), (0, 2), (1, 1))) / 3
-        for some, want in zip(logits, wanted, strict=True)
+        -sum(values[i, j].log_softmax(0)[want[i, j]] for i, j in ((0, 0), (0, 2), (1, 1))) / 3
+        for values, want in zip(logits, loss, strict=True)
     )
-    assert predictor.prediction_loss(logits, wanted, hide) == pytest.approx(
-        float(expected), rel=1e-5
-    )
+    assert predictor.prediction_loss(logits, loss, hide) == pytest.approx(float(expected), rel=1e-5)

@@ -23,9 +23,11 @@ def test_speech_is_standardized_by_speaker(speech, heard):
 
 def test_speech_is_kept(heard, tmp_path):
     recordings, waves = heard
-    first = speech_module.speech_of(recordings[:3], lambda one: waves[one.name], tmp_path)
+    first = speech_module.speech_of(
+        recordings[:3], lambda recording: waves[recording.name], tmp_path
+    )
     again = speech_module.speech_of(
-        recordings[:3], lambda one: pytest.fail(f"{one.name} was read again"), tmp_path
+        recordings[:3], lambda item: pytest.fail(f"{item.name} was read again"), tmp_path
     )
     assert np.array_equal(first.frames, again.frames)
     assert np.array_equal(first.log_mel(2), again.log_mel(2))
@@ -34,11 +36,11 @@ def test_speech_is_kept(heard, tmp_path):
 def test_short_recordings(tmp_path):
     """A recording of 30 ms is left out; one shorter than declared ends with its last frame."""
     given = [Recording("a", "ann", 0.03), Recording("b", "ann", 0.2)]
-    found = speech_module.speech_of(
-        given, lambda one: np.ones(480 if one.name == "a" else 2000, np.float32), tmp_path
+    recording = speech_module.speech_of(
+        given, lambda item: np.ones(480 if item.name == "a" else 2000, np.float32), tmp_path
     )
-    assert found.names == ("b",)
-    assert len(found.of(0)) == 20
+    assert recording.names == ("b",)
+    assert len(recording.of(0)) == 20
 
 
 def test_crops(speech):
