@@ -198,3 +198,8 @@ def test_latency_is_what_the_network_says():
         assert place - first < network.latency
         earliest = max(earliest, place - first)
     assert earliest > network.latency - 2 * network.config.hop  # windows are zero at their ends
+
+
+def test_a_kernel_shorter_than_its_stride_and_lookahead_is_refused():
+    with pytest.raises(ValueError, match="kernel 2 is shorter than stride 2 plus look-ahead 1"):
+        Conv(1, 1, 2, stride=2, lookahead=1)

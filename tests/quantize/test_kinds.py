@@ -101,8 +101,10 @@ def test_the_decoders_gradient_reaches_z(kind):
 
 @pytest.mark.parametrize("kind", ["gaussian", "none"])
 def test_continuous_latents_refuse_codes(kind):
+    one = made(kind)
+    assert one.encode(latents()) == []
     with pytest.raises(ValueError, match="has no codes"):
-        made(kind).decode([torch.zeros(1, 3, dtype=torch.long)])
+        one.decode([torch.zeros(1, 3, dtype=torch.long)])
 
 
 @pytest.mark.parametrize("kind", RESIDUAL)
@@ -524,3 +526,18 @@ def test_codebooks_say_which_parameters_are_codewords_and_which_variances():
     assert roles["sq"] == [{"codewords"}, {"log_variance"}]
     for kind in ("cosine", "gumbel", "vimco", "joint"):
         assert roles[kind] == [{"codewords"}, set()]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_greedy_configuration_differs_in_the_beam_alone(kind):
+    config = KINDS[kind](**({"beam": 4} if hasattr(KINDS[kind], "beam") else {}))
+    assert config.greedy == KINDS[kind]()
+    assert config.greedy.greedy == config.greedy
+
+
+@pytest.mark.parametrize("kind", DECODED)
+def test_the_chosen_code_is_the_most_probable_one(kind):
+    codebook, z = made(kind).codebooks[0], latents()
+    posterior = codebook.posterior(z)
+    torch.testing.assert_close(posterior.sum(-1), torch.ones(2, 7, dtype=torch.float64))
+    assert torch.equal(posterior.argmax(-1), codebook.choose(z))
