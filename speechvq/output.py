@@ -1,4 +1,4 @@
-"""Results on disk: whole or not at all, and nothing overwritten unasked."""
+"""Files that appear completely or not at all, and that overwrite nothing unasked."""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from speechvq.errors import OutputError
 
 
 def check_writable(path: Path, *, force: bool) -> None:
-    """Refuse early, before any work, what could not be written later. Raises OutputError."""
+    """Raises OutputError for a path that could not be written, before any work is done."""
     try:
         target = _target(path)
         if path.exists() and not force:
@@ -24,9 +24,10 @@ def check_writable(path: Path, *, force: bool) -> None:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to; it takes the place of `path` at the end, and vanishes if anything goes wrong.
+    """A path beside `path` to write to.
 
-    Raises OutputError for what the system refuses (a full disk, say).
+    At the end it takes the place of `path`, and it vanishes if anything goes wrong. Raises
+    OutputError for what the system refuses, such as writing to a full disk.
     """
     target = _target(path)
     partial = target.with_name(f".{target.name[:40]}.{os.getpid()}.partial")
@@ -48,7 +49,10 @@ def make_folder(path: Path) -> None:
 
 
 def _target(path: Path) -> Path:
-    """The file itself behind any links. Raises OutputError for what is no file: taking a device's place would destroy it."""
+    """The file behind any links.
+
+    Raises OutputError for what is no file: to take the place of a device would destroy it.
+    """
     if path.is_dir():
         raise OutputError(f"{path} is a folder; give a file name")
     if path.exists() and not path.is_file():

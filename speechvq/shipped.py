@@ -1,4 +1,4 @@
-"""Where the files of the bundled model lie: the model, its prior, and the frequency tables of its codes."""
+"""Where the bundled files lie: the default model, its prior, and tables for its codes."""
 
 from pathlib import Path
 
@@ -11,4 +11,4 @@ PRIOR = _FOLDER / "base5-prior.safetensors"
 """The prior over the codes of the default model."""
 
 TABLES = tuple(sorted(_FOLDER.glob("*.tables")))
-"""Frequency tables for the codes of the default model, and of every model that was bundled before."""
+"""Frequency tables for the codes of the default model, and of those that were bundled before."""

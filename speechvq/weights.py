@@ -79,7 +79,7 @@ def _tensors(data: bytes) -> dict[str, Any]:
         raise ValueError("it does not begin like a safetensors file, or is truncated")
     tensors = json.loads(data[8:start])
     if not isinstance(tensors, dict):
-        raise ValueError("its header is not a JSON object")  # noqa: TRY004 - of the file, not of an argument
+        raise ValueError("its header is not a JSON object")  # noqa: TRY004 - data, not an argument
     ends = [facts["data_offsets"][1] for name, facts in tensors.items() if name != "__metadata__"]
     if max(ends, default=0) != len(data) - start:
         raise ValueError("it is truncated, or longer than its header says")

@@ -1,7 +1,6 @@
-"""Reading and writing audio files: any rate and channel count that soundfile knows, one channel inside.
+"""Audio files of any sample rate and channel count that soundfile knows, as one channel.
 
-Long files are read and written in pieces through one resampler, so memory does not grow with
-length.
+Long files are read and written in chunks through one resampler: memory does not grow with length.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +18,7 @@ from speechvq.output import new_file
 Wave = NDArray[np.float32]
 
 SHORTEST = 0.1
-"""Seconds; below this there is no voice to speak of."""
+"""Seconds; a shorter recording holds too little speech."""
 
 SILENCE = 1e-5
 """Peak (full scale 1) below which a recording is silent: -100 dB."""
@@ -55,7 +54,7 @@ FORMATS = {
     "w64": ("W64", "PCM_16"),
     "rf64": ("RF64", "PCM_16"),
 }
-"""What each suffix means. Other formats of libsndfile cannot keep every rate, or write a second file."""
+"""Format and subtype of each suffix. Other formats cannot keep every rate, or write two files."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class Source:
 
 
 def inspect(path: str | Path) -> Source:
-    """Look at an audio file. Raises AudioError for what cannot be read or is too short to be encoded."""
+    """The facts of an audio file. Raises AudioError if it cannot be read, or is too short."""
     path = Path(path)
     try:
         if path.is_dir():
@@ -115,7 +114,7 @@ def inspect(path: str | Path) -> Source:
 
 
 def chunks(source: Source, sample_rate: int) -> Iterator[Wave]:
-    """The samples at another rate, channels averaged, some seconds at a time.
+    """The samples at another rate, in chunks of some seconds, with the channels averaged.
 
     Raises AudioError at a sample that is not a finite number, a file that ends early, and at the
     end if all was silence.
@@ -130,7 +129,7 @@ def chunks(source: Source, sample_rate: int) -> Iterator[Wave]:
                 second = (seen + int(np.argmin(np.isfinite(mono)))) / source.rate
                 raise AudioError(
                     f"{source.path} holds a sample that is not a finite number at {second:.3f} s; "
-                    "mend the file"
+                    "repair the file"
                 )
             peak, seen = max(peak, float(np.abs(mono).max(initial=0.0))), seen + len(mono)
             last = seen >= source.samples
@@ -150,7 +149,7 @@ def chunks(source: Source, sample_rate: int) -> Iterator[Wave]:
 
 
 def _blocks(source: Source) -> Iterator[Wave]:
-    """Some seconds at a time, channels averaged."""
+    """Chunks of some seconds at the file's own rate, with the channels averaged."""
     with soundfile.SoundFile(source.path) as file:
         # soundfile.blocks would hand out old samples again where a file ends early
         while len(block := file.read(CHUNK_SECONDS * source.rate, dtype="float32", always_2d=True)):
@@ -158,12 +157,15 @@ def _blocks(source: Source) -> Iterator[Wave]:
 
 
 def read_mono(path: str | Path, sample_rate: int) -> Wave:
-    """All samples (t,) at a rate, channels averaged. Raises AudioError."""
+    """All samples (t,) at a rate, with the channels averaged. Raises AudioError."""
     return np.concatenate(list(chunks(inspect(path), sample_rate)))
 
 
 def check_format(path: Path, rate: int) -> tuple[str, str]:
-    """The format and subtype that soundfile should write for this name. Raises OutputError for names and rates it cannot."""
+    """The format and subtype that soundfile writes for this name.
+
+    Raises OutputError for a name that says no format, and for a rate that the format cannot have.
+    """
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
         raise OutputError(
@@ -187,9 +189,9 @@ def check_format(path: Path, rate: int) -> tuple[str, str]:
 def write_mono(
     path: Path, waves: Iterable[Wave], sample_rate: int, *, rate: int, samples: int
 ) -> None:
-    """Write waves, given piece by piece at `sample_rate`, as a file of exactly `samples` samples at `rate`.
+    """Write chunks of a waveform at `sample_rate` as a file of exactly `samples` samples at `rate`.
 
-    Raises OutputError and leaves nothing behind when it cannot be written.
+    Raises OutputError, and leaves nothing behind, when it cannot be written.
     """
     kind, subtype = check_format(path, rate)
     resampler = (

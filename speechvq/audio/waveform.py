@@ -1,4 +1,4 @@
-"""Waveforms as callers give them: checked, and cut into chunks. Arrays and tensors are alike here."""
+"""Waveforms as callers give them, arrays and tensors alike: checked, and cut into chunks."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""The command line, kept thin: each command reads its options, calls the library and prints a line."""
+"""The command line. Each command reads its options, calls the library and prints a line."""
 
 import signal
 import sys
@@ -11,7 +11,7 @@ from speechvq.cli import codec, generation, info, prior, training, units, voices
 from speechvq.errors import SpeechVQError
 
 app = typer.Typer(
-    help="A neural speech codec: speech to a few tokens per second and back, also in another voice.",
+    help="A neural speech codec: speech to a few tokens per second and back, in any voice.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

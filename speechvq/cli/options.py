@@ -1,4 +1,4 @@
-"""Options that several commands share, and how commands talk: results on stdout, remarks on stderr."""
+"""Options that several commands share. Results go to stdout, and remarks to stderr."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -51,7 +51,7 @@ def say(text: str, *, quiet: bool = False) -> None:
 
 
 def load_codec(model: Path | None, device: str) -> "Codec":
-    """The model that an option names, on a device. Raises ModelError, or ConfigError for the device."""
+    """The model of an option, on a device. Raises ModelError, or ConfigError for the device."""
     from speechvq.codec.file import load
 
     codec = load(model)

@@ -13,7 +13,10 @@ LONG = 60.0
 def audio_progress(
     label: str, seconds: float, *, quiet: bool
 ) -> Iterator[Callable[[float], None] | None]:
-    """A bar over seconds of audio, only for long recordings and on a terminal; called with seconds done."""
+    """A bar over seconds of audio, called with the seconds done since the last call.
+
+    It is shown for long recordings only, and on a terminal only.
+    """
     if quiet or seconds < LONG or not console().is_terminal:
         yield None
         return
@@ -25,7 +28,7 @@ def audio_progress(
 def codes_progress(
     label: str, seconds: float, count: int, *, quiet: bool
 ) -> Iterator[Callable[[int], None] | None]:
-    """As `audio_progress`, but called with codes done, of which there are `count` in those seconds."""
+    """As `audio_progress`, but called with the codes done, of which there are `count`."""
     with audio_progress(label, seconds, quiet=quiet) as advance:
         yield None if advance is None else lambda done: advance(done * seconds / count)
 

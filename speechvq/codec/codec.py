@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import soxr
@@ -13,28 +12,15 @@ from torch import Tensor
 from speechvq.audio import files as audio
 from speechvq.audio.files import Wave
 from speechvq.audio.waveform import checked_rate, checked_wave
-from speechvq.codec.conversion import STRENGTH, embedding_for
+from speechvq.codec.decoding import STRENGTH, check, embedding_for
 from speechvq.codec.network import Network
 from speechvq.codec.reconstruction import Reconstruction, reconstruct
-from speechvq.codec.session import Choose, Progress, decoded, encoded
-from speechvq.codec.sources import Sources, checked_batch, of_file, side_by_side
+from speechvq.codec.session import Progress, Search, decoded, encoded
+from speechvq.codec.sources import checked_batch, of_file, side_by_side
 from speechvq.codec.voices import Voice, find_voice
 from speechvq.codes import CodebookShape, Codes, ModelId
 from speechvq.codes.record import bitrates
-from speechvq.errors import CodesError, ConfigError, WrongModel
-
-
-class Search(Protocol):
-    """Chooses the codes of a recording in place of the quantizers, as `RateDistortion` does."""
-
-    def check(self, codec: "Codec", n_codebooks: int, /) -> None:
-        """Raises a SpeechVQError if it cannot choose codes of that many codebooks of this codec."""
-
-    def __call__(
-        self, codec: "Codec", features: Sequence[Tensor], embedding: Tensor, n_codebooks: int, /
-    ) -> list[Tensor]:
-        """Codes (1, f) of each codebook, from features (1, d, f) of each level and an embedding (1, n)."""
-        ...
+from speechvq.errors import ConfigError
 
 
 class Codec:
@@ -121,7 +107,7 @@ class Codec:
         n = self.n_codebooks(codebooks=codebooks, kbps=kbps)
         rate = self.sample_rate if sample_rate is None else checked_rate(sample_rate)
         sources = side_by_side([checked_wave(wave)], rate, self.sample_rate)
-        return self._encode(sources, n, search)[0]
+        return encoded(self.network, self.model, n, sources, search)[0]
 
     def encode_batch(
         self,
@@ -139,7 +125,10 @@ class Codec:
         n = self.n_codebooks(codebooks=codebooks, kbps=kbps)
         rate = self.sample_rate if sample_rate is None else checked_rate(sample_rate)
         checked = checked_batch(waves)
-        return self._encode(side_by_side(checked, rate, self.sample_rate), n) if checked else []
+        if not checked:
+            return []
+        sources = side_by_side(checked, rate, self.sample_rate)
+        return encoded(self.network, self.model, n, sources)
 
     def encode_file(
         self,
@@ -155,7 +144,8 @@ class Codec:
         Raises AudioError, ConfigError as `n_codebooks` does, and what the search raises.
         """
         n = self.n_codebooks(codebooks=codebooks, kbps=kbps)
-        return self._encode(of_file(source, self.sample_rate), n, search, progress)[0]
+        sources = of_file(source, self.sample_rate)
+        return encoded(self.network, self.model, n, sources, search, progress)[0]
 
     def decode(
         self, codes: Codes, speaker: str | Voice | None = None, *, strength: float = STRENGTH
@@ -182,7 +172,10 @@ class Codec:
         strength: float = STRENGTH,
         progress: Progress | None = None,
     ) -> None:
-        """Decode as `decode` does, into an audio file and in bounded memory. Raises OutputError, too."""
+        """Decode as `decode` does, into an audio file and in bounded memory.
+
+        Raises what `decode` raises, and OutputError.
+        """
         embedding = self._embedding(codes, speaker, strength)
         parts = decoded(self.network, codes, embedding, progress)
         rate, samples = codes.source_rate, codes.samples
@@ -211,7 +204,7 @@ class Codec:
         They have `latent_rate` frames per second whatever the number of codebooks, all by default.
         Raises WrongModel, or CodesError.
         """
-        self._check(codes)
+        check(codes, self.model, self.network)
         kept = codes if n_codebooks is None else codes.prefix(n_codebooks)
         rows = [torch.from_numpy(row.astype(np.int64))[None] for row in kept.codebooks]
         return self.network.topdown.decode([row.to(self.network.device) for row in rows])
@@ -234,36 +227,8 @@ class Codec:
         n = self.n_codebooks(codebooks=n_codebooks)
         return reconstruct(self.network, waves, n, speaker_embedding)
 
-    def _encode(
-        self,
-        sources: Sources,
-        n_codebooks: int,
-        search: Search | None = None,
-        progress: Progress | None = None,
-    ) -> list[Codes]:
-        """The codes of each source."""
-        choose: Choose | None = None
-        if search is not None:
-            search.check(self, n_codebooks)
-            choose = lambda features, embedding: search(self, features, embedding, n_codebooks)  # noqa: E731
-        return encoded(self.network, self.model, n_codebooks, sources, choose, progress)
-
     def _embedding(self, codes: Codes, speaker: str | Voice | None, strength: float) -> Tensor:
         """The speaker embedding (1, n) to decode codes with. Raises as `decode` does."""
-        self._check(codes)
+        check(codes, self.model, self.network)
         voice = self.voice(speaker) if isinstance(speaker, str) else speaker
         return embedding_for(self.network, codes, voice, strength)
-
-    def _check(self, codes: Codes) -> None:
-        """Raises WrongModel, or CodesError."""
-        if codes.model != self.model:
-            raise WrongModel(
-                f"the codes were made by model {codes.model}, this is {self.model}; give the "
-                "right one with --model"
-            )
-        shapes = self.shapes[: len(codes.shapes)]
-        fits = codes.sample_rate == self.sample_rate and codes.shapes == shapes
-        if not fits or len(codes.speaker_embedding) * 2 < self.network.config.speaker.size:
-            raise CodesError(
-                "the codes' rate, codebooks or speaker embedding do not fit the model that they name"
-            )

@@ -1,4 +1,4 @@
-"""Models as single files: reading one into a codec, and writing one. The format: `codec/header.py`."""
+"""Model files: reading one into a codec, and writing one. `codec/header.py` has the format."""
 
 import json
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """What a model file says of its model, read without torch and without unpacking a weight.
 
-A model file is a safetensors file: weights in half precision, no code. Its metadata entry `speechvq`
-holds JSON:
+A model file is a safetensors file: weights in half precision, no code. Its metadata entry
+`speechvq` holds JSON:
 
     {"format": 1, "name": ..., "codec": {the configuration}, "voices": [{"name": ..., "embedding":
     hex, "metadata": {...}}, ...]}

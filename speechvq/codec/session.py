@@ -10,6 +10,7 @@ not change the codes. Memory does not grow with the length of a recording.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -25,11 +26,26 @@ from speechvq.codes import CodebookShape, Codes, ModelId
 from speechvq.codes.record import frames
 from speechvq.nn.speaker import from_steps, pack, to_steps
 
-Choose = Callable[[Sequence[Tensor], Tensor], list[Tensor]]
-"""Codes (b, f) of each codebook from features (b, d, f) of each level and speaker embeddings (b, n)."""
-
 Progress = Callable[[float], None]
 """Called with the seconds of audio done since the last call."""
+
+
+class Search(Protocol):
+    """Chooses the codes of a recording in place of the quantizers, as `RateDistortion` does."""
+
+    def check(self, model: ModelId, network: Network, n_codebooks: int, /) -> None:
+        """Raises a SpeechVQError if it cannot choose the codes of that many codebooks."""
+
+    def __call__(
+        self,
+        network: Network,
+        features: Sequence[Tensor],
+        speaker_embedding: Tensor,
+        n_codebooks: int,
+        /,
+    ) -> list[Tensor]:
+        """Codes (b, f) of each codebook, from features (b, d, f) of each level, coarse first."""
+        ...
 
 
 class EncodingSession:
@@ -38,8 +54,8 @@ class EncodingSession:
     n_codebooks: how many codebooks are coded
     lengths: of each waveform, in samples at the model's rate; what is fed after them is padding. By
       default there is one waveform, and it is as long as what is fed
-    choose: what chooses the codes, in place of the quantizers' own search. It needs the features of
-      the whole recording, so all codes come at the end
+    search: what chooses the codes, in place of the quantizers. It needs all features of a recording,
+      so all codes come at the end
     """
 
     def __init__(
@@ -48,10 +64,10 @@ class EncodingSession:
         n_codebooks: int,
         *,
         lengths: Sequence[int] | None = None,
-        choose: Choose | None = None,
+        search: Search | None = None,
     ) -> None:
         batch = 1 if lengths is None else len(lengths)
-        self._network, self.n_codebooks, self._choose = network, n_codebooks, choose
+        self._network, self.n_codebooks, self._search = network, n_codebooks, search
         self._lengths = lengths
         self._encoder = network.initial_encoder(batch)
         self._reference = network.reference.initial_state(batch)
@@ -73,7 +89,7 @@ class EncodingSession:
             self._finished = True
         wave = torch.tensor(np.ascontiguousarray(samples), device=network.device).unsqueeze(1)
         self._reference = network.reference.step(wave, self._reference, self._ends())
-        if self._choose is None:
+        if self._search is None:
             codes, self._encoder = network.encode_step(wave, self._encoder, self.n_codebooks)
             return self._cut(codes)
         features, self._encoder = network.encoder.step(wave, self._encoder)
@@ -81,10 +97,11 @@ class EncodingSession:
         if not last:
             return []
         levels = [torch.cat(chunks, -1) for chunks in zip(*self._features, strict=True)]
-        return self._cut(self._choose(levels, from_steps(self._steps())))
+        embedding = from_steps(self._steps())
+        return self._cut(self._search(network, levels, embedding, self.n_codebooks))
 
     def finish(self) -> list[Tensor]:
-        """The codes that were still waiting for what follows them; none if the last chunk was fed."""
+        """The codes that still waited for what follows them; none after the last chunk."""
         batch = 1 if self._lengths is None else len(self._lengths)
         return [] if self._finished else self.feed(np.zeros((batch, 0), np.float32), last=True)
 
@@ -130,8 +147,9 @@ class DecodingSession:
 
     @torch.inference_mode()
     def feed(self, codebooks: Sequence[NDArray[np.integer]], *, last: bool = False) -> Wave:
-        """Take codes (f,) of each codebook, whole coarsest frames; return the samples (n,) complete now.
+        """Take codes (f,) of each codebook; return the samples (n,) that are complete now.
 
+        codebooks: coarse first, a whole number of frames of the coarsest
         last: nothing follows. Zeros then stand in for what the decoder looks ahead to
         """
         rows = [
@@ -145,7 +163,7 @@ class DecodingSession:
         return wave[0, 0].cpu().numpy()
 
     def finish(self) -> Wave:
-        """The samples that were still waiting for what follows them; none if the last codes were fed."""
+        """The samples that still waited for what follows them; none after the last codes."""
         if self._finished:
             return np.zeros(0, np.float32)
         return self.feed([np.zeros(0, np.int64)], last=True)
@@ -156,12 +174,17 @@ def encoded(
     model: ModelId,
     n_codebooks: int,
     recordings: Sources,
-    choose: Choose | None = None,
+    search: Search | None = None,
     progress: Progress | None = None,
 ) -> list[Codes]:
-    """The codes of recordings side by side. choose: as in `EncodingSession`."""
+    """The codes of recordings side by side. search: as in `EncodingSession`.
+
+    Raises what `search.check` raises.
+    """
+    if search is not None:
+        search.check(model, network, n_codebooks)
     lengths = recordings.lengths
-    session = EncodingSession(network, n_codebooks, lengths=lengths, choose=choose)
+    session = EncodingSession(network, n_codebooks, lengths=lengths, search=search)
     known: list[list[Tensor]] = []
     for chunk, last in fixed_length(recordings.chunks, max(lengths)):
         known.append(session.feed(chunk, last=last))
@@ -182,7 +205,7 @@ def encoded(
 def decoded(
     network: Network, codes: Codes, embedding: Tensor, progress: Progress | None = None
 ) -> Iterator[Wave]:
-    """The waveform of codes at the model's rate, chunk by chunk, a little longer than the recording.
+    """The waveform of codes at the model's rate, in chunks, a little longer than the recording.
 
     embedding: speaker embedding (1, n)
     """

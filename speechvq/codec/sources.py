@@ -59,7 +59,10 @@ def of_file(source: audio.Source, model_rate: int) -> Sources:
 
 
 def checked_batch(waves: Sequence[Any]) -> list[Wave]:
-    """Waveforms, arrays or tensors, as arrays (t,) of float32. Raises AudioError that says which one is wrong."""
+    """Waveforms, arrays or tensors, as arrays (t,) of float32.
+
+    Raises AudioError that says which of them is wrong.
+    """
     checked = []
     for index, wave in enumerate(waves):
         try:

@@ -1,4 +1,4 @@
-"""Codes in fewer bytes than in fixed width: the contract of range coders with frequency tables or a prior."""
+"""Codes in fewer bytes than in fixed width: the contract of range coders."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from speechvq.codes.record import CodeArrays, CodebookShape, ModelId
 
 MOST_CODES_PER_BYTE, LEAST_CODES_PER_BYTE = 16, 1 / 4
-"""The number of codes that a file claims must agree with its size, or a few bytes could ask for much memory."""
+"""What a file claims must agree with its size, or a few bytes could ask for much memory."""
 
 
 class Coder(Protocol):

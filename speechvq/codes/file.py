@@ -93,7 +93,7 @@ class CodeFile:
         return Codes(head.model, *rates, head.shapes, codebooks, head.speaker_embedding)
 
     def _chosen(self, coders: Sequence[Coder]) -> Coder:
-        """The coder that the header names. Raises MissingCoder, and DamagedCodes if it does not fit."""
+        """The coder that the header names. Raises MissingCoder, or DamagedCodes if it cannot be."""
         head = self.header
         kind, advice = "prior", "give it with --prior"
         if head.coding != PRIOR:

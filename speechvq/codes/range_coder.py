@@ -1,4 +1,4 @@
-"""The range coder between codes with integer frequencies and bytes: that of constriction (Bamler 2022)."""
+"""Range coding of codes with integer frequencies, by constriction (Bamler 2022)."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ class RangeEncoder:
         """Encode codes (n,), each with its own frequencies (n, k)."""
         self._coder.encode(codes.astype(np.int32), self._family, frequencies.astype(np.float64))
 
-    def put_code(self, code: int, distribution: Any) -> None:  # noqa: ANN401 - constriction has no types
+    def put_code(self, code: int, distribution: Any) -> None:  # noqa: ANN401 - it has no types
         """Encode one code with a `distribution`."""
         self._coder.encode(code, distribution)
 
@@ -44,7 +44,7 @@ class RangeDecoder:
             raise ValueError(f"{len(data)} bytes are not a whole number of words")
         self._coder = _Decoder(np.frombuffer(data, "<u4").astype(np.uint32))
 
-    def next_code(self, distribution: Any) -> int:  # noqa: ANN401 - constriction has no types
+    def next_code(self, distribution: Any) -> int:  # noqa: ANN401 - it has no types
         """Decode the next code with a `distribution`."""
         try:
             return self._coder.decode(distribution)

@@ -1,8 +1,8 @@
-"""Static frequency tables: how often each code comes in a context that the decoder knows, in integers.
+"""Static frequency tables: how often each code comes in a context, in integers.
 
-A tables file is a safetensors file. Its metadata entry `speechvq-tables` holds JSON: {"format": 1,
-"model", "digest", "shapes", "contexts"}, which say whose codes these are, the codebooks' shapes, and
-the context of each codebook:
+The decoder knows the context as well. A tables file is a safetensors file. Its metadata entry
+`speechvq-tables` holds JSON: {"format": 1, "model", "digest", "shapes", "contexts"}, which name the
+model whose codes these are, the codebooks' shapes, and the context of each codebook:
 
 - "order 0": none, every code has the same table;
 - "previous code": the code before in the same codebook; the first code has a context of its own,
@@ -123,7 +123,7 @@ def rows(
     codebooks: Sequence[NDArray[np.uint16]],
     size: int,
 ) -> NDArray[np.intp]:
-    """The row of the table of every code (n,) of codebook `index`, given the codebooks before it."""
+    """The row of the table for every code (n,) of codebook `index`, given those before it."""
     match context:
         case "order 0":
             return np.zeros(len(codes), np.intp)
@@ -177,7 +177,7 @@ def load_tables(path: str | Path) -> TablesCoder:
         digest = hashlib.sha256(path.read_bytes()).digest()[:CODER_BYTES]
         with safe_open(path, "np") as file:
             header = json.loads((file.metadata() or {})[ENTRY])
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if header["format"] != FORMAT:
             raise ModelError(
                 f"{path} has tables format {header['format']}, this speechvq reads {FORMAT}"
@@ -227,8 +227,8 @@ def _table(
     expected = row_count(context, index, shapes), shapes[index].size
     if indices.shape != expected or indices.dtype != np.uint8:
         raise ValueError(
-            f"the table of codebook {index} has shape {indices.shape}, not {expected}, or is not of "
-            "8-bit integers"
+            f"the table of codebook {index} has shape {indices.shape}, not {expected}, or is not "
+            "of 8-bit integers"
         )
     return FrequencyTable(context, indices)
 

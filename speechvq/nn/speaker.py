@@ -1,4 +1,4 @@
-"""The speaker embedding: a voice as a short vector, from some seconds of speech, and as a few bytes.
+"""The speaker embedding: a voice as a short vector from some seconds of speech.
 
 It lies in (-1, 1)^n and is rounded to 16 steps in each dimension, in training too (straight-through
 estimator). A code file therefore carries exactly what the decoder was trained on, in half a byte

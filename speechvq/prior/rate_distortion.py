@@ -17,7 +17,8 @@ from functools import partial
 
 from torch import Tensor
 
-from speechvq.codec.codec import Codec
+from speechvq.codec.network import Network
+from speechvq.codes import ModelId
 from speechvq.errors import ConfigError
 from speechvq.prior.file import Prior
 from speechvq.quantize.base import Quantizer
@@ -29,7 +30,7 @@ PASSES = 2
 
 
 class RateDistortion:
-    """A search (`codec.Search`) for codes that take few bits under a prior.
+    """A search (`codec.session.Search`) for codes that take few bits under a prior.
 
     weight: lambda, relative to what a nat is worth to a quantizer of d dimensions at high rates,
       where the error D falls by 2 D / d per nat (A. Gersho 1979, "Asymptotically optimal block
@@ -43,30 +44,34 @@ class RateDistortion:
             raise ConfigError(f"the weight of the rate must be a number >= 0, not {weight:g}")
         self.prior, self.weight = prior, weight
 
-    def check(self, codec: Codec, depth: int) -> None:
+    def check(self, model: ModelId, network: Network, n_codebooks: int) -> None:
         """Raise WrongModel for a prior of another model.
 
         Raise ConfigError for quantizers without codewords that can be compared.
         """
-        self.prior.check(codec.model, depth)
-        for level in codec.network.topdown.levels:
+        self.prior.check(model, n_codebooks)
+        for level in network.topdown.levels:
             if not level.quantizer.searchable:
                 raise ConfigError(
-                    f"{codec.model} has quantizers of other kinds than vq and sq: rate-distortion "
+                    f"{model} has quantizers of other kinds than vq and sq: rate-distortion "
                     "optimization needs the errors of single codewords"
                 )
 
     def __call__(
-        self, codec: Codec, features: Sequence[Tensor], vector: Tensor, depth: int
+        self,
+        network: Network,
+        features: Sequence[Tensor],
+        speaker_embedding: Tensor,
+        n_codebooks: int,
     ) -> list[Tensor]:
-        """Codes (1, f) of the first `depth` codebooks of a recording.
+        """Codes (1, f) of the first `n_codebooks` codebooks of a recording.
 
         features: of the encoder, (1, d, f), one for each level
-        vector: the speaker embedding (1, s)
+        speaker_embedding: (1, s)
         """
-        embedding = vector.cpu() if self.prior.network.speaker_dim else None
+        embedding = speaker_embedding.cpu() if self.prior.network.speaker_dim else None
         search = partial(self._level, speaker_embedding=embedding)
-        return codec.network.topdown.encode(features, depth, search)
+        return network.topdown.encode(features, n_codebooks, search)
 
     def _level(
         self,

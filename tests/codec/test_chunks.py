@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from speechvq.audio import files as audio
 from speechvq.audio.files import inspect
 from speechvq.codec import sources
+from speechvq.codec.session import encoded
 from speechvq.codec.sources import Sources
 from speechvq.codes.file import dump, overhead
 from speechvq.codes.header import of
@@ -76,7 +77,8 @@ def test_pieces_of_any_size_change_nothing(tiny, cuts):
     wave = noise(20_000)
     edges = [0, *sorted(cuts), len(wave)]
     blocks = (wave[None, first:last] for first, last in itertools.pairwise(edges))
-    assert tiny._encode(Sources(blocks, 16000, [len(wave)], 16000), 4) == [tiny.encode(wave)]
+    recordings = Sources(blocks, 16000, [len(wave)], 16000)
+    assert encoded(tiny.network, tiny.model, 4, recordings) == [tiny.encode(wave)]
 
 
 @pytest.mark.parametrize("seconds", [1, 3, 100])
@@ -116,12 +118,12 @@ def test_progress_adds_up_to_the_length(tiny, monkeypatch, tmp_path, long):
     monkeypatch.setattr(audio, "CHUNK_SECONDS", 3)
     monkeypatch.setattr(sources, "CHUNK_SECONDS", 3)
     soundfile.write(tmp_path / "a.wav", long, 16000)
-    encoded, decoded = [], []
-    codes = tiny.encode_file(inspect(tmp_path / "a.wav"), progress=encoded.append)
-    tiny.decode_file(codes, tmp_path / "b.wav", progress=decoded.append)
-    assert len(encoded) == len(decoded) == 5
-    assert sum(encoded) == pytest.approx(codes.seconds)
-    assert sum(decoded) == pytest.approx(codes.seconds, abs=0.04)
+    encoding, decoding = [], []
+    codes = tiny.encode_file(inspect(tmp_path / "a.wav"), progress=encoding.append)
+    tiny.decode_file(codes, tmp_path / "b.wav", progress=decoding.append)
+    assert len(encoding) == len(decoding) == 5
+    assert sum(encoding) == pytest.approx(codes.seconds)
+    assert sum(decoding) == pytest.approx(codes.seconds, abs=0.04)
 
 
 def test_ten_seconds_of_speech_at_the_lowest_rate(codec, speech):

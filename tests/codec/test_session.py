@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speechvq.codec.conversion import unpacked
+from speechvq.codec.decoding import unpacked
 from speechvq.codec.session import DecodingSession, EncodingSession
 from tests.audio.test_files import noise
 
@@ -53,15 +53,15 @@ def test_the_last_chunk_may_be_announced(tiny):
     assert session.finish() == []
 
 
-def test_a_choice_of_codes_gets_all_features_at_the_end(tiny):
+def test_a_search_gets_all_features_at_the_end(tiny):
     """And codes of frames after the end are cut off."""
     wave, seen = noise(16_000), []
 
-    def choose(features, embedding):
+    def search(network, features, embedding, n_codebooks):
         seen.append((features, embedding))
-        return tiny.network.topdown.encode(features, 3)
+        return network.topdown.encode(features, n_codebooks)
 
-    session = EncodingSession(tiny.network, 3, choose=choose)
+    session = EncodingSession(tiny.network, 3, search=search)
     assert session.feed(wave[None, :7000]) == []
     codes = joined([session.feed(wave[None, 7000:]), session.finish()])
     (features, embedding), expected = seen[0], tiny.encode(wave, codebooks=3)

@@ -9,7 +9,7 @@ import torch
 
 import speechvq
 from speechvq.audio import files as audio
-from speechvq.codec.conversion import unpacked
+from speechvq.codec.decoding import unpacked
 from speechvq.codes import read_codes, read_header
 from speechvq.codes.header import PRIOR
 from speechvq.config import kinds
