@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 import soundfile
+import torch
 
 import speechvq
 from speechvq.cli import main
 from speechvq.codec.file import save_model
 from speechvq.codec.voices import Voice
 from speechvq.nn.speaker import SpeakerConfig
+from speechvq.prior.file import Prior, save_prior
+from speechvq.prior.network import PriorConfig, PriorNetwork
 from tests.helpers.networks import tiny_network
 from tests.helpers.paths import CLIPS
 
@@ -68,6 +71,18 @@ def other_model(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny(model):
     return speechvq.load(model)
+
+
+@pytest.fixture(scope="session")
+def prior_file(tiny, tmp_path_factory):
+    """The file of an untrained prior for the tiny model, with thresholds that tell them apart."""
+    torch.manual_seed(0)
+    shapes = [(shape.hop, shape.size) for shape in tiny.shapes]
+    config = PriorConfig(width=8, skip=8, layers=3, cycle=3)
+    network = PriorNetwork(config, shapes, tiny.network.config.speaker.size).eval()
+    path = tmp_path_factory.mktemp("prior") / "prior.safetensors"
+    save_prior(path, Prior(network, "p", tiny.model, (1.0, 2.0, 3.0, 1e9)))
+    return path
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A run of the recipe: everything that it depends on, from a TOML file."""
+"""The configuration of a run of the recipe, from a TOML file."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,10 @@ SAMPLE_RATE = 16_000
 
 @dataclass(frozen=True)
 class Optim:
-    """AdamW and its schedule; names as in `speechvq.train.config.OptimConfig`. commitment: the paper's beta."""
+    """AdamW and its schedule; names as in the codec's `OptimConfig`.
+
+    commitment: the paper's beta
+    """
 
     steps: int
     batch: int = 4
@@ -37,28 +40,32 @@ class Optim:
 
 @dataclass(frozen=True)
 class Plan:
-    """A system, how it is trained, and on crops of how many seconds.
+    """A system and its training.
 
-    held_out: speakers kept out and measured on
-    nobody: share of the examples whose speaker the decoder is not told
+    crop: length of the training crops in seconds
+    held_out: number of held-out speakers, for evaluation
+    conditioning_dropout: fraction of the examples whose speaker is unknown to the decoder
     """
 
     optim: Optim
     system: SystemConfig = field(default_factory=SystemConfig)
     crop: float = 0.512
     held_out: int = 12
-    nobody: float = 0.1
+    conditioning_dropout: float = 0.1
     seed: int = 0
 
     def __post_init__(self) -> None:
         require(
             self.samples > 0, f"crop must be at least {HOP / SAMPLE_RATE} seconds, not {self.crop}"
         )
-        require(0 <= self.nobody <= 1, f"nobody must be between 0 and 1, not {self.nobody}")
+        require(
+            0 <= self.conditioning_dropout <= 1,
+            f"conditioning_dropout must be between 0 and 1, not {self.conditioning_dropout}",
+        )
 
     @property
     def samples(self) -> int:
-        """Samples of a crop, whole codes."""
+        """Samples of a crop, a multiple of HOP."""
         return int(self.crop * SAMPLE_RATE) // HOP * HOP
 
 

@@ -1,9 +1,9 @@
-"""Fit a WaveNet prior to the codes of a trained system.
+"""Train a WaveNet prior to the codes of a trained system.
 
     python -m recipes.vqvae2017.prior data/train.jsonl [--folder runs/vqvae2017]
 
-All training recordings are encoded; the run goes into `FOLDER/prior` and goes on with the same
-command.
+All training recordings are encoded; the run goes into `FOLDER/prior`. The same command resumes an
+interrupted run.
 """
 
 import sys
@@ -41,7 +41,7 @@ def main(
     ),
     cache: Annotated[Path, typer.Option(help="Where packed audio is.")] = Path("runs/cache"),
 ) -> None:
-    """Fit, or go on."""
+    """Train, or resume."""
     experiment = read_prior_experiment(config)
     experiment = replace(experiment, run=replace(experiment.run, folder=str(folder / "prior")))
     experiment = (
@@ -67,22 +67,20 @@ def main(
 
 
 def encoded(system: System, name: ModelId, corpus: Corpus) -> Tokens:
-    """The codes of all recordings, without the last part of one."""
-    whole = [index for index, length in enumerate(corpus.lengths) if length >= HOP]
-    codebooks = [codes_of(system, corpus, index) for index in whole]
+    """The codes of all recordings, without incomplete ones at the ends."""
+    long = [index for index, length in enumerate(corpus.lengths) if length >= HOP]
+    codebooks = [codes_of(system, corpus, index) for index in long]
     voices = tuple(
-        corpus.names[corpus.voices[index]] if corpus.voices[index] >= 0 else "" for index in whole
+        corpus.names[corpus.voices[index]] if corpus.voices[index] >= 0 else "" for index in long
     )
-    frames, nobody = (
-        np.array([len(one) for one in codebooks], np.int64),
-        np.zeros((len(whole), 1), np.uint8),
-    )
+    frames = np.array([len(codes) for codes in codebooks], np.int64)
+    embeddings = np.zeros((len(long), 1), np.uint8)
     return Tokens(
         name,
         (CodebookShape(HOP, system.config.size),),
         (np.concatenate(codebooks),),
         frames,
-        nobody,
+        embeddings,
         voices,
     )
 

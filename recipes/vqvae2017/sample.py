@@ -1,10 +1,10 @@
-"""Speech from the trained system: a recording decoded, in its own or another voice, or speech that nobody said.
+r"""Speech from the trained system: a decoded recording, in any voice, or generated speech.
 
-    python -m recipes.vqvae2017.sample OUT.wav --input talk.wav [--speaker bdl]     # the decoder draws sample after sample
-    python -m recipes.vqvae2017.sample OUT.wav --seconds 2 [--speaker bdl]          # codes drawn from the prior
+    python -m recipes.vqvae2017.sample OUT.wav --input talk.wav [--speaker bdl]  # decoded
+    python -m recipes.vqvae2017.sample OUT.wav --seconds 2 [--speaker bdl]       # from the prior
 
-The decoder knows its speakers by number: those of the manifest it was trained on. Reproducible by
---seed.
+The decoder draws sample after sample. It knows its speakers by number: those of the manifest it was
+trained on. The same --seed gives the same speech.
 """
 
 import sys
@@ -34,9 +34,9 @@ def main(
         Path | None,
         typer.Option("--input", help="A recording to decode; none: codes from the prior."),
     ] = None,
-    seconds: Annotated[float, typer.Option(help="How much, at most.", min=0.01)] = 2.0,
+    seconds: Annotated[float, typer.Option(help="Length, at most.", min=0.01)] = 2.0,
     speaker: Annotated[
-        str | None, typer.Option(help="Who speaks; none: nobody the decoder knows.")
+        str | None, typer.Option(help="A speaker of the manifest; none: unknown.")
     ] = None,
     manifest: Annotated[
         Path | None, typer.Option(help="What it was trained on, for the names of speakers.")
@@ -46,7 +46,7 @@ def main(
     folder: Annotated[Path, typer.Option(help="Where the runs are.")] = Path("runs/vqvae2017"),
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
 ) -> None:
-    """Draw and write."""
+    """Sample speech and write it."""
     check_writable(target, force=force)
     _, system, name = trained(folder / "codes")
     voice = torch.tensor([number(speaker, manifest)])
@@ -57,25 +57,26 @@ def main(
         with torch.no_grad():
             latent = system.encode(padded).z
     else:
-        named = load_prior(folder / PRIOR)
-        if named.model != name:
+        prior = load_prior(folder / PRIOR)
+        if prior.model != name:
             raise ConfigError(
-                f"{folder / PRIOR} was fitted to {named.model}, this is {name}: run prior.py anew"
+                f"{folder / PRIOR} was trained on codes of {prior.model}, this is {name}: run "
+                "prior.py again"
             )
         codes = sample(
-            named.network, [max(1, round(seconds * SAMPLE_RATE / HOP))], generator=generator
+            prior.network, [max(1, round(seconds * SAMPLE_RATE / HOP))], generator=generator
         )
         latent = system.quantizer.decode(codes)
     with torch.no_grad():
-        told = system.told(latent, voice)
-    drawn = system.draw(told, generator=generator, temperature=temperature)
+        condition = system.condition(latent, voice)
+    waves = system.sample(condition, generator=generator, temperature=temperature)
     with new_file(target) as partial:
-        soundfile.write(partial, drawn[0].numpy(), SAMPLE_RATE, format="WAV")
-    print(f"{target}: {drawn.shape[1] / SAMPLE_RATE:.2f} s")
+        soundfile.write(partial, waves[0].numpy(), SAMPLE_RATE, format="WAV")
+    print(f"{target}: {waves.shape[1] / SAMPLE_RATE:.2f} s")
 
 
 def number(speaker: str | None, manifest: Path | None) -> int:
-    """A speaker's number, -1 for nobody. Raises ConfigError."""
+    """A speaker's number, -1 for unknown. Raises ConfigError."""
     if speaker is None:
         return -1
     if manifest is None:

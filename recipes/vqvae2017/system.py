@@ -1,9 +1,9 @@
-"""The speech system of the VQ-VAE paper (van den Oord, Vinyals and Kavukcuoglu 2017, section 4.3), small.
+"""The speech system of the VQ-VAE paper, small: van den Oord et al. 2017, section 4.3.
 
-Six strided convolutions turn a waveform into a latent 64 times slower, which is quantized with one
-codebook of 512 codewords. The decoder is a WaveNet over mu-law samples, each drawn from 256 values
-given all before it, the codes around it and who speaks. In the place of the codes there may be a
-continuous latent (a VAE), or nothing: what the codes are compared with.
+Six strided convolutions turn a waveform into a latent at 1/64 of the sample rate, which is
+quantized with one codebook of 512 codewords. The decoder is a WaveNet over mu-law samples: each has
+a distribution over 256 values, given all previous samples, the codes and the speaker. For
+comparison, the latent may be continuous (a VAE), or absent.
 """
 
 import math
@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from recipes.vqvae2017.mu_law import mu_law_decoding, mu_law_encoding
 from speechvq.config import require
 from speechvq.nn.streaming import State
 from speechvq.prior.sampling import CodeSampler
 from speechvq.prior.wavenet import ContextNetwork, WaveNet
-from speechvq.quantize.base import Quantized
+from speechvq.quantize.base import Quantized, Quantizer
 from speechvq.quantize.codebook import Codebook
 from speechvq.quantize.gaussian import GaussianLatent
 from speechvq.quantize.identity import Identity
@@ -27,17 +28,17 @@ from speechvq.quantize.vector import VectorQuantizer
 
 STRIDES = 6
 HOP = 2**STRIDES
-"""Samples a code."""
+"""Samples per code."""
 VALUES = 256
-"""Of a mu-law sample."""
+"""Number of values of a mu-law sample."""
 LATENTS = ("codes", "gaussian", "none")
-PIECE = 16_384
-"""Samples whose logits are held at once; a whole number of codes."""
+CHUNK = 16_384
+"""Samples whose logits are held in memory at once; a multiple of HOP."""
 
 
 @dataclass(frozen=True)
 class WaveNetConfig:
-    """Names as in `speechvq.prior.network.PriorConfig`; `context_layers` convolutions see the codes on both sides."""
+    """Names as in `speechvq.prior.network.PriorConfig`."""
 
     width: int = 32
     skip: int = 64
@@ -59,9 +60,9 @@ class WaveNetConfig:
 
 @dataclass(frozen=True)
 class SystemConfig:
-    """A system's shape.
+    """The size of a system.
 
-    latent: "codes", a "gaussian" one, or "none"
+    latent: "codes", "gaussian" or "none"
     channels: of the encoder's convolutions
     size, width: of the codebook; the Gaussian latent has `dimensions`
     """
@@ -86,7 +87,7 @@ class SystemConfig:
 class System(nn.Module):
     """Waveforms (b, t), t a multiple of HOP, to codes and to distributions of mu-law samples.
 
-    voices: how many speakers the decoder knows by number; one more stands for nobody that it knows
+    voices: number of speakers that the decoder knows by number; one more stands for unknown
     """
 
     def __init__(self, config: SystemConfig, voices: int) -> None:
@@ -94,29 +95,28 @@ class System(nn.Module):
         self.config, self.voices = config, voices
         layers: list[nn.Module] = []
         for index in range(STRIDES):
-            layers += [
-                nn.Conv1d(config.channels if index else 1, config.channels, 4, 2, padding=1),
-                nn.ReLU(),
-            ]
+            channels = config.channels if index else 1
+            layers += [nn.Conv1d(channels, config.channels, 4, 2, padding=1), nn.ReLU()]
         layers.append(nn.Conv1d(config.channels, config.width, 1))
-        if (
-            config.latent == "codes"
-        ):  # or the commitment pulls all latents to one point while the decoder has no use for them
+        if config.latent == "codes":
+            # without it the commitment loss pulls all latents to one point (codebook collapse)
             layers.append(nn.BatchNorm1d(config.width, affine=False))
         self.encoder = nn.Sequential(*layers)
+        self.quantizer = _quantizer(config)
         latent = config.dimensions if config.latent == "gaussian" else config.width
-        self.quantizer = {
-            "codes": lambda: ResidualVQ([VectorQuantizer(config.size, config.width)]),
-            "gaussian": lambda: GaussianLatent(config.width, out=config.dimensions),
-            "none": lambda: Identity(config.width),
-        }[config.latent]()
-        shape = config.decoder
-        self.latent = nn.Conv1d(latent, shape.width, 1)
-        self.context_network = ContextNetwork(shape.width, layers=shape.context_layers)
-        self.speaker = nn.Embedding(voices + 1, shape.width)
-        self.before = nn.Embedding(VALUES, shape.width)
-        form = {"layers": shape.layers, "cycle": shape.cycle, "condition": shape.width}
-        self.wavenet = WaveNet(shape.width, shape.skip, VALUES, **form)
+        decoder = config.decoder
+        self.latent = nn.Conv1d(latent, decoder.width, 1)
+        self.context_network = ContextNetwork(decoder.width, layers=decoder.context_layers)
+        self.speaker = nn.Embedding(voices + 1, decoder.width)
+        self.previous_sample_embedding = nn.Embedding(VALUES, decoder.width)
+        self.wavenet = WaveNet(
+            decoder.width,
+            decoder.skip,
+            VALUES,
+            layers=decoder.layers,
+            cycle=decoder.cycle,
+            condition=decoder.width,
+        )
 
     @property
     def codebooks(self) -> Sequence[Codebook]:
@@ -124,70 +124,88 @@ class System(nn.Module):
         return self.quantizer.codebooks
 
     def encode(self, waves: Tensor) -> Quantized:
-        """The latent of waveforms (b, t): drawn in training mode, else hard codes or means."""
+        """The latent of waveforms (b, t): sampled in training mode, else argmax codes or means."""
         return self.quantizer(self.encoder(waves.unsqueeze(1)))
 
-    def told(self, latent: Tensor, voices: Tensor) -> Tensor:
-        """What the gates are told at every sample, (b, width, t): latents (b, d, f), and speakers (b,), -1 for nobody."""
-        found = self.speaker(torch.where(voices < 0, self.voices, voices)).unsqueeze(-1)
-        if self.config.latent == "none":
-            return found.expand(-1, -1, latent.shape[-1] * HOP)
-        return (self.context_network(self.latent(latent)) + found).repeat_interleave(HOP, -1)
+    def condition(self, latent: Tensor, voices: Tensor) -> Tensor:
+        """The condition of the WaveNet at every sample, (b, width, t).
 
-    def nats(self, waves: Tensor, told: Tensor) -> Tensor:
-        """Minus the logarithm of every mu-law sample's probability given those before it, (b, t); teacher-forced."""
+        latent: (b, d, f); voices: numbers of the speakers (b,), -1 for unknown
+        """
+        speaker = self.speaker(torch.where(voices < 0, self.voices, voices)).unsqueeze(-1)
+        if self.config.latent == "none":
+            return speaker.expand(-1, -1, latent.shape[-1] * HOP)
+        return (self.context_network(self.latent(latent)) + speaker).repeat_interleave(HOP, -1)
+
+    def nats(self, waves: Tensor, condition: Tensor) -> Tensor:
+        """Negative log-likelihood in nats of every mu-law sample, (b, t); teacher-forced."""
         samples = mu_law_encoding(waves.clamp(-1, 1), VALUES)
         silence = samples.new_full((len(samples), 1), VALUES // 2)
-        before = torch.cat([silence, samples[:, :-1]], 1)
-        state, found = self.wavenet.initial_state(len(waves)), []
-        for first in range(0, samples.shape[1], PIECE):
-            part = slice(first, first + PIECE)
-            logits, state = self.wavenet.step(
-                self.before(before[:, part]).transpose(1, 2), told[..., part], state
-            )
-            found.append(
-                nn.functional.cross_entropy(logits.float(), samples[:, part], reduction="none")
-            )
-        return torch.cat(found, 1)
+        previous = torch.cat([silence, samples[:, :-1]], 1)
+        state, chunks = self.wavenet.initial_state(len(waves)), []
+        for first in range(0, samples.shape[1], CHUNK):
+            part = slice(first, first + CHUNK)
+            x = self.previous_sample_embedding(previous[:, part]).transpose(1, 2)
+            logits, state = self.wavenet.step(x, condition[..., part], state)
+            nats = functional.cross_entropy(logits.float(), samples[:, part], reduction="none")
+            chunks.append(nats)
+        return torch.cat(chunks, 1)
 
-    def step(self, before: Tensor, told: Tensor, state: State) -> tuple[Tensor, State]:
-        """Logits (b, VALUES) of the next sample: from the one before it (b,) and what is told of it (b, width, 1)."""
-        logits, state = self.wavenet.step(self.before(before).unsqueeze(-1), told, state)
+    def step(self, previous: Tensor, condition: Tensor, state: State) -> tuple[Tensor, State]:
+        """Logits (b, VALUES) of the next sample.
+
+        previous: the sample before it (b,); condition: of the next sample, (b, width, 1)
+        """
+        x = self.previous_sample_embedding(previous).unsqueeze(-1)
+        logits, state = self.wavenet.step(x, condition, state)
         return logits[..., 0], state
 
     @torch.no_grad()
-    def draw(
+    def sample(
         self,
-        told: Tensor,
+        condition: Tensor,
         *,
         generator: torch.Generator,
         temperature: float = 1.0,
         top_p: float = 1.0,
     ) -> Tensor:
-        """Waveforms (b, t), sample after sample; the cost of one does not depend on how many came before."""
+        """Waveforms (b, t), sampled one value after the other, for a condition (b, width, t)."""
+        batch, length = len(condition), condition.shape[-1]
         draw = CodeSampler(generator, temperature, top_p)
-        state, before = self.wavenet.initial_state(len(told)), torch.full((len(told),), VALUES // 2)
-        found = torch.empty(len(told), told.shape[-1], dtype=torch.long)
-        for place in range(told.shape[-1]):
-            logits, state = self.step(before, told[..., place : place + 1], state)
-            found[:, place] = before = draw(logits)
-        return mu_law_decoding(found, VALUES)
+        state, previous = self.wavenet.initial_state(batch), torch.full((batch,), VALUES // 2)
+        samples = torch.empty(batch, length, dtype=torch.long)
+        for position in range(length):
+            here = condition[..., position : position + 1]
+            logits, state = self.step(previous, here, state)
+            samples[:, position] = previous = draw(logits)
+        return mu_law_decoding(samples, VALUES)
+
+
+def _quantizer(config: SystemConfig) -> Quantizer:
+    """The quantizer of a kind of latent."""
+    match config.latent:
+        case "codes":
+            return ResidualVQ([VectorQuantizer(config.size, config.width)])
+        case "gaussian":
+            return GaussianLatent(config.width, out=config.dimensions)
+        case _:
+            return Identity(config.width)
 
 
 def objective(
     system: System, waves: Tensor, voices: Tensor, commitment: float
 ) -> tuple[Tensor, Tensor, Quantized]:
-    """What training goes down, a number; nats a sample (b,); and the quantizer's result.
+    """The training objective, a scalar; nats per sample (b,); and the quantizer's result.
 
-    The paper's equation 3 with the mean over samples of the log likelihood and the mean over
-    latents of the commitment (beta is `commitment`); of a Gaussian latent the bound itself. Entries
-    of codebooks are running means.
+    Equation 3 of the paper, with the mean over samples of the log-likelihood and the mean over
+    latents of the commitment loss (beta is `commitment`); for a Gaussian latent the negative ELBO
+    per sample. Codebooks are updated by exponential moving averages.
     """
     quantized = system.encode(waves)
-    nats = system.nats(waves, system.told(quantized.z, voices)).mean(1)
-    loss = nats.mean() + quantized.rates.sum(1).mean() / waves.shape[1] * (
-        system.config.latent == "gaussian"
-    )
+    nats = system.nats(waves, system.condition(quantized.z, voices)).mean(1)
+    loss = nats.mean()
+    if system.config.latent == "gaussian":
+        loss = loss + quantized.rates.sum(1).mean() / waves.shape[1]
     for term in quantized.terms.values():
         loss = loss + commitment * term.mean() / math.prod(quantized.z.shape[1:])
     return loss, nats, quantized

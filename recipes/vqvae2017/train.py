@@ -140,7 +140,9 @@ def _step(plan: Plan, state: TrainState, sampler: Sampler, *, bf16: bool) -> dic
     batch = sampler.batch(step, 0, optim.batch)
     random = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
     voices = torch.from_numpy(batch.voices)
-    voices = torch.where(torch.rand(len(voices), generator=random) < plan.nobody, -1, voices)
+    voices = torch.where(
+        torch.rand(len(voices), generator=random) < plan.conditioning_dropout, -1, voices
+    )
     for group in state.optimizer.param_groups:
         group["lr"] = learning_rate(step, optim)
     torch.manual_seed(plan.seed * 1_000_003 + step)

@@ -1,30 +1,14 @@
-"""Generated speech and anomaly scores, in Python and as commands."""
+"""Generated speech and anomaly scores."""
 
 import numpy as np
 import pytest
-import soundfile
-import torch
 
 import speechvq
-from speechvq.codes import read_codes
 from speechvq.errors import ConfigError, WrongModel
 from speechvq.prior.file import Prior, load_prior, save_prior
 from speechvq.prior.generate import generate
 from speechvq.prior.network import PriorConfig, PriorNetwork
 from speechvq.prior.score import score
-
-
-@pytest.fixture(scope="module")
-def prior_file(tiny, tmp_path_factory):
-    """An untrained prior for the tiny model."""
-    torch.manual_seed(0)
-    shapes = [(codebook.hop, codebook.size) for codebook in tiny.shapes]
-    network = PriorNetwork(
-        PriorConfig(width=8, skip=8, layers=3, cycle=3), shapes, tiny.network.config.speaker.size
-    ).eval()
-    path = tmp_path_factory.mktemp("prior") / "prior.safetensors"
-    save_prior(path, Prior(network, "p", tiny.model))
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -99,39 +83,3 @@ def test_arguments_that_do_not_fit_are_refused(tiny, prior, speech, other_model)
         generate(tiny, prior, seconds=1, prompt=tiny.encode(speech[:8000], 16_000, codebooks=2))
     with pytest.raises(WrongModel, match="the prior p describes the codes of tiny@"):
         generate(speechvq.load(other_model), prior, seconds=1)
-
-
-def test_sample_and_score_as_commands(run, clip, model, prior_file, tmp_path):
-    out = tmp_path / "new.wav"
-    common = ("--prior", prior_file, "-m", model)
-    first = run("sample", out, *common, "--seconds", 0.4, "--seed", 3, "--speaker", "bdl")
-    assert first.code == 0, first.err
-    assert soundfile.info(out).duration == pytest.approx(0.4, abs=0.04)
-    again = run("sample", out, *common)
-    assert again.code == 1
-    assert "--force" in again.err
-    assert run("encode", clip, tmp_path / "clip.codes", "-m", model).code == 0
-    longer = run(
-        "sample",
-        tmp_path / "on.wav",
-        *common,
-        "--seconds",
-        0.4,
-        "--prompt",
-        tmp_path / "clip.codes",
-    )
-    assert longer.code == 0, longer.err
-    assert soundfile.info(tmp_path / "on.wav").duration == pytest.approx(
-        read_codes(tmp_path / "clip.codes").seconds + 0.4, abs=0.08
-    )
-    scores = run("score", clip, tmp_path / "clip.codes", *common, "--threshold", 1, "--each-second")
-    assert scores.code == 0, scores.err
-    rows = [line.split("\t") for line in scores.out.splitlines()]
-    assert rows[0] == ["file", "second", "nominal", "prior", "anomaly"]
-    assert len(rows) == 1 + 2 * (1 + 5)
-    assert rows[1][1:] == rows[7][1:]
-    assert {row[4] for row in rows[1:]} == {"yes"}
-    missing = run("score", tmp_path / "nothing.wav", *common)
-    assert missing.code == 1
-    assert "there is no file" in missing.err
-    assert run("sample", tmp_path / "x.wav", "--prior", clip, "-m", model).code == 1

@@ -1,4 +1,4 @@
-"""The prior: cached steps are the full pass, nothing looks ahead that must not, probabilities are those of a known source."""
+"""The prior's network: steps are the full pass, it is causal, and learns a known source."""
 
 import pytest
 import torch
@@ -68,26 +68,26 @@ def test_steps_give_the_probabilities_of_the_full_pass():
 @torch.no_grad()
 def test_a_code_changes_what_is_said_of_later_ones_of_its_codebook_and_of_finer_codebooks_only():
     prior, given, speaker = tiny(), codes(frames=20), torch.zeros(2, 3)
-    once = prior.nats(given, speaker)
+    first = prior.nats(given, speaker)
     other = [codebook.clone() for codebook in given]
     other[1][:, 12] = (other[1][:, 12] + 1) % SHAPES[1][1]
     again = prior.nats(other, speaker)
-    assert torch.equal(once[0], again[0])
-    assert torch.equal(once[1][:, :12], again[1][:, :12])
-    assert not torch.allclose(once[1][:, 13:], again[1][:, 13:])
-    moved = (once[2] - again[2]).abs().sum(0).nonzero().flatten()
+    assert torch.equal(first[0], again[0])
+    assert torch.equal(first[1][:, :12], again[1][:, :12])
+    assert not torch.allclose(first[1][:, 13:], again[1][:, 13:])
+    moved = (first[2] - again[2]).abs().sum(0).nonzero().flatten()
     assert moved.min() < 24 <= moved.max()
-    assert [codebook.shape for codebook in once] == [codebook.shape for codebook in given]
+    assert [codebook.shape for codebook in first] == [codebook.shape for codebook in given]
 
 
 @torch.no_grad()
 def test_any_prefix_has_its_probability_and_the_voice_matters():
     prior, given = tiny(), codes()
-    whole = prior.nats(given, torch.zeros(2, 3))
+    full = prior.nats(given, torch.zeros(2, 3))
     part = prior.nats(given[:2], torch.zeros(2, 3))
     assert len(part) == 2
-    assert all(torch.equal(one, other) for one, other in zip(part, whole, strict=False))
-    assert not torch.allclose(whole[0], prior.nats(given, torch.ones(2, 3))[0])
+    assert all(torch.equal(few, many) for few, many in zip(part, full, strict=False))
+    assert not torch.allclose(full[0], prior.nats(given, torch.ones(2, 3))[0])
     logits = prior.streams[0](given[0], prior.streams[0].condition([], 9, torch.zeros(2, 3)))
     assert torch.allclose(torch.softmax(logits, 1).sum(1), torch.ones(2, 9))
 
@@ -95,16 +95,16 @@ def test_any_prefix_has_its_probability_and_the_voice_matters():
 @torch.no_grad()
 def test_long_recordings_pass_in_chunks(monkeypatch):
     prior, given, speaker = tiny(), codes(frames=30), torch.zeros(2, 3)
-    whole = prior.nats(given, speaker)
+    full = prior.nats(given, speaker)
     monkeypatch.setattr(network, "CHUNK", 7)
     assert all(
         torch.allclose(*pair, atol=1e-5)
-        for pair in zip(whole, prior.nats(given, speaker), strict=True)
+        for pair in zip(full, prior.nats(given, speaker), strict=True)
     )
 
 
 def test_a_known_source_is_learned_to_its_entropy():
-    """Codebook 0 steps through a cycle, at random by one or two: one bit. Finer codebooks copy it: none."""
+    """Codebook 0 moves by 1 or 2 in a cycle, at random: 1 bit. Codebook 1 copies it: 0 bits."""
     torch.manual_seed(0)
     shapes = ((640, 8), (320, 8))
     prior = PriorNetwork(
@@ -118,7 +118,7 @@ def test_a_known_source_is_learned_to_its_entropy():
         return [coarse, coarse.repeat_interleave(2, 1)]
 
     for _ in range(150):
-        loss = sum(codebook.mean() for codebook in prior.nats(drawn()))
+        loss = torch.stack([nats.mean() for nats in prior.nats(drawn())]).sum()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -151,13 +151,13 @@ def drawn(
 
 def test_a_draw_is_repeatable_and_of_the_shape_asked_for():
     prior = tiny()
-    once, again, other = drawn(prior), drawn(prior), drawn(prior, seed=1)
-    assert [codebook.shape for codebook in once] == [(1, 9), (1, 9), (1, 18), (1, 18)]
-    assert all(torch.equal(*pair) for pair in zip(once, again, strict=True))
-    assert not all(torch.equal(*pair) for pair in zip(once, other, strict=True))
+    first, again, other = drawn(prior), drawn(prior), drawn(prior, seed=1)
+    assert [codebook.shape for codebook in first] == [(1, 9), (1, 9), (1, 18), (1, 18)]
+    assert all(torch.equal(*pair) for pair in zip(first, again, strict=True))
+    assert not all(torch.equal(*pair) for pair in zip(first, other, strict=True))
     assert all(
         codebook.min() >= 0 and codebook.max() < size
-        for codebook, (_, size) in zip(once, SHAPES, strict=True)
+        for codebook, (_, size) in zip(first, SHAPES, strict=True)
     )
     assert len(drawn(prior, frames=(9, 9))) == 2
     several = sample(
@@ -170,11 +170,11 @@ def test_a_draw_is_repeatable_and_of_the_shape_asked_for():
 
 
 def test_a_prompt_is_kept_and_what_follows_is_what_would_have_followed():
-    """Continuing the beginning of a draw with the most probable codes gives the whole draw."""
+    """Continuing the beginning of a draw with the most probable codes gives the same draw."""
     prior = tiny()
-    whole = drawn(prior, temperature=0)
-    going_on = drawn(prior, temperature=0, prompt=[codebook[:, :4] for codebook in whole])
-    assert all(torch.equal(*pair) for pair in zip(whole, going_on, strict=True))
+    full = drawn(prior, temperature=0)
+    going_on = drawn(prior, temperature=0, prompt=[codebook[:, :4] for codebook in full])
+    assert all(torch.equal(*pair) for pair in zip(full, going_on, strict=True))
     other = [
         torch.full((1, 3), 1),
         torch.full((1, 3), 2),

@@ -45,8 +45,8 @@ def latents(codec, wave):
     )
 
 
-def left(codec, wave, codes):
-    """Squared error that the codes of the first level leave of its latents."""
+def error_of(codec, wave, codes):
+    """Squared error of the first level: its latents less those that the codes stand for."""
     rows = [torch.from_numpy(row.astype(np.int64))[None] for row in codes.codebooks[:2]]
     return (
         (latents(codec, wave) - codec.network.topdown.levels[0].quantizer.decode(rows))
@@ -64,65 +64,66 @@ def test_more_weight_takes_fewer_bits_and_leaves_more(tiny, prior, speech):
         assert codes.shapes == tiny.shapes
         assert len(tiny.decode(codes)) == len(wave)
         bits.append(score(tiny, prior, codes).mean)
-        errors.append(left(tiny, wave, codes))
+        errors.append(error_of(tiny, wave, codes))
     assert bits == sorted(bits, reverse=True)
     assert errors == sorted(errors)
     assert bits[-1] < 0.9 * bits[0]
-    assert (
-        errors[0] <= left(tiny, wave, tiny.encode(wave)) + 1e-6
-    )  # all beam to the end: no worse than greedy
+    # all options are searched to the end: no worse than the greedy search
+    assert errors[0] <= error_of(tiny, wave, tiny.encode(wave)) + 1e-6
 
 
 def test_every_code_makes_error_and_price_least(tiny, prior, speech):
-    """Against the definition, slowly: one codebook, every codeword tried in every place, given the codes of the pass before."""
+    """Against the definition, slowly: every codeword of one codebook is tried in every position."""
     wave, weight = speech[:16_000].copy(), 2.0
-    found = tiny.encode(wave, codebooks=1, search=RateDistortion(prior, weight))
+    optimized = tiny.encode(wave, codebooks=1, search=RateDistortion(prior, weight))
     stream, book = (
         prior.network.streams[0],
         tiny.network.topdown.levels[0].quantizer.codebooks[0].codewords,
     )
     errors = torch.stack([(book - row).square().sum(1) for row in latents(tiny, wave)[0].T])
     price = weight * 2 * errors.amin(1).mean() / 4
-    condition = stream.condition([], len(errors), unpacked(tiny.network, found.speaker_embedding))
+    condition = stream.condition(
+        [], len(errors), unpacked(tiny.network, optimized.speaker_embedding)
+    )
     codes = errors.argmin(1)
     for _ in range(PASSES):
         state, rows = stream.wavenet.initial_state(1), []
-        for place in range(len(codes)):
-            before = codes[place - 1 : place] if place else None
-            logits, state = stream.step(before, condition[..., place : place + 1], state)
+        for position in range(len(codes)):
+            previous = codes[position - 1 : position] if position else None
+            logits, state = stream.step(previous, condition[..., position : position + 1], state)
             rows.append(-torch.log_softmax(logits[0], 0))
         codes = (errors + price * torch.stack(rows)).argmin(1)
-    assert np.array_equal(found.codebooks[0], codes.numpy())
-    assert not np.array_equal(found.codebooks[0], tiny.encode(wave, codebooks=1).codebooks[0])
+    assert np.array_equal(optimized.codebooks[0], codes.numpy())
+    assert not np.array_equal(optimized.codebooks[0], tiny.encode(wave, codebooks=1).codebooks[0])
 
 
 @pytest.mark.parametrize("kind", ["vq", "sq"])
 def test_options_are_the_nearest_entries_and_what_is_left_in_the_end(kind):
     torch.manual_seed(0)
-    one = (
+    quantizer = (
         LevelConfig(0, 3, kinds(AnyQuantizerConfig)[kind](codebook_size=5, dim=3, beam=5))
         .build()
         .double()
         .eval()
     )
     z = torch.randn(40, 3, dtype=torch.float64)
-    codes, errors = one.options(z, 1, 3, 4)
-    books = [codebook.codewords for codebook in one.codebooks]
-    for row, some, costs in zip(z, codes, errors, strict=True):
+    codes, errors = quantizer.options(z, 1, 3, 4)
+    books = [codebook.codewords for codebook in quantizer.codebooks]
+    for row, options, costs in zip(z, codes, errors, strict=True):
         order = (books[1] - row).square().sum(1).argsort()
-        assert sorted(some.tolist()) == sorted(order[:4].tolist())
-        for code, cost in zip(some, costs, strict=True):
+        assert sorted(options.tolist()) == sorted(order[:4].tolist())
+        for code, cost in zip(options, costs, strict=True):
             best = min(
                 (row - books[1][code] - codeword).square().sum().item() for codeword in books[2]
             )
             assert cost.item() == pytest.approx(best)
-    assert one.options(z, 0, 1, 99)[0].shape == (40, 5)
+    assert quantizer.options(z, 0, 1, 99)[0].shape == (40, 5)
     pairs = itertools.product(range(5), repeat=2)
     best = min((z[0] - books[0][i] - books[1][j]).square().sum().item() for i, j in pairs)
-    assert one.options(z, 0, 2, 5)[1][0].min().item() == pytest.approx(best)
+    assert quantizer.options(z, 0, 2, 5)[1][0].min().item() == pytest.approx(best)
 
 
-def test_pieces_change_nothing(tiny, prior, speech, tmp_path):
+def test_files_and_waveforms_give_the_same_codes(tiny, prior, speech, tmp_path):
     long = np.tile(speech, 6)[: 16_000 * 21]
     soundfile.write(tmp_path / "long.wav", long, 16_000, subtype="FLOAT")
     search = RateDistortion(prior, 1.0)

@@ -5,7 +5,6 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from recipes.evaluate import (
@@ -24,21 +23,8 @@ from recipes.evaluate import (
 from speechvq.audio.files import read_mono
 from speechvq.codes import dump
 from speechvq.errors import ManifestError, MissingExtra
-from speechvq.prior.file import Prior, load_prior, save_prior
-from speechvq.prior.network import PriorConfig, PriorNetwork
+from speechvq.prior.file import load_prior
 from tests.helpers.paths import CLIPS
-
-
-@pytest.fixture(scope="module")
-def prior(tiny, tmp_path_factory):
-    """The file of an untrained prior for the tiny model, with anomaly thresholds."""
-    torch.manual_seed(0)
-    shapes = [(shape.hop, shape.size) for shape in tiny.shapes]
-    config = PriorConfig(width=8, skip=8, layers=2, cycle=2)
-    network = PriorNetwork(config, shapes, tiny.network.config.speaker.size).eval()
-    path = tmp_path_factory.mktemp("prior") / "prior.safetensors"
-    save_prior(path, Prior(network, "p", tiny.model, (1.0, 2.0, 3.0, 1e9)))
-    return path
 
 
 @pytest.fixture
@@ -103,8 +89,10 @@ def test_usage_counts_all_codes(table, tiny, manifest, model, waves):
     assert usage.entropy(np.array([2, 2, 0, 4])) == pytest.approx(1.5)
 
 
-def test_file_sizes_stand_beside_the_ideal_code_length(table, tiny, manifest, model, prior, waves):
-    rows = table(file_sizes.main, manifest, model=model, prior=prior, count=2)
+def test_file_sizes_stand_beside_the_ideal_code_length(
+    table, tiny, manifest, model, prior_file, waves
+):
+    rows = table(file_sizes.main, manifest, model=model, prior=prior_file, count=2)
     codes = [tiny.encode(wave, codebooks=4) for wave in (waves[0], waves[2])]
     kbps = 8 * sum(len(dump(row)) for row in codes) / sum(row.seconds for row in codes) / 1000
     assert numbers(rows, "tables")[3] == pytest.approx(kbps, abs=1e-3)
@@ -143,13 +131,19 @@ def test_conversion_compares_with_target_and_source(table, manifest, model):
 
 
 @pytest.mark.usefixtures("fake_speaker_encoder", "fake_recognizer")
-def test_generated_speech_stands_beside_real_speech(table, manifest, model, prior, tmp_path):
+def test_generated_speech_stands_beside_real_speech(table, manifest, model, prior_file, tmp_path):
     rows = manifest.read_text().replace('"seconds": 1.0', '"seconds": 2.0').replace("1.0", "0.5")
     manifest.write_text(rows)
     options = {"voice": ["bdl", "slt"], "seconds": 1.0, "reference": 4, "model": model}
     plot = tmp_path / "picture.png"
     rows = table(
-        generation.main, manifest, manifest, prior=prior, temperature=[1, 0.5], plot=plot, **options
+        generation.main,
+        manifest,
+        manifest,
+        prior=prior_file,
+        temperature=[1, 0.5],
+        plot=plot,
+        **options,
     )
     kinds = ["real, unseen", "its codes shuffled"]
     assert [row[0] for row in rows[1:]] == [
@@ -174,9 +168,11 @@ def test_statistics_of_codes():
     assert generation.pauses(np.concatenate([loud, loud, 0 * loud])).mean() == pytest.approx(1 / 3)
 
 
-def test_anomalies_are_above_the_thresholds_of_the_prior(table, manifest, model, prior, tmp_path):
+def test_anomalies_are_above_the_thresholds_of_the_prior(
+    table, manifest, model, prior_file, tmp_path
+):
     plot = tmp_path / "anomaly.png"
-    options = {"model": model, "prior": prior, "plot": plot}
+    options = {"model": model, "prior": prior_file, "plot": plot}
     rows = table(anomaly.main, manifest, count=2, other=[manifest], **options)
     kinds = ["clean speech", "backwards", "in babble, 10 dB", "in white noise, 10 dB"]
     assert [row[0] for row in rows[1:]] == [*kinds, "white noise", "clips"]
@@ -185,7 +181,7 @@ def test_anomalies_are_above_the_thresholds_of_the_prior(table, manifest, model,
     assert rows[1][5] == "-"
     assert rows[6][5] == "50"  # the same recordings as the clean ones
     assert Image.open(plot).size[0] == 900
-    assert load_prior(prior).anomaly_thresholds[-1] == 1e9
+    assert load_prior(prior_file).anomaly_thresholds[-1] == 1e9
     assert anomaly.auc(np.array([1.0, 3.0]), np.array([0.0, 1.0])) == 0.875
 
 

@@ -1,4 +1,4 @@
-"""recipes/vqvae2017: sampling step by step is the full pass, codes are used, and the commands go from speech to a table."""
+"""The VQ-VAE paper's speech system: steps are the full pass; from speech to a table and sound."""
 
 import json
 import math
@@ -30,7 +30,7 @@ cycle = 4
 steps = 40
 batch = 2
 warmup = 0
-revive_every = 5
+reset_every = 5
 """
 PRIOR = """
 name = "p"
@@ -62,19 +62,29 @@ def small(system, latent="codes"):
     return system.System(system.SystemConfig(latent, 8, 8, 4, 2, decoder), voices=3).eval()
 
 
+def test_mu_law_is_that_of_g711_with_equal_classes():
+    """Against the formula, slowly; and classes come back from the samples that they stand for."""
+    wave = torch.linspace(-1, 1, 1001, dtype=torch.float64)
+    for x, value in zip(wave.tolist(), mu_law_encoding(wave, 256).tolist(), strict=True):
+        compressed = math.copysign(math.log1p(255 * abs(x)) / math.log1p(255), x)
+        assert abs((compressed + 1) / 2 * 255 - value) <= 0.5 + 1e-9
+    classes = torch.arange(256)
+    assert torch.equal(mu_law_encoding(mu_law_decoding(classes, 256), 256), classes)
+
+
 @torch.no_grad()
 def test_steps_are_the_full_pass(recipe, monkeypatch):
     """Logits sample by sample give the nats of the whole, whatever the size of the pieces."""
     module, _ = recipe
     net, waves, voices = small(module), 0.3 * torch.randn(2, 4 * module.HOP), torch.tensor([1, -1])
-    told = net.told(net.encode(waves).z, voices)
-    whole = net.nats(waves, told)
-    monkeypatch.setattr(module, "PIECE", 100)
-    torch.testing.assert_close(net.nats(waves, told), whole)
+    condition = net.condition(net.encode(waves).z, voices)
+    whole = net.nats(waves, condition)
+    monkeypatch.setattr(module, "CHUNK", 100)
+    torch.testing.assert_close(net.nats(waves, condition), whole)
     samples = mu_law_encoding(waves.clamp(-1, 1), 256)
     state, before, found = net.wavenet.initial_state(2), torch.full((2,), 128), []
     for place in range(samples.shape[1]):
-        logits, state = net.step(before, told[..., place : place + 1], state)
+        logits, state = net.step(before, condition[..., place : place + 1], state)
         before = samples[:, place]
         found.append(torch.nn.functional.cross_entropy(logits, before, reduction="none"))
     torch.testing.assert_close(torch.stack(found, 1), whole, rtol=1e-4, atol=1e-4)
@@ -84,15 +94,17 @@ def test_steps_are_the_full_pass(recipe, monkeypatch):
 def test_what_is_drawn_follows_from_the_seed_and_has_the_probability_it_is_given(recipe):
     module, _ = recipe
     net = small(module)
-    told = net.told(net.encode(torch.zeros(1, 2 * module.HOP)).z, torch.tensor([0])).expand(
-        64, -1, -1
+    condition = net.condition(
+        net.encode(torch.zeros(1, 2 * module.HOP)).z, torch.tensor([0])
+    ).expand(64, -1, -1)
+    waves, again = (
+        net.sample(condition, generator=torch.Generator().manual_seed(1)) for _ in range(2)
     )
-    waves, again = (net.draw(told, generator=torch.Generator().manual_seed(1)) for _ in range(2))
     assert torch.equal(waves, again)
     assert torch.equal(mu_law_decoding(mu_law_encoding(waves, 256), 256), waves)
-    nats = net.nats(waves, told).mean()  # of its own draws: the entropy
-    other = net.draw(told, generator=torch.Generator().manual_seed(2))
-    assert nats.item() == pytest.approx(net.nats(other, told).mean().item(), rel=0.01)
+    nats = net.nats(waves, condition).mean()  # of its own draws: the entropy
+    other = net.sample(condition, generator=torch.Generator().manual_seed(2))
+    assert nats.item() == pytest.approx(net.nats(other, condition).mean().item(), rel=0.01)
     assert nats.item() <= math.log(256)
 
 
@@ -101,18 +113,20 @@ def test_speakers_and_codes_are_heard_where_they_belong(recipe):
     module, _ = recipe
     net = small(module)
     latent = net.encode(0.3 * torch.randn(1, 6 * module.HOP)).z
-    told = net.told(latent, torch.tensor([0]))
-    assert told.shape[-1] == 6 * module.HOP
-    assert not torch.equal(told, net.told(latent, torch.tensor([2])))
-    assert torch.equal(net.told(latent, torch.tensor([-1])), net.told(latent, torch.tensor([3])))
+    condition = net.condition(latent, torch.tensor([0]))
+    assert condition.shape[-1] == 6 * module.HOP
+    assert not torch.equal(condition, net.condition(latent, torch.tensor([2])))
+    assert torch.equal(
+        net.condition(latent, torch.tensor([-1])), net.condition(latent, torch.tensor([3]))
+    )
     latent[..., 5] += 1
-    changed = (net.told(latent, torch.tensor([0])) - told).abs().sum(1)[0] > 0
-    assert not changed[: 3 * module.HOP].any()  # `around` looks two codes back and ahead
+    changed = (net.condition(latent, torch.tensor([0])) - condition).abs().sum(1)[0] > 0
+    assert not changed[: 3 * module.HOP].any()  # the context network sees two codes back and ahead
     assert changed[3 * module.HOP :].all()
     silent = small(module, "none")
     assert torch.equal(
-        silent.told(latent, torch.tensor([1]))[..., 0],
-        silent.told(0 * latent, torch.tensor([1]))[..., -1],
+        silent.condition(latent, torch.tensor([1]))[..., 0],
+        silent.condition(0 * latent, torch.tensor([1]))[..., -1],
     )
 
 

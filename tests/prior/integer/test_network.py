@@ -40,23 +40,23 @@ def all_frequencies(
 
 def test_float64_and_int64_give_the_same_numbers(network):
     given = codes()
-    for one, other in zip(
+    for fast, reference in zip(
         all_frequencies(network, given, np.float64),
         all_frequencies(network, given, np.int64),
         strict=True,
     ):
-        assert one.dtype == other.dtype == np.int64
-        assert np.array_equal(one, other)
+        assert fast.dtype == reference.dtype == np.int64
+        assert np.array_equal(fast, reference)
 
 
 @pytest.mark.parametrize("chunk", [1, 7])
 def test_code_by_code_is_the_full_pass(network, chunk):
     given = codes()
-    whole, stepped = (
+    full, stepped = (
         all_frequencies(network, given, np.float64),
         all_frequencies(network, given, np.float64, chunk),
     )
-    assert all(map(np.array_equal, whole, stepped))
+    assert all(map(np.array_equal, full, stepped))
 
 
 def test_the_number_of_threads_changes_nothing(network):
@@ -125,8 +125,8 @@ def test_weights_beyond_exact_arithmetic_are_refused_and_those_just_below_are_ex
         random.integers(-arithmetic.LIMIT, arithmetic.LIMIT + 1, (50, 256)),
     )
     assert 2.0**49 < 2000 * 2**arithmetic.WEIGHT_BITS * 256 * arithmetic.LIMIT < 2.0**50
-    one, other = (
+    fast, reference = (
         arithmetic.Linear(weight, None, dtype).accumulate(x.astype(dtype))
         for dtype in (np.float64, np.int64)
     )
-    assert np.array_equal(one.astype(np.int64), other)
+    assert np.array_equal(fast.astype(np.int64), reference)

@@ -1,0 +1,56 @@
+"""speechvq sample and score, as people type them."""
+
+import pytest
+import soundfile
+
+from speechvq.codes import read_codes
+
+
+def test_sample_and_score_as_commands(run, clip, model, prior_file, tmp_path):
+    out = tmp_path / "new.wav"
+    common = ("--prior", prior_file, "-m", model)
+    first = run("sample", out, *common, "--seconds", 0.4, "--seed", 3, "--speaker", "bdl")
+    assert first.code == 0, first.err
+    assert soundfile.info(out).duration == pytest.approx(0.4, abs=0.04)
+    again = run("sample", out, *common)
+    assert again.code == 1
+    assert "--force" in again.err
+    assert run("encode", clip, tmp_path / "clip.codes", "-m", model).code == 0
+    longer = run(
+        "sample",
+        tmp_path / "on.wav",
+        *common,
+        "--seconds",
+        0.4,
+        "--prompt",
+        tmp_path / "clip.codes",
+    )
+    assert longer.code == 0, longer.err
+    assert soundfile.info(tmp_path / "on.wav").duration == pytest.approx(
+        read_codes(tmp_path / "clip.codes").seconds + 0.4, abs=0.08
+    )
+    scores = run("score", clip, tmp_path / "clip.codes", *common, "--threshold", 1, "--each-second")
+    assert scores.code == 0, scores.err
+    rows = [line.split("\t") for line in scores.out.splitlines()]
+    assert rows[0] == ["file", "second", "nominal", "prior", "anomaly"]
+    assert len(rows) == 1 + 2 * (1 + 5)
+    assert rows[1][1:] == rows[7][1:]
+    assert {row[4] for row in rows[1:]} == {"yes"}
+    missing = run("score", tmp_path / "nothing.wav", *common)
+    assert missing.code == 1
+    assert "there is no file" in missing.err
+    assert run("sample", tmp_path / "x.wav", "--prior", clip, "-m", model).code == 1
+
+
+def test_anomalies_are_above_the_threshold_of_their_number_of_codebooks(
+    run, clip, model, prior_file, tmp_path
+):
+    for n in (1, 4):
+        done = run("encode", clip, tmp_path / f"{n}.codes", "-m", model, "--codebooks", n)
+        assert done.code == 0, done.err
+    files = [tmp_path / f"{n}.codes" for n in (1, 4)]
+    scores = run("score", *files, "--each-second", "--prior", prior_file, "-m", model)
+    assert scores.code == 0, scores.err
+    rows = [line.split("\t") for line in scores.out.splitlines()[1:]]
+    assert [row[4] for row in rows if row[1] == "all"] == ["yes", "no"]  # 1 bit/s, and 1e9
+    assert {row[4] for row in rows if row[1] != "all"} == {"?"}
