@@ -29,11 +29,13 @@ NEIGHBORS = {("units", "data")}
 
 RECIPES = {
     ("benchmark", "evaluate"),
+    ("benchmark", "script"),
+    ("evaluate", "script"),
     ("default", "evaluate"),
     ("default", "ablation"),
     ("quantizers", "ablation"),
 }
-"""Recipes stand alone, but for these, which measure with the commands of another or read variants alike."""
+"""Recipes stand alone, but for these, which share measures, options or the reading of variants."""
 
 HOMES = {
     "lightning_fabric": {"train"},

@@ -3,7 +3,7 @@ r"""Anomaly scores: bits per second under the prior of clean speech, degraded sp
     python -m recipes.evaluate.anomaly eval.jsonl \
         [--count 40] [--other music/music.jsonl] [--plot picture.png] > anomaly.md
 
-Of each utterance of a manifest of clean speech at most 8 s are used: as they are; backwards; in
+Of each utterance of a manifest of clean speech at most 8 s are used: as they are; reversed; in
 white noise at 10 dB; in babble noise of others at 10 dB; and white noise of the same power. To
 these come the recordings of other manifests. "flagged" is the share above the prior's threshold, as
 `speechvq score` uses it; "AUC" is the area under the ROC curve in percent: how often such a
@@ -84,8 +84,8 @@ def sounds(
         power = np.sqrt(np.square(wave).mean())
         white = random.standard_normal(len(wave)).astype(np.float32) * power
         yield CLEAN, wave
-        yield "backwards", wave[::-1].copy()
-        yield "in babble, 10 dB", add_noise(wave, babble(clean, index, wave), SNR)
+        yield "reversed", wave[::-1].copy()
+        yield "in babble noise, 10 dB", add_noise(wave, babble(clean, index, wave), SNR)
         yield "in white noise, 10 dB", add_noise(wave, white, SNR)
         yield "white noise", white
     for path in others:

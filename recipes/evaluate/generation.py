@@ -8,7 +8,7 @@ speech that the prior never saw, from utterances of a manifest, encoded and deco
 compared with a reference: recordings of the second manifest, spread over its speakers. Of the codes
 of codebook 0, the coarsest:
 
-- `JSD`: Jensen-Shannon divergence in bits of the codes' frequencies from the reference's, 0 to 1.
+- `unigrams`: Jensen-Shannon divergence in bits of the codes' frequencies from the reference's, 0 to 1.
   Real speech is not at 0, as it is short.
 - `known pairs`: share of neighboring codes that are neighbors somewhere in the reference.
 - `run`: mean duration of a run of one code, in milliseconds; `longest`, in seconds.
@@ -17,8 +17,8 @@ of codebook 0, the coarsest:
 Of the waveform: `pauses` is the share of 25 ms frames 40 dB below the loud ones (their 95th
 percentile); `phones` per second and the 10th, 50th and 90th percentile of their durations in ms,
 by PocketSphinx's phone loop, without silence; `voice` the mean cosine of Resemblyzer embeddings
-with the centroid of the voice's real recordings, `others` with those of other voices, `closest` how
-often its own voice is the closest.
+with the centroid of the voice's real recordings, `others` with those of other voices, `nearest` how
+often its own voice is the nearest.
 """
 
 import time
@@ -60,9 +60,9 @@ RATE, FRAME = 16_000, 400
 LOOK_BACK = 10.0
 """Seconds in which a repetition is looked for."""
 
-CODE_COLUMNS = ("JSD", "known pairs %", "run", "longest", "loop")
+CODE_COLUMNS = ("unigrams", "known pairs %", "run", "longest", "loop")
 WAVE_COLUMNS = ("pauses %", "phones", "10 %", "50 %", "90 %")
-VOICE_COLUMNS = ("voice", "others", "closest %")
+VOICE_COLUMNS = ("voice", "others", "nearest %")
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def main(
     print_header("", *CODE_COLUMNS, *WAVE_COLUMNS, *VOICE_COLUMNS)
     real = decoded_speech(codec, manifest, seconds, len(names))
     print_row("real, unseen", *comparison.cells(real))
-    print_row("its codes shuffled", *comparison.shuffled_cells(real))
+    print_row("its codes, shuffled", *comparison.shuffled_cells(real))
     panels, cpu_seconds, temperatures = {"real speech, unseen, decoded": real[0].wave}, 0.0, []
     for heat in temperature or [1.0]:
         temperatures.append(heat)
@@ -231,7 +231,7 @@ class Comparison:
 
     def voice_cells(self, speech: Sequence[Speech]) -> list[str]:
         """Speaker similarity with the own voice and with the others."""
-        own, others, closest = [], [], []
+        own, others, nearest = [], [], []
         for row in speech:
             embedding = self.encoder(row.wave, RATE) if row.voice else None
             if embedding is None:
@@ -239,10 +239,10 @@ class Comparison:
             cosines = {name: float(embedding @ other) for name, other in self.centroids.items()}
             own.append(cosines[row.voice])
             others += [cosine for name, cosine in cosines.items() if name != row.voice]
-            closest.append(cosines[row.voice] == max(cosines.values()))
+            nearest.append(cosines[row.voice] == max(cosines.values()))
         if not own:
             return ["-"] * len(VOICE_COLUMNS)
-        return [f"{np.mean(own):.2f}", f"{np.mean(others):.2f}", f"{100 * np.mean(closest):.0f}"]
+        return [f"{np.mean(own):.2f}", f"{np.mean(others):.2f}", f"{100 * np.mean(nearest):.0f}"]
 
 
 def frequencies(codes: NDArray[np.uint16], size: int) -> NDArray[np.float64]:

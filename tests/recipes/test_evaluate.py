@@ -145,13 +145,13 @@ def test_generated_speech_stands_beside_real_speech(table, manifest, model, prio
         plot=plot,
         **options,
     )
-    kinds = ["real, unseen", "its codes shuffled"]
+    kinds = ["real, unseen", "its codes, shuffled"]
     assert [row[0] for row in rows[1:]] == [
         *kinds,
         "generated, temperature 1",
         "generated, temperature 0.5",
     ]
-    assert numbers(rows, "JSD")[0] == numbers(rows, "JSD")[1]  # the order does not matter
+    assert numbers(rows, "unigrams")[0] == numbers(rows, "unigrams")[1]  # the order does not matter
     assert rows[1][-3:] == rows[2][-3:] == ["-"] * 3
     assert numbers(rows, "phones", skip=2) == pytest.approx([2, 2], abs=0.2)
     assert Image.open(plot).size == (1200, 700)
@@ -174,7 +174,7 @@ def test_anomalies_are_above_the_thresholds_of_the_prior(
     plot = tmp_path / "anomaly.png"
     options = {"model": model, "prior": prior_file, "plot": plot}
     rows = table(anomaly.main, manifest, count=2, other=[manifest], **options)
-    kinds = ["clean speech", "backwards", "in babble, 10 dB", "in white noise, 10 dB"]
+    kinds = ["clean speech", "reversed", "in babble noise, 10 dB", "in white noise, 10 dB"]
     assert [row[0] for row in rows[1:]] == [*kinds, "white noise", "clips"]
     assert {row[4] for row in rows[1:]} == {"0"}  # below the threshold of all codebooks
     assert {row[7] for row in rows[1:]} == {"100"}  # above that of the first
