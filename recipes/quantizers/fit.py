@@ -27,7 +27,7 @@ VARIANCE_RATE = 5.0
 
 
 def fit(config: Variant, speech: Speech, seed: int) -> dict[str, Any]:
-    """Train on a CPU thread; the result of `measure`, the training curve, and the seconds it took."""
+    """Train on a CPU thread; the result of `measure`, the training curve and the seconds taken."""
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     begun = time.perf_counter()

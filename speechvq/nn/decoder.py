@@ -15,8 +15,8 @@ from speechvq.nn.streaming import State, Step, compose
 class Decoder(nn.Module):
     """Latents (b, latent, f) and a speaker embedding (b, speaker) to waveform (b, 1, t).
 
-    Every block is scaled and shifted by the speaker embedding; everything but the overlap-add runs at
-    the frame rate.
+    Every block is scaled and shifted by the speaker embedding; everything but the overlap-add runs
+    at the frame rate.
     """
 
     def __init__(

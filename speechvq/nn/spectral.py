@@ -53,9 +53,9 @@ def repeated(table: Tensor, first: int, count: int) -> Tensor:
 class Analysis(Step):
     """Waveform (b, 1, t) to features (b, width, f), one frame every `hop` samples.
 
-    Frame i is centered on sample i*hop. Features before the linear map: log magnitude, and with
-    `phase` also the real and imaginary parts, demodulated to baseband, compressed to the power 0.3 and with the
-    low frequencies emphasised.
+    Frame i is centered on sample i*hop. The linear map sees the log magnitude, and with `phase`
+    also the real and imaginary parts, demodulated to baseband, compressed to the power 0.3 and with
+    the low frequencies emphasized.
     """
 
     window: Tensor
@@ -114,8 +114,8 @@ class Synthesis(Step):
     """Frames (b, width, f) to waveform (b, 1, t), `hop` samples a frame.
 
     A linear map gives the log magnitude of every frequency and its phase, predicted as a complex
-    number whose length does not count (as in APNet, Ai and Ling 2023): a complex number can go round
-    the circle, an angle has to jump. Frame i is centered on sample i*hop.
+    number whose length does not count (as in APNet, Ai and Ling 2023): a complex number can go
+    round the circle, an angle has to jump. Frame i is centered on sample i*hop.
     """
 
     window: Tensor

@@ -148,13 +148,13 @@ def test_network_codes_do_not_depend_on_chunks():
     x = 0.1 * torch.randn(1, 1, 30 * network.hop)
     padded = functional.pad(x, (0, network.encoder_lookahead))
     for seed in range(5):
-        chooser, position, state, found = random.Random(seed), 0, network.initial_encoder(1), []
+        chooser, position, state, result = random.Random(seed), 0, network.initial_encoder(1), []
         while position < padded.shape[-1]:
             size = chooser.choice([1, 7, network.hop, 5 * network.hop + 3])
             codes, state = network.encode_step(padded[..., position : position + size], state)
             position += size
-            found.append(codes)
-        pieces = [torch.cat(parts, -1) for parts in zip(*found, strict=True)]
+            result.append(codes)
+        pieces = [torch.cat(parts, -1) for parts in zip(*result, strict=True)]
         for part, whole in zip(pieces, network.encode(x), strict=True):
             assert torch.equal(part, whole)
 
@@ -166,18 +166,18 @@ def test_network_wave_does_not_depend_on_chunks(late):
     vector = torch.zeros(1, network.config.speaker.size)
     whole = network.decode(codes, vector)
     assert whole.shape == (1, 1, 20 * network.hop)
-    state, found = network.initial_decoder(1), []
+    state, result = network.initial_decoder(1), []
     for first in range(0, 20, 3):
         ratio = [len(row[0]) // 20 for row in codes]
         part = [row[:, first * r : (first + 3) * r] for row, r in zip(codes, ratio, strict=True)]
         wave, state = network.decode_step(part, vector, state, last=first >= 18 and not late)
-        found.append(wave)
+        result.append(wave)
     if late:
-        found.append(
+        result.append(
             network.decode_step([row[:, :0] for row in codes], vector, state, last=True)[0]
         )
     torch.testing.assert_close(
-        torch.cat(found, -1)[..., : whole.shape[-1]], whole, rtol=1e-4, atol=1e-6
+        torch.cat(result, -1)[..., : whole.shape[-1]], whole, rtol=1e-4, atol=1e-6
     )
 
 

@@ -46,10 +46,10 @@ def latents(batch=2, frames=7, seed=2):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_record_has_the_shapes_of_the_contract(kind):
-    one, z = made(kind), latents()
-    result = one(z, temperature=0.5, generator=draw())
+    quantizer, z = made(kind), latents()
+    result = quantizer(z, temperature=0.5, generator=draw())
     assert result.z.shape == z.shape
-    assert len(result.codes) == len(result.inputs) == len(one.codebooks)
+    assert len(result.codes) == len(result.inputs) == len(quantizer.codebooks)
     assert all(
         code.shape == (2, 7) and code.min() >= 0 and code.max() < 11 for code in result.codes
     )
@@ -60,29 +60,31 @@ def test_the_record_has_the_shapes_of_the_contract(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_eval_mode_is_deterministic_and_an_example_stands_alone(kind):
-    one, z = made(kind).eval(), latents()
-    together = one(z).z
-    assert torch.equal(together, one(z).z)
+    quantizer, z = made(kind).eval(), latents()
+    together = quantizer(z).z
+    assert torch.equal(together, quantizer(z).z)
     for index in range(2):
         torch.testing.assert_close(
-            one(z[index : index + 1]).z[0], together[index], rtol=1e-12, atol=1e-12
+            quantizer(z[index : index + 1]).z[0], together[index], rtol=1e-12, atol=1e-12
         )
 
 
 @pytest.mark.parametrize("kind", DECODED)
 def test_eval_mode_gives_what_its_codes_decode_to(kind):
-    one, z = made(kind).eval(), latents()
-    result = one(z)
-    codes = one.encode(z)
+    quantizer, z = made(kind).eval(), latents()
+    result = quantizer(z)
+    codes = quantizer.encode(z)
     assert all(torch.equal(a, b) for a, b in zip(codes, result.codes, strict=True))
-    assert torch.equal(one.decode(codes), result.z)
+    assert torch.equal(quantizer.decode(codes), result.z)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_codebooks_not_in_use_leave_no_trace(kind):
-    one, z = made(kind), latents()
-    count = max(1, len(one.codebooks))
-    result = one(z, torch.zeros(2, count, dtype=torch.float64), temperature=0.5, generator=draw())
+    quantizer, z = made(kind), latents()
+    count = max(1, len(quantizer.codebooks))
+    result = quantizer(
+        z, torch.zeros(2, count, dtype=torch.float64), temperature=0.5, generator=draw()
+    )
     assert not result.z.any()
     assert not result.rates.any()
     assert not any(term.any() for term in result.terms.values())
@@ -90,8 +92,8 @@ def test_codebooks_not_in_use_leave_no_trace(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_decoders_gradient_reaches_z(kind):
-    one, z = made(kind), latents().requires_grad_()
-    result = one(z, temperature=0.7, generator=draw())
+    quantizer, z = made(kind), latents().requires_grad_()
+    result = quantizer(z, temperature=0.7, generator=draw())
     loss = (result.z * torch.randn(z.shape, generator=draw(), dtype=z.dtype)).sum()
     if kind == "vimco":  # hard draws have no gradient: the encoder learns by log q
         loss = loss + result.terms["log_posterior"].sum()
@@ -101,35 +103,37 @@ def test_the_decoders_gradient_reaches_z(kind):
 
 @pytest.mark.parametrize("kind", ["gaussian", "none"])
 def test_continuous_latents_refuse_codes(kind):
-    one = made(kind)
-    assert one.encode(latents()) == []
+    quantizer = made(kind)
+    assert quantizer.encode(latents()) == []
     with pytest.raises(ValueError, match="has no codes"):
-        one.decode([torch.zeros(1, 3, dtype=torch.long)])
+        quantizer.decode([torch.zeros(1, 3, dtype=torch.long)])
 
 
 @pytest.mark.parametrize("kind", RESIDUAL)
 def test_a_shared_codebook_is_one_codebook(kind):
-    one = made(kind, shared=True)
-    assert len(one.codebooks) == 3
-    assert len(set(one.codebooks)) == 1
-    assert len({name.split(".")[0] for name in one.state_dict()}) == 1
-    result = one(latents(), temperature=0.5, generator=draw())
+    quantizer = made(kind, shared=True)
+    assert len(quantizer.codebooks) == 3
+    assert len(set(quantizer.codebooks)) == 1
+    assert len({name.split(".")[0] for name in quantizer.state_dict()}) == 1
+    result = quantizer(latents(), temperature=0.5, generator=draw())
     assert len(result.codes) == 3
-    torch.testing.assert_close(one.eval()(latents()).z, one.decode(one.encode(latents())))
+    torch.testing.assert_close(
+        quantizer.eval()(latents()).z, quantizer.decode(quantizer.encode(latents()))
+    )
 
 
 def test_a_shared_codebook_learns_from_all_its_residuals():
-    one = made("vq", shared=True)
-    books = CodebookLearner(one.codebooks, decay=0.5)
+    quantizer = made("vq", shared=True)
+    learner = CodebookLearner(quantizer.codebooks, decay=0.5)
     table = torch.zeros(3, 11, 7)
     table[0, 4] = torch.cat([torch.ones(1), torch.full((6,), 2.0)])
     table[2, 4] = torch.cat([torch.ones(1), torch.full((6,), 5.0)])
-    before = one.codebooks[0].codewords[4].clone()
-    books.update(table)
+    before = quantizer.codebooks[0].codewords[4].clone()
+    learner.update(table)
     torch.testing.assert_close(
-        one.codebooks[0].codewords[4], (10 * before + 7.0) / 12
+        quantizer.codebooks[0].codewords[4], (10 * before + 7.0) / 12
     )  # PRIOR 20, half forgotten
-    assert books.recent[0, 4] == 2
+    assert learner.recent[0, 4] == 2
 
 
 def test_a_stack_has_one_codebook_or_all_of_them():
@@ -142,25 +146,25 @@ def test_a_stack_has_one_codebook_or_all_of_them():
 
 @pytest.mark.parametrize("kind", ["vq", "sq"])
 def test_a_full_beam_finds_the_best_codes_of_all(kind):
-    one, z = made(kind, codebooks=2, beam=11).eval(), latents()
-    books = [codebook.codewords for codebook in one.codebooks]
-    sums = (books[0][:, None] + books[1]).flatten(0, 1)
+    quantizer, z = made(kind, codebooks=2, beam=11).eval(), latents()
+    coarse, fine = (codebook.codewords for codebook in quantizer.codebooks)
+    sums = (coarse[:, None] + fine).flatten(0, 1)
     best = half_distances(z.transpose(1, 2).flatten(0, 1), sums).argmin(1)
-    first, second = one.encode(z)
+    first, second = quantizer.encode(z)
     assert torch.equal(first.flatten(), best // 11)
     assert torch.equal(second.flatten(), best % 11)
-    assert torch.equal(one(z).z, one.decode([first, second]))
+    assert torch.equal(quantizer(z).z, quantizer.decode([first, second]))
 
 
 def test_a_wider_beam_leaves_a_smaller_residual_and_a_beam_of_one_is_greedy():
     errors = []
     for beam in (1, 2, 4, 11):
-        one, z = made("vq", beam=beam).eval(), latents(batch=4, frames=50)
-        errors.append((z - one(z).z).square().sum().item())
-        alone = one.encode(z[:1, :, 3:4])
+        quantizer, z = made("vq", beam=beam).eval(), latents(batch=4, frames=50)
+        errors.append((z - quantizer(z).z).square().sum().item())
+        alone = quantizer.encode(z[:1, :, 3:4])
         assert all(
             torch.equal(row[:1, 3:4], other)
-            for row, other in zip(one.encode(z), alone, strict=True)
+            for row, other in zip(quantizer.encode(z), alone, strict=True)
         )
     assert errors[0] > errors[1] > errors[2] > errors[3]
     greedy, left = made("vq"), latents(batch=4, frames=50)
@@ -171,59 +175,60 @@ def test_a_wider_beam_leaves_a_smaller_residual_and_a_beam_of_one_is_greedy():
 
 @pytest.mark.parametrize("kind", ["vq", "sq"])
 def test_a_beam_search_finds_the_best_codes_for_any_number_of_codebooks(kind):
-    one, z = made(kind, beam=11).eval(), latents(frames=50)
+    quantizer, z = made(kind, beam=11).eval(), latents(frames=50)
 
     def left(codes):
-        return (z - one.decode(codes)).square().sum().item()
+        return (z - quantizer.decode(codes)).square().sum().item()
 
-    every = one.encode(z)
-    for depth in (1, 2):
-        codes = one.encode(z, depth)
-        assert len(codes) == depth
-        assert left(codes) < left(every[:depth])
+    complete = quantizer.encode(z)
+    for count in (1, 2):
+        codes = quantizer.encode(z, count)
+        assert len(codes) == count
+        assert left(codes) < left(complete[:count])
     two = made(kind, codebooks=2, beam=11)
-    two.load_state_dict(one.state_dict(), strict=False)
+    two.load_state_dict(quantizer.state_dict(), strict=False)
     assert all(
-        torch.equal(row, other) for row, other in zip(one.encode(z, 2), two.encode(z), strict=True)
+        torch.equal(row, other)
+        for row, other in zip(quantizer.encode(z, 2), two.encode(z), strict=True)
     )
 
 
 @pytest.mark.parametrize("training", [True, False])
 def test_each_example_gets_the_best_codes_for_the_codebooks_that_it_uses(training):
-    one, z = made("vq", beam=11).train(training), latents(batch=3, frames=20)
-    depths = [1, 3, 2]
-    mask = (torch.tensor(depths)[:, None] > torch.arange(3)).double()
-    found = one(z, mask)
-    for index, depth in enumerate(depths):
-        alone = one.encode(z[index : index + 1], depth)
-        torch.testing.assert_close(found.z[index : index + 1], one.decode(alone))
+    quantizer, z = made("vq", beam=11).train(training), latents(batch=3, frames=20)
+    counts = [1, 3, 2]
+    mask = (torch.tensor(counts)[:, None] > torch.arange(3)).double()
+    result = quantizer(z, mask)
+    for index, count in enumerate(counts):
+        alone = quantizer.encode(z[index : index + 1], count)
+        torch.testing.assert_close(result.z[index : index + 1], quantizer.decode(alone))
         assert all(
             torch.equal(row[index : index + 1], other)
-            for row, other in zip(found.codes, alone, strict=False)
+            for row, other in zip(result.codes, alone, strict=False)
         )
     if training:
         total, error = torch.zeros_like(z[2]), 0.0
-        for codebook, codes in zip(one.codebooks, one.encode(z[2:], 2), strict=False):
+        for codebook, codes in zip(quantizer.codebooks, quantizer.encode(z[2:], 2), strict=False):
             total = total + codebook.lookup(codes)[0]
             error += (z[2] - total).square().sum().item()
-        assert found.terms["commitment"][2].item() == pytest.approx(error)
+        assert result.terms["commitment"][2].item() == pytest.approx(error)
 
 
 @pytest.mark.parametrize("width", [7, 64, 512])
 @pytest.mark.parametrize("count", [1, 3, 7])
 def test_the_smallest_are_those_of_a_full_order(width, count):
     errors = torch.randn(300, width, generator=draw())
-    found = smallest(errors, count)
-    assert torch.equal(found.sort(1).values, errors.argsort(1)[:, :count].sort(1).values)
+    result = smallest(errors, count)
+    assert torch.equal(result.sort(1).values, errors.argsort(1)[:, :count].sort(1).values)
 
 
 # vq, cosine
 
 
 def test_codewords_that_learn_by_gradient_are_drawn_to_what_chose_them_alone():
-    one, z = made("vq", codebooks=1, update="gradient"), latents()
-    codebook = one.codebooks[0]
-    result = one(z)
+    quantizer, z = made("vq", codebooks=1, update="gradient"), latents()
+    codebook = quantizer.codebooks[0]
+    result = quantizer(z)
     assert not result.z.requires_grad
     (gradient,) = torch.autograd.grad(result.terms["codebook"].sum(), codebook.codewords)
     flat, codes = z.transpose(1, 2).flatten(0, 1), result.codes[0].flatten()
@@ -236,24 +241,27 @@ def test_codewords_that_learn_by_gradient_are_drawn_to_what_chose_them_alone():
 
 def test_cosine_goes_by_direction_alone():
     torch.manual_seed(0)
-    one = CosineQuantizer(11, 6, lookup_dim=3).double()
+    quantizer = CosineQuantizer(11, 6, lookup_dim=3).double()
     z = latents()
-    e = one.down(z)
+    e = quantizer.down(z)
     similarity = torch.stack(
-        [functional.cosine_similarity(e, b[None, :, None].expand_as(e)) for b in one.codewords]
+        [
+            functional.cosine_similarity(e, b[None, :, None].expand_as(e))
+            for b in quantizer.codewords
+        ]
     )
-    assert torch.equal(one.choose(z), similarity.argmax(0))
-    one.down.bias.data.zero_()
-    before = one.choose(z)
-    one.codewords.data *= torch.rand(11, 1, dtype=torch.float64) + 0.1
-    assert torch.equal(one.choose(3 * z), before)
+    assert torch.equal(quantizer.choose(z), similarity.argmax(0))
+    quantizer.down.bias.data.zero_()
+    before = quantizer.choose(z)
+    quantizer.codewords.data *= torch.rand(11, 1, dtype=torch.float64) + 0.1
+    assert torch.equal(quantizer.choose(3 * z), before)
 
 
 def test_cosine_trains_its_maps_and_its_codewords():
-    one, z = made("cosine", codebooks=2), latents().requires_grad_()
-    result = one(z)
+    quantizer, z = made("cosine", codebooks=2), latents().requires_grad_()
+    result = quantizer(z)
     ((result.z - z).square().sum() + sum(term.sum() for term in result.terms.values())).backward()
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in one.parameters())
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in quantizer.parameters())
 
 
 # sq
@@ -262,16 +270,18 @@ def test_cosine_trains_its_maps_and_its_codewords():
 def test_gradients_of_relaxed_samples_agree_with_finite_differences():
     """With the noise fixed, in float64: slopes in z, in a codeword and in log s^2."""
     torch.manual_seed(0)
-    one = ResidualSQ([StochasticQuantizer(5, 2, initial_variance=0.8) for _ in range(2)]).double()
+    quantizer = ResidualSQ(
+        [StochasticQuantizer(5, 2, initial_variance=0.8) for _ in range(2)]
+    ).double()
     z = torch.randn(1, 2, 3, dtype=torch.float64, requires_grad=True)
     weights = torch.randn(1, 2, 3, dtype=torch.float64)
 
     def value():
-        result = one(z, temperature=0.6, generator=draw())
+        result = quantizer(z, temperature=0.6, generator=draw())
         return (result.z * weights).sum() + result.terms["quadratic"].sum() + result.rates.sum()
 
-    wanted = torch.autograd.grad(value(), [z, *one.parameters()])
-    for parameter, gradient in zip([z, *one.parameters()], wanted, strict=True):
+    expected = torch.autograd.grad(value(), [z, *quantizer.parameters()])
+    for parameter, gradient in zip([z, *quantizer.parameters()], expected, strict=True):
         flat = parameter.data.view(-1)
         for index in range(0, flat.numel(), 3):
             before = flat[index].item()
@@ -287,12 +297,12 @@ def test_gradients_of_relaxed_samples_agree_with_finite_differences():
 
 def test_at_temperature_zero_draws_are_codewords_and_follow_the_posterior():
     torch.manual_seed(0)
-    one = ResidualSQ([StochasticQuantizer(4, 2, initial_variance=0.7)]).double()
+    quantizer = ResidualSQ([StochasticQuantizer(4, 2, initial_variance=0.7)]).double()
     z = torch.randn(1, 2, 1, dtype=torch.float64).expand(1, 2, 20_000)
-    drawn = one(z, temperature=0.0, generator=draw()).z[0].T
-    codeword = half_distances(drawn, one[0].codewords).argmin(1)
-    torch.testing.assert_close(drawn, one[0].codewords[codeword])
-    p = one[0].posterior(z[..., :1])[0, 0]
+    drawn = quantizer(z, temperature=0.0, generator=draw()).z[0].T
+    codeword = half_distances(drawn, quantizer[0].codewords).argmin(1)
+    torch.testing.assert_close(drawn, quantizer[0].codewords[codeword])
+    p = quantizer[0].posterior(z[..., :1])[0, 0]
     chi_square = ((codeword.bincount(minlength=4) - 20_000 * p).square() / (20_000 * p)).sum()
     assert chi_square < 16.27  # 0.1 % for 3 degrees of freedom
 
@@ -301,13 +311,13 @@ def test_naive_residual_term_is_never_below_the_grouped_one():
     """One quadratic term a codebook, each over its own variance, asks for more than RSQ-VAE's."""
     for seed in range(20):
         torch.manual_seed(seed)
-        one = ResidualSQ(
+        quantizer = ResidualSQ(
             [StochasticQuantizer(5, 2, initial_variance=1.0 / (i + 1)) for i in range(3)]
         ).double()
         z = torch.randn(1, 2, 4, dtype=torch.float64)
-        result = one(z, temperature=0.5, generator=draw(seed))
+        result = quantizer(z, temperature=0.5, generator=draw(seed))
         generator, total, naive = draw(seed), torch.zeros_like(z), 0.0
-        for codebook in one.codebooks:
+        for codebook in quantizer.codebooks:
             total = total + codebook.sample(z - total, temperature=0.5, generator=generator)[0]
             naive += ((z - total).square().sum() / (2 * codebook.variance)).item()
         assert naive >= result.terms["quadratic"].item()
@@ -317,17 +327,17 @@ def test_naive_residual_term_is_never_below_the_grouped_one():
 
 
 def test_gumbels_rate_is_the_kl_from_the_uniform_prior():
-    one, z = made("gumbel"), latents()
-    p = torch.softmax(one.logits(z.transpose(1, 2)), -1)
+    quantizer, z = made("gumbel"), latents()
+    p = torch.softmax(quantizer.logits(z.transpose(1, 2)), -1)
     uniform = torch.full_like(p, 1 / 11)
     expected = (p * (p / uniform).log()).sum((1, 2))
-    torch.testing.assert_close(one(z, generator=draw()).rates[:, 0], expected)
+    torch.testing.assert_close(quantizer(z, generator=draw()).rates[:, 0], expected)
 
 
 def test_gumbel_hardens_with_the_temperature():
-    one, z = made("gumbel"), latents()
-    cold = one(z, temperature=1e-3, generator=draw()).z
-    exact = one(z, temperature=0.0, generator=draw()).z
+    quantizer, z = made("gumbel"), latents()
+    cold = quantizer(z, temperature=1e-3, generator=draw()).z
+    exact = quantizer(z, temperature=0.0, generator=draw()).z
     torch.testing.assert_close(cold, exact, rtol=1e-3, atol=1e-3)
 
 
@@ -351,12 +361,12 @@ def test_vimco_is_unbiased_by_enumeration():
             loss = vimco((joint - log_q)[:, None], log_q[:, None])
             assert loss.item() == pytest.approx(-bound.item())
             estimate = estimate - probability.detach() * loss.sum()
-        for found, wanted in zip(
+        for result, expected in zip(
             torch.autograd.grad(estimate, [logits, log_joint], retain_graph=True),
             torch.autograd.grad(exact, [logits, log_joint], retain_graph=True),
             strict=True,
         ):
-            torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-12)
+            torch.testing.assert_close(result, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_vimco_compares_each_draw_with_the_geometric_mean_of_the_others():
@@ -376,13 +386,13 @@ def test_vimco_compares_each_draw_with_the_geometric_mean_of_the_others():
 
 def test_vimcos_draws_are_hard_and_know_their_probability():
     torch.manual_seed(0)
-    one, z = SampledCategorical(11, 6).double(), latents()
-    result = one(z, generator=draw())
-    torch.testing.assert_close(result.z, one.lookup(result.codes[0]))
-    log_p = torch.log_softmax(one.logits(z.transpose(1, 2)), -1)
-    wanted = log_p.gather(-1, result.codes[0][..., None]).sum((1, 2))
-    torch.testing.assert_close(result.terms["log_posterior"], wanted)
-    assert not torch.equal(result.codes[0], one.choose(z))
+    quantizer, z = SampledCategorical(11, 6).double(), latents()
+    result = quantizer(z, generator=draw())
+    torch.testing.assert_close(result.z, quantizer.lookup(result.codes[0]))
+    log_p = torch.log_softmax(quantizer.logits(z.transpose(1, 2)), -1)
+    expected = log_p.gather(-1, result.codes[0][..., None]).sum((1, 2))
+    torch.testing.assert_close(result.terms["log_posterior"], expected)
+    assert not torch.equal(result.codes[0], quantizer.choose(z))
 
 
 # gaussian, joint
@@ -390,24 +400,25 @@ def test_vimcos_draws_are_hard_and_know_their_probability():
 
 def test_the_gaussian_rate_is_the_kl_from_the_unit_gaussian():
     torch.manual_seed(0)
-    one, z = GaussianLatent(6).double(), latents()
-    mean, log_variance = one.moments(z).chunk(2, 1)
+    quantizer, z = GaussianLatent(6).double(), latents()
+    mean, log_variance = quantizer.moments(z).chunk(2, 1)
     q = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
     p = torch.distributions.Normal(torch.zeros_like(mean), torch.ones_like(mean))
     torch.testing.assert_close(
-        one(z, generator=draw()).rates[:, 0], torch.distributions.kl_divergence(q, p).sum((1, 2))
+        quantizer(z, generator=draw()).rates[:, 0],
+        torch.distributions.kl_divergence(q, p).sum((1, 2)),
     )
-    torch.testing.assert_close(one.eval()(z).z, mean)
+    torch.testing.assert_close(quantizer.eval()(z).z, mean)
 
 
 def test_joint_latents_have_a_continuous_and_a_discrete_rate():
     torch.manual_seed(0)
-    one, z = JointQuantizer(11, 6, continuous_dim=2).double(), latents()
-    result = one(z, temperature=0.5, generator=draw())
-    torch.testing.assert_close(result.rates[:, 0], one.gaussian(z).rates[:, 0])
-    torch.testing.assert_close(result.rates[:, 1], one.discrete(z).rates[:, 0])
-    one.eval()
-    decoded, whole = one.decode(one.encode(z)), one(z).z
+    quantizer, z = JointQuantizer(11, 6, continuous_dim=2).double(), latents()
+    result = quantizer(z, temperature=0.5, generator=draw())
+    torch.testing.assert_close(result.rates[:, 0], quantizer.gaussian(z).rates[:, 0])
+    torch.testing.assert_close(result.rates[:, 1], quantizer.discrete(z).rates[:, 0])
+    quantizer.eval()
+    decoded, whole = quantizer.decode(quantizer.encode(z)), quantizer(z).z
     assert not decoded[:, :2].any()
     assert torch.equal(decoded[:, 2:], whole[:, 2:])
 
@@ -426,22 +437,26 @@ def test_capacity_draws_a_rate_to_its_target_from_both_sides():
 def test_kmeans_finds_clusters_and_makes_up_for_missing_points():
     centers = torch.tensor([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
     points = centers.repeat(20, 1) + 0.01 * torch.randn(60, 2, generator=draw())
-    found = kmeans(points, 3)
-    assert (centers[:, None] - found).norm(dim=-1).min(1).values.max() < 0.05
+    result = kmeans(points, 3)
+    assert (centers[:, None] - result).norm(dim=-1).min(1).values.max() < 0.05
     assert kmeans(points[:2], 5).shape == (5, 2)
     assert torch.equal(kmeans(points, 3, seed=4), kmeans(points, 3, seed=4))
 
 
 def test_kmeans_initialization_fits_each_codebook_to_its_residuals():
     """Each start is better than random, and the second is fitted to the first one's residuals."""
-    one, z = made("vq", codebooks=2), 5 + 3 * latents(batch=8, frames=50)
-    before = (z - one.eval()(z).z).square().mean()
-    CodebookLearner(one.codebooks, decay=0.9).init_kmeans(lambda: one(z).inputs, seed=0)
+    quantizer, z = made("vq", codebooks=2), 5 + 3 * latents(batch=8, frames=50)
+    before = (z - quantizer.eval()(z).z).square().mean()
+    CodebookLearner(quantizer.codebooks, decay=0.9).init_kmeans(lambda: quantizer(z).inputs, seed=0)
     first = z.transpose(1, 2).flatten(0, 1)
-    torch.testing.assert_close(one.codebooks[0].codewords, kmeans(first, 11))
-    rest = (z - one.codebooks[0].lookup(one.codebooks[0].choose(z))).transpose(1, 2).flatten(0, 1)
-    torch.testing.assert_close(one.codebooks[1].codewords, kmeans(rest, 11))
-    assert (z - one(z).z).square().mean() < 0.2 * before
+    torch.testing.assert_close(quantizer.codebooks[0].codewords, kmeans(first, 11))
+    rest = (
+        (z - quantizer.codebooks[0].lookup(quantizer.codebooks[0].choose(z)))
+        .transpose(1, 2)
+        .flatten(0, 1)
+    )
+    torch.testing.assert_close(quantizer.codebooks[1].codewords, kmeans(rest, 11))
+    assert (z - quantizer(z).z).square().mean() < 0.2 * before
 
 
 # configuration
@@ -516,7 +531,11 @@ def test_a_configuration_says_what_its_quantizer_is(kind):
 def test_codebooks_say_which_parameters_are_codewords_and_which_variances():
     roles = {
         kind: [
-            {name for name, p in codebook.named_parameters() if any(p is one for one in role)}
+            {
+                name
+                for name, p in codebook.named_parameters()
+                if any(p is parameter for parameter in role)
+            }
             for codebook in made(kind).codebooks[:1]
             for role in (codebook.codebook_parameters, codebook.variance_parameters)
         ]

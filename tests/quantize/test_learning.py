@@ -22,9 +22,9 @@ def quantizers(count=1, size=4, width=2) -> list[VectorQuantizer]:
 def test_codeword_sums_are_over_the_examples_that_use_the_codebook():
     codes = (torch.tensor([[0, 2, 2], [1, 1, 0]]), torch.tensor([[3, 3, 3], [0, 1, 2]]))
     inputs = (torch.randn(2, 2, 3), torch.randn(2, 5, 3))
-    depth = torch.tensor([1, 2])
+    count = torch.tensor([1, 2])
     table = codeword_sums(
-        Quantized(torch.empty(0), codes, torch.empty(0), {}, {}, inputs), depth, 4
+        Quantized(torch.empty(0), codes, torch.empty(0), {}, {}, inputs), count, 4
     )
     assert table.shape == (2, 4, 6)
     for codebook in range(2):
@@ -33,18 +33,18 @@ def test_codeword_sums_are_over_the_examples_that_use_the_codebook():
                 inputs[codebook][b, :, f]
                 for b in range(2)
                 for f in range(3)
-                if depth[b] > codebook and codes[codebook][b, f] == codeword
+                if count[b] > codebook and codes[codebook][b, f] == codeword
             ]
-            wanted = torch.stack(got).sum(0) if got else torch.zeros(inputs[codebook].shape[1])
+            expected = torch.stack(got).sum(0) if got else torch.zeros(inputs[codebook].shape[1])
             assert table[codebook, codeword, 0] == len(got)
-            torch.testing.assert_close(table[codebook, codeword, 1 : 1 + len(wanted)], wanted)
+            torch.testing.assert_close(table[codebook, codeword, 1 : 1 + len(expected)], expected)
     assert not table[0, :, 3:].any()  # narrower than the widest
 
 
 def test_a_codeword_is_the_moving_average_of_what_chose_it():
-    (one,) = quantizers()
-    first = one.codewords.clone()
-    learner = CodebookLearner([one], decay=0.9)
+    (codebook,) = quantizers()
+    first = codebook.codewords.clone()
+    learner = CodebookLearner([codebook], decay=0.9)
     gifts = [torch.tensor([1.0, 2.0]), torch.tensor([3.0, -1.0])]
     for gift in gifts:
         table = torch.zeros(1, 4, 3)
@@ -52,22 +52,22 @@ def test_a_codeword_is_the_moving_average_of_what_chose_it():
         learner.update(table)
     weights = torch.tensor([PRIOR_COUNT * 0.81, 0.9, 1.0])[:, None]
     expected = (weights * torch.stack([first[1], *gifts])).sum(0) / weights.sum()
-    torch.testing.assert_close(one.codewords[1], expected)
-    torch.testing.assert_close(one.codewords[[0, 2, 3]], first[[0, 2, 3]])
+    torch.testing.assert_close(codebook.codewords[1], expected)
+    torch.testing.assert_close(codebook.codewords[[0, 2, 3]], first[[0, 2, 3]])
     assert learner.recent[0].tolist() == [0, 2, 0, 0]
 
 
 def test_codewords_find_the_clusters_though_all_but_one_start_far_away():
     """Eight tight clusters, eight codewords, seven of them out of reach."""
     centers = torch.tensor([[x, y] for x in (-3.0, -1.0, 1.0, 3.0) for y in (-2.0, 2.0)])
-    (one,) = quantizers(size=8)
-    one.codewords[1:] += 100
-    learner = CodebookLearner([one], decay=0.9)
+    (codebook,) = quantizers(size=8)
+    codebook.codewords[1:] += 100
+    learner = CodebookLearner([codebook], decay=0.9)
     random = draw()
     for step in range(600):
         picked = centers[torch.randint(8, (64,), generator=random)]
         z = (picked + 0.05 * torch.randn(64, 2, generator=random)).T[None]
-        codes = one.choose(z)
+        codes = codebook.choose(z)
         learner.update(
             codeword_sums(
                 Quantized(z, (codes,), torch.empty(0), {}, {}, (z,)),
@@ -77,7 +77,7 @@ def test_codewords_find_the_clusters_though_all_but_one_start_far_away():
         )
         if step % 20 == 19 and step < 500:
             learner.reset_dead(random)
-    distances = (centers[:, None] - one.codewords).norm(dim=-1).min(1).values
+    distances = (centers[:, None] - codebook.codewords).norm(dim=-1).min(1).values
     assert distances.max() < 0.1
 
 
@@ -107,29 +107,29 @@ def test_every_process_moves_codewords_alike():
     table = (
         torch.rand(1, 4, 3, generator=draw()) * torch.tensor([1.0, 0.0, 1.0, 0.0])[None, :, None]
     )
-    found = []
+    result = []
     for _ in range(2):
         learner = CodebookLearner(quantizers(), decay=0.99)
         learner.update(table)
         learner.reset_dead(draw(7))
-        found.append(learner.distinct[0].codewords.clone())
-    assert torch.equal(*found)
-    assert found[0].isfinite().all()
+        result.append(learner.distinct[0].codewords.clone())
+    assert torch.equal(*result)
+    assert result[0].isfinite().all()
 
 
 def test_codewords_that_nothing_chooses_stay_where_they_are():
-    (one,) = quantizers()
-    before = one.codewords.clone()
-    learner = CodebookLearner([one], decay=0.5)
+    (codebook,) = quantizers()
+    before = codebook.codewords.clone()
+    learner = CodebookLearner([codebook], decay=0.5)
     for _ in range(3000):
         learner.update(torch.zeros(1, 4, 3))
-    torch.testing.assert_close(one.codewords, before)
+    torch.testing.assert_close(codebook.codewords, before)
 
 
 def test_a_shared_codebook_starts_from_its_inputs_at_all_depths():
     """First from what it quantizes first, then also from the residuals that this leaves."""
-    (one,) = quantizers()
-    stack = ResidualVQ([one], 2).eval()
+    (codebook,) = quantizers()
+    stack = ResidualVQ([codebook], 2).eval()
     z = torch.randn(3, 2, 40, generator=draw())
     seen = []
 
@@ -139,7 +139,7 @@ def test_a_shared_codebook_starts_from_its_inputs_at_all_depths():
 
     CodebookLearner(stack.codebooks, decay=0.9).init_kmeans(inputs, seed=0)
     assert len(seen) == 2
-    torch.testing.assert_close(one.codewords, kmeans(torch.cat(seen[1]), 4))
+    torch.testing.assert_close(codebook.codewords, kmeans(torch.cat(seen[1]), 4))
 
 
 def test_there_is_nothing_to_do_without_vector_quantizers():

@@ -56,27 +56,32 @@ def test_distances_are_squared_differences():
 
 
 def test_posterior_is_bayes_rule_for_blurred_codewords():
-    one = quantizer(variance=0.7)
+    codebook = quantizer(variance=0.7)
     z = torch.randn(5, 3, dtype=torch.float64)
-    density = torch.exp(-(z[:, None] - one.codewords).square().sum(-1) / (2 * one.variance))
+    density = torch.exp(
+        -(z[:, None] - codebook.codewords).square().sum(-1) / (2 * codebook.variance)
+    )
     expected = density / density.sum(1, keepdim=True)
     torch.testing.assert_close(
-        log_posterior(z, one.codewords, one.log_variance).exp(), expected, rtol=1e-12, atol=1e-15
+        log_posterior(z, codebook.codewords, codebook.log_variance).exp(),
+        expected,
+        rtol=1e-12,
+        atol=1e-15,
     )
 
 
 def test_small_variance_is_vector_quantization():
     """P is one-hot, the entropy 0, sample and code those of the nearest codeword."""
-    one = quantizer(variance=1e-6)
+    codebook = quantizer(variance=1e-6)
     z = torch.randn(2, 3, 11, dtype=torch.float64)
     flat = z.transpose(1, 2).reshape(-1, 3)
-    oracle = nearest(flat, one.codewords)
-    sample, entropies, codes = one.sample(z, temperature=0.1, generator=draw())
+    oracle = nearest(flat, codebook.codewords)
+    sample, entropies, codes = codebook.sample(z, temperature=0.1, generator=draw())
     assert torch.equal(codes.flatten(), oracle)
-    assert torch.equal(one.choose(z).flatten(), oracle)
+    assert torch.equal(codebook.choose(z).flatten(), oracle)
     torch.testing.assert_close(entropies, torch.zeros(2, dtype=torch.float64), rtol=0, atol=1e-6)
     torch.testing.assert_close(
-        sample.transpose(1, 2).reshape(-1, 3), one.codewords[oracle], rtol=0, atol=1e-6
+        sample.transpose(1, 2).reshape(-1, 3), codebook.codewords[oracle], rtol=0, atol=1e-6
     )
 
 
@@ -88,13 +93,13 @@ def test_small_variances_are_greedy_residual_quantization():
     )
     residual = stack.latent(feature, u).double().transpose(1, 2).reshape(-1, 3)
     expected, total = [], torch.zeros_like(residual)
-    for one in stack.quantizer:
-        expected.append(nearest(residual, one.codewords))
-        total = total + one.codewords[expected[-1]]
-        residual = residual - one.codewords[expected[-1]]
+    for codebook in stack.quantizer:
+        expected.append(nearest(residual, codebook.codewords))
+        total = total + codebook.codewords[expected[-1]]
+        residual = residual - codebook.codewords[expected[-1]]
     codes, after = stack.encode(feature, u)
-    for found, wanted in zip(codes, expected, strict=True):
-        assert torch.equal(found.flatten(), wanted)
+    for result, target in zip(codes, expected, strict=True):
+        assert torch.equal(result.flatten(), target)
     oracle = u + stack.add(total.reshape(2, 6, 3).transpose(1, 2))
     torch.testing.assert_close(after, oracle, rtol=1e-5, atol=1e-6)
     mask = torch.ones(2, 3, dtype=torch.float64)
@@ -104,29 +109,33 @@ def test_small_variances_are_greedy_residual_quantization():
 
 def test_large_variance_is_uniform():
     """P = 1/K, H = log K, a hot sample is the mean codeword, and no gradient reaches z."""
-    one = quantizer()
+    codebook = quantizer()
     z = torch.randn(1, 3, 4, dtype=torch.float64, requires_grad=True)
-    log_p = log_posterior(z[0].T, one.codewords, torch.tensor(math.log(1e8), dtype=torch.float64))
+    log_p = log_posterior(
+        z[0].T, codebook.codewords, torch.tensor(math.log(1e8), dtype=torch.float64)
+    )
     torch.testing.assert_close(log_p.exp(), torch.full_like(log_p, 1 / 16), rtol=1e-6, atol=0)
     torch.testing.assert_close(
         entropy(log_p), torch.full((4,), math.log(16), dtype=torch.float64), rtol=1e-9, atol=0
     )
-    soft = gumbel_softmax(log_p, 1e6, draw()) @ one.codewords
-    torch.testing.assert_close(soft, one.codewords.mean(0).expand_as(soft), rtol=1e-4, atol=1e-4)
+    soft = gumbel_softmax(log_p, 1e6, draw()) @ codebook.codewords
+    torch.testing.assert_close(
+        soft, codebook.codewords.mean(0).expand_as(soft), rtol=1e-4, atol=1e-4
+    )
     (gradient,) = torch.autograd.grad(soft.square().sum(), z)
     assert gradient.abs().max() < 1e-6
 
 
 def test_latent_terms_collapse_to_a_log_sum_exp():
     """E_P |z-b|^2 / 2s^2 - H(P) = -log sum_k exp(-|z-b_k|^2 / 2s^2), also its slope in log s^2."""
-    one = quantizer(variance=0.9)
+    codebook = quantizer(variance=0.9)
     z = torch.randn(20, 3, dtype=torch.float64)
-    log_p = log_posterior(z, one.codewords, one.log_variance)
-    energy = half_distances(z, one.codewords) / one.log_variance.exp()
+    log_p = log_posterior(z, codebook.codewords, codebook.log_variance)
+    energy = half_distances(z, codebook.codewords) / codebook.log_variance.exp()
     expected_energy = (log_p.exp() * energy).sum(1)
     collapsed = -torch.logsumexp(-energy, 1)
     torch.testing.assert_close(expected_energy - entropy(log_p), collapsed, rtol=1e-12, atol=1e-12)
-    (slope,) = torch.autograd.grad(collapsed.sum(), one.log_variance)
+    (slope,) = torch.autograd.grad(collapsed.sum(), codebook.log_variance)
     torch.testing.assert_close(slope, -expected_energy.sum(), rtol=1e-10, atol=1e-10)
 
 
@@ -140,9 +149,9 @@ def test_partial_sums_telescope_and_variances_add():
     result = stack(feature, u, mask, temperature=0.7, generator=draw())
     z = stack.latent(feature, u)
     total, generator = torch.zeros_like(z), draw()
-    for one in stack.quantizer:
-        total = total + one.sample(z - total, temperature=0.7, generator=generator)[0]
-    variance = sum(one.log_variance.exp() for one in stack.quantizer)
+    for codebook in stack.quantizer:
+        total = total + codebook.sample(z - total, temperature=0.7, generator=generator)[0]
+    variance = sum(codebook.log_variance.exp() for codebook in stack.quantizer)
     expected = (z - total).square().sum((1, 2)) / (2 * variance)
     torch.testing.assert_close(
         result.terms["quadratic"].double(), expected.double(), rtol=1e-5, atol=1e-6
@@ -158,9 +167,9 @@ def test_a_level_of_one_codebook_is_the_single_quantizer():
     result = stack(
         feature, u, torch.ones(2, 1, dtype=torch.float64), temperature=0.7, generator=draw()
     )
-    one, z = stack.quantizer[0], stack.latent(feature, u)
-    sample, entropies, codes = one.sample(z, temperature=0.7, generator=draw())
-    quadratic = (z - sample).square().sum((1, 2)) / (2 * one.variance)
+    codebook, z = stack.quantizer[0], stack.latent(feature, u)
+    sample, entropies, codes = codebook.sample(z, temperature=0.7, generator=draw())
+    quadratic = (z - sample).square().sum((1, 2)) / (2 * codebook.variance)
     torch.testing.assert_close(
         result.terms["quadratic"].double(), quadratic.double(), rtol=1e-5, atol=1e-6
     )
@@ -218,14 +227,14 @@ def features(frames=6, batch=2, seed=3):
 def test_terms_are_sums_over_positions_and_values_of_examples():
     """Doubling the sequence doubles the terms; another example changes nothing."""
     stack = topdown()
-    for one in (q for lev in stack.levels for q in lev.quantizer):
-        one.log_variance.data.fill_(math.log(1e-5))  # so that noise does not matter
+    for codebook in (q for lev in stack.levels for q in lev.quantizer):
+        codebook.log_variance.data.fill_(math.log(1e-5))  # so that noise does not matter
     short = features()
     long = [torch.cat([f, f], -1) for f in short]
-    depth = torch.tensor([3, 3])
-    once = stack(short, depth, temperature=0.1, generator=draw())
-    twice = stack(long, depth, temperature=0.1, generator=draw())
-    single = stack([f[:1] for f in short], depth[:1], temperature=0.1, generator=draw())
+    count = torch.tensor([3, 3])
+    once = stack(short, count, temperature=0.1, generator=draw())
+    twice = stack(long, count, temperature=0.1, generator=draw())
+    single = stack([f[:1] for f in short], count[:1], temperature=0.1, generator=draw())
     torch.testing.assert_close(twice.rates, 2 * once.rates, rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(single.rates, once.rates[:1], rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(
@@ -237,11 +246,11 @@ def test_terms_are_sums_over_positions_and_values_of_examples():
 
 
 def test_the_uniform_rate_is_zero_and_the_hard_rate_is_log_k():
-    stack, depth = topdown(), torch.tensor([3, 1])
+    stack, count = topdown(), torch.tensor([3, 1])
     for log_variance, share in ((1e4, 0.0), (1e-6, 1.0)):
-        for one in (q for lev in stack.levels for q in lev.quantizer):
-            one.log_variance.data.fill_(math.log(log_variance))
-        rate = stack(features(), depth, temperature=1.0, generator=draw()).rates.sum(1)
+        for codebook in (q for lev in stack.levels for q in lev.quantizer):
+            codebook.log_variance.data.fill_(math.log(log_variance))
+        rate = stack(features(), count, temperature=1.0, generator=draw()).rates.sum(1)
         full = torch.tensor([6 * 2 * math.log(8) + 12 * math.log(12), 6 * math.log(8)])
         torch.testing.assert_close(rate, share * full, rtol=0.01, atol=0.05)
 
@@ -269,21 +278,21 @@ def test_codes_do_not_depend_on_the_batch():
 def test_codes_do_not_depend_on_a_common_offset(offset):
     """In float32: without centring, offsets like these turn codes."""
     torch.manual_seed(0)
-    one = StochasticQuantizer(64, 8, initial_variance=1.0).eval()
+    codebook = StochasticQuantizer(64, 8, initial_variance=1.0).eval()
     z = torch.round(torch.randn(1, 8, 200) * 64) / 64
-    one.codewords.data = torch.round(one.codewords.data * 64) / 64
-    before = one.choose(z)
-    one.codewords.data += offset
-    assert torch.equal(one.choose(z + offset), before)
+    codebook.codewords.data = torch.round(codebook.codewords.data * 64) / 64
+    before = codebook.choose(z)
+    codebook.codewords.data += offset
+    assert torch.equal(codebook.choose(z + offset), before)
 
 
 def test_every_prefix_decodes_and_adds_only_its_codebooks():
     stack = topdown().eval()
     codes = stack.encode(features())
     states = [stack.decode(codes[:count]) for count in (1, 2, 3)]
-    for one, other in itertools.pairwise(states):
-        assert one.shape == other.shape == (2, 4, 12)
-        assert not torch.equal(one, other)
+    for row, other in itertools.pairwise(states):
+        assert row.shape == other.shape == (2, 4, 12)
+        assert not torch.equal(row, other)
     changed = [*codes[:2], (codes[2] + 1) % 12]
     assert torch.equal(stack.decode(changed[:2]), states[1])
 
@@ -295,9 +304,9 @@ def test_every_codeword_and_variance_learns_at_the_first_step():
     (
         result.z.square().mean() + result.terms["quadratic"].mean() + result.rates.sum(1).mean()
     ).backward()
-    for one in (q for lev in stack.levels for q in lev.quantizer):
-        assert one.codewords.grad.abs().sum(1).gt(0).all()
-        assert one.log_variance.grad.abs() > 0
+    for codebook in (q for lev in stack.levels for q in lev.quantizer):
+        assert codebook.codewords.grad.abs().sum(1).gt(0).all()
+        assert codebook.log_variance.grad.abs() > 0
     assert all(f.grad.abs().max() > 0 for f in inputs)
     cold = ResidualSQ([quantizer(size=64, variance=1e-6)])
     cold(
@@ -323,7 +332,7 @@ def test_training_of_vector_quantizers_sees_what_inference_decodes():
     )
     result = stack(feature, u, torch.ones(2, 3, dtype=torch.float64))
     codes, after = stack.encode(feature, u)
-    assert all(torch.equal(one, other) for one, other in zip(result.codes, codes, strict=True))
+    assert all(torch.equal(row, other) for row, other in zip(result.codes, codes, strict=True))
     torch.testing.assert_close(result.z, after, rtol=1e-6, atol=1e-6)
     assert result.rates.flatten().tolist() == pytest.approx([6 * math.log(8)] * 6)
 
@@ -335,15 +344,15 @@ def test_vector_quantizers_copy_the_gradient_to_z_once():
     z = stack.latent(feature, torch.zeros(1, 4, 6, dtype=torch.float64)).detach().requires_grad_()
     stack.latent = lambda *_: z
     result = stack(feature, torch.zeros(1, 4, 6, dtype=torch.float64), torch.ones(1, 3).double())
-    wanted = torch.randn_like(result.z)
-    through = torch.autograd.grad((result.z * wanted).sum(), z, retain_graph=True)[0]
-    expected = torch.einsum("bdf,dk->bkf", wanted, stack.add.weight[..., 0])
+    target = torch.randn_like(result.z)
+    through = torch.autograd.grad((result.z * target).sum(), z, retain_graph=True)[0]
+    expected = torch.einsum("bdf,dk->bkf", target, stack.add.weight[..., 0])
     torch.testing.assert_close(through.double(), expected, rtol=1e-5, atol=1e-6)
     drawn = torch.autograd.grad(result.terms["commitment"].sum(), z)[0]
     residual, expected, error = z.detach(), torch.zeros_like(z), 0.0
-    for one, codes, inputs in zip(stack.quantizer, result.codes, result.inputs, strict=True):
+    for codebook, codes, inputs in zip(stack.quantizer, result.codes, result.inputs, strict=True):
         torch.testing.assert_close(inputs.double(), residual.double(), rtol=1e-5, atol=1e-6)
-        residual = residual - one.lookup(codes)
+        residual = residual - codebook.lookup(codes)
         expected = expected + 2 * residual
         error += residual.square().sum().item()
     torch.testing.assert_close(drawn.double(), expected.double(), rtol=1e-5, atol=1e-6)
@@ -366,7 +375,7 @@ def test_bypassed_examples_decode_from_z_and_still_teach_the_quantizers(make):
         result.z[0].double(), (u + stack.add(stack.latent(feature, u).double()))[0]
     )
     assert all(
-        torch.equal(one, other) for one, other in zip(result.inputs, plain.inputs, strict=True)
+        torch.equal(row, other) for row, other in zip(result.inputs, plain.inputs, strict=True)
     )
     without = stack(
         feature, u, torch.tensor([[0.0, 0.0], [1.0, 1.0]]).double(), temperature=0.5, bypass=skip
@@ -376,25 +385,25 @@ def test_bypassed_examples_decode_from_z_and_still_teach_the_quantizers(make):
 
 def test_dead_code_reset_moves_dead_codewords_beside_frequent_ones_and_nothing_else():
     torch.manual_seed(0)
-    one = VectorQuantizer(6, 3).double()
-    before = one.codewords.clone()
-    dead = one.reset_dead_codewords(torch.tensor([5.0, 0.0, 7.0, 0.0, 3.0, 4.0]), draw())
+    codebook = VectorQuantizer(6, 3).double()
+    before = codebook.codewords.clone()
+    dead = codebook.reset_dead_codewords(torch.tensor([5.0, 0.0, 7.0, 0.0, 3.0, 4.0]), draw())
     assert dead.tolist() == [False, True, False, True, False, False]
-    assert torch.equal(one.codewords[~dead], before[~dead])
+    assert torch.equal(codebook.codewords[~dead], before[~dead])
     spread = before[~dead].std(0).norm()
-    nearest_busy = (one.codewords[dead][:, None] - before[~dead]).norm(dim=-1).min(1).values
+    nearest_busy = (codebook.codewords[dead][:, None] - before[~dead]).norm(dim=-1).min(1).values
     assert (nearest_busy > 0).all()
     assert (nearest_busy < 0.3 * spread).all()
-    assert not one.reset_dead_codewords(torch.ones(6), draw()).any()
+    assert not codebook.reset_dead_codewords(torch.ones(6), draw()).any()
 
 
-def paired(depths, variance=1e-6):
+def paired(counts, variance=1e-6):
     """The same stack with stochastic and with vector quantizers, equal in everything else."""
     torch.manual_seed(0)
     stochastic, vector = [
         TopDown(
-            [Level(5, 4, stack([make() for _ in range(depth)])) for depth in depths],
-            [2] * (len(depths) - 1),
+            [Level(5, 4, stack([make() for _ in range(count)])) for count in counts],
+            [2] * (len(counts) - 1),
             4,
         ).double()
         for stack, make in (
@@ -411,18 +420,18 @@ def paired(depths, variance=1e-6):
     return stochastic, vector
 
 
-@pytest.mark.parametrize("depths", [(1, 1), (1, 1, 1), (3,), (2, 2)])
-def test_stochastic_models_become_their_deterministic_twins(depths):
+@pytest.mark.parametrize("counts", [(1, 1), (1, 1, 1), (3,), (2, 2)])
+def test_stochastic_models_become_their_deterministic_twins(counts):
     """SQ-VAE-2 -> VQ-VAE-2, RSQ-VAE -> RQ-VAE, and mixed, as the variances vanish."""
-    stochastic, vector = paired(depths)
-    inputs = [torch.randn(2, 5, 3 * 2**level, dtype=torch.float64) for level in range(len(depths))]
+    stochastic, vector = paired(counts)
+    inputs = [torch.randn(2, 5, 3 * 2**level, dtype=torch.float64) for level in range(len(counts))]
     soft, hard = stochastic(inputs, temperature=0.05, generator=draw()), vector(inputs)
-    assert all(torch.equal(one, other) for one, other in zip(soft.codes, hard.codes, strict=True))
+    assert all(torch.equal(row, other) for row, other in zip(soft.codes, hard.codes, strict=True))
     torch.testing.assert_close(soft.z, hard.z, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(soft.rates, hard.rates.double(), rtol=1e-6, atol=1e-4)
     assert all(
-        torch.equal(one, other)
-        for one, other in zip(stochastic.encode(inputs), vector.encode(inputs), strict=True)
+        torch.equal(row, other)
+        for row, other in zip(stochastic.encode(inputs), vector.encode(inputs), strict=True)
     )
 
 
@@ -436,11 +445,11 @@ def test_an_injected_codebook_that_sees_the_residual_is_a_residual_codebook():
         ResidualSQ(codebooks[1:]).double(),
     )
     z, generator = torch.randn(2, 3, 6, dtype=torch.float64), draw()
-    one = first(z, temperature=0.7, generator=generator)
-    two = second(z - one.z, temperature=0.7, generator=generator)
+    injected = first(z, temperature=0.7, generator=generator)
+    two = second(z - injected.z, temperature=0.7, generator=generator)
     together = whole(z, temperature=0.7, generator=draw())
-    torch.testing.assert_close(one.z + two.z, together.z)
-    torch.testing.assert_close(torch.cat([one.rates, two.rates], 1), together.rates)
+    torch.testing.assert_close(injected.z + two.z, together.z)
+    torch.testing.assert_close(torch.cat([injected.rates, two.rates], 1), together.rates)
     assert torch.equal(two.codes[0], together.codes[1])
     expected = (
         two.terms["quadratic"]
@@ -459,9 +468,9 @@ def test_levels_of_one_codebook_have_a_quadratic_term_each():
     generator, u, expected = draw(), torch.zeros(2, 4, 3, dtype=torch.float64), 0.0
     for index, level_ in enumerate(stochastic.levels):
         u = stochastic.up[0](u) if index else u
-        z, one = level_.latent(inputs[index], u), level_.quantizer[0]
-        sample = one.sample(z, temperature=0.5, generator=generator)[0]
-        expected = expected + (z - sample).square().sum((1, 2)) / (2 * one.variance)
+        z, codebook = level_.latent(inputs[index], u), level_.quantizer[0]
+        sample = codebook.sample(z, temperature=0.5, generator=generator)[0]
+        expected = expected + (z - sample).square().sum((1, 2)) / (2 * codebook.variance)
         u = u + level_.add(sample)
     torch.testing.assert_close(result.terms["quadratic"], expected)
     torch.testing.assert_close(result.z, u)

@@ -57,7 +57,9 @@ def edges_of(intervals: Sequence[tuple[float, float, object]]) -> Times:
 def inside(times: ArrayLike, span: Span, margin: float = TOLERANCE) -> Times:
     """The times that are more than `margin` s away from both ends of an utterance, sorted."""
     ordered = np.sort(np.asarray(times, np.float64))
-    return ordered[(ordered > span[0] + margin + ROUNDING) & (ordered < span[1] - margin - ROUNDING)]
+    return ordered[
+        (ordered > span[0] + margin + ROUNDING) & (ordered < span[1] - margin - ROUNDING)
+    ]
 
 
 @dataclass(frozen=True)
