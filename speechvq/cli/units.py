@@ -22,9 +22,7 @@ def units(
     ],
     align: Annotated[
         Path,
-        typer.Option(
-            help="The folder of alignments, called like the recordings; it may have folders."
-        ),
+        typer.Option(help="The folder of alignments, which have the names of the recordings."),
     ],
     codebook: Annotated[
         str, typer.Option(help="Which codebook of code files, coarse first, or 'all'.")
@@ -33,28 +31,29 @@ def units(
         float | None, typer.Option(help="Codes per second of .npy and .km files.", min=1e-3)
     ] = None,
     size: Annotated[
-        int | None, typer.Option(help="How many codes .npy and .km files could have.", min=1)
+        int | None, typer.Option(help="The number of possible codes in .npy and .km files.", min=1)
     ] = None,
     tier: Annotated[str | None, typer.Option(help="The tier of TextGrids with the phones.")] = None,
     suffix: Annotated[
-        str | None, typer.Option(help="How alignments end, where several have one name; .phn, say.")
+        str | None,
+        typer.Option(help="The suffix of alignments, where several share a name, such as .phn."),
     ] = None,
     stress: Annotated[bool, typer.Option(help="Keep the 0, 1 and 2 after vowels.")] = True,
     speaker_pattern: Annotated[
         str | None,
         typer.Option(
-            help="A regular expression: its group says in names who speaks. Without: the folder "
-            "does."
+            help="A regular expression whose group is the speaker, in the names of files; by default "
+            "the folder is the speaker."
         ),
     ] = None,
     held_out: Annotated[
         list[str] | None,
         typer.Option(
-            help="A speaker to score on, once for each. Without: a third of them.",
+            help="A speaker to score on; may be given several times. By default a third of them.",
             metavar="SPEAKER",
         ),
     ] = None,
-    abx: Annotated[bool, typer.Option(help="Score the ABX task, too, which takes longest.")] = True,
+    abx: Annotated[bool, typer.Option(help="Score the ABX task, which takes longest.")] = True,
     out: Annotated[
         Path | None,
         typer.Option(help="A folder for the tables, and TextGrids of phones, codes and segments."),
@@ -91,7 +90,7 @@ def units(
         f"{len(corpus.recordings)} recordings of "
         f"{len({recording.speaker for recording in corpus.recordings})} speakers; maps are fitted "
         f"on {len(split.fit)} and scored on {len(split.score)} of "
-        f"{'other' if split.unseen_speakers else 'the same'} speakers",
+        f"{'unseen' if split.unseen_speakers else 'the same'} speakers",
         quiet=quiet,
     )
 

@@ -177,7 +177,7 @@ def speakers_of(
         ) from error
     if not regex.groups:
         raise UnitsError(
-            f"{pattern!r} has no group that says who speaks; put one in brackets, say '([a-z]+)-.*'"
+            f"{pattern!r} has no group for the speaker; put it in brackets, as in '([a-z]+)-.*'"
         )
     matches = {name: regex.search(places[name].name) for name in paths}
     if unlike := [name for name, match in matches.items() if not match or not match[1]]:

@@ -129,7 +129,7 @@ def write_units(path: Path, units: Units, *, force: bool = False) -> None:
     with new_file(path) as partial:
         try:
             save_file(arrays, partial, {"units": json.dumps(facts)})
-        except SafetensorError as error:  # a full disk, say
+        except SafetensorError as error:  # a full disk, for example
             raise OutputError(f"cannot write {path}: {error}") from error
 
 

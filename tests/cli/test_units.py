@@ -58,7 +58,7 @@ def test_perfect_codes_are_found_perfect(run, folder):
     done = run("units", folder / "codes", "--align", folder / "align", "--out", folder / "out")
     assert done.code == 0, done.err
     assert (
-        "9 recordings of 3 speakers; maps are fitted on 6 and scored on 3 of other speakers"
+        "9 recordings of 3 speakers; maps are fitted on 6 and scored on 3 of unseen speakers"
         in done.err
     )
     assert number(done.out, "held-out frame accuracy, %") == [100]
@@ -152,7 +152,7 @@ def test_speakers_by_pattern(run, folder):
         "2",
     )
     assert done.code == 0, done.err
-    assert "scored on 3 of other speakers" in done.err
+    assert "scored on 3 of unseen speakers" in done.err
 
 
 def test_names_that_come_with_every_speaker(run, tmp_path):
@@ -282,7 +282,7 @@ def other_model(folder):
         ),
         (None, ("--held-out", "ben"), "there is no speaker ben"),
         (None, ("--speaker-pattern", "("), "is not a regular expression"),
-        (None, ("--speaker-pattern", "s0"), "has no group that says who speaks"),
+        (None, ("--speaker-pattern", "s0"), "has no group for the speaker"),
         (
             None,
             ("--speaker-pattern", "(s0)"),

@@ -73,7 +73,7 @@ def usable(rows: list[Utterance], reading: Reading, remarks: Remarks) -> list[Ut
     """
     if not any(row.speaker for row in rows):
         raise ManifestError(
-            "nobody knows who speaks, which scores by speaker need: make a folder for each "
+            "no speakers are known, which scores by speaker need: make a folder for each "
             "speaker, or give --speaker-pattern"
         )
     console = Console(stderr=True)

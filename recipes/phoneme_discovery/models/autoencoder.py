@@ -89,8 +89,8 @@ class Autoencoder(nn.Module):
         rates = z.new_zeros(len(z), 1)
         quantized = Quantized(straight, (codes,), rates, terms, {}, (z.detach(),))
         voice = self.speaker(speakers)[..., None].expand(-1, -1, z.shape[-1])
-        told = torch.cat([jittered(straight, self.jitter, generator), voice], 1)
-        return self.decoder(told).transpose(1, 2), quantized
+        conditioned = torch.cat([jittered(straight, self.jitter, generator), voice], 1)
+        return self.decoder(conditioned).transpose(1, 2), quantized
 
 
 class Residual(nn.Module):

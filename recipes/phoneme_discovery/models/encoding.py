@@ -148,10 +148,10 @@ def principal(features: Mapping[str, Rows], fit: Sequence[str], most: int = 64) 
 def autoencoder_units(network: Autoencoder, speech: Speech, name: str) -> Units:
     """The codes of a VQ-VAE, with its latents and its codebook."""
     features = by_name(speech, latents(network, speech), standard=False)
-    book = network.quantizer.codewords.detach().cpu()
+    codewords = network.quantizer.codewords.detach().cpu()
     codes = {
         name: network.quantizer.cpu().choose(torch.from_numpy(rows).T[None])[0].numpy()
         for name, rows in features.items()
     }
     factor = int(speech.lengths[0]) // len(features[speech.names[0]])
-    return Units(name, RATE / factor, len(book), codes, features, book.numpy())
+    return Units(name, RATE / factor, len(codewords), codes, features, codewords.numpy())

@@ -68,7 +68,7 @@ def read_items(path: str | Path) -> list[Item]:
     ]
     if not lines:
         raise UnitsError(
-            f"{path} is empty: an .item file begins with the line '{' '.join(COLUMNS)}'"
+            f"{path} is empty: an .item file starts with the line '{' '.join(COLUMNS)}'"
         )
     (number, header), *rows = lines
     if lacking := [column for column in COLUMNS if column not in header]:

@@ -83,9 +83,9 @@ def checked(intervals: Iterable[Interval], tier: str, source: str | Path) -> Ali
         if not (math.isfinite(interval.start) and math.isfinite(interval.end)):
             raise AlignmentError(f"{where} has a time that is not a finite number; fix it there")
         if interval.start < -TOLERANCE:
-            raise AlignmentError(f"{where} begins before the recording; fix it there")
+            raise AlignmentError(f"{where} starts before the recording; fix it there")
         if interval.end < interval.start:
-            raise AlignmentError(f"{where} ends before it begins; fix it there")
+            raise AlignmentError(f"{where} ends before it starts; fix it there")
         reached = kept[-1].end if kept else 0.0
         if interval.start < reached - TOLERANCE:
             raise AlignmentError(

@@ -98,8 +98,8 @@ class _Tokens:
         for match in TOKEN.finditer(self.content):
             if match["text"] is not None and not match["close"]:
                 raise AlignmentError(
-                    f"{path} breaks off in the text that begins on line "
-                    f"{self._line(match.start())}; get it whole"
+                    f"{path} is truncated in the text that starts on line "
+                    f"{self._line(match.start())}; get a complete copy"
                 )
             text = None if match["text"] is None else match["text"].replace('""', '"')
             self.tokens.append(
@@ -138,7 +138,7 @@ class _Tokens:
         intervals = []
         while self._more(float):
             start, end = (
-                self._next(float, "the beginning of an interval"),
+                self._next(float, "the start of an interval"),
                 self._next(float, "the end of an interval"),
             )
             intervals.append(Interval(start, end, self._next(str, "the text of an interval")))
@@ -157,7 +157,9 @@ class _Tokens:
     def _next(self, kind: type[T], what: str) -> T:
         """The next token, which must be of a type."""
         if self.at == len(self.tokens):
-            raise AlignmentError(f"{self.path} breaks off where {what} should stand; get it whole")
+            raise AlignmentError(
+                f"{self.path} is truncated where {what} should be; get a complete copy"
+            )
         token = self.tokens[self.at]
         if not isinstance(token.value, kind):
             raise AlignmentError(

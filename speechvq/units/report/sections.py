@@ -42,7 +42,7 @@ def phones(scene: Scene) -> Iterator[Section]:
     words = (
         "A column is a code, a row a phone; the darker, the larger the phone's share of the "
         "frames with that code. A code that is one phone is one dark field on the staircase; a "
-        "column that is dark twice mixes two phones up. Codes with few frames look clearer than "
+        "column that is dark twice confuses two phones. Codes with few frames look clearer than "
         "they are."
     )
     left_out = scene.usage.used - len(scene.order)
@@ -60,7 +60,7 @@ def _recalls(phones: PhoneTable, fitted: PhoneTable | None) -> Iterator[Html]:
     made_from = (
         "from recordings that are not scored"
         if fitted
-        else "from the scored recordings themselves, which flatters"
+        else "from the scored recordings themselves, which overestimates recall"
     )
     yield paragraph(
         "Each code is taken for the phone that it most often goes with; recall is the share of a "

@@ -109,11 +109,11 @@ def cut(snippets: Sequence[Snippet]) -> list[Wave]:
         if audio is None:
             raise ValueError("a snippet of a recording without audio")
         wave = read_mono(audio, SAMPLE_RATE)
-        waves |= {place: _faded(stretch(wave, snippets[place])) for place in own}
+        waves |= {place: _faded(segment(wave, snippets[place])) for place in own}
     return [waves[place] for place in range(len(snippets))]
 
 
-def stretch(wave: Wave, snippet: Snippet) -> Wave:
+def segment(wave: Wave, snippet: Snippet) -> Wave:
     """The samples of a snippet from those of the whole file at 16 kHz."""
     start, end = (
         round((snippet.recording.start + time) * SAMPLE_RATE)

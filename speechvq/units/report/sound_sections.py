@@ -27,7 +27,7 @@ from speechvq.units.report.snippets import (
     code_snippets,
     cut,
     joined,
-    stretch,
+    segment,
     wav,
 )
 
@@ -51,7 +51,7 @@ def examples_shown(scene: Scene) -> Section:
     ):
         wave = None
         if example.audio is not None:
-            wave = stretch(
+            wave = segment(
                 read_mono(example.audio, SAMPLE_RATE),
                 Snippet(example, 0.0, min(example.seconds, BEST[1])),
             )
@@ -88,7 +88,7 @@ def codes_heard(scene: Scene, count: int) -> Section | None:
     words = (
         f"The {len(rows)} most frequent codes{which}. Each player has up to {SNIPPETS} of the "
         f"longest runs of its code, by different speakers where there are, {GAP:g} s apart and "
-        f"equally loud. Runs shorter than {SHORTEST:g} s are heard with what lies around them, of "
+        f"equally loud. Runs shorter than {SHORTEST:g} s are heard in context, of "
         f"those longer than {LONGEST:g} s the middle. A good unit sounds alike in all voices."
     )
     return Section("Listen to a code", (paragraph(words), table(rows)))

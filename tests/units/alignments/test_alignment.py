@@ -53,8 +53,8 @@ def test_overlaps_by_rounding_are_healed():
                 r"it.* 0\.5 s; fix"
             ),
         ),
-        ((0.9, 0.8, "b"), r"interval 2 .* ends before it begins"),
-        ((-0.1, 0.8, "b"), r"interval 2 .* begins before the recording"),
+        ((0.9, 0.8, "b"), r"interval 2 .* ends before it starts"),
+        ((-0.1, 0.8, "b"), r"interval 2 .* starts before the recording"),
         ((math.nan, 0.8, "b"), r"interval 2 .* not a finite number"),
         ((0.5, math.inf, "b"), r"interval 2 .* not a finite number"),
     ],

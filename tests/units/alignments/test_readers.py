@@ -202,12 +202,12 @@ def test_textgrids_that_are_none(refused, tmp_path):
     refused(
         "a.TextGrid",
         long(PHONES).encode()[:-3],
-        "breaks off in the text that begins on line 26; get it whole",
+        "is truncated in the text that starts on line 26; get a complete copy",
     )
     refused(
         "a.TextGrid",
         long(PHONES).encode()[:-5],
-        "breaks off where the text of an interval should stand",
+        "is truncated where the text of an interval should be",
     )
     refused(
         "a.TextGrid",
@@ -274,7 +274,7 @@ def test_ctm_holds_many_utterances(tmp_path, rows, refused):
     refused(
         "all.ctm",
         CTM.replace("0.25", "-0.25"),
-        "utterance u1, tier 'phones', interval 2 .* ends before it begins",
+        "utterance u1, tier 'phones', interval 2 .* ends before it starts",
     )
     refused("all.ctm", CTM.replace("0.25", "nan"), "interval 2 .* not a finite number")
     refused("all.ctm", ";; nothing\n", "there are no intervals")
@@ -307,7 +307,7 @@ def test_buckeye_has_only_ends(rows, name):
 
 
 def test_buckeye_faults(refused):
-    refused("a.phones", BUCKEYE.replace("0.750", "0.500"), "interval 4 .* ends before it begins")
+    refused("a.phones", BUCKEYE.replace("0.750", "0.500"), "interval 4 .* ends before it starts")
     refused("a.phones", BUCKEYE.replace("0.750  122", "0.750"), "line 12: needs end, color, label")
     refused("a.phones", BUCKEYE.replace("0.750", "soon"), "line 12: 'soon' is not a time")
     refused("a.phones", BUCKEYE.partition("0.500")[0], "there are no intervals")

@@ -275,7 +275,7 @@ def test_map_of_the_same_recordings(known, tmp_path):
     units, recordings = known
     page = Reader(written(tmp_path / "a.html", units, recordings[:4], players=0))
     assert "Listen to a code" not in page.texts["h2"]
-    assert "which flatters" in " ".join(page.texts["p"])
+    assert "which overestimates recall" in " ".join(page.texts["p"])
 
 
 def test_sound_has_a_limit(known, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Which stretches of speech stand for a code, and how they are cut."""
+"""Which segments of speech represent a code, and how they are cut."""
 
 from io import BytesIO
 from pathlib import Path

@@ -309,7 +309,7 @@ def test_a_corpus_without_alignments_says_so(corpus, tmp_path):
 
 def test_a_corpus_of_unknown_speakers_is_refused(tmp_path):
     sound(tmp_path / "corpus" / "a.wav")
-    with pytest.raises(ManifestError, match="nobody knows who speaks"):
+    with pytest.raises(ManifestError, match="no speakers are known"):
         prepare_with(tmp_path / "corpus", tmp_path / "work")
 
 
