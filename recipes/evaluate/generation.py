@@ -37,6 +37,13 @@ from recipes.evaluate.conversion import Voices as VoiceOption
 from recipes.evaluate.intelligibility import pcm
 from recipes.evaluate.measures import missing
 from recipes.evaluate.speaker_similarity import Embedding, SpeakerEncoder, centroid
+from recipes.evaluate.statistics import (
+    frequencies,
+    jensen_shannon,
+    longest_loop,
+    pairs,
+    pauses,
+)
 from recipes.evaluate.utterances import samples, select, spread
 from recipes.script import (
     ManifestFile,
@@ -56,7 +63,7 @@ from speechvq.prior.file import load_prior
 from speechvq.prior.generate import generate
 from speechvq.units.usage.rates import runs
 
-RATE, FRAME = 16_000, 400
+RATE = 16_000
 LOOK_BACK = 10.0
 """Seconds in which a repetition is looked for."""
 
@@ -243,44 +250,6 @@ class Comparison:
         if not own:
             return ["-"] * len(VOICE_COLUMNS)
         return [f"{np.mean(own):.2f}", f"{np.mean(others):.2f}", f"{100 * np.mean(nearest):.0f}"]
-
-
-def frequencies(codes: NDArray[np.uint16], size: int) -> NDArray[np.float64]:
-    """Relative frequency (size,) of each code."""
-    return np.bincount(codes, minlength=size) / len(codes)
-
-
-def pairs(codes: NDArray[np.uint16], size: int) -> NDArray[np.int64]:
-    """Pairs of neighboring codes as integers, (n - 1,)."""
-    return codes[:-1].astype(np.int64) * size + codes[1:]
-
-
-def jensen_shannon(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
-    """Jensen-Shannon divergence of two distributions in bits, 0 to 1."""
-    mean = (p + q) / 2
-    divergences = [(d[d > 0] * np.log2(d[d > 0] / mean[d > 0])).sum() for d in (p, q)]
-    return float(sum(divergences) / 2)
-
-
-def longest_loop(codes: NDArray[np.uint16], look_back: int) -> int:
-    """Length of the longest segment that repeats the codes 2 to `look_back` frames before it.
-
-    Segments of a single code that is held do not count.
-    """
-    longest = 0
-    for lag in range(2, min(look_back, len(codes) - 1) + 1):
-        same = np.flatnonzero(np.diff(codes[lag:] == codes[:-lag], prepend=False, append=False))
-        for first, last in zip(same[::2], same[1::2], strict=True):
-            if last - first > longest and len(np.unique(codes[lag + first : lag + last])) > 1:
-                longest = last - first
-    return int(longest)
-
-
-def pauses(wave: Wave) -> NDArray[np.bool_]:
-    """Which 25 ms frames of a waveform (t,) are 40 dB below the loud ones."""
-    frames = wave[: len(wave) // FRAME * FRAME].reshape(-1, FRAME)
-    level = 10 * np.log10(np.square(frames).mean(1) + 1e-10)
-    return level < np.percentile(level, 95) - 40
 
 
 if __name__ == "__main__":

@@ -86,23 +86,23 @@ def encode(
     for name, value in (("prior", prior), ("rdo", rdo)):
         if value is not None and entropy != "wavenet":
             raise ConfigError(f"--{name} is for --entropy wavenet: give both")
-    named = search = None
+    prior_model = search = None
     if entropy == "wavenet":
         from speechvq.prior.file import load_prior
 
-        named = load_prior(prior)
-        named.check(codec.model, n)
+        prior_model = load_prior(prior)
+        prior_model.check(codec.model, n)
         if rdo is not None:
             from speechvq.prior.rate_distortion import RateDistortion
 
-            search = RateDistortion(named, rdo)
+            search = RateDistortion(prior_model, rdo)
     _remark_on(recording, codec.sample_rate, quiet=quiet)
     seconds = recording.seconds
     with audio_progress("encoding", seconds, quiet=quiet) as progress:
         codes = codec.encode_file(recording, codebooks=n, progress=progress, search=search)
-    silent = quiet or named is None
+    silent = quiet or prior_model is None
     with codes_progress("coding", seconds, sum(codes.frames), quiet=silent) as report:
-        size = write_codes(target, codes, coders(model, named, report), force=force)
+        size = write_codes(target, codes, coders(model, prior_model, report), force=force)
     say(
         f"{target}: {size} bytes for {seconds:.2f} s, {8 * size / seconds / 1000:.2f} kbit/s, "
         f"{n} of {len(codec.shapes)} codebooks",
@@ -141,14 +141,14 @@ def decode(
             f"{source} was made by model {header.model}, this is {codec.model}; give the right "
             "one with --model"
         )
-    named = None
+    prior_model = None
     if header.coding == PRIOR:
         from speechvq.prior.file import load_prior
 
-        named = load_prior(prior)
-    silent = quiet or named is None
+        prior_model = load_prior(prior)
+    silent = quiet or prior_model is None
     with codes_progress("reading", header.seconds, sum(header.frames), quiet=silent) as report:
-        codes = file.codes(coders(model, named, report))
+        codes = file.codes(coders(model, prior_model, report))
     if codebooks is not None or kbps is not None:
         n = codec.n_codebooks(codebooks=codebooks, kbps=kbps)
         codes = codes.prefix(min(len(codes.shapes), n))

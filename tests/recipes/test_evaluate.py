@@ -16,6 +16,7 @@ from recipes.evaluate import (
     measures,
     picture,
     quality,
+    statistics,
     time_alignment,
     usage,
     utterances,
@@ -159,13 +160,13 @@ def test_generated_speech_stands_beside_real_speech(table, manifest, model, prio
 
 def test_statistics_of_codes():
     codes = np.array([1, 2, 3, 9, 1, 2, 3, 3, 3, 3], np.uint16)
-    assert generation.longest_loop(codes, 10) == 3
-    assert generation.longest_loop(codes, 3) == 0  # the loop lies 4 frames back; 3 3 is one code
+    assert statistics.longest_loop(codes, 10) == 3
+    assert statistics.longest_loop(codes, 3) == 0  # the loop lies 4 frames back; 3 3 is one code
     uniform, point = np.full(4, 0.25), np.eye(4)[0]
-    assert generation.jensen_shannon(uniform, uniform) == 0
-    assert generation.jensen_shannon(np.eye(4)[1], point) == 1
+    assert statistics.jensen_shannon(uniform, uniform) == 0
+    assert statistics.jensen_shannon(np.eye(4)[1], point) == 1
     loud = np.sin(np.arange(16_000), dtype=np.float32)
-    assert generation.pauses(np.concatenate([loud, loud, 0 * loud])).mean() == pytest.approx(1 / 3)
+    assert statistics.pauses(np.concatenate([loud, loud, 0 * loud])).mean() == pytest.approx(1 / 3)
 
 
 def test_anomalies_are_above_the_thresholds_of_the_prior(
