@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 import torch
@@ -13,6 +14,8 @@ import speechvq
 from speechvq.cli import main
 from speechvq.codec.file import save_model
 from speechvq.codec.voices import Voice
+from speechvq.data.manifest import write_manifest
+from speechvq.data.prepare import find_audio, survey
 from speechvq.nn.speaker import SpeakerConfig
 from speechvq.prior.file import Prior, save_prior
 from speechvq.prior.network import PriorConfig, PriorNetwork
@@ -37,6 +40,26 @@ def speech(clip):
     wave, _ = soundfile.read(clip, dtype="float32")
     wave.flags.writeable = False
     return wave
+
+
+@pytest.fixture(scope="session")
+def manifest(tmp_path_factory):
+    """Four speakers, two files of two seconds each: buzzes of different pitch."""
+    folder = tmp_path_factory.mktemp("corpus")
+    random = np.random.default_rng(0)
+    for speaker in range(4):
+        for take in range(2):
+            time = np.arange(32_000) / 16_000
+            buzz = 0.3 * np.sign(
+                np.sin(2 * np.pi * (80 + 40 * speaker + 5 * take) * time)
+            ) + 0.01 * random.normal(size=32_000)
+            path = folder / f"speaker{speaker}" / f"take{take}.wav"
+            path.parent.mkdir(exist_ok=True)
+            soundfile.write(path, buzz, 16_000)
+    kept, left_out = survey(folder, find_audio(folder), shortest=1.0, longest=60.0)
+    assert not left_out
+    write_manifest(folder / "manifest.jsonl", kept)
+    return folder / "manifest.jsonl"
 
 
 def make_model(path, seed):

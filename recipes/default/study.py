@@ -138,7 +138,7 @@ def measure(experiment: Experiment, checkpoint: Path) -> dict[str, Any]:
     from speechvq.codec.network import Network
     from speechvq.nn.speaker import rounded
     from speechvq.train.checkpoint import best_weights
-    from speechvq.train.codec.loop import load_corpus, validation_waves
+    from speechvq.train.codec.data import load_corpus, validation_waves
 
     network = Network(experiment.codec).eval()
     network.load_state_dict(best_weights(checkpoint))

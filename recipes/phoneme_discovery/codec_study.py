@@ -11,7 +11,7 @@ a table, and writes it as WORK/codec-study.md.
 """
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -40,7 +40,7 @@ from speechvq.train.checkpoint import best_weights
 from speechvq.train.codec.config import Experiment, read_experiment
 from speechvq.train.codec.loop import train
 from speechvq.train.codec.objective import Objective
-from speechvq.train.codec.run import launched
+from speechvq.train.fabric import launched
 from speechvq.units.evaluation.scores import evaluate
 from speechvq.units.evaluation.tables import Result, comparison
 from speechvq.units.recordings import Recording
@@ -210,8 +210,8 @@ def trained(variant: Variant, experiment: Experiment, *, bf16: bool) -> Codec:
     return codec
 
 
-def _show(step: int, numbers: dict[str, float]) -> None:
-    if "loss" in numbers:
+def _show(kind: str, step: int, numbers: Mapping[str, float]) -> None:
+    if kind == "train":
         print(f"step {step}  loss {numbers['loss']:.3f}", file=sys.stderr, flush=True)
 
 

@@ -7,9 +7,9 @@ from torch import Tensor
 from recipes.quantizers.config import Speech
 from speechvq.data.corpus import Corpus, Sampler
 from speechvq.errors import ManifestError
-from speechvq.losses.likelihood import MelConfig, MelLikelihood
+from speechvq.losses.mel import MelConfig, MelLikelihood
 from speechvq.train.codec.config import DataConfig
-from speechvq.train.codec.loop import load_corpus, validation_waves
+from speechvq.train.codec.data import load_corpus, validation_waves
 
 SAMPLE_RATE = 16_000
 WINDOW = 640

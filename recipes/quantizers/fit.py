@@ -1,11 +1,11 @@
 """One run: train a variant from a seed, then measure it."""
 
-import math
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from recipes.quantizers.autoencoder import MelAutoencoder
 from recipes.quantizers.classical import FrameKMeans
@@ -13,10 +13,12 @@ from recipes.quantizers.config import Speech, Variant
 from recipes.quantizers.data import Spectrograms
 from recipes.quantizers.measure import measure
 from recipes.quantizers.objective import objective
-from speechvq.errors import TrainingError
 from speechvq.losses.likelihood import GaussianLikelihood
-from speechvq.quantize.base import Quantized
 from speechvq.quantize.learning import CodebookLearner, codeword_sums
+from speechvq.train.checkpoint import TrainState
+from speechvq.train.fabric import launched
+from speechvq.train.fit import Intervals, Numbers, Task
+from speechvq.train.fit import fit as train
 from speechvq.train.optimizer import parameter_groups
 
 CODEBOOK_RATE = 10.0
@@ -25,9 +27,12 @@ CODEBOOK_RATE = 10.0
 VARIANCE_RATE = 5.0
 """Learning rate of the log variances of stochastic quantizers, likewise."""
 
+CURVE_EVERY, NEVER = 200, 10**9
+"""Steps from a point of the training curve to the next; nothing else is logged or saved."""
+
 
 def fit(config: Variant, speech: Speech, seed: int) -> dict[str, Any]:
-    """Train on a CPU thread; the result of `measure`, the training curve and the seconds taken."""
+    """Train on a CPU thread; the results of `measure`, and the seconds it took."""
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     begun = time.perf_counter()
@@ -35,84 +40,95 @@ def fit(config: Variant, speech: Speech, seed: int) -> dict[str, Any]:
     if config.kmeans_frames:
         result = measure(config, FrameKMeans(config, data, seed), GaussianLikelihood(), data)
         return result | {"curve": [], "parameters": 0, "took": time.perf_counter() - begun}
-    model, likelihood = MelAutoencoder(config), GaussianLikelihood()
-    groups = parameter_groups(
-        model,
-        weight_decay=0.01,
-        codebook_learning_rate=CODEBOOK_RATE,
-        variance_learning_rate=VARIANCE_RATE,
+    task = VariantTask(config, data, seed)
+    train(
+        task,
+        task.state,
+        Plan(config.steps, config.learning_rate, config.warmup, config.decay, config.grad_clip),
+        launched("cpu", 1),
+        Intervals(NEVER, NEVER, NEVER),
+        folder=None,
     )
-    optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), fused=True)
-    codebooks = CodebookLearner(model.codebooks, decay=0.99)
-    if config.codebook_init == "kmeans" and codebooks.active:
-        _init_codebooks(model, codebooks, data, config, seed)
-    curve = []
-    for step in range(config.steps):
-        progress = step / config.steps
-        rise, fall = (step + 1) / config.warmup, (1 - progress) / config.decay
-        for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * min(1.0, rise, fall) * group["scale"]
-        x = data.batch(step, config.batch)
-        loss, quantized = objective(
-            config,
-            model,
-            likelihood,
-            x,
-            progress,
-            torch.Generator().manual_seed(seed * 10**6 + step),
-        )
-        if not math.isfinite(loss.item()):
-            raise TrainingError(f"the loss is {loss.item()} at step {step}; lower learning_rate")
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), config.grad_clip)
-        optimizer.step()
-        optimizer.zero_grad()
-        _learn(model, codebooks, config, quantized, seed, step)
-        if step % 200 == 0:
-            curve.append(
-                {"step": step, "loss": loss.item(), "variance": likelihood.variance.item()}
-                | quantized.stats
-            )
-    result = measure(config, model, likelihood, data)
+    result = measure(config, task.model, task.likelihood, data)
     return result | {
-        "curve": curve,
-        "parameters": sum(p.numel() for p in model.parameters()),
+        "curve": task.curve,
+        "parameters": sum(p.numel() for p in task.model.parameters()),
         "took": time.perf_counter() - begun,
     }
 
 
-@torch.no_grad()
-def _init_codebooks(
-    model: MelAutoencoder,
-    codebooks: CodebookLearner,
-    data: Spectrograms,
-    config: Variant,
-    seed: int,
-) -> None:
-    batches = [data.batch(config.steps + index, config.batch) for index in range(4)]
+@dataclass(frozen=True)
+class Plan:
+    """The schedule of a variant."""
 
-    def inputs() -> list[torch.Tensor]:
-        per_batch = [model.topdown(model.features(x)).inputs for x in batches]
-        return [torch.cat(vectors) for vectors in zip(*per_batch, strict=True)]
-
-    model.eval()
-    codebooks.init_kmeans(inputs, seed=seed)
-    model.train()
+    steps: int
+    learning_rate: float
+    warmup: int
+    decay: float
+    grad_clip: float
 
 
-def _learn(
-    model: MelAutoencoder,
-    learner: CodebookLearner,
-    config: Variant,
-    quantized: Quantized,
-    seed: int,
-    step: int,
-) -> None:
-    if not learner.active:
-        return
-    codebooks = model.codebooks
-    n_codebooks = torch.full((len(quantized.codes[0]),), len(codebooks))
-    size = max(codebook.size for codebook in codebooks)
-    learner.update(codeword_sums(quantized, n_codebooks, size))
-    if config.reset_every and (step + 1) % config.reset_every == 0:
-        learner.reset_dead(torch.Generator().manual_seed(seed * 10**6 + step))
+class VariantTask(Task):
+    """The training of a variant."""
+
+    def __init__(self, config: Variant, data: Spectrograms, seed: int) -> None:
+        self.config, self.data, self.seed = config, data, seed
+        self.model, self.likelihood = MelAutoencoder(config), GaussianLikelihood()
+        groups = parameter_groups(
+            self.model,
+            weight_decay=0.01,
+            codebook_learning_rate=CODEBOOK_RATE,
+            variance_learning_rate=VARIANCE_RATE,
+        )
+        optimizer = torch.optim.AdamW(
+            groups, lr=config.learning_rate, betas=(0.9, 0.98), fused=True
+        )
+        self.codebooks = CodebookLearner(self.model.codebooks, decay=0.99)
+        self.state = TrainState(self.model, optimizer)
+        self.curve: list[dict[str, float]] = []
+
+    @torch.no_grad()
+    def begin(self, *, new: bool) -> None:
+        """Initialize codebooks by k-means, if the variant says so."""
+        del new
+        if self.config.codebook_init != "kmeans" or not self.codebooks.active:
+            return
+        steps = range(self.config.steps, self.config.steps + 4)
+        batches = [self.data.batch(step, self.config.batch) for step in steps]
+
+        def inputs() -> list[Tensor]:
+            latents = [self.model.topdown(self.model.features(x)).inputs for x in batches]
+            return [torch.cat(codebook) for codebook in zip(*latents, strict=True)]
+
+        self.model.eval()
+        self.codebooks.init_kmeans(inputs, seed=self.seed)
+        self.model.train()
+
+    def loss(self, step: int) -> tuple[Tensor, Numbers]:
+        """The objective of the variant's kind on the batch of a step."""
+        loss, self._quantized = objective(
+            self.config,
+            self.model,
+            self.likelihood,
+            self.data.batch(step, self.config.batch),
+            step / self.config.steps,
+            torch.Generator().manual_seed(self.seed * 10**6 + step),
+        )
+        return loss, {}
+
+    def stepped(self, step: int, loss: float) -> Numbers:
+        """Let codebooks learn, and keep a point of the curve."""
+        if self.codebooks.active:
+            self._learn_codebooks(step)
+        if step % CURVE_EVERY == 0:
+            point = {"step": step, "loss": loss, "variance": self.likelihood.variance.item()}
+            self.curve.append(point | self._quantized.stats)
+        return {}
+
+    def _learn_codebooks(self, step: int) -> None:
+        codebooks, every = self.model.codebooks, self.config.reset_every
+        depth = torch.full((len(self._quantized.codes[0]),), len(codebooks))
+        size = max(codebook.size for codebook in codebooks)
+        self.codebooks.update(codeword_sums(self._quantized, depth, size))
+        if every and (step + 1) % every == 0:
+            self.codebooks.reset_dead(torch.Generator().manual_seed(self.seed * 10**6 + step))

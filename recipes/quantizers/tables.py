@@ -50,7 +50,7 @@ def _row(name: str, group: Sequence[dict[str, Any]]) -> list[str]:
         for i in codebooks
     ]
     used = [
-        statistics.mean(100 * result["usage"][f"codebook{i}/used"] for result in group)
+        statistics.mean(100 * result["usage"][f"codebook{i}/utilization"] for result in group)
         for i in codebooks
     ]
     return [

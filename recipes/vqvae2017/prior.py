@@ -7,11 +7,11 @@ interrupted run.
 """
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import lightning_fabric
 import numpy as np
 import torch
 import typer
@@ -19,11 +19,14 @@ import typer
 from recipes.vqvae2017.plan import SAMPLE_RATE
 from recipes.vqvae2017.system import HOP, System
 from recipes.vqvae2017.train import corpora, trained
+from speechvq.cli.prior import cost_lines
 from speechvq.codes import CodebookShape, ModelId
 from speechvq.data.corpus import Corpus
 from speechvq.errors import SpeechVQError
 from speechvq.prior.tokens import Tokens
-from speechvq.train.prior.loop import fit, read_prior_experiment
+from speechvq.train.fabric import launched
+from speechvq.train.prior.config import read_prior_experiment
+from speechvq.train.prior.loop import train
 from speechvq.train.prior.run import export_prior
 
 HERE = Path(__file__).parent
@@ -52,18 +55,14 @@ def main(
     plan, system, name = trained(folder / "codes")
     tokens = encoded(system, name, corpora(manifest, cache, plan)[0])
 
-    def report(step: int, numbers: dict[str, float]) -> None:
-        print(f"step {step}  {numbers['bits']:.3f} bits a code", file=sys.stderr, flush=True)
+    def report(kind: str, step: int, numbers: Mapping[str, float]) -> None:
+        bits = f"{numbers['bits']:.3f} bits per code"
+        print(f"step {step}  {kind}: {bits}", file=sys.stderr, flush=True)
 
     codebooks = [codebook.codewords for codebook in system.codebooks]
-    fit(
-        experiment,
-        tokens,
-        lightning_fabric.Fabric(accelerator="auto", devices=1),
-        codebooks=codebooks,
-        report=report,
-    )
-    print("\n".join(export_prior(folder / "prior", tokens, folder / PRIOR, SAMPLE_RATE)))
+    train(experiment, tokens, launched("auto", 1), codebooks=codebooks, report=report)
+    result = export_prior(folder / "prior", tokens, folder / PRIOR, SAMPLE_RATE)
+    print("\n".join(cost_lines(result.costs)))
 
 
 def encoded(system: System, name: ModelId, corpus: Corpus) -> Tokens:

@@ -2,14 +2,13 @@
 
     python -m recipes.vqvae2017.train data/train.jsonl [--latent gaussian] [--folder runs/vqvae2017]
 
-An interrupted run goes on with the same command. Bits a sample on the way are those of training
+The same command resumes an interrupted run. The bits per sample that it prints are those of training
 crops, teacher-forced.
 """
 
 import hashlib
 import math
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +16,7 @@ from typing import Annotated
 import tomli_w
 import torch
 import typer
-from torch import nn
+from torch import Tensor
 
 from recipes.vqvae2017.plan import SAMPLE_RATE, Plan, read_plan
 from recipes.vqvae2017.system import System, objective
@@ -27,15 +26,16 @@ from speechvq.data.corpus import Corpus, Sampler
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import SpeechVQError, TrainingError
 from speechvq.quantize.learning import CodebookLearner, codeword_sums
-from speechvq.train.checkpoint import TrainState, best_weights
+from speechvq.train.checkpoint import TrainState, best_weights, checkpoints
 from speechvq.train.codec.config import DataConfig
-from speechvq.train.codec.loop import load_corpus
-from speechvq.train.ema import Average
+from speechvq.train.codec.data import load_corpus
+from speechvq.train.ema import WeightEMA
+from speechvq.train.fabric import launched
+from speechvq.train.fit import Intervals, Numbers, Task, fit
 from speechvq.train.log import Log
-from speechvq.train.schedule import learning_rate
 
 HERE = Path(__file__).parent
-LOG_EVERY, SAVE_EVERY = 50, 250
+LOG_EVERY, SAVE_EVERY, NEVER = 50, 250, 10**9
 
 
 def main(
@@ -75,112 +75,117 @@ def corpora(manifest: Path, cache: Path, plan: Plan) -> tuple[Corpus, Corpus]:
 def train(
     plan: Plan, corpus: Corpus, folder: Path, *, bf16: bool = False, stop_at: int | None = None
 ) -> Path:
-    """Train, or go on, in `folder`; the last checkpoint. Raises TrainingError when the loss is no longer a number."""
+    """Train, or resume, in `folder`; the last checkpoint.
+
+    Raises TrainingError when the loss is not finite or the folder holds a run with another plan.
+    """
     torch.manual_seed(plan.seed)
-    system, optim = System(plan.system, len(corpus.names)), plan.optim
-    optimizer = torch.optim.AdamW(
-        system.parameters(),
-        lr=optim.learning_rate,
-        betas=(0.9, 0.98),
-        weight_decay=0.01,
-        fused=True,
-    )
-    codebooks = CodebookLearner(system.codebooks, decay=0.99)
-    state = TrainState(system, optimizer, codebooks, Average(system, optim.ema_decay))
-    sampler = Sampler(
-        corpus,
-        crop=plan.samples,
-        references=0,
-        gain_db=(-6.0, 3.0),
-        seed=plan.seed,
-        sample_rate=SAMPLE_RATE,
-    )
-    resumed, begun = state.load(folder), time.perf_counter()
-    if not resumed and codebooks.active:
-        _start(system, codebooks, sampler, plan)
-    folder.mkdir(parents=True, exist_ok=True)
-    if resumed and same(read_plan(folder / "plan.toml")) != same(plan):
-        raise TrainingError(
-            f"{folder} holds a run with another plan: give its configuration, or another --folder"
-        )
-    (folder / "plan.toml").write_text(tomli_w.dumps(to_dict(plan)), encoding="utf-8")
-    stop = min(stop_at or optim.steps, optim.steps)
+    task = SystemTask(plan, corpus, folder, bf16=bf16)
     with Log(folder, SAMPLE_RATE) as log:
-        while state.step < stop:
-            numbers = _step(plan, state, sampler, bf16=bf16)
-            state.step += 1
-            if state.average is not None:
-                state.average.update(system, state.step)
-            if state.step % LOG_EVERY == 0 or state.step == stop:
-                log.numbers("train", state.step, numbers | {"seconds": time.perf_counter() - begun})
-                print(
-                    f"step {state.step}  {numbers['bits']:.3f} bits a sample",
-                    file=sys.stderr,
-                    flush=True,
-                )
-            if state.step % SAVE_EVERY == 0 or state.step == stop:
-                state.save(folder)
-    return folder / f"step-{state.step:08d}"
+        fit(
+            task,
+            task.state,
+            plan.optim,
+            launched("cpu", 1),
+            Intervals(LOG_EVERY, NEVER, SAVE_EVERY),
+            folder=folder,
+            stop_at=stop_at,
+            log=log,
+            report=_report,
+        )
+    return folder / f"step-{task.state.step:08d}"
+
+
+def _report(kind: str, step: int, numbers: Numbers) -> None:
+    if kind == "train":
+        print(f"step {step}  {numbers['bits']:.3f} bits a sample", file=sys.stderr, flush=True)
+
+
+class SystemTask(Task):
+    """The training of the system."""
+
+    def __init__(self, plan: Plan, corpus: Corpus, folder: Path, *, bf16: bool) -> None:
+        self.plan, self.folder, self.bf16 = plan, folder, bf16
+        self.system, optim = System(plan.system, len(corpus.names)), plan.optim
+        optimizer = torch.optim.AdamW(
+            self.system.parameters(),
+            lr=optim.learning_rate,
+            betas=(0.9, 0.98),
+            weight_decay=0.01,
+            fused=True,
+        )
+        self.codebooks = CodebookLearner(self.system.codebooks, decay=0.99)
+        ema = WeightEMA(self.system, optim.ema_decay)
+        self.state = TrainState(self.system, optimizer, ema, {"codebooks": self.codebooks})
+        self.sampler = Sampler(
+            corpus,
+            crop=plan.samples,
+            references=0,
+            gain_db=(-6.0, 3.0),
+            seed=plan.seed,
+            sample_rate=SAMPLE_RATE,
+        )
+
+    @torch.no_grad()
+    def begin(self, *, new: bool) -> None:
+        """Initialize the codewords as k-means centers of some batches, and note the plan."""
+        plan, path = self.plan, self.folder / "plan.toml"
+        if new and self.codebooks.active:
+            waves = torch.from_numpy(self.sampler.batch(0, 1, 32 * plan.optim.batch).waves)
+            self.codebooks.init_kmeans(
+                lambda: self.system.train().encode(waves).inputs, seed=plan.seed
+            )
+        if not new and same(read_plan(path)) != same(plan):
+            raise TrainingError(
+                f"{self.folder} holds a run with another plan: give its configuration, or another "
+                "--folder"
+            )
+        path.write_text(tomli_w.dumps(to_dict(plan)), encoding="utf-8")
+
+    def loss(self, step: int) -> tuple[Tensor, Numbers]:
+        """The objective on the batch of a step; bits per sample."""
+        plan, optim = self.plan, self.plan.optim
+        batch = self.sampler.batch(step, 0, optim.batch)
+        self._random = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
+        voices = torch.from_numpy(batch.voices)
+        voices = torch.where(
+            torch.rand(len(voices), generator=self._random) < plan.conditioning_dropout, -1, voices
+        )
+        torch.manual_seed(plan.seed * 1_000_003 + step)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+            loss, nats, quantized = objective(
+                self.system.train(), torch.from_numpy(batch.waves), voices, optim.commitment
+            )
+        self._quantized, rate = quantized, 0.0
+        if plan.system.latent == "gaussian":
+            rate = quantized.rates.sum(1).mean().item() / plan.samples
+        return loss, {
+            "bits": nats.mean().item() / math.log(2),
+            "rate_bits": rate / math.log(2),
+        }
+
+    def stepped(self, step: int, loss: float) -> Numbers:
+        """Let the codebook learn."""
+        del loss
+        if self._quantized.codes:
+            used = torch.ones(len(self._quantized.codes[0]))
+            self.codebooks.update(codeword_sums(self._quantized, used, self.plan.system.size))
+            if (step + 1) % self.plan.optim.reset_every == 0:
+                self.codebooks.reset_dead(self._random)
+        return {}
 
 
 def same(plan: Plan) -> Plan:
-    """What must not change when a run goes on: all but the number of steps."""
+    """The part of a plan that must not change when a run is resumed: all but the steps."""
     return replace(plan, optim=replace(plan.optim, steps=1))
-
-
-@torch.no_grad()
-def _start(system: System, codebooks: CodebookLearner, sampler: Sampler, plan: Plan) -> None:
-    """Entries begin as k-means centres of some batches."""
-    waves = torch.from_numpy(sampler.batch(0, 1, 32 * plan.optim.batch).waves)
-    codebooks.init_kmeans(lambda: system.train().encode(waves).inputs, seed=plan.seed)
-
-
-def _step(plan: Plan, state: TrainState, sampler: Sampler, *, bf16: bool) -> dict[str, float]:
-    optim, system, step = plan.optim, state.network, state.step
-    batch = sampler.batch(step, 0, optim.batch)
-    random = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
-    voices = torch.from_numpy(batch.voices)
-    voices = torch.where(
-        torch.rand(len(voices), generator=random) < plan.conditioning_dropout, -1, voices
-    )
-    for group in state.optimizer.param_groups:
-        group["lr"] = learning_rate(step, optim)
-    torch.manual_seed(plan.seed * 1_000_003 + step)
-    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-        loss, nats, quantized = objective(
-            system.train(), torch.from_numpy(batch.waves), voices, optim.commitment
-        )
-    if not math.isfinite(loss.item()):
-        raise TrainingError(
-            f"the loss is {loss.item()} at step {step}: lower optim.learning_rate, then run the same "
-            "command again"
-        )
-    loss.backward()
-    nn.utils.clip_grad_norm_(system.parameters(), optim.grad_clip)
-    state.optimizer.step()
-    state.optimizer.zero_grad()
-    if quantized.codes and state.codebooks is not None:
-        state.codebooks.update(codeword_sums(quantized, torch.ones(len(nats)), plan.system.size))
-        if (step + 1) % optim.reset_every == 0:
-            state.codebooks.reset_dead(random)
-    rate = (
-        quantized.rates.sum(1).mean().item() / plan.samples
-        if plan.system.latent == "gaussian"
-        else 0.0
-    )
-    return {
-        "bits": nats.mean().item() / math.log(2),
-        "rate_bits": rate / math.log(2),
-        "loss": loss.item(),
-    }
 
 
 def trained(folder: Path) -> tuple[Plan, System, ModelId]:
     """The plan, the system and a name for its weights, of a run. Raises TrainingError when there is none."""
-    checkpoints = sorted(folder.glob("step-*"))
-    if not checkpoints:
+    saved = checkpoints(folder)
+    if not saved:
         raise TrainingError(f"{folder} holds no run of train.py")
-    plan, weights = read_plan(folder / "plan.toml"), best_weights(checkpoints[-1])
+    plan, weights = read_plan(folder / "plan.toml"), best_weights(saved[-1])
     system = System(plan.system, len(weights["speaker.weight"]) - 1)
     system.load_state_dict(weights)
     bits = b"".join(weights[name].numpy().tobytes() for name in sorted(weights))

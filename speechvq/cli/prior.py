@@ -1,20 +1,29 @@
 """prior train, prior tables."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from speechvq.cli.options import Force, console
 from speechvq.errors import MissingExtra
 
+if TYPE_CHECKING:
+    from speechvq.codec.codec import Codec
+    from speechvq.prior.compare import Cost
+    from speechvq.prior.tokens import Tokens
+    from speechvq.train.prior.run import TablesResult
+
 CodedBy = Annotated[
     Path | None,
-    typer.Option("--prior", help="By which the code files were coded, if not by the default one."),
+    typer.Option(
+        "--prior", help="The prior of the code files' entropy coding, if not the default one."
+    ),
 ]
 
 app = typer.Typer(
-    help="The prior over codes: fit one, and see what codes cost under it.", no_args_is_help=True
+    help="The prior over codes: train one, and see what codes cost under it.", no_args_is_help=True
 )
 
 
@@ -41,26 +50,53 @@ def train(
     ] = None,
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")] = "auto",
     devices: Annotated[
-        int, typer.Option(help="How many; on a CPU, how many processes of one thread.", min=1)
+        int, typer.Option(help="How many devices; on a CPU, how many processes.", min=1)
     ] = 1,
 ) -> None:
-    """Fit a prior, or go on where the same command stopped; at its end a prior file, and what held-out codes cost."""
+    """Train a prior, write its file, and print what held-out codes cost.
+
+    The same command again resumes a run that stopped.
+    """
+    from dataclasses import replace
+
+    from speechvq.cli.training_progress import TrainingBar, prior_line
+    from speechvq.prior.file import load_prior
+    from speechvq.train.prior.config import read_prior_experiment
+
+    experiment = read_prior_experiment(config)
+    if folder is not None:
+        experiment = replace(experiment, run=replace(experiment.run, folder=str(folder)))
+    if steps is not None:
+        experiment = replace(experiment, optim=replace(experiment.optim, steps=steps))
+    source = None
+    if init_from is not None:
+        source = load_prior(None if init_from == "default" else init_from)
     try:
         from speechvq.train.prior.run import run
     except ModuleNotFoundError as error:
         raise MissingExtra(f"training needs {error.name}: pip install 'speechvq[train]'") from error
-    for line in run(
-        config,
-        model,
-        codes,
-        folder=folder,
-        steps=steps,
-        prior=prior,
-        init_from=init_from,
-        accelerator=accelerator,
-        devices=devices,
-        console=console(),
-    ):
+    codec, tokens = _codes_of(model, codes, Path(experiment.run.folder), prior)
+    with TrainingBar(experiment.optim.steps, prior_line) as bar:
+        result = run(
+            experiment,
+            codec,
+            tokens,
+            source=source,
+            accelerator=accelerator,
+            devices=devices,
+            report=bar,
+        )
+    if result is None:
+        return
+    training, held_out, sample_rate = result.training, result.held_out, result.sample_rate
+    megabytes = result.path.stat().st_size / 1e6
+    what = "voices" if all(tokens.voices) else "recordings"
+    typer.echo(
+        f"{result.path}: {result.name} for {result.model}, {megabytes:.1f} MB; "
+        f"trained on {training.seconds(sample_rate) / 3600:.2f} h, measured on "
+        f"{held_out.seconds(sample_rate) / 3600:.2f} h of other {what}"
+    )
+    for line in cost_lines(result.costs):
         typer.echo(line)
 
 
@@ -88,19 +124,66 @@ def tables(
     prior: CodedBy = None,
     force: Force = False,
 ) -> None:
-    """Count how often codes come, so that code files get smaller; tables are used when they lie beside the model."""
+    """Write static tables of how frequent codes are, which make code files smaller.
+
+    They are used when they lie beside the model.
+    """
     try:
-        from speechvq.train.prior.run import make_tables
+        from speechvq.train.prior.run import check_tables, make_tables
     except ModuleNotFoundError as error:
         raise MissingExtra(f"this needs {error.name}: pip install 'speechvq[train]'") from error
-    for line in make_tables(
-        model,
-        target,
-        codes,
-        folder=folder,
-        held_out=held_out,
-        prior=prior,
-        force=force,
-        console=console(),
-    ):
+    check_tables(target, force=force)
+    codec, tokens = _codes_of(model, codes, folder, prior)
+    result = make_tables(codec, tokens, target, held_out=held_out, force=force)
+    typer.echo(f"{result.path}: tables of {result.model}")
+    for line in _table_lines(result):
         typer.echo(line)
+
+
+def cost_lines(costs: "Sequence[Cost]") -> list[str]:
+    """A markdown table of what held-out codes cost."""
+    names = [f"codebook {index}" for index in range(len(costs[0].bits_per_code))]
+    lines = [
+        f"| bits per code | {' | '.join(names)} | bits per second | below static tables |",
+        "|---" * (len(names) + 3) + "|",
+    ]
+    for cost in costs:
+        cells = " | ".join(f"{bits:.2f}" for bits in cost.bits_per_code)
+        lines.append(
+            f"| {cost.name} | {cells} | {cost.bits_per_second:.0f} | {100 * cost.saving:.1f} % |"
+        )
+    return lines
+
+
+def _table_lines(result: "TablesResult") -> list[str]:
+    """A markdown table: context and bits per code of every codebook, and the rate of prefixes."""
+    lines = [
+        "| codebook | context | bits per code | kbit/s up to here | fixed width |",
+        "|--:|---|--:|--:|--:|",
+    ]
+    total = fixed = 0.0
+    for index, (shape, row) in enumerate(zip(result.shapes, result.tables, strict=True)):
+        codes_per_second = result.sample_rate / shape.hop
+        total += row.bits_per_code * codes_per_second / 1000
+        fixed += shape.bits * codes_per_second / 1000
+        bits = f"{row.bits_per_code:.3f} | {total:.3f} | {fixed:.3f}"
+        lines.append(f"| {index} | {row.table.context} | {bits} |")
+    return lines
+
+
+def _codes_of(
+    model: str, sources: Sequence[Path], folder: Path, prior: Path | None
+) -> "tuple[Codec, Tokens]":
+    """A codec and codes, with a progress bar where recordings are encoded."""
+    from rich.progress import Progress
+
+    from speechvq.train.prior.run import codes_of
+
+    out = console()
+    with Progress(console=out, transient=True, disable=not out.is_terminal) as bar:
+        task = bar.add_task("encoding", total=None, visible=False)
+
+        def progress(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, visible=True)
+
+        return codes_of(model, sources, folder, prior=prior, progress=progress)

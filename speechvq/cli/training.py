@@ -1,5 +1,6 @@
 """prepare, train, export."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -13,12 +14,17 @@ Config = Annotated[
     Path, typer.Argument(help="A TOML file; recipes/default/base1.toml is one.", metavar="CONFIG")
 ]
 
+EARLY = 0.25
+"""Up to this fraction of training codebooks may still be waking up: there are no warnings."""
+
 
 def prepare(
     folder: Annotated[
-        Path, typer.Argument(help="Where the audio is, sorted into a folder for each speaker.")
+        Path, typer.Argument(help="Where the audio is, in a folder for each speaker.")
     ],
-    manifest: Annotated[Path, typer.Argument(help="The list to write, one JSON object a line.")],
+    manifest: Annotated[
+        Path, typer.Argument(help="The manifest to write, one JSON object per line.")
+    ],
     shortest: Annotated[
         float, typer.Option(help="Leave out files with fewer seconds of speech.")
     ] = 1.0,
@@ -26,7 +32,10 @@ def prepare(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """List the audio below a folder for training: who speaks, from where to where; say what was left out and why."""
+    """Write a manifest of the audio below a folder, with speakers and times, for training.
+
+    It says which files were left out and why.
+    """
     from speechvq.data.manifest import write_manifest
     from speechvq.data.prepare import find_audio, survey
     from speechvq.output import check_writable, new_file
@@ -41,8 +50,8 @@ def prepare(
         say(f"left out {path}: {reason}", quiet=quiet)
     with new_file(manifest) as partial:
         write_manifest(partial, kept)
-    names = {one.speaker for one in kept if one.speaker is not None}
-    hours = sum(one.seconds for one in kept) / 3600
+    names = {row.speaker for row in kept if row.speaker is not None}
+    hours = sum(row.seconds for row in kept) / 3600
     typer.echo(
         f"{len(kept)} files, {hours:.2f} h, {len(names)} speakers in {manifest}; {len(left_out)} "
         "files left out"
@@ -68,15 +77,17 @@ def train(
     ] = None,
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")] = "auto",
     devices: Annotated[
-        int, typer.Option(help="How many; on a CPU, how many processes of one thread.", min=1)
+        int, typer.Option(help="How many devices; on a CPU, how many processes.", min=1)
     ] = 1,
     precision: Annotated[
         str, typer.Option(help="32-true, or bf16-mixed on a GPU that has it.")
     ] = "32-true",
 ) -> None:
-    """Train a codec. The same command again goes on where the run stopped."""
+    """Train a codec. The same command again resumes a run that stopped."""
     from dataclasses import replace
+    from functools import partial
 
+    from speechvq.cli.training_progress import TrainingBar, codec_line
     from speechvq.train.codec.config import read_experiment
 
     experiment = read_experiment(config)
@@ -89,10 +100,27 @@ def train(
     if steps is not None:
         experiment = replace(experiment, optim=replace(experiment.optim, steps=steps))
     try:
+        from speechvq.train.codec.diagnostics import diagnose
         from speechvq.train.codec.run import run
     except ModuleNotFoundError as error:
         raise MissingExtra(f"training needs {error.name}: pip install 'speechvq[train]'") from error
-    last = run(experiment, accelerator=accelerator, devices=devices, precision=precision)
+    sizes = [size for _, size in experiment.codec.codebooks]
+    line = partial(codec_line, seconds_per_step=experiment.optim.batch * experiment.data.crop)
+    with TrainingBar(experiment.optim.steps, line) as progress:
+
+        def report(kind: str, step: int, numbers: Mapping[str, float]) -> None:
+            progress(kind, step, numbers)
+            if kind == "validation" and step >= EARLY * experiment.optim.steps:
+                for sentence in diagnose(numbers, sizes):
+                    progress.print(f"warning: {sentence}")
+
+        last = run(
+            experiment,
+            accelerator=accelerator,
+            devices=devices,
+            precision=precision,
+            report=report,
+        )
     if last is not None:
         typer.echo(str(last))
 
@@ -103,11 +131,11 @@ def export(
         Path, typer.Argument(help="The model file to write, ending in .safetensors.")
     ],
     seconds: Annotated[
-        float, typer.Option(help="Name voices heard for at least so long in the training audio.")
+        float, typer.Option(help="Export the voices with at least this much audio.")
     ] = 20.0,
     force: Force = False,
 ) -> None:
-    """Make a model file from a run: weights in half precision, with the voices it was trained on."""
+    """Write the model file of a run: weights in half precision, and the voices of its speech."""
     from speechvq.output import check_writable
 
     check_writable(target, force=force)

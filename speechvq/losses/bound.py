@@ -1,11 +1,11 @@
-"""The bound on the likelihood of the data, kept as its two parts.
+"""The negative evidence lower bound (ELBO), kept as its two parts.
 
     -log p(x)  <=  E_q[-log p(x | Z)]  +  sum_l KL(q(Z_l | x, Z_<l) || uniform)
                      distortion               rates
 
-On codes drawn exactly from q this is J_0 of HQ-VAE (Takida et al. 2024); on hard codes, which are q
-with all its weight on one codeword, every code costs log K and the bound holds too. On relaxed draws
-it is no bound, only what training goes down.
+On codes sampled exactly from q this is J_0 of HQ-VAE (Takida et al. 2024). On argmax codes, for which
+q has all its weight on one codeword, every code costs log K, and the bound holds too. On relaxed
+(Gumbel-softmax) samples it is no bound, only the objective that training minimizes.
 """
 
 import math
@@ -36,15 +36,15 @@ class Bound:
         return self.distortion + self.rate
 
     def bits_per_dimension(self, dimensions: int) -> Tensor:
-        """The bound (b,) for each of the numbers that an example consists of.
+        """The bound (b,) divided by the number of values of an example.
 
-        For real numbers this is a density and may be negative: below by log2 of the step at which
-        they would be rounded.
+        For real values this is a density, which may be negative: it lies below the bits of rounded
+        values by log2 of the rounding step.
         """
         return self.nats / (dimensions * math.log(2))
 
     def per_second(self, seconds: float) -> dict[str, float]:
-        """For the log: distortion in nats, the rates of all and of every codebook in bits, means over the batch."""
+        """Means over the batch: distortion in nats, rates in bits, of all and of every codebook."""
         bits = (self.rates.detach().mean(0) / (seconds * math.log(2))).tolist()
         codebooks = {f"codebook{index}/bits_per_second": value for index, value in enumerate(bits)}
         distortion = self.distortion.detach().mean().item() / seconds

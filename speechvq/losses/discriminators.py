@@ -1,7 +1,7 @@
-"""Networks that learn to tell decoded speech from recordings, so that a decoder can learn to please them.
+"""Discriminators: networks that learn to tell decoded speech from recordings.
 
-The hinge losses and the feature loss are those of SoundStream (Zeghidour et al. 2021) and EnCodec
-(Défossez et al. 2022).
+The hinge losses and the feature-matching loss are those of SoundStream (Zeghidour et al. 2021, eq. 1
+to 4) and EnCodec (Défossez et al. 2022).
 """
 
 from collections.abc import Sequence
@@ -15,17 +15,19 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from speechvq.config import require
 
-Judgement = tuple[Tensor, list[Tensor]]
-"""Logits (b, n), high for recordings, and the hidden features that led there."""
+Output = tuple[Tensor, list[Tensor]]
+"""Logits (b, n) of a discriminator, high for recordings, and the hidden features behind them."""
 
 
 @dataclass(frozen=True)
-class AdversaryConfig:
-    """Who judges. windows: of spectral discriminators, in samples; periods: of period discriminators, in samples.
+class DiscriminatorsConfig:
+    """Which discriminators there are, and how they learn.
 
-    channels: of the first layers
-    start: share of the steps before the judges come in
-    learning_rate: their learning rate, constant
+    windows: of the spectral discriminators, in samples
+    periods: of the period discriminators, in samples
+    channels: of their first layers
+    start: the fraction of training after which they come in
+    learning_rate: their own, which is constant
     """
 
     windows: tuple[int, ...] = (1024, 512, 256)
@@ -41,7 +43,7 @@ class AdversaryConfig:
             f"windows must be at least 64, not {list(self.windows)}",
         )
         require(
-            all(one >= 2 for one in self.periods),
+            all(period >= 2 for period in self.periods),
             f"periods must be at least 2, not {list(self.periods)}",
         )
         require(self.channels > 0, f"channels must be positive, not {self.channels}")
@@ -55,8 +57,8 @@ class AdversaryConfig:
         )
 
 
-class Spectral(nn.Module):
-    """Judges a complex spectrogram by 2-D convolutions, ever coarser in frequency (as EnCodec's)."""
+class SpectralDiscriminator(nn.Module):
+    """2-D convolutions over a complex spectrogram, coarser and coarser in frequency (EnCodec)."""
 
     window: Tensor
 
@@ -81,8 +83,8 @@ class Spectral(nn.Module):
         )
         self.out = weight_norm(nn.Conv2d(channels, 1, 3, padding=1))
 
-    def forward(self, wave: Tensor) -> Judgement:
-        """Of waveforms (b, t)."""
+    def forward(self, wave: Tensor) -> Output:
+        """Logits and features for waveforms (b, t)."""
         options = {"center": True, "pad_mode": "constant", "return_complex": True}
         spectrum = torch.stft(
             wave, self.size, self.size // 4, window=self.window, **options
@@ -92,8 +94,8 @@ class Spectral(nn.Module):
         return _through(torch.stack([compressed.real, compressed.imag], 1), self.layers, self.out)
 
 
-class Period(nn.Module):
-    """Judges every p-th sample, for each of the p places to start from (HiFi-GAN: Kong et al. 2020)."""
+class PeriodDiscriminator(nn.Module):
+    """Convolutions over every p-th sample, from each of p offsets (HiFi-GAN: Kong et al. 2020)."""
 
     def __init__(self, period: int, channels: int) -> None:
         super().__init__()
@@ -105,13 +107,13 @@ class Period(nn.Module):
         )
         self.out = weight_norm(nn.Conv2d(widths[-1], 1, (3, 1), padding=(1, 0)))
 
-    def forward(self, wave: Tensor) -> Judgement:
-        """Of waveforms (b, t)."""
+    def forward(self, wave: Tensor) -> Output:
+        """Logits and features for waveforms (b, t)."""
         padded = functional.pad(wave, (0, -wave.shape[-1] % self.period))
         return _through(padded.unflatten(1, (-1, self.period)).unsqueeze(1), self.layers, self.out)
 
 
-def _through(x: Tensor, layers: nn.ModuleList, out: nn.Module) -> Judgement:
+def _through(x: Tensor, layers: nn.ModuleList, out: nn.Module) -> Output:
     features = []
     for layer in layers:
         x = functional.leaky_relu(layer(x), 0.2)
@@ -120,25 +122,25 @@ def _through(x: Tensor, layers: nn.ModuleList, out: nn.Module) -> Judgement:
 
 
 class Discriminators(nn.Module):
-    """All judges of a configuration."""
+    """All discriminators of a configuration."""
 
-    def __init__(self, config: AdversaryConfig) -> None:
+    def __init__(self, config: DiscriminatorsConfig) -> None:
         super().__init__()
-        self.judges = nn.ModuleList(
+        self.discriminators = nn.ModuleList(
             [
-                *(Spectral(size, config.channels) for size in config.windows),
-                *(Period(period, config.channels) for period in config.periods),
+                *(SpectralDiscriminator(size, config.channels) for size in config.windows),
+                *(PeriodDiscriminator(period, config.channels) for period in config.periods),
             ]
         )
 
-    def forward(self, wave: Tensor) -> list[Judgement]:
-        """What each judge makes of waveforms (b, t)."""
+    def forward(self, wave: Tensor) -> list[Output]:
+        """The output of each discriminator for waveforms (b, t)."""
         with torch.autocast(wave.device.type, enabled=False):
-            return [judge(wave.float()) for judge in self.judges]
+            return [discriminator(wave.float()) for discriminator in self.discriminators]
 
 
-def learned(real: Sequence[Judgement], decoded: Sequence[Judgement]) -> Tensor:
-    """The discriminators' loss, the mean over judges: max(0, 1 - D(x)) + max(0, 1 + D(y))."""
+def discriminator_loss(real: Sequence[Output], decoded: Sequence[Output]) -> Tensor:
+    """The mean over discriminators of max(0, 1 - D(x)) + max(0, 1 + D(y))."""
     losses = [
         (1 - x).relu().mean() + (1 + y).relu().mean()
         for (x, _), (y, _) in zip(real, decoded, strict=True)
@@ -146,16 +148,16 @@ def learned(real: Sequence[Judgement], decoded: Sequence[Judgement]) -> Tensor:
     return torch.stack(losses).mean()
 
 
-def fooled(decoded: Sequence[Judgement]) -> Tensor:
-    """The decoder's loss for each example (b,): max(0, 1 - D(y)), the mean over judges."""
+def generator_loss(decoded: Sequence[Output]) -> Tensor:
+    """The mean over discriminators of max(0, 1 - D(y)) for each example (b,)."""
     return torch.stack([(1 - y).relu().mean(1) for y, _ in decoded]).mean(0)
 
 
-def distance(real: Sequence[Judgement], decoded: Sequence[Judgement]) -> Tensor:
-    """How far apart the judges' features are for each example (b,), relative to their size in recordings."""
+def feature_matching(real: Sequence[Output], decoded: Sequence[Output]) -> Tensor:
+    """The distance between features of each example (b,), relative to their size in recordings."""
     errors = []
-    for (_, wanted), (_, found) in zip(real, decoded, strict=True):
-        for x, y in zip(wanted, found, strict=True):
+    for (_, real_features), (_, decoded_features) in zip(real, decoded, strict=True):
+        for x, y in zip(real_features, decoded_features, strict=True):
             errors.append(
                 (x.detach() - y).abs().flatten(1).mean(1) / x.detach().abs().mean().clamp_min(1e-5)
             )

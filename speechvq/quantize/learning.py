@@ -11,7 +11,7 @@ k-means on the same latents. Codewords that nothing chooses for a while are move
 ones.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -141,6 +141,15 @@ class CodebookLearner:
             moved += int(dead.sum())
         self.recent.zero_()
         return moved
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The moving averages and the counts since the last reset."""
+        return {"ema": self.ema, "recent": self.recent}
+
+    def load_state_dict(self, values: Mapping[str, Tensor]) -> None:
+        """Continue from what `state_dict` gave."""
+        self.ema.copy_(values["ema"])
+        self.recent.copy_(values["recent"])
 
 
 def _fit(codebook: Codebook, vectors: Tensor, seed: int) -> None:

@@ -1,6 +1,7 @@
-"""The record of a run: a CSV line for every logged step, and TensorBoard where it is installed."""
+"""The log of a run: CSV files, and TensorBoard events where TensorBoard is installed."""
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,12 +10,12 @@ import torch
 
 
 class Log:
-    """Writes `kind.csv` files (one for training, one for validation) into a folder, and TensorBoard events beside them.
+    """Writes `train.csv`, `validation.csv` and TensorBoard events into a folder.
 
-    A resumed run goes on in the same files.
+    A resumed run appends to the same files.
     """
 
-    def __init__(self, folder: Path, sample_rate: int) -> None:
+    def __init__(self, folder: Path, sample_rate: int = 0) -> None:
         self.folder, self.sample_rate = folder, sample_rate
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -24,8 +25,8 @@ class Log:
         else:
             self.board = SummaryWriter(str(folder))
 
-    def numbers(self, kind: str, step: int, values: dict[str, float]) -> None:
-        """One line; all lines of a kind have the same names."""
+    def numbers(self, kind: str, step: int, values: Mapping[str, float]) -> None:
+        """Append a line to `kind.csv`; all lines of a kind have the same names."""
         path = self.folder / f"{kind}.csv"
         new = not path.exists()
         with path.open("a", newline="", encoding="utf-8") as file:
@@ -38,7 +39,7 @@ class Log:
                 self.board.add_scalar(f"{kind}/{name}", value, step)
 
     def audio(self, name: str, step: int, wave: torch.Tensor) -> None:
-        """A waveform (t,) to listen to."""
+        """Keep a waveform (t,) to listen to in TensorBoard."""
         if self.board is not None:
             self.board.add_audio(
                 name, wave.detach().float().cpu().clamp(-1, 1).unsqueeze(0), step, self.sample_rate

@@ -1,15 +1,15 @@
-"""Which parameters learn at which rate, and an optimizer's state as plain tensors."""
+"""Which parameters learn at which rate, and the state of an optimizer as plain tensors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from speechvq.quantize.codebook import Codebook
 
 PARTS = ("encoder", "topdown", "decoder", "reference")
-"""What can be frozen."""
+"""The parts of a codec's network that can be frozen."""
 
 
 def freeze(network: nn.Module, parts: Sequence[str]) -> None:
@@ -25,16 +25,20 @@ def parameter_groups(
     codebook_learning_rate: float,
     variance_learning_rate: float,
 ) -> list[dict[str, Any]]:
-    """What is not frozen, with weight decay for matrices only: not for biases, norms, codebooks or log variances.
+    """The parameters that are not frozen, in groups with a weight decay and a learning rate each.
 
-    Decay would pull s^2 to 1. Log variances, one number a codebook, and codebooks that learn by
-    gradient have learning rates of their own, because their way is long (s^2 falls a hundredfold, and
-    codewords must follow latents that move); each `Codebook` says which parameters those are.
+    codebook_learning_rate, variance_learning_rate: as multiples of the network's; the "scale" of a
+      group
+
+    Only matrices decay: not biases, norms, codebooks or log variances, for decay would pull s^2 to
+    1. Log variances, one number a codebook, and codebooks that learn by gradient have learning
+    rates of their own, as they have a long way to go: s^2 falls a hundredfold, and codewords must
+    follow latents that move; each `Codebook` says which parameters those are.
     """
+    matrices, vectors, codebooks, variances = [], [], [], []
     modules = [module for module in model.modules() if isinstance(module, Codebook)]
     of_codebooks = {id(p) for module in modules for p in module.codebook_parameters}
     of_variances = {id(p) for module in modules for p in module.variance_parameters}
-    decayed, free, codebooks, variances = [], [], [], []
     for parameter in model.parameters():
         if not parameter.requires_grad:
             continue
@@ -43,18 +47,18 @@ def parameter_groups(
         elif id(parameter) in of_variances:
             variances.append(parameter)
         else:
-            (free if parameter.ndim < 2 else decayed).append(parameter)
+            (vectors if parameter.ndim < 2 else matrices).append(parameter)
     groups = [
-        {"params": decayed, "weight_decay": weight_decay, "scale": 1.0},
-        {"params": free, "weight_decay": 0.0, "scale": 1.0},
+        {"params": matrices, "weight_decay": weight_decay, "scale": 1.0},
+        {"params": vectors, "weight_decay": 0.0, "scale": 1.0},
         {"params": codebooks, "weight_decay": 0.0, "scale": codebook_learning_rate},
         {"params": variances, "weight_decay": 0.0, "scale": variance_learning_rate},
     ]
     return [group for group in groups if group["params"]]
 
 
-def flat(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """The state of an optimizer by number and name."""
+def flat(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The state of an optimizer by the number of the parameter and the name of the value."""
     state = optimizer.state_dict()["state"]
     return {
         f"{index}.{name}": value.contiguous()
@@ -63,8 +67,8 @@ def flat(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     }
 
 
-def restore(optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
-    """Give an optimizer what `flat` made of another."""
+def restore(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Give an optimizer the state that `flat` made of another."""
     state: dict[int, dict[str, Any]] = {}
     for key, value in tensors.items():
         index, name = key.split(".", 1)

@@ -1,12 +1,16 @@
-"""Numbers that change with the step: pure functions of the step and the plan."""
+"""The learning rate as a function of the step."""
 
 from typing import Protocol
 
-from speechvq.train.codec.config import OptimConfig
 
+class Schedule(Protocol):
+    """What a learning rate follows from.
 
-class Plan(Protocol):
-    """What a learning rate follows from."""
+    steps: of the whole training
+    learning_rate: at its highest
+    warmup: steps in which it rises
+    decay: the fraction of training, at its end, in which it falls
+    """
 
     @property
     def steps(self) -> int: ...
@@ -18,20 +22,8 @@ class Plan(Protocol):
     def decay(self) -> float: ...
 
 
-def learning_rate(step: int, plan: Plan) -> float:
-    """Linear warm-up, constant, linear fall to zero."""
+def learning_rate(step: int, plan: Schedule) -> float:
+    """Linear warm-up, constant, linear decay to zero."""
     rise = min(1.0, (step + 1) / max(1, plan.warmup))
     fall = min(1.0, (plan.steps - step) / max(1.0, plan.decay * plan.steps))
     return plan.learning_rate * min(rise, max(0.0, fall))
-
-
-def bypass(step: int, plan: OptimConfig) -> float:
-    """How many examples skip the quantizers: all at first, linearly fewer until none at the share `bypass` of the steps."""
-    last = plan.bypass * plan.steps
-    return max(0.0, 1.0 - step / last) if last else 0.0
-
-
-def temperature(step: int, plan: OptimConfig) -> float:
-    """Exponential from the first to the last temperature over the annealing share of the steps."""
-    first, last = plan.temperature
-    return first * (last / first) ** min(1.0, step / max(1.0, plan.anneal * plan.steps))

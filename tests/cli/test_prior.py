@@ -40,7 +40,7 @@ def plan(tmp_path):
     return path
 
 
-def test_a_prior_is_fitted_to_code_files_and_goes_on_where_it_stopped(run, model, plan, tmp_path):
+def test_a_prior_is_trained_on_code_files_and_resumes(run, model, plan, tmp_path):
     (tmp_path / "codes").mkdir()
     for path in CLIPS.glob("*.flac"):
         assert run("encode", path, tmp_path / "codes" / f"{path.stem}.codes", "-m", model).code == 0
@@ -58,7 +58,7 @@ def test_a_prior_is_fitted_to_code_files_and_goes_on_where_it_stopped(run, model
     first = run(*command, "--steps", 3)
     assert first.code == 0, first.err
     assert "prior.safetensors: tiny for" in first.out
-    for row in ("uniform", "static tables", "order 2 and the codebook above", "WaveNet"):
+    for row in ("uniform", "static tables", "order 2 and coarser code", "WaveNet"):
         assert f"| {row} |" in first.out
     again = run(*command)
     assert again.code == 0, again.err
@@ -66,7 +66,7 @@ def test_a_prior_is_fitted_to_code_files_and_goes_on_where_it_stopped(run, model
     assert "step 2 " not in again.err
 
 
-def test_a_prior_of_some_first_layers(run, model, plan, clip, tmp_path):
+def test_a_prior_of_the_first_codebooks(run, model, plan, clip, tmp_path):
     (tmp_path / "codes").mkdir()
     for path in CLIPS.glob("*.flac"):
         assert (
@@ -102,7 +102,7 @@ def test_a_prior_of_some_first_layers(run, model, plan, clip, tmp_path):
     ):
         done = run(*refused)
         assert done.code == 1
-        assert "knows 1 codebooks" in done.err
+        assert "has 1 codebooks" in done.err
     assert (
         run(
             "encode", clip, tmp_path / "a.codes", *use, "--entropy", "wavenet", "--codebooks", 1
@@ -111,7 +111,7 @@ def test_a_prior_of_some_first_layers(run, model, plan, clip, tmp_path):
     )
 
 
-def test_a_prior_begins_with_another_one(run, model, other_model, plan, tmp_path):
+def test_a_prior_is_initialized_from_another(run, model, other_model, plan, tmp_path):
     files = {}
     for name, one in (("first", model), ("second", other_model)):
         for path in CLIPS.glob("*.flac"):
@@ -133,7 +133,7 @@ def test_a_prior_begins_with_another_one(run, model, other_model, plan, tmp_path
     done = run(*files["second"], "--folder", tmp_path / "b", "--init-from", begun)
     assert done.code == 0, done.err
     weights = [
-        load_prior(tmp_path / name / "prior.safetensors").prior.state_dict() for name in "ab"
+        load_prior(tmp_path / name / "prior.safetensors").network.state_dict() for name in "ab"
     ]
     changes = [(weights[0][name] - weights[1][name]).abs().max() for name in weights[0]]
     assert (
@@ -148,7 +148,7 @@ def test_a_prior_begins_with_another_one(run, model, other_model, plan, tmp_path
     )
 
 
-def test_two_processes_fit_one_prior(model, plan, tmp_path, run):
+def test_two_processes_train_one_prior(model, plan, tmp_path, run):
     (tmp_path / "codes").mkdir()
     for path in CLIPS.glob("*.flac"):
         assert run("encode", path, tmp_path / "codes" / f"{path.stem}.codes", "-m", model).code == 0
@@ -209,7 +209,7 @@ def test_a_manifest_is_encoded_once(run, model, plan, tmp_path):
     assert kept[0].stat().st_mtime_ns == before
 
 
-def test_wrong_codes_are_refused_before_anything_is_fitted(run, model, plan, clip, tmp_path):
+def test_wrong_codes_are_refused_before_anything_is_trained(run, model, plan, clip, tmp_path):
     assert run("encode", clip, tmp_path / "a.codes", "-m", model).code == 0
     other = run(
         "prior", "train", plan, "default", tmp_path / "a.codes", "--folder", tmp_path / "run"
@@ -229,7 +229,7 @@ def test_wrong_codes_are_refused_before_anything_is_fitted(run, model, plan, cli
         "cpu",
     )
     assert alone.code == 1
-    assert "1 recordings of one voice" in alone.err
+    assert "of one voice" in alone.err
     plan.write_text(PLAN.replace("held_out = 0.3", "held_out = 2"))
     wrong = run("prior", "train", plan, model, tmp_path / "a.codes")
     assert wrong.code == 1
@@ -383,7 +383,7 @@ def test_a_file_coded_with_a_prior_needs_it(run, own, plan, clip, tmp_path):
     assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "codes" / "female.wav").read_bytes()
     default = run("encode", clip, tmp_path / "b.codes", "--entropy", "wavenet", "--prior", prior)
     assert default.code == 1
-    assert "knows the codes of tiny@" in default.err
+    assert "describes the codes of tiny@" in default.err
     alone = run("encode", clip, tmp_path / "b.codes", "-m", own, "--prior", prior)
     assert alone.code == 1
     assert "--prior is for --entropy wavenet" in alone.err

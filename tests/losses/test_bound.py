@@ -51,7 +51,7 @@ def enumerate_codes(one: ResidualSQ, z, x):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_t6_t7_the_bound_on_exact_draws_is_bits_back_and_above_the_likelihood(seed):
+def test_the_bound_on_exact_draws_is_bits_back_and_above_the_likelihood(seed):
     """-log p(x) <= J_0 <= J by enumeration, and the package's draws and rates average to that J_0."""
     one = two_layers(seed)
     z, x = torch.randn(2, WIDTH, POSITIONS, generator=draw(seed), dtype=torch.float64)
@@ -74,7 +74,7 @@ def test_t6_t7_the_bound_on_exact_draws_is_bits_back_and_above_the_likelihood(se
     )
 
 
-def test_t6_with_the_exact_posterior_the_bound_is_the_likelihood():
+def test_with_the_exact_posterior_the_bound_is_the_likelihood():
     torch.manual_seed(0)
     one = GumbelQuantizer(4, WIDTH).double()
     x = torch.randn(WIDTH, 1, dtype=torch.float64)
@@ -91,7 +91,7 @@ def test_t6_with_the_exact_posterior_the_bound_is_the_likelihood():
     )
 
 
-def test_t7_hard_codes_cost_log_k_each():
+def test_hard_codes_cost_log_k_each():
     torch.manual_seed(0)
     one = ResidualVQ([VectorQuantizer(K, WIDTH) for _ in range(2)]).double()
     z = torch.randn(3, WIDTH, POSITIONS, dtype=torch.float64)
@@ -104,7 +104,7 @@ def test_t7_hard_codes_cost_log_k_each():
     assert seconds["codebook1/bits_per_second"] == pytest.approx(2 * POSITIONS * math.log2(K))
 
 
-def test_t8_the_batchs_variance_is_the_best_and_its_gradient_that_of_the_log():
+def test_the_batchs_variance_is_the_best_and_its_gradient_that_of_the_log():
     likelihood = GaussianLikelihood().double()
     target = torch.randn(4, 5, 3, generator=draw(), dtype=torch.float64)
     estimate = (
@@ -130,7 +130,7 @@ def test_t8_the_batchs_variance_is_the_best_and_its_gradient_that_of_the_log():
     assert likelihood(target, estimate).sum().item() == pytest.approx(nats.item(), rel=1e-6)
 
 
-def test_t8_all_devices_share_one_variance():
+def test_all_devices_share_one_variance():
     target, estimate = torch.zeros(2, 6), torch.tensor([1.0, 3.0])[:, None].expand(2, 6)
     whole = GaussianLikelihood()(target, estimate)
     sums = torch.tensor([6.0 * 1 + 6 * 9, 12.0])  # what both halves add up to
@@ -141,7 +141,7 @@ def test_t8_all_devices_share_one_variance():
     torch.testing.assert_close(torch.cat(parts), whole)
 
 
-def test_t8_posterior_and_means_each_lower_the_latent_cost():
+def test_posterior_and_means_each_lower_the_latent_cost():
     """P minimises E_P |z - b|^2 / 2s^2 - H(P) given all else; b_k = sum P z / sum P never raises it."""
     torch.manual_seed(0)
     z, codebook, log_variance = (
@@ -189,10 +189,10 @@ def trained(codebooks: int, steps: int, *, reconstruct: bool):
     torch.manual_seed(0)
     toy, generator, history = Toy(codebooks), draw(), []
     mixing = torch.randn(40, 2, generator=draw(5))
-    centres = mixing @ torch.randn(2, 8**codebooks, generator=draw(6)) * 1.5
+    centers = mixing @ torch.randn(2, 8**codebooks, generator=draw(6)) * 1.5
     optimizer = torch.optim.Adam(toy.parameters(), lr=0.01)
     for step in range(steps):
-        picked = centres[:, torch.randint(8**codebooks, (16, 16), generator=generator)].transpose(
+        picked = centers[:, torch.randint(8**codebooks, (16, 16), generator=generator)].transpose(
             0, 1
         )
         x = picked + 0.02 * torch.randn(picked.shape, generator=generator)
@@ -214,16 +214,16 @@ def trained(codebooks: int, steps: int, *, reconstruct: bool):
                 sum(entropies),
             )
         )
-    return toy.eval(), history, centres
+    return toy.eval(), history, centers
 
 
-def test_t12_variances_anneal_themselves_and_without_reconstruction_they_grow():
-    toy, history, centres = trained(1, 600, reconstruct=True)
+def test_variances_anneal_themselves_and_without_reconstruction_they_grow():
+    toy, history, centers = trained(1, 600, reconstruct=True)
     first, last = history[20], history[-1]
     assert last[0] < 0.1 * first[0]
     assert last[1] < 0.1 * first[1]
     assert last[2] < 0.3 * first[2]
-    x = centres[None]
+    x = centers[None]
     hard = (toy(x, 1.0, None)[0] - x).square().mean().item()
     assert hard < 0.02 * x.var().item()
     _, drifting, _ = trained(1, 300, reconstruct=False)
@@ -231,9 +231,9 @@ def test_t12_variances_anneal_themselves_and_without_reconstruction_they_grow():
     assert drifting[-1][2] > drifting[20][2]
 
 
-def test_t13_every_layer_earns_its_bits():
-    toy, _, centres = trained(2, 600, reconstruct=True)
-    x = centres[None]
+def test_every_codebook_lowers_the_error():
+    toy, _, centers = trained(2, 600, reconstruct=True)
+    x = centers[None]
     codes = toy.quantizer.encode(toy.encoder(x))
 
     def error(some):

@@ -1,20 +1,20 @@
-"""Discriminators: losses by hand, examples that stand alone, and judges that learn to tell."""
+"""Discriminators: losses by hand, examples that stand alone, and discriminators that learn to tell."""
 
 import pytest
 import torch
 
 from speechvq.errors import ConfigError
 from speechvq.losses.discriminators import (
-    AdversaryConfig,
     Discriminators,
-    Period,
-    Spectral,
-    distance,
-    fooled,
-    learned,
+    DiscriminatorsConfig,
+    PeriodDiscriminator,
+    SpectralDiscriminator,
+    discriminator_loss,
+    feature_matching,
+    generator_loss,
 )
 
-SMALL = AdversaryConfig(windows=(256, 128), periods=(2, 3), channels=4)
+SMALL = DiscriminatorsConfig(windows=(256, 128), periods=(2, 3), channels=4)
 
 
 def test_hinge_losses_by_hand():
@@ -26,26 +26,28 @@ def test_hinge_losses_by_hand():
         (torch.tensor([[-2.0, 0.0]]), [torch.tensor([[1.0, 2.0]])]),
         (torch.tensor([[3.0]]), []),
     ]
-    assert learned(real, decoded).item() == pytest.approx(((0.25 + 0.5) + (2 + 4)) / 2)
-    assert fooled(decoded).tolist() == pytest.approx([((3 + 1) / 2 + 0) / 2])
-    assert distance(real, decoded).tolist() == pytest.approx([0.5 / 2])
+    assert discriminator_loss(real, decoded).item() == pytest.approx(((0.25 + 0.5) + (2 + 4)) / 2)
+    assert generator_loss(decoded).tolist() == pytest.approx([((3 + 1) / 2 + 0) / 2])
+    assert feature_matching(real, decoded).tolist() == pytest.approx([0.5 / 2])
 
 
-@pytest.mark.parametrize("judge", [Spectral(256, 4), Period(3, 4)])
-def test_an_example_stands_alone(judge):
+@pytest.mark.parametrize(
+    "discriminator", [SpectralDiscriminator(256, 4), PeriodDiscriminator(3, 4)]
+)
+def test_an_example_stands_alone(discriminator):
     waves = torch.randn(3, 4001, generator=torch.Generator().manual_seed(0))
-    together, alone = judge(waves), judge(waves[1:2])
+    together, alone = discriminator(waves), discriminator(waves[1:2])
     assert torch.allclose(together[0][1:2], alone[0], atol=1e-5)
     assert all(
         torch.allclose(x[1:2], y, atol=1e-5) for x, y in zip(together[1], alone[1], strict=True)
     )
 
 
-def test_judges_learn_to_tell_tones_from_noise_and_say_how_to_fool_them():
-    """Tones of any phase against noise of the same level: after some steps no judge errs, and the gradient reaches the wave."""
+def test_discriminators_learn_to_tell_tones_from_noise_and_give_a_gradient():
+    """Tones of any phase against noise of the same level: after some steps no discriminator errs, and the gradient reaches the wave."""
     torch.manual_seed(0)
-    judges = Discriminators(SMALL)
-    optimizer = torch.optim.Adam(judges.parameters(), lr=3e-3)
+    discriminators = Discriminators(SMALL)
+    optimizer = torch.optim.Adam(discriminators.parameters(), lr=3e-3)
     time = torch.arange(2000) / 16_000
 
     def batch():
@@ -54,14 +56,17 @@ def test_judges_learn_to_tell_tones_from_noise_and_say_how_to_fool_them():
 
     for _ in range(60):
         tones, noise = batch()
-        loss = learned(judges(tones), judges(noise))
+        loss = discriminator_loss(discriminators(tones), discriminators(noise))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     tones, noise = batch()
-    assert learned(judges(tones), judges(noise)) < 0.2
+    assert discriminator_loss(discriminators(tones), discriminators(noise)) < 0.2
     noise.requires_grad_()
-    (fooled(judges(noise)) + distance(judges(tones), judges(noise))).sum().backward()
+    (
+        generator_loss(discriminators(noise))
+        + feature_matching(discriminators(tones), discriminators(noise))
+    ).sum().backward()
     assert torch.isfinite(noise.grad).all()
     assert noise.grad.abs().sum() > 0
 
@@ -79,4 +84,4 @@ def test_judges_learn_to_tell_tones_from_noise_and_say_how_to_fool_them():
 )
 def test_what_makes_no_sense_is_refused(values, says):
     with pytest.raises(ConfigError, match=says):
-        AdversaryConfig(**values)
+        DiscriminatorsConfig(**values)

@@ -7,12 +7,25 @@ import pytest
 import torch
 
 from speechvq.audio.files import read_mono
-from speechvq.losses.perceptual import BINS, DENSITIES, THRESHOLDS, WIDTHS, Envelopes, Loudness
+from speechvq.losses.pesq_like import (
+    ABS_THRESH_POWER,
+    NUMBER_OF_HZ_BANDS_PER_BARK_BAND,
+    POW_DENS_CORRECTION_FACTOR,
+    WIDTH_OF_BAND_BARK,
+    PesqLike,
+)
+from speechvq.losses.stoi_like import StoiLike
 from tests.helpers.paths import CLIPS
 
 CLIP = min(CLIPS.glob("*.flac"))
 BANDS, CORRECTIONS, BARKS, QUIET = (
-    np.array(table.split(), float) for table in (BINS, DENSITIES, WIDTHS, THRESHOLDS)
+    np.array(table.split(), float)
+    for table in (
+        NUMBER_OF_HZ_BANDS_PER_BARK_BAND,
+        POW_DENS_CORRECTION_FACTOR,
+        WIDTH_OF_BAND_BARK,
+        ABS_THRESH_POWER,
+    )
 )
 
 
@@ -59,8 +72,8 @@ def density(wave: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def disturbance(target: np.ndarray, estimate: np.ndarray) -> float:
     """P.862, 10.2.5 to 10.2.11, band by band and frame by frame."""
-    quiet, centres = 10 ** (QUIET / 10), np.cumsum(BARKS) - BARKS / 2
-    powers = 0.23 * np.clip(6 / (centres + 2), 1, 2) ** 0.15
+    quiet, centers = 10 ** (QUIET / 10), np.cumsum(BARKS) - BARKS / 2
+    powers = 0.23 * np.clip(6 / (centers + 2), 1, 2) ** 0.15
     wanted, found = density(target, target), density(estimate, target)
     audible = [sum(p for p, q in zip(row[1:], quiet[1:], strict=True) if p > q) for row in wanted]
     gains = []
@@ -100,16 +113,16 @@ def disturbance(target: np.ndarray, estimate: np.ndarray) -> float:
     return 0.1 * pooled(symmetric) + 0.0309 * pooled(asymmetric)
 
 
-def test_loudness_is_what_the_recommendation_says(speech):
+def test_the_pesq_like_loss_is_that_of_the_recommendation(speech):
     for estimate in (noisy(speech, -10), 0.3 * speech.roll(40, 1), speech.abs()):
-        found = Loudness()(speech, estimate).item()
+        found = PesqLike()(speech, estimate).item()
         assert found == pytest.approx(
             disturbance(speech[0].double().numpy(), estimate[0].double().numpy()), rel=2e-3
         )
 
 
-def test_envelopes_are_correlations(speech):
-    """Each segment's bands, then its frames, are normalised; the mean product is what the estimate keeps."""
+def test_the_stoi_like_loss_is_one_minus_a_correlation(speech):
+    """Each segment's bands, then its frames, are normalized; the mean product is what the estimate keeps."""
     bands = [(150 * 2 ** (i / 3 - 1 / 6), 150 * 2 ** (i / 3 + 1 / 6)) for i in range(15)]
     hertz = np.arange(257) * 31.25
 
@@ -135,10 +148,10 @@ def test_envelopes_are_correlations(speech):
         weight = np.mean(x**2) ** 0.3
         total += weight * (1 - (normal(normal(x, 1), 0) * normal(normal(y, 1), 0)).sum() / 30)
         weights += weight
-    assert Envelopes()(speech, estimate).item() == pytest.approx(total / weights, abs=1e-3)
+    assert StoiLike()(speech, estimate).item() == pytest.approx(total / weights, abs=1e-3)
 
 
-@pytest.mark.parametrize("kind", [Loudness, Envelopes])
+@pytest.mark.parametrize("kind", [PesqLike, StoiLike])
 def test_a_perfect_copy_costs_nothing_and_noise_costs_more_and_more(kind, speech):
     measure = kind()
     assert measure(speech, speech).item() == pytest.approx(0, abs=1e-4)
@@ -150,7 +163,7 @@ def test_a_perfect_copy_costs_nothing_and_noise_costs_more_and_more(kind, speech
     assert errors[-1] > 2 * errors[0]
 
 
-@pytest.mark.parametrize("kind", [Loudness, Envelopes])
+@pytest.mark.parametrize("kind", [PesqLike, StoiLike])
 @pytest.mark.parametrize("place", [slice(0, 160), slice(-160, None)])
 def test_every_sample_counts(kind, place, speech):
     """A decoder once hid a burst in the last ten milliseconds, where nothing measured it."""
@@ -164,10 +177,10 @@ def test_what_is_added_is_heard_more_than_what_is_missing(speech):
     tone = (
         0.3 * speech.std() * torch.sin(2 * math.pi * 5000 * torch.arange(speech.shape[1]) / 16_000)
     )
-    assert Loudness()(speech, speech + tone) > Loudness()(speech + tone, speech)
+    assert PesqLike()(speech, speech + tone) > PesqLike()(speech + tone, speech)
 
 
-@pytest.mark.parametrize("kind", [Loudness, Envelopes])
+@pytest.mark.parametrize("kind", [PesqLike, StoiLike])
 def test_gradients_are_finite_for_silence_clicks_and_copies(kind, speech):
     click = torch.zeros_like(speech)
     click[0, 5000] = 1.0
@@ -186,7 +199,7 @@ def test_gradients_are_finite_for_silence_clicks_and_copies(kind, speech):
         assert torch.isfinite(guess.grad).all()
 
 
-@pytest.mark.parametrize("kind", [Loudness, Envelopes])
+@pytest.mark.parametrize("kind", [PesqLike, StoiLike])
 def test_an_example_stands_alone(kind, speech):
     """The batch around an example changes nothing."""
     other = noisy(speech, 0)

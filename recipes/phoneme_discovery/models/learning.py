@@ -1,8 +1,6 @@
 """Training: a loop that saves itself, and what all networks are trained on."""
 
-import math
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +20,12 @@ from speechvq.config import require
 from speechvq.errors import TrainingError
 from speechvq.quantize.learning import CodebookLearner, codeword_sums
 from speechvq.train.checkpoint import TrainState, best_weights
-from speechvq.train.schedule import learning_rate
+from speechvq.train.fabric import launched
+from speechvq.train.fit import Intervals, Numbers, Task, fit
 
 N = TypeVar("N", bound=nn.Module)
 
-LOG_EVERY, SAVE_EVERY, REVIVE_EVERY = 100, 250, 100
+LOG_EVERY, SAVE_EVERY, RESET_EVERY, NEVER = 100, 250, 100, 10**9
 
 
 @dataclass(frozen=True)
@@ -62,53 +61,60 @@ class Optim:
         return int(self.seconds * 100) // GROUP * GROUP
 
 
-Loss = Callable[[int], Tensor]
-"""The loss of a step, given its number."""
+class StepTask(Task):
+    """A task given by functions of the step.
 
-
-def learn(
-    state: TrainState,
-    loss: Loss,
-    optim: Optim,
-    folder: Path,
-    after: Callable[[int], None] | None = None,
-) -> None:
-    """Train to the end, or go on from the newest checkpoint in `folder`.
-
+    step_loss: the loss of a step
     after: called at the end of every step
-    Raises TrainingError when the loss is no longer a number.
+    start: called before the first step of a new training
     """
-    state.load(folder)
+
+    def __init__(
+        self,
+        step_loss: Callable[[int], Tensor],
+        after: Callable[[int], None] | None = None,
+        start: Callable[[], None] | None = None,
+    ) -> None:
+        self.step_loss, self.after, self.start = step_loss, after, start
+        self.losses: list[float] = []
+
+    def begin(self, *, new: bool) -> None:
+        """Call `start`."""
+        if new and self.start is not None:
+            self.start()
+
+    def loss(self, step: int) -> tuple[Tensor, Numbers]:
+        """The loss of a step."""
+        return self.step_loss(step), {}
+
+    def stepped(self, step: int, loss: float) -> Numbers:
+        """Call `after`, and remember the loss."""
+        self.losses.append(loss)
+        if self.after is not None:
+            self.after(step)
+        return {}
+
+
+def learn(task: StepTask, state: TrainState, optim: Optim, folder: Path, device: str) -> None:
+    """Train to the end, or resume from the newest checkpoint in `folder`, with lines on stderr.
+
+    Raises TrainingError when the loss is not finite.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    begun, first, total, count = time.perf_counter(), state.step, 0.0, 0
-    while state.step < optim.steps:
-        for group in state.optimizer.param_groups:
-            group["lr"] = learning_rate(state.step, optim)
-        found = loss(state.step)
-        if not math.isfinite(found.item()):
-            raise TrainingError(
-                f"the loss is {found.item()} at step {state.step}: lower the rate, then run the "
-                "same again"
-            )
-        found.backward()
-        nn.utils.clip_grad_norm_(state.network.parameters(), optim.grad_clip)
-        state.optimizer.step()
-        state.optimizer.zero_grad()
-        if after is not None:
-            after(state.step)
-        state.step += 1
-        total, count = total + found.item(), count + 1
-        if state.step % LOG_EVERY == 0 or state.step == optim.steps:
-            pace = (time.perf_counter() - begun) / (state.step - first)
-            left = pace * (optim.steps - state.step) / 60
+
+    def report(kind: str, step: int, numbers: Numbers) -> None:
+        if kind == "train":
+            minutes = numbers["seconds_per_step"] * (optim.steps - step) / 60
             print(
-                f"{folder.name}: step {state.step} of {optim.steps}, loss {total / count:.3f}, "
-                f"{left:.0f} min left",
+                f"{folder.name}: step {step} of {optim.steps}, loss {np.mean(task.losses):.3f}, "
+                f"{minutes:.0f} min left",
                 file=sys.stderr,
             )
-            total, count = 0.0, 0
-        if state.step % SAVE_EVERY == 0 or state.step == optim.steps:
-            state.save(folder)
+            task.losses.clear()
+
+    intervals = Intervals(LOG_EVERY, NEVER, SAVE_EVERY)
+    fabric = launched(torch.device(device).type, 1)
+    fit(task, state, optim, fabric, intervals, folder=folder, report=report)
 
 
 def finished(folder: Path, optim: Optim, build: Callable[[dict[str, Tensor]], N]) -> N | None:
@@ -174,7 +180,7 @@ def learn_predictor(
             logits, [torch.from_numpy(label.astype(np.int64)).to(device) for label in labels], hide
         )
 
-    learn(state, loss, optim, folder)
+    learn(StepTask(loss), state, optim, folder, device)
     return network.eval()
 
 
@@ -199,7 +205,8 @@ def learn_contrast(
             network(vtlp(speech.cut(at, optim.frames), optim.vtlp, random).to(device)), random
         )
 
-    learn(TrainState(network, optimizer_of(network, optim)), loss, optim, folder)
+    state = TrainState(network, optimizer_of(network, optim))
+    learn(StepTask(loss), state, optim, folder, device)
     return network.eval()
 
 
@@ -219,7 +226,7 @@ def learn_autoencoder(
     torch.manual_seed(seed)
     network = Autoencoder(config, size, factor, speech.voices.max() + 1).to(device)
     codebooks = CodebookLearner([network.quantizer], decay=0.99)
-    state = TrainState(network, optimizer_of(network, optim), codebooks)
+    state = TrainState(network, optimizer_of(network, optim), parts={"codebooks": codebooks})
     crops = Crops(speech, optim.frames, seed=seed)
 
     def loss(step: int) -> Tensor:
@@ -238,12 +245,11 @@ def learn_autoencoder(
         ].mean() / quantized.z[0].numel()
 
     def after(step: int) -> None:
-        if (step + 1) % REVIVE_EVERY == 0:
+        if (step + 1) % RESET_EVERY == 0:
             codebooks.reset_dead(torch.Generator().manual_seed(seed * 1_000_003 + step))
 
-    if not any(folder.glob("step-*")):
-        start(network, codebooks, speech, crops, optim, seed)
-    learn(state, loss, optim, folder, after)
+    task = StepTask(loss, after, lambda: start(network, codebooks, speech, crops, optim, seed))
+    learn(task, state, optim, folder, device)
     return network.eval()
 
 
@@ -256,7 +262,7 @@ def start(
     optim: Optim,
     seed: int,
 ) -> None:
-    """Entries begin as k-means centers of what the untrained encoder gives for some speech."""
+    """Codewords begin as k-means centers of what the untrained encoder gives for some speech."""
     device = next(network.parameters()).device
     mel = speech.cut(crops.draw(optim.steps, 256)[0], optim.frames).to(device)
     codebooks.init_kmeans(lambda: [network.latents(mel)], seed=seed)

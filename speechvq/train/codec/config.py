@@ -9,9 +9,11 @@ import tomli_w
 from speechvq.codec.config import CodecConfig
 from speechvq.config import read, require, to_dict
 from speechvq.data.augment import Augmentation
-from speechvq.losses.discriminators import AdversaryConfig
-from speechvq.losses.likelihood import MelConfig, PhaseConfig
-from speechvq.losses.perceptual import RATE, Envelopes, Loudness
+from speechvq.losses.discriminators import DiscriminatorsConfig
+from speechvq.losses.mel import MelConfig
+from speechvq.losses.pesq_like import SAMPLE_RATE, PesqLike
+from speechvq.losses.phase import PhaseConfig
+from speechvq.losses.stoi_like import StoiLike
 from speechvq.train.optimizer import PARTS
 
 
@@ -20,13 +22,14 @@ class DataConfig:
     """What is trained on.
 
     manifest: path of the manifest, relative to the working directory
-    validation_speakers: so many named speakers, at most a third, chosen by a hash of their names,
-      are kept out of training
-    validation_seconds: at most so much of each validation file is used
+    validation_speakers: how many named speakers are held out, at most a third (see
+      `speechvq.data.split`)
+    validation_files: how many of their files are used
+    validation_seconds: how much of each is used, from its beginning
     crop: seconds of a training example
     references: further crops of the same voice that the reference encoder sees
     gain_db: range of the random gain
-    augment: further random changes of examples (`speechvq/data/augment.py`)
+    augment: further random changes of examples (`speechvq.data.augment`)
     cache: folder for the packed audio
     """
 
@@ -53,25 +56,24 @@ class DataConfig:
 class OptimConfig:
     """AdamW and its schedule.
 
-    batch: examples a step, over all devices
-    warmup, decay: the learning rate rises over the first `warmup` steps and falls to zero over the
-      last `decay` share
-    grad_clip: largest gradient norm, beyond which gradients are scaled down
-    temperature: of stochastic quantizers, at first and at the end of `anneal`, a share of the
-      steps, falling exponentially
-    codebook_learning_rate: learning rate of codebooks that learn by gradient, as a multiple of `learning_rate`
-    variance_learning_rate: that of the log variances
-    bypass: the share of the steps in which fewer and fewer examples skip the quantizers
-    codebook_decay: decay of the exponential moving averages (EMA) that codewords of vector quantizers
-      are
-    codebook_init: codewords of vector quantizers are at first "random", or the "kmeans" centres of a
+    batch: examples per step, over all devices
+    warmup: steps in which the learning rate rises
+    decay: the fraction of training, at its end, in which the learning rate falls to zero
+    grad_clip: the largest norm of the gradient, which is scaled down beyond it
+    codebook_learning_rate: of codebooks that learn by gradient, as a multiple of `learning_rate`
+    variance_learning_rate: of log variances, likewise
+    temperature: of stochastic quantizers, at first and at the end of `anneal`; it falls
+      exponentially
+    anneal: the fraction of training in which it falls
+    bypass: the fraction of training in which fewer and fewer examples bypass the quantizers
+    codebook_decay: of the exponential moving averages (EMA) that codewords of vector quantizers are
+    codebook_init: codewords of vector quantizers are at first "random", or "kmeans" centers of a
       few batches
-    ema_decay: decay of the exponential moving average of the weights, which is what is validated and
-      exported; 0: no average
-    reset_every: codewords not chosen for this many steps are reset beside often chosen ones
+    ema_decay: of the EMA of the weights, which is validated and exported; 0 means no average
+    reset_every: codewords that are not chosen for this many steps are reset
     frozen: parts of the network that keep their weights, of encoder, topdown, decoder and reference
-    quantizer_dropout: probability that an example uses fewer than all codebooks, every shorter prefix
-      being equally likely
+    quantizer_dropout: the probability that an example uses fewer than all codebooks, all shorter
+      prefixes being equally likely
     """
 
     steps: int
@@ -140,8 +142,8 @@ class OptimConfig:
 class RunConfig:
     """How often things happen, in steps, and where results go.
 
-    init_from: a model file whose weights a new run is initialized from, or "default" for the one in the
-        package; it may have fewer codebooks in levels and fewer blocks in stages than [codec]
+    init_from: a model file whose weights a new run is initialized from, or "default" for the bundled
+      one; it may have fewer codebooks in levels and fewer blocks in stages than [codec]
     """
 
     folder: str = "runs/default"
@@ -150,6 +152,11 @@ class RunConfig:
     save_every: int = 250
     seed: int = 0
     init_from: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("log_every", "validate_every", "save_every"):
+            require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
+        require(self.seed >= 0, f"seed must not be negative, but is {self.seed}")
 
 
 WEIGHTS = {
@@ -164,17 +171,21 @@ WEIGHTS = {
     "codebook": 2 / 3,
     "quadratic": 1.0,
 }
-"""Of loss terms, where the configuration does not say."""
+"""Weights of loss terms that the configuration does not name."""
 
 
-def judged(weights: Mapping[str, float]) -> bool:
+def adversarial(weights: Mapping[str, float]) -> bool:
     """Whether discriminators are needed."""
     return bool(weights["adversarial"] or weights["feature_matching"])
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A training run. weights: of the loss terms that the levels' quantizers have; the missing are filled in from `WEIGHTS`."""
+    """A training run.
+
+    weights: of the loss terms, among which are those of the quantizers; the missing ones are those
+      of `WEIGHTS`
+    """
 
     name: str
     data: DataConfig
@@ -182,7 +193,7 @@ class Experiment:
     optim: OptimConfig
     mel: MelConfig = field(default_factory=MelConfig)
     phase: PhaseConfig = field(default_factory=PhaseConfig)
-    discriminators: AdversaryConfig = field(default_factory=AdversaryConfig)
+    discriminators: DiscriminatorsConfig = field(default_factory=DiscriminatorsConfig)
     weights: dict[str, float] = field(default_factory=dict)
     run: RunConfig = field(default_factory=RunConfig)
 
@@ -202,15 +213,15 @@ class Experiment:
         for name in self.weights:
             require(
                 name in names,
-                f"weights.{name} is of no term here; the terms are {', '.join(sorted(names))}",
+                f"weights.{name} belongs to no term of this experiment; its terms are {', '.join(sorted(names))}",
             )
         weights = {name: self.weights.get(name, WEIGHTS[name]) for name in sorted(names)}
-        for name, measure in (("pesq_like", Loudness), ("stoi_like", Envelopes)):
-            rate, shortest = self.codec.sample_rate, measure.shortest / RATE
-            fits = rate == RATE and self.data.crop >= shortest
+        for name, measure in (("pesq_like", PesqLike), ("stoi_like", StoiLike)):
+            rate, shortest = self.codec.sample_rate, measure.shortest / SAMPLE_RATE
+            fits = rate == SAMPLE_RATE and self.data.crop >= shortest
             require(
                 not weights[name] or fits,
-                f"weights.{name} needs a sample rate of {RATE} Hz and data.crop of {shortest:g} s "
+                f"weights.{name} needs a sample rate of {SAMPLE_RATE} Hz and data.crop of {shortest:g} s "
                 "or more; set it to 0",
             )
         object.__setattr__(self, "weights", weights)

@@ -1,8 +1,9 @@
-"""Whether every codebook earns its bits: counted over a whole validation set, and said in words.
+"""Codebook utilization, counted over a whole validation set, and codebook collapse, in words.
 
-Perplexity in a batch depends on the batch, and soft perplexity looks best where a codebook is dead: a
-posterior that is uniform at every position has perplexity K and tells nothing. So here are hard
-codes over the whole set, and the mutual information
+Perplexity in a batch depends on the batch, and the perplexity of the mean posterior is highest where
+a codebook is dead: a posterior that is uniform at every position has perplexity K and carries no
+information. So the perplexity here is that of argmax codes over the whole set, and beside it stands
+the mutual information
 
     I(x; Z) = H(mean P) - mean H(P)
 """
@@ -17,10 +18,10 @@ from speechvq.quantize.base import Quantized
 from speechvq.quantize.codebook import Codebook
 
 DEAD = 0.9
-"""Mean entropy of the choice, as a share of log K, above which a codebook is dead."""
+"""Conditional entropy, as a fraction of log K, above which a codebook is dead."""
 
 COLLAPSED = 0.1
-"""Perplexity, as a share of K, below which a codebook has collapsed."""
+"""Perplexity, as a fraction of K, below which a codebook has collapsed."""
 
 
 class Usage:
@@ -47,22 +48,27 @@ class Usage:
             self.entropies[index] += torch.special.entr(posterior).sum().item()
 
     def numbers(self) -> dict[str, float]:
-        """Of every codebook: used (share of codewords), perplexity (hard codes), information and doubt (nats), variance if any.
+        """Numbers of every codebook, by `codebook0/utilization` and the like.
 
-        doubt is the mean entropy of the choice, 0 for a hard one.
+        utilization: the fraction of the codewords that are used
+        perplexity: of argmax codes
+        mutual_information, conditional_entropy: in nats; the latter, the mean entropy of the
+          posterior, is 0 for a hard assignment
+        and what the codebook itself tells, as the variance of a stochastic quantizer
         """
-        result = dict[str, float]()
+        numbers = dict[str, float]()
         for index, codebook in enumerate(self.codebooks):
-            seen = self.counts[index].sum()
-            doubt = self.entropies[index] / seen.item()
-            information = entropy(self.means[index]) - doubt
-            result[f"codebook{index}/used"] = (self.counts[index] > 0).double().mean().item()
-            result[f"codebook{index}/perplexity"] = entropy(self.counts[index]).exp().item()
-            result[f"codebook{index}/information"] = max(0.0, information.item())
-            result[f"codebook{index}/doubt"] = doubt
-            for name, value in codebook.numbers().items():
-                result[f"codebook{index}/{name}"] = value
-        return result
+            conditional = self.entropies[index] / self.counts[index].sum().item()
+            information = entropy(self.means[index]).item() - conditional
+            values = {
+                "utilization": (self.counts[index] > 0).double().mean().item(),
+                "perplexity": entropy(self.counts[index]).exp().item(),
+                "mutual_information": max(0.0, information),
+                "conditional_entropy": conditional,
+            }
+            values |= codebook.numbers()
+            numbers |= {f"codebook{index}/{name}": value for name, value in values.items()}
+        return numbers
 
 
 def entropy(counts: Tensor) -> Tensor:
@@ -71,38 +77,38 @@ def entropy(counts: Tensor) -> Tensor:
 
 
 def diagnose(numbers: Mapping[str, float], sizes: Sequence[int]) -> list[str]:
-    """A sentence for every codebook that does not earn its bits, with what to try; from the numbers of a validation.
+    """A sentence for every codebook that carries too little, with what to try.
 
-    sizes: codebook codewords of every codebook
+    numbers: of a validation
+    sizes: the codebook size of every codebook
     """
-    found = []
+    sentences = []
     for index, size in enumerate(sizes):
-        of = {
-            name: numbers[f"codebook{index}/{name}"]
-            for name in ("used", "perplexity", "information", "doubt")
-        }
-        if of["doubt"] > DEAD * math.log(size):
-            found.append(
-                f"codebook {index} is dead: its choice is nearly uniform everywhere (mutual "
-                f"information {of['information']:.2f} of"
-                f" {math.log(size):.2f} nats), so the decoder has learned to do without; start "
-                "with a smaller levels.quantizer.variance,"
-                " let more examples use it (a smaller optim.quantizer_dropout), count more data (mel.windows, "
-                "mel.bands), or take fewer codebooks"
+        names = ("utilization", "perplexity", "mutual_information", "conditional_entropy")
+        used, perplexity, information, conditional = (
+            numbers[f"codebook{index}/{name}"] for name in names
+        )
+        error = numbers.get(f"prefix{index + 1}/mel", 0.0)
+        before = numbers.get(f"prefix{index}/mel", float("inf"))
+        if conditional > DEAD * math.log(size):
+            sentences.append(
+                f"codebook {index} is dead: its posterior is nearly uniform everywhere (mutual "
+                f"information {information:.2f} of {math.log(size):.2f} nats), so the decoder "
+                "has learned to ignore it; start with a smaller levels.quantizer.variance, lower "
+                "optim.quantizer_dropout, count more data (mel.windows, mel.bands), or take fewer "
+                "codebooks"
             )
-        elif of["perplexity"] < COLLAPSED * size:
+        elif perplexity < COLLAPSED * size:
             soft = "start with a larger levels.quantizer.variance"
             hard = 'try optim.codebook_init = "kmeans", a smaller optim.reset_every'
-            found.append(
-                f"codebook {index} has collapsed: perplexity {of['perplexity']:.1f} of {size}, "
-                f"{of['used']:.0%} of its codewords in"
-                f" use; {soft if of['doubt'] else hard}, or a smaller levels.quantizer.codebook_size"
+            sentences.append(
+                f"codebook {index} has collapsed: perplexity {perplexity:.1f} of {size}, "
+                f"{used:.0%} of its codewords in use; {soft if conditional else hard}, or a "
+                "smaller levels.quantizer.codebook_size"
             )
-        elif numbers.get(f"prefix{index + 1}/mel", 0.0) > numbers.get(
-            f"prefix{index}/mel", float("inf")
-        ):
-            found.append(
-                f"codebook {index} adds nothing: the error with it is larger than without; train on, "
-                "or take fewer codebooks"
+        elif error > before:
+            sentences.append(
+                f"codebook {index} adds nothing: the error with it is larger than without; train "
+                "longer, or take fewer codebooks"
             )
-    return found
+    return sentences

@@ -16,17 +16,17 @@ from speechvq.quantize.codebook import Codebook
 DECODER = "decoder.layers."
 
 
-def begin_with(network: Network, start: str) -> list[Codebook]:
+def init_from(network: Network, source: str) -> list[Codebook]:
     """Give a new network the weights of a model file; the codebooks of codebooks that it has and the model lacks.
 
     Blocks that the model lacks, at the ends of stages, pass everything on unchanged at first (Chen
     et al. 2016, "Net2Net"). Raises ModelError, or ConfigError when the model differs in more than
     having fewer codebooks in levels or blocks in stages.
     """
-    model = load(None if start == "default" else start).network
+    model = load(None if source == "default" else source).network
     if not _fits(model.config, network.config):
         raise ConfigError(
-            f"run.init_from: {start} has another network than [codec] describes; copy its tables"
+            f"run.init_from: {source} has another network than [codec] describes; copy its [codec]"
         )
     weights = _moved(model.state_dict(), model.config.decoder, network.config.decoder)
     missing = set(network.load_state_dict(weights, strict=False).missing_keys)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.nn.functional import pdist
 
+from speechvq.cli.prior import cost_lines
 from speechvq.codes import CodebookShape, ModelId
 from speechvq.errors import CodesError, ConfigError, ModelError, TrainingError
 from speechvq.nn.speaker import unpack_embeddings
@@ -18,17 +19,15 @@ from speechvq.prior.compare import anomaly_thresholds, recording_bits
 from speechvq.prior.file import load_prior
 from speechvq.prior.network import PriorConfig, PriorNetwork
 from speechvq.prior.tokens import Tokens
-from speechvq.train.prior.init import start
-from speechvq.train.prior.loop import (
+from speechvq.train.prior.config import (
     PriorData,
     PriorExperiment,
     PriorOptim,
     PriorRun,
-    best_prior,
-    fit,
-    new_prior,
     read_prior_experiment,
 )
+from speechvq.train.prior.init import init_codewords, new_prior
+from speechvq.train.prior.loop import best_prior, train
 from speechvq.train.prior.run import export_prior
 
 SIZE = 8
@@ -81,18 +80,17 @@ def fabric() -> lightning_fabric.Fabric:
 def test_a_known_source_is_learned_and_the_file_gives_the_same_prior_back(tmp_path):
     told: dict[str, float] = {}
     tokens, plan = source(), experiment(tmp_path / "run")
-    fit(plan, tokens, fabric(), report=lambda _, numbers: told.update(numbers))
+    train(plan, tokens, fabric(), report=lambda _, __, numbers: told.update(numbers))
     assert told["codebook0/bits"] < 1.35
     assert told["codebook1/bits"] < 0.15
-    lines = export_prior(tmp_path / "run", tokens, tmp_path / "prior.safetensors", 16_000)[1:]
+    result = export_prior(tmp_path / "run", tokens, tmp_path / "prior.safetensors", 16_000)
+    lines = cost_lines(result.costs)
     rows = {
         line.split("|")[1].strip(): [float(cell.rstrip(" %")) for cell in line.split("|")[2:-1]]
         for line in lines[2:]
     }
     assert rows["uniform"][:3] == [3.0, 3.0, 225.0]
-    assert (
-        rows["order 2 and the codebook above"][0] < 1.3
-    )  # two codes tell the direction, one does not
+    assert rows["order 2 and coarser code"][0] < 1.3  # two codes tell the direction, one does not
     assert rows["static tables"][0] > 1.8
     assert rows["WaveNet"][0] == pytest.approx(told["codebook0/bits"], abs=0.1)
     assert rows["WaveNet"][2] < rows["static tables"][2] < rows["uniform"][2]
@@ -154,7 +152,7 @@ def test_a_prior_begins_with_what_the_codec_knows_of_its_codes():
     )
     shape, scale = PriorConfig(width=16, skip=16, layers=2, cycle=2), coarse.std()
     prior = PriorNetwork(shape, [(640, SIZE), (640, SIZE)], 8)
-    start(prior, [coarse, coarse / 4], tokens)
+    init_codewords(prior, [coarse, coarse / 4], tokens)
     fine = prior.streams[1]
     above, own = (
         fine.coarser_embeddings[0].weight.detach(),
@@ -180,7 +178,7 @@ def test_a_prior_begins_with_what_the_codec_knows_of_its_codes():
         [torch.ones(SIZE, 3)] * 2,
     ):  # more dimensions than there is room for; all the same
         other = PriorNetwork(shape, [(640, SIZE), (320, SIZE)])
-        start(other, codebooks, tokens)
+        init_codewords(other, codebooks, tokens)
         assert all(parameter.isfinite().all() for parameter in other.parameters())
 
 
@@ -189,12 +187,12 @@ def test_a_fit_begins_there_and_learns_sooner(tmp_path):
     codebooks, tokens, found = [torch.cat([circle.cos(), circle.sin()], 1)] * 2, source(), []
     for name, begin in (("random", ()), ("codec", codebooks)):
         told: list[float] = []
-        fit(
+        train(
             experiment(tmp_path / name, steps=20),
             tokens,
             fabric(),
             codebooks=begin,
-            report=lambda _, n, to=told: to.append(n["bits"]),
+            report=lambda _, __, n, to=told: to.append(n["bits"]),
         )
         found.append(told)
     assert found[1][0] < found[0][0] - 0.1
@@ -203,9 +201,9 @@ def test_a_fit_begins_there_and_learns_sooner(tmp_path):
 
 def test_an_interrupted_run_ends_as_an_unbroken_one(tmp_path):
     tokens = source()
-    whole = fit(experiment(tmp_path / "a", steps=30), tokens, fabric())
-    fit(experiment(tmp_path / "b", steps=30), tokens, fabric(), stop_at=13)
-    pieces = fit(experiment(tmp_path / "b", steps=30), tokens, fabric())
+    whole = train(experiment(tmp_path / "a", steps=30), tokens, fabric())
+    train(experiment(tmp_path / "b", steps=30), tokens, fabric(), stop_at=13)
+    pieces = train(experiment(tmp_path / "b", steps=30), tokens, fabric())
     one, other = (best_prior(path.parent, tokens)[1].state_dict() for path in (whole, pieces))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
@@ -236,17 +234,17 @@ def test_pieces_are_all_of_it_in_lengths_that_fit():
 
 def test_a_folder_keeps_to_the_codes_it_began_with(tmp_path):
     plan = experiment(tmp_path / "run", steps=4)
-    fit(plan, source(), fabric())
+    train(plan, source(), fabric())
     kept = (tmp_path / "run" / "experiment.toml").read_bytes()
     for other in (source(seed=1), replace(source(), model=ModelId("m", b"87654321"))):
-        with pytest.raises(TrainingError, match="fitted to other codes"):
-            fit(plan, other, fabric())
+        with pytest.raises(TrainingError, match="trained on other codes"):
+            train(plan, other, fabric())
     with pytest.raises(TrainingError, match="cannot resume"):
-        fit(replace(plan, prior=replace(plan.prior, width=8)), source(), fabric())
+        train(replace(plan, prior=replace(plan.prior, width=8)), source(), fabric())
     assert (tmp_path / "run" / "experiment.toml").read_bytes() == kept
     (tmp_path / "codec" / "step-00000001").mkdir(parents=True)
     with pytest.raises(TrainingError, match="not a prior's"):
-        fit(experiment(tmp_path / "codec"), source(), fabric())
+        train(experiment(tmp_path / "codec"), source(), fabric())
     with pytest.raises(ConfigError, match=r"log_every must be positive"):
         PriorRun(log_every=0)
 
@@ -257,7 +255,7 @@ def test_the_loss_must_be_a_number(tmp_path, monkeypatch):
         PriorNetwork, "nats", lambda *given: [codebook * torch.nan for codebook in nats(*given)]
     )
     with pytest.raises(TrainingError, match=r"lower optim\.learning_rate"):
-        fit(experiment(tmp_path), source(), fabric())
+        train(experiment(tmp_path), source(), fabric())
 
 
 def test_what_is_not_a_prior_is_refused(tmp_path):
@@ -270,7 +268,7 @@ def test_what_is_not_a_prior_is_refused(tmp_path):
     with pytest.raises(TrainingError, match="has no checkpoint"):
         export_prior(tmp_path, source(), path, 16_000)
     prior = new_prior(experiment(tmp_path), source())
-    assert prior.speaker == 8
+    assert prior.speaker_dim == 8
     with pytest.raises(ConfigError, match=r"held_out must be"):
         PriorData(held_out=0.0)
     with pytest.raises(ConfigError, match=r"batch must be"):

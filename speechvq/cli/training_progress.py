@@ -1,0 +1,81 @@
+"""The line on the terminal while something is trained."""
+
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from speechvq.cli.options import console
+
+Numbers = Mapping[str, float]
+
+
+class TrainingBar:
+    """A progress bar over steps, shown from the first report on, and so in the first process alone.
+
+    Validations are printed as lines; where there is no terminal, the numbers of training are too.
+    """
+
+    def __init__(self, steps: int, line: Callable[[str, Numbers], str]) -> None:
+        self.line = line
+        columns = TextColumn("{task.completed}/{task.total}"), BarColumn()
+        columns += TextColumn("{task.description}"), TimeRemainingColumn()
+        self.bar = Progress(*columns, console=console())
+        self.task = self.bar.add_task("starting", total=steps)
+
+    def __call__(self, kind: str, step: int, numbers: Numbers) -> None:
+        """Report numbers of "train" or "validation"."""
+        line, training = self.line(kind, numbers), kind == "train"
+        self.bar.start()
+        self.bar.update(self.task, completed=step, description=line if training else None)
+        if not training or not self.bar.console.is_terminal:
+            self.print(f"step {step}  {line}")
+
+    def print(self, text: str) -> None:
+        """Print a line above the bar."""
+        self.bar.console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bar.stop()
+
+
+def codec_line(kind: str, numbers: Numbers, *, seconds_per_step: float) -> str:
+    """The numbers of a codec's training or validation that are worth a glance.
+
+    seconds_per_step: of audio, in all examples of a step
+    """
+    if kind == "train":
+        speed = seconds_per_step / max(1e-9, numbers["seconds_per_step"])
+        parts = [
+            f"loss {numbers['loss']:.3f}",
+            f"distortion {numbers['distortion/nats_per_second']:.0f}",
+            f"rate {numbers['rate/bits_per_second']:.0f} bit/s",
+            f"{speed:.1f} s of audio per second",
+        ]
+        return "  ".join(parts)
+    prefixes = [value for name, value in numbers.items() if name.startswith("prefix")]
+    parts = [f"validation: mel {' '.join(f'{value:.3f}' for value in prefixes)}"]
+    for name, label, form in (
+        ("utilization", "used", "{:.0%}"),
+        ("perplexity", "perplexity", "{:.0f}"),
+        ("mutual_information", "mutual information", "{:.2f}"),
+        ("variance", "s^2", "{:.3g}"),
+    ):
+        values = [form.format(value) for key, value in numbers.items() if key.endswith(f"/{name}")]
+        parts += [f"{label} {' '.join(values)}"] if values else []
+    return "  ".join(parts)
+
+
+def prior_line(kind: str, numbers: Numbers) -> str:
+    """Bits per code in training, or of held-out codes, by codebook and of all."""
+    bits = " ".join(f"{value:.3f}" for name, value in numbers.items() if name.endswith("bits"))
+    return f"{'held out: ' if kind == 'validation' else ''}{bits} bits per code"

@@ -1,0 +1,110 @@
+"""The experiment: everything the training of a prior depends on, as one TOML file."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tomli_w
+
+from speechvq.config import read, require, to_dict
+from speechvq.prior.network import PriorConfig
+
+
+@dataclass(frozen=True)
+class PriorData:
+    """What a prior is trained on.
+
+    held_out: the share of all codes that is held out, of the voices whose names hash lowest (see
+      `speechvq.data.split`)
+    longest: longer recordings are cut into chunks of this many codes of the coarsest codebook
+    measured: how many held-out chunks are measured during training, at most
+    conditioning_dropout: the fraction of the examples that are not conditioned on the speaker
+      embedding
+    """
+
+    held_out: float = 0.05
+    longest: int = 400
+    measured: int = 100
+    conditioning_dropout: float = 0.2
+
+    def __post_init__(self) -> None:
+        require(0 < self.held_out < 1, f"held_out must be between 0 and 1, not {self.held_out}")
+        require(
+            0 <= self.conditioning_dropout <= 1,
+            f"conditioning_dropout must be between 0 and 1, not {self.conditioning_dropout}",
+        )
+        for name in ("longest", "measured"):
+            require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class PriorOptim:
+    """AdamW and its schedule; names as in `speechvq.train.codec.config.OptimConfig`.
+
+    batch: recordings per step, over all devices
+    """
+
+    steps: int
+    batch: int = 16
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    warmup: int = 200
+    decay: float = 0.5
+    grad_clip: float = 1.0
+    ema_decay: float = 0.99
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch", "learning_rate", "grad_clip"):
+            require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
+        for name in ("warmup", "weight_decay"):
+            require(
+                getattr(self, name) >= 0,
+                f"{name} must not be negative, but is {getattr(self, name)}",
+            )
+        require(0 <= self.decay <= 1, f"decay must be between 0 and 1, not {self.decay}")
+        require(0 < self.ema_decay < 1, f"ema_decay must be between 0 and 1, not {self.ema_decay}")
+
+
+@dataclass(frozen=True)
+class PriorRun:
+    """How often things happen, in steps, and where results go."""
+
+    folder: str = "runs/prior"
+    log_every: int = 50
+    validate_every: int = 500
+    save_every: int = 250
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("log_every", "validate_every", "save_every"):
+            require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
+        require(self.seed >= 0, f"seed must not be negative, but is {self.seed}")
+
+
+@dataclass(frozen=True)
+class PriorExperiment:
+    """The training run of a prior.
+
+    speaker: whether the prior is conditioned on the speaker embedding
+    """
+
+    name: str
+    optim: PriorOptim
+    speaker: bool = True
+    prior: PriorConfig = field(default_factory=PriorConfig)
+    data: PriorData = field(default_factory=PriorData)
+    run: PriorRun = field(default_factory=PriorRun)
+
+    def __post_init__(self) -> None:
+        require(
+            0 < len(self.name.encode()) <= 16, f"name must have 1 to 16 letters, not {self.name!r}"
+        )
+
+
+def read_prior_experiment(path: str | Path) -> PriorExperiment:
+    """Read an experiment from TOML. Raises ConfigError naming the file and the field."""
+    return read(PriorExperiment, path)
+
+
+def write_prior_experiment(path: Path, experiment: PriorExperiment) -> None:
+    """Write the resolved experiment as TOML, every default spelled out."""
+    path.write_text(tomli_w.dumps(to_dict(experiment)), encoding="utf-8")
