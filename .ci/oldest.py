@@ -1,4 +1,4 @@
-"""Print pip constraints for the oldest versions that pyproject.toml allows of what users install."""
+"""Print pip constraints: the oldest versions that pyproject.toml allows of what users install."""
 
 import re
 import tomllib

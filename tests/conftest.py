@@ -157,3 +157,14 @@ def refused(run, tmp_path):
         return line
 
     return attempt
+
+
+SLOW = ("train", "recipes", "prior", "cli/test_prior", "cli/test_generation", "cli/test_units")
+"""Where tests train networks, run commands, or use the default model's prior."""
+
+
+def pytest_collection_modifyitems(items):
+    """Mark as slow all tests of some places: `make check` leaves them out."""
+    for item in items:
+        if str(item.path.relative_to(Path(__file__).parent)).startswith(SLOW):
+            item.add_marker(pytest.mark.slow)

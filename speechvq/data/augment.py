@@ -1,4 +1,7 @@
-"""Random changes of training examples that a codec must carry, not undo: what is heard is also what is to be decoded."""
+"""Augmentation: random changes of training examples.
+
+The codec carries them and does not undo them: the changed example is also the target.
+"""
 
 from dataclasses import dataclass
 
@@ -76,7 +79,7 @@ class Augmentation:
 
 
 def smooth(count: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """A random curve (count) of unit standard deviation, from a few cosines over the square root of frequency."""
+    """A random curve (count,) of unit deviation: cosines over the square root of frequency."""
     place = np.sqrt(np.linspace(0, 1, count))
     waves = np.cos(np.pi * np.arange(1, BUMPS + 1)[:, None] * place)
     return (random.normal(size=BUMPS) * np.sqrt(2 / BUMPS)) @ waves

@@ -22,7 +22,10 @@ from speechvq.errors import ManifestError
 
 @dataclass(frozen=True)
 class Batch:
-    """Crops (b, t) in float32, for each `references` further crops (b, r, t) of the same voice, and whose it is (b,), or -1."""
+    """Crops (b, t) in float32, reference crops (b, r, t) of the same voice, and the voices (b,).
+
+    A voice of -1 is unknown.
+    """
 
     waves: NDArray[np.float32]
     references: NDArray[np.float32]
@@ -31,7 +34,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Packed audio: samples of all files end to end, where each begins, how long it is, and whose voice (-1 unknown)."""
+    """Packed audio: samples of all files end to end, with the start, length and voice of each.
+
+    A voice of -1 is unknown.
+    """
 
     samples: NDArray[np.int16]
     starts: NDArray[np.int64]
@@ -53,7 +59,9 @@ class Corpus:
 
 
 class Sampler:
-    """Draws batches: first a voice, with weight by the square root of its hours, then a file by its length, then a place in it.
+    """Draws batches: a voice, then a file of it, then a place in the file.
+
+    Voices are weighted by the square root of their hours, files by their length.
 
     Files shorter than a crop are left out (`left_out` counts them). Files of unknown voices count
     as one voice when drawn, and each as its own voice when a reference is looked for.
@@ -137,7 +145,9 @@ def pack(
     sample_rate: int,
     read: Callable[[Path, int], NDArray[np.float32]],
 ) -> Corpus:
-    """The corpus of these files from the pack in `folder`, made first where it is missing or belongs to other files.
+    """The corpus of these files from the pack in `folder`.
+
+    The pack is made first where it is missing or belongs to other files.
 
     read: a function that gives the samples of a file at a rate
     """

@@ -18,7 +18,7 @@ from speechvq.errors import ManifestError
 
 @dataclass(frozen=True)
 class Utterance:
-    """A piece of an audio file: where it is, who speaks (None: unknown), and whatever else the manifest says of it."""
+    """A piece of an audio file: its place, its speaker (None: unknown), and other metadata."""
 
     audio: Path
     seconds: float

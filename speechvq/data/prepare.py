@@ -72,7 +72,7 @@ def survey(
 
 
 def speech_bounds(path: Path) -> tuple[float, float]:
-    """Where speech starts and how long it lasts, in seconds, with a margin of silence. Raises AudioError."""
+    """The start and the duration of speech in seconds, with a margin. Raises AudioError."""
     rate = inspect(path).rate
     wave = read_mono(path, rate)
     _, (first, last) = librosa.effects.trim(wave, top_db=BELOW_PEAK, ref=np.max)

@@ -1,4 +1,5 @@
-"""Reading: any rate, channel count and format becomes one channel at the model's rate, some seconds at a time."""
+"""Reading: any rate, channel count and format becomes one channel at the model's rate, some seconds
+at a time."""
 
 import numpy as np
 import pytest

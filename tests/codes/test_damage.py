@@ -1,4 +1,5 @@
-"""Whatever is wrong with a code file is said, never read as other codes, and never believed before memory is taken."""
+"""Whatever is wrong with a code file is said, never read as other codes, and never believed before
+memory is taken."""
 
 import tracemalloc
 import zlib
@@ -125,7 +126,8 @@ def test_absurd_files_are_refused_without_taking_memory(what):
 
 
 def codes_or_error(data):
-    """Parse; what was read must be a whole and honest record: written again, it is read as the same."""
+    """Parse; what was read must be a whole and honest record: written again, it is read as the
+    same."""
     try:
         codes = parse(data)
     except CodesError:

@@ -1,4 +1,5 @@
-"""Coded files: codes come back, bytes are as few as the tables promise, and what does not fit is refused before decoding."""
+"""Coded files: codes come back, bytes are as few as the tables promise, and what does not fit is
+refused before decoding."""
 
 import json
 
@@ -67,7 +68,8 @@ def tables(tmp_path_factory):
 
 
 def drawn(tables, frames, seed=0, depth=4):
-    """Codes drawn from the tables, one at a time, and minus the binary logarithm of their probability."""
+    """Codes drawn from the tables, one at a time, and minus the binary logarithm of their
+    probability."""
     random, codebooks, bits = np.random.default_rng(seed), [], 0.0
     for index, (table, shape) in enumerate(zip(tables.tables[:depth], SHAPES, strict=False)):
         codes = np.zeros(frames * 640 // shape.hop, np.uint16)

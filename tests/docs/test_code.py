@@ -150,9 +150,8 @@ def test_configurations_are_accepted(block):
     """A block replaces what the default model's configuration says."""
     experiment = read_toml(ROOT / "recipes" / "default" / "base5.toml")
     for key, values in tomllib.loads(block.text).items():
-        old = experiment.get(key)
-        both = isinstance(old, dict) and isinstance(values, dict)
-        experiment[key] = old | values if both else values
+        table = isinstance(values, dict)
+        experiment[key] = experiment.get(key, {}) | values if table else values
     parse(Experiment, experiment)
 
 

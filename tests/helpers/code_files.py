@@ -1,4 +1,5 @@
-"""Code files made and read by hand, from what the docstring of speechvq/codes/file.py says, sharing no code with it."""
+"""Code files made and read by hand, from what the docstring of speechvq/codes/file.py says, sharing
+no code with it."""
 
 import math
 from fractions import Fraction
@@ -42,7 +43,8 @@ def forged(
     speaker=b"",
     payload=b"\0",
 ):
-    """A file with a right checksum that says whatever it is told to. As it stands: one code of two bits."""
+    """A file with a right checksum that says whatever it is told to. As it stands: one code of two
+    bits."""
     table = number(len(runs)) + b"".join(number(value) for run in runs for value in run)
     head = b"SVQ" + bytes([version, coding]) + digest + bytes([len(name)]) + name
     return sealed(
@@ -58,7 +60,8 @@ def forged(
 
 
 def slow_read(data):
-    """(digest, name, model rate, recording's rate, samples, [(hop, size)], [[code]], speaker), with strings of bits."""
+    """(digest, name, model rate, recording's rate, samples, [(hop, size)], [[code]], speaker), with
+    strings of bits."""
     assert data[:5] == b"SVQ\1\0"
     assert int.from_bytes(data[-4:], "little") == slow_crc32(data[:-4])
     rest = list(data[5:-4])

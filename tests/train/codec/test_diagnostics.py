@@ -48,7 +48,8 @@ def test_information_is_nothing_for_a_uniform_choice_and_everything_for_a_hard_o
 
 
 def test_information_is_the_entropy_of_the_mean_posterior_less_its_mean_entropy():
-    """Not that of the counts of hard codes, which say nothing of how the others share the posterior."""
+    """Not that of the counts of hard codes, which say nothing of how the others share the
+    posterior."""
     torch.manual_seed(0)
     one = ResidualSQ([StochasticQuantizer(5, 2, initial_variance=1.5)]).double().eval()
     usage, rows = Usage(one.codebooks), []

@@ -1,4 +1,5 @@
-"""Fitting a prior: it learns a known source, resumes to the same result, and comes back from its file."""
+"""Fitting a prior: it learns a known source, resumes to the same result, and comes back from its
+file."""
 
 import math
 from dataclasses import replace
@@ -34,7 +35,8 @@ SIZE = 8
 
 
 def source(voices: int = 6, each: int = 6, seed: int = 0) -> Tokens:
-    """A coarse codebook that steps by one or two, one bit a code, and a fine one that repeats it, per voice in one direction."""
+    """A coarse codebook that steps by one or two, one bit a code, and a fine one that repeats it,
+    per voice in one direction."""
     random = np.random.default_rng(seed)
     frames = random.integers(20, 40, voices * each)
     up = np.arange(voices * each) // each % 2 == 0
