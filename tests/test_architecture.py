@@ -45,7 +45,7 @@ HOMES = {
 
 PICKLES = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 
-LINES = 400
+LINES = 300
 """No file of the package or of a recipe is longer."""
 
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
