@@ -1,4 +1,4 @@
-"""What most tests need: speech, the default model, a tiny model, and the command line as a user meets it."""
+"""What most tests need: speech, the default model, a tiny model, and the command line."""
 
 import os
 import sys
@@ -134,7 +134,7 @@ def run(monkeypatch, capsys):
 
 
 def contents(folder):
-    """Every file below a folder, hidden ones too, with what is in it; None for folders and pipes."""
+    """The content of every file below a folder, hidden ones too; None for folders and pipes."""
     paths = (
         Path(root) / name for root, folders, files in os.walk(folder) for name in folders + files
     )
@@ -143,7 +143,7 @@ def contents(folder):
 
 @pytest.fixture
 def refused(run, tmp_path):
-    """Run a command that must fail: one sentence on stderr that holds `says`, exit code 1, nothing changed in tmp_path."""
+    """Run a command that must fail with one sentence that holds `says`, and change no file."""
 
     def attempt(*words, says, code=1):
         before = contents(tmp_path)

@@ -1,5 +1,4 @@
-"""Reading: any rate, channel count and format becomes one channel at the model's rate, some seconds
-at a time."""
+"""Reading: any sample rate, channel count and format becomes one channel at the model's rate."""
 
 import numpy as np
 import pytest
@@ -39,17 +38,17 @@ def noise(samples, *shape, peak=0.5):
 def test_every_sample_format_is_scaled_to_one(tmp_path, name, subtype, step):
     wave = noise(4000)
     soundfile.write(tmp_path / name, wave, 16000, subtype)
-    found = read_mono(tmp_path / name, 16000)
-    assert found.dtype == np.float32
-    assert np.abs(found - wave).max() <= step
+    samples = read_mono(tmp_path / name, 16000)
+    assert samples.dtype == np.float32
+    assert np.abs(samples - wave).max() <= step
 
 
 @pytest.mark.parametrize("name", ["a.ogg", "a.opus", "a.mp3"])
 def test_lossy_formats_keep_length_and_place(tmp_path, speech, name):
     write_mono(tmp_path / name, [speech], 16000, rate=16000, samples=len(speech))
-    found = read_mono(tmp_path / name, 16000)
-    assert found.shape == speech.shape
-    assert np.corrcoef(found, speech)[0, 1] > 0.9
+    samples = read_mono(tmp_path / name, 16000)
+    assert samples.shape == speech.shape
+    assert np.corrcoef(samples, speech)[0, 1] > 0.9
 
 
 @pytest.mark.parametrize("channels", [1, 2, 6, 8])
@@ -80,12 +79,12 @@ def test_pieces_equal_one_resampling(tmp_path, monkeypatch, rate, to):
     wave = noise(2 * rate + rate // 3 + 1)
     soundfile.write(tmp_path / "a.wav", wave, rate, "FLOAT")
     blocks = list(chunks(inspect(tmp_path / "a.wav"), to))
-    whole = soxr.resample(wave, rate, to)
-    found = np.concatenate(blocks)
+    expected = soxr.resample(wave, rate, to)
+    samples = np.concatenate(blocks)
     assert len(blocks) == 3
     assert max(map(len, blocks)) < 1.5 * to
-    assert len(found) == len(whole)
-    assert np.abs(found - whole).max() < 1e-4
+    assert len(samples) == len(expected)
+    assert np.abs(samples - expected).max() < 1e-4
 
 
 def test_a_last_piece_of_one_sample_is_not_lost(tmp_path, monkeypatch):
@@ -130,7 +129,7 @@ def test_waves_that_hold_nothing_to_encode(tmp_path, wave, says):
         read_mono(tmp_path / "a.wav", 16000)
 
 
-def test_a_bad_sample_is_found_in_any_piece_and_channel(tmp_path, monkeypatch):
+def test_a_bad_sample_is_noticed_in_any_chunk_and_channel(tmp_path, monkeypatch):
     monkeypatch.setattr(audio, "CHUNK_SECONDS", 1)
     wave = noise(40000, 2)
     wave[36000, 1] = np.nan

@@ -35,8 +35,8 @@ def test_what_can_be_written_has_the_exact_rate_and_length(tmp_path, suffix, rat
     path, samples = tmp_path / f"a.{suffix}", rate * 2 // 5 + 1
     if can_be_written(path, rate):
         write_mono(path, in_pieces(noise(8000)), 16000, rate=rate, samples=samples)
-        found = soundfile.info(path)
-        assert (found.samplerate, found.frames, found.channels) == (rate, samples, 1)
+        facts = soundfile.info(path)
+        assert (facts.samplerate, facts.frames, facts.channels) == (rate, samples, 1)
     else:
         with pytest.raises(OutputError, match=f"a .{suffix} file cannot have {rate} Hz"):
             write_mono(path, in_pieces(noise(8000)), 16000, rate=rate, samples=samples)
@@ -63,17 +63,17 @@ def test_exactly_so_many_samples_whatever_is_given(
 ):
     path = tmp_path_factory.mktemp("exact") / "a.wav"
     write_mono(path, in_pieces(noise(given_samples), size), 16000, rate=rate, samples=samples)
-    found = soundfile.info(path)
-    assert (found.samplerate, found.frames) == (rate, samples)
+    facts = soundfile.info(path)
+    assert (facts.samplerate, facts.frames) == (rate, samples)
 
 
 @pytest.mark.parametrize("samples", [9000, 10000, 11000])
 def test_samples_are_kept_then_cut_or_followed_by_silence(tmp_path, samples):
     wave = noise(10000)
     write_mono(tmp_path / "a.wav", in_pieces(wave), 16000, rate=16000, samples=samples)
-    found, _ = soundfile.read(tmp_path / "a.wav", dtype="float32")
+    read, _ = soundfile.read(tmp_path / "a.wav", dtype="float32")
     expected = np.concatenate([wave, np.zeros(1000, np.float32)])[:samples]
-    assert np.abs(found - expected).max() <= 2**-15
+    assert np.abs(read - expected).max() <= 2**-15
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -81,17 +81,17 @@ def test_writing_in_pieces_equals_one_resampling(tmp_path, rate):
     wave = noise(20001)
     samples = -(-len(wave) * rate // 16000) - 5
     write_mono(tmp_path / "a.flac", in_pieces(wave), 16000, rate=rate, samples=samples)
-    found, _ = soundfile.read(tmp_path / "a.flac", dtype="float32")
-    whole = soxr.resample(wave, 16000, rate)[:samples].clip(-1, 1)
-    assert np.abs(found - whole).max() < 1e-4
+    read, _ = soundfile.read(tmp_path / "a.flac", dtype="float32")
+    expected = soxr.resample(wave, 16000, rate)[:samples].clip(-1, 1)
+    assert np.abs(read - expected).max() < 1e-4
 
 
 def test_loud_samples_are_clipped_and_do_not_wrap(tmp_path):
     wave = np.array([0.5, 3.0, -3.0, 0.5] * 500, np.float32)
     write_mono(tmp_path / "a.wav", [wave], 16000, rate=16000, samples=2000)
-    found, _ = soundfile.read(tmp_path / "a.wav")
-    assert np.abs(found[1::4] - 1).max() < 1e-4
-    assert np.abs(found[2::4] + 1).max() < 1e-4
+    read, _ = soundfile.read(tmp_path / "a.wav")
+    assert np.abs(read[1::4] - 1).max() < 1e-4
+    assert np.abs(read[2::4] + 1).max() < 1e-4
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Whatever is wrong with where results go, or with what is asked for: nothing is overwritten, nothing is left behind."""
+"""Outputs and options that cannot be: nothing is overwritten, nothing is left behind."""
 
 import errno
 import os
@@ -115,7 +115,7 @@ def test_rates_that_a_format_does_not_have(run, refused, speech, model, tmp_path
     )
 
 
-def after_the_first_part(error, monkeypatch):
+def after_the_first_chunk(error, monkeypatch):
     """Writing sound or bytes goes wrong in the middle."""
     write, calls = soundfile.SoundFile.write, []
 
@@ -141,7 +141,7 @@ def test_a_disk_that_fills_up_leaves_what_was(
 ):
     if words:
         (tmp_path / f"a.{SUFFIX[command]}").write_bytes(b"mine")
-    after_the_first_part(OSError(errno.ENOSPC, "No space left on device"), monkeypatch)
+    after_the_first_chunk(OSError(errno.ENOSPC, "No space left on device"), monkeypatch)
     refused(
         *commands[command](f"a.{SUFFIX[command]}", *words),
         says=f"a.{SUFFIX[command]}: No space left on device",
@@ -161,7 +161,7 @@ def test_a_limit_of_the_system_leaves_nothing(refused, commands, command):
 @ALL
 def test_an_interrupt_leaves_nothing(run, commands, monkeypatch, tmp_path, command):
     before = contents(tmp_path)
-    after_the_first_part(KeyboardInterrupt(), monkeypatch)
+    after_the_first_chunk(KeyboardInterrupt(), monkeypatch)
     result = run(*commands[command](f"a.{SUFFIX[command]}"))
     assert result.code == 130
     assert "Traceback" not in result.err
@@ -170,7 +170,7 @@ def test_an_interrupt_leaves_nothing(run, commands, monkeypatch, tmp_path, comma
 
 @ALL
 @pytest.mark.parametrize("codebooks", [5, 10**6])
-def test_more_layers_than_the_model_has(refused, commands, command, codebooks):
+def test_more_codebooks_than_the_model_has(refused, commands, command, codebooks):
     refused(
         *commands[command](f"a.{SUFFIX[command]}", "--codebooks", codebooks),
         says=f"codebooks must be between 1 and 4, not {codebooks}",
@@ -179,7 +179,7 @@ def test_more_layers_than_the_model_has(refused, commands, command, codebooks):
 
 @pytest.mark.parametrize("command", ["encode", "decode"])
 @pytest.mark.parametrize("kbps", ["0.099", "0", "-1", "nan"])
-def test_rates_too_low_for_one_layer(refused, commands, command, kbps):
+def test_bit_rates_too_low_for_one_codebook(refused, commands, command, kbps):
     refused(
         *commands[command](f"a.{SUFFIX[command]}", "--kbps", kbps),
         says="kbit/s; this model has 0.1, 0.2, 0.35, 0.5",
@@ -187,7 +187,7 @@ def test_rates_too_low_for_one_layer(refused, commands, command, kbps):
 
 
 @pytest.mark.parametrize("command", ["encode", "decode"])
-def test_layers_or_a_rate_but_not_both(refused, commands, command):
+def test_codebooks_or_a_bit_rate_but_not_both(refused, commands, command):
     refused(
         *commands[command](f"a.{SUFFIX[command]}", "--codebooks", 1, "--kbps", 1),
         says="give the number of codebooks or the bit rate, not both",

@@ -15,7 +15,7 @@ from tests.test_public_names import modules_after
 
 
 def record(path, speech, rate=16000, channels=1):
-    """Speech as a recording of another rate: the same samples, so faster or slower, alike in all channels."""
+    """The same samples as a recording of another rate, faster or slower, alike in all channels."""
     wave = np.tile(speech, -(-rate // len(speech)))[: int(1.25 * rate) + 7]
     soundfile.write(path, np.repeat(wave[:, None], channels, 1), rate)
     return path
@@ -101,8 +101,8 @@ def test_rate_and_length_come_back_exactly(run, speech, model, tmp_path, rate, c
     assert run("decode", tmp_path / "a.codes", tmp_path / "decoded.wav", "-m", model).code == 0
     assert run("convert", source, tmp_path / "converted.wav", "-s", "bdl", "-m", model).code == 0
     for name in ("decoded.wav", "converted.wav"):
-        found = soundfile.info(tmp_path / name)
-        assert (found.samplerate, found.frames, found.channels) == (
+        facts = soundfile.info(tmp_path / name)
+        assert (facts.samplerate, facts.frames, facts.channels) == (
             rate,
             soundfile.info(source).frames,
             1,
@@ -122,8 +122,8 @@ def test_rate_and_length_come_back_exactly(run, speech, model, tmp_path, rate, c
 )
 def test_the_suffix_says_the_format(run, encoded, model, tmp_path, name, kind, subtype):
     assert run("decode", encoded, tmp_path / name, "-m", model).code == 0
-    found = soundfile.info(tmp_path / name)
-    assert (found.format, found.subtype, found.samplerate, found.frames) == (
+    facts = soundfile.info(tmp_path / name)
+    assert (facts.format, facts.subtype, facts.samplerate, facts.frames) == (
         kind,
         subtype,
         16000,
@@ -133,7 +133,7 @@ def test_the_suffix_says_the_format(run, encoded, model, tmp_path, name, kind, s
 
 
 @pytest.mark.parametrize("codebooks", [1, 2, 3, 4])
-def test_fewer_layers_are_a_prefix(run, clip, model, encoded, tmp_path, codebooks):
+def test_fewer_codebooks_are_a_prefix(run, clip, model, encoded, tmp_path, codebooks):
     few, first, second = tmp_path / "few.codes", tmp_path / "first.wav", tmp_path / "second.wav"
     assert run("encode", clip, few, "--codebooks", codebooks, "-m", model).code == 0
     assert read_codes(few) == read_codes(encoded).prefix(codebooks)
@@ -146,7 +146,9 @@ def test_fewer_layers_are_a_prefix(run, clip, model, encoded, tmp_path, codebook
     ("kbps", "codebooks"),
     [(0.1, 1), (0.199, 1), (0.2, 2), (0.349, 2), (0.35, 3), (0.5, 4), (64, 4)],
 )
-def test_as_many_layers_as_fit_into_a_rate(run, clip, model, encoded, tmp_path, kbps, codebooks):
+def test_as_many_codebooks_as_fit_into_a_bit_rate(
+    run, clip, model, encoded, tmp_path, kbps, codebooks
+):
     few = tmp_path / "few.codes"
     assert run("encode", clip, few, "--kbps", kbps, "-m", model).code == 0
     assert len(read_codes(few).shapes) == codebooks
@@ -154,7 +156,7 @@ def test_as_many_layers_as_fit_into_a_rate(run, clip, model, encoded, tmp_path, 
     assert f"from {codebooks} codebook" in result.err
 
 
-def test_decoding_asks_for_no_more_layers_than_there_are(run, clip, model, tmp_path):
+def test_decoding_asks_for_no_more_codebooks_than_there_are(run, clip, model, tmp_path):
     assert run("encode", clip, tmp_path / "a.codes", "-n", 1, "-m", model).code == 0
     assert (
         "from 1 codebook\n"
@@ -166,11 +168,11 @@ def test_another_voice_changes_the_wave(run, encoded, model, tmp_path):
     for name, words in {"own": [], "bdl": ["-s", "bdl"], "slt": ["--speaker", "slt"]}.items():
         assert run("decode", encoded, tmp_path / f"{name}.wav", *words, "-m", model).code == 0
     own, bdl, slt = (wave_of(tmp_path / f"{name}.wav") for name in ("own", "bdl", "slt"))
-    for one, other in ((own, bdl), (own, slt), (bdl, slt)):
-        assert np.abs(one - other).max() > 2**-10
+    for first, second in ((own, bdl), (own, slt), (bdl, slt)):
+        assert np.abs(first - second).max() > 2**-10
 
 
-def test_convert_is_the_content_layer_in_another_voice(run, clip, encoded, model, tmp_path):
+def test_convert_is_the_content_codebook_in_another_voice(run, clip, encoded, model, tmp_path):
     for words, codebooks in (([], 1), (["--codebooks", 3], 3)):
         assert (
             run("convert", clip, tmp_path / "a.wav", "-s", "slt", *words, "-f", "-m", model).code
@@ -200,11 +202,11 @@ def test_the_same_recording_gives_the_same_file(run, clip, encoded, model, tmp_p
 
 
 def test_force_overwrites_and_leaves_one_file(run, clip, encoded, model, tmp_path):
-    whole = encoded.read_bytes()
+    before = encoded.read_bytes()
     assert run("encode", clip, encoded, "--codebooks", 1, "--force", "-m", model).code == 0
-    assert encoded.read_bytes() != whole
+    assert encoded.read_bytes() != before
     assert run("encode", clip, encoded, "-f", "-m", model).code == 0
-    assert contents(tmp_path) == {encoded: whole}
+    assert contents(tmp_path) == {encoded: before}
 
 
 def test_a_recording_can_be_converted_in_place(run, speech, model, tmp_path):

@@ -1,4 +1,4 @@
-"""The size of the pieces in which sound passes through the codec changes nothing; files and arrays give the same."""
+"""The size of the chunks changes nothing, and files and arrays give the same."""
 
 import itertools
 
@@ -30,7 +30,7 @@ def long(speech):
 @pytest.mark.parametrize("rate", [16_000, 22_050])
 @pytest.mark.parametrize("name", ["codec", "tiny"])
 def test_a_batch_changes_nothing(request, long, name, rate):
-    """Neither the company of others, nor the silence that fills up shorter ones, nor their order."""
+    """Neither other waveforms, nor the padding of shorter ones, nor their order."""
     codec = request.getfixturevalue(name)
     waves = [long[:n] for n in (5 * 16_000, 1, 700, 161_000, 163_840, len(long))]
     alone = [codec.encode(wave, rate) for wave in waves]
@@ -48,7 +48,7 @@ def test_what_is_wrong_in_a_batch_is_named(tiny):
 
 @pytest.mark.parametrize("seconds", [1, 3, 100])
 @pytest.mark.parametrize("name", ["codec", "tiny"])
-def test_the_size_of_the_pieces_changes_nothing(request, monkeypatch, long, name, seconds):
+def test_the_size_of_the_chunks_changes_nothing(request, monkeypatch, long, name, seconds):
     codec = request.getfixturevalue(name)
     codes = codec.encode(long)
     wave = codec.decode(codes)
@@ -58,22 +58,22 @@ def test_the_size_of_the_pieces_changes_nothing(request, monkeypatch, long, name
 
 
 @pytest.mark.parametrize("name", ["codec", "tiny"])
-def test_pieces_are_what_the_network_makes_of_the_whole(request, monkeypatch, long, name):
+def test_chunks_give_what_the_network_makes_of_all_at_once(request, monkeypatch, long, name):
     codec = request.getfixturevalue(name)
     monkeypatch.setattr(sources, "CHUNK_SECONDS", 1)
     codes = codec.encode(long)
     with torch.inference_mode():
-        whole = codec.network.encode(torch.tensor(long)[None, None])
-        vector = unpack_embeddings(np.frombuffer(codes.speaker_embedding, np.uint8)[None])
-        wave = codec.network.decode(whole, vector)[0, 0, : len(long)].numpy()
-    for row, expected in zip(codes.codebooks, whole, strict=True):
+        rows = codec.network.encode(torch.tensor(long)[None, None])
+        embedding = unpack_embeddings(np.frombuffer(codes.speaker_embedding, np.uint8)[None])
+        wave = codec.network.decode(rows, embedding)[0, 0, : len(long)].numpy()
+    for row, expected in zip(codes.codebooks, rows, strict=True):
         assert np.array_equal(row, expected[0])
     assert np.abs(codec.decode(codes) - wave).max() < 1e-4
 
 
 @settings(max_examples=20, deadline=None)
 @given(cuts=st.lists(st.integers(0, 20_000), max_size=12))
-def test_pieces_of_any_size_change_nothing(tiny, cuts):
+def test_chunks_of_any_size_change_nothing(tiny, cuts):
     wave = noise(20_000)
     edges = [0, *sorted(cuts), len(wave)]
     blocks = (wave[None, first:last] for first, last in itertools.pairwise(edges))
@@ -94,12 +94,12 @@ def test_a_file_of_another_rate_gives_nearly_the_same_codes(
 ):
     soundfile.write(tmp_path / "a.wav", long, rate, "FLOAT")
     monkeypatch.setattr(audio, "CHUNK_SECONDS", 1)
-    found, expected = tiny.encode_file(inspect(tmp_path / "a.wav")), tiny.encode(long, rate)
-    assert found.frames == expected.frames
-    for one, other in zip(found.codebooks, expected.codebooks, strict=True):
+    codes, expected = tiny.encode_file(inspect(tmp_path / "a.wav")), tiny.encode(long, rate)
+    assert codes.frames == expected.frames
+    for row, other in zip(codes.codebooks, expected.codebooks, strict=True):
         assert (
-            np.mean(one == other) > 0.99
-        )  # two ways of resampling differ by 1e-5; a code may sit on the border
+            np.mean(row == other) > 0.99
+        )  # two ways of resampling differ by 1e-5, which may change a code
 
 
 @pytest.mark.parametrize("rate", [8000, 16000, 44100])
@@ -108,10 +108,10 @@ def test_a_decoded_file_holds_the_decoded_samples(tiny, monkeypatch, tmp_path, l
     wave = tiny.decode(codes)
     monkeypatch.setattr(sources, "CHUNK_SECONDS", 1)
     tiny.decode_file(codes, tmp_path / "a.wav")
-    found, found_rate = soundfile.read(tmp_path / "a.wav", dtype="float32")
-    assert found_rate == rate
-    assert found.shape == wave.shape
-    assert np.abs(found - wave.clip(-1, 1)).max() < 2e-4
+    samples, file_rate = soundfile.read(tmp_path / "a.wav", dtype="float32")
+    assert file_rate == rate
+    assert samples.shape == wave.shape
+    assert np.abs(samples - wave.clip(-1, 1)).max() < 2e-4
 
 
 def test_progress_adds_up_to_the_length(tiny, monkeypatch, tmp_path, long):

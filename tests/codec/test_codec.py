@@ -140,21 +140,21 @@ def test_encoding_and_decoding_are_deterministic_and_leave_no_trace(codec, speec
     assert np.array_equal(codec.decode(codes), wave)
 
 
-def test_every_prefix_is_what_greedy_encoding_with_fewer_layers_gives(tiny, speech):
-    whole = tiny.encode(speech)
+def test_every_prefix_is_what_greedy_encoding_with_fewer_codebooks_gives(tiny, speech):
+    codes = tiny.encode(speech)
     waves = []
     for count in range(1, len(tiny.shapes) + 1):
         few = tiny.encode(speech, codebooks=count)
-        assert few == whole.prefix(count)
-        waves.append(tiny.decode(whole.prefix(count)))
+        assert few == codes.prefix(count)
+        waves.append(tiny.decode(codes.prefix(count)))
         assert np.array_equal(waves[-1], tiny.decode(few))
-    for one, other in pairwise(waves):
-        assert not np.array_equal(one, other)
+    for first, second in pairwise(waves):
+        assert not np.array_equal(first, second)
 
 
-def test_any_prefix_decodes_and_codes_searched_for_fewer_layers_say_more(codec, speech):
+def test_any_prefix_decodes_and_codes_searched_for_fewer_codebooks_say_more(codec, speech):
     """The default model searches a level's codebooks together, for as many as are asked for."""
-    whole, topdown = codec.encode(speech), codec.network.topdown
+    codes, topdown = codec.encode(speech), codec.network.topdown
     features = codec.network.features(torch.from_numpy(speech.copy())[None, None])
     z = topdown.levels[0].latent(
         features[0], features[0].new_zeros(1, topdown.state, features[0].shape[-1])
@@ -170,14 +170,14 @@ def test_any_prefix_decodes_and_codes_searched_for_fewer_layers_say_more(codec, 
         )
 
     for count in range(1, len(codec.shapes)):
-        assert len(codec.decode(whole.prefix(count))) == len(speech)
+        assert len(codec.decode(codes.prefix(count))) == len(speech)
         few = codec.encode(speech, codebooks=count)
-        assert few.shapes == whole.prefix(count).shapes
-        assert left(few) < left(whole.prefix(count)) or count >= 4
-    assert codec.encode(speech, codebooks=len(codec.shapes)) == whole
+        assert few.shapes == codes.prefix(count).shapes
+        assert left(few) < left(codes.prefix(count)) or count >= 4
+    assert codec.encode(speech, codebooks=len(codec.shapes)) == codes
 
 
-def test_depth_by_layers_or_rate(tiny):
+def test_the_number_of_codebooks_follows_from_itself_or_a_bit_rate(tiny):
     assert tiny.bitrates == (100, 200, 350, 500)
     assert [tiny.n_codebooks(codebooks=count) for count in (1, 4)] == [1, 4]
     assert tiny.n_codebooks() == 4
@@ -199,17 +199,17 @@ def test_depth_by_layers_or_rate(tiny):
 def test_files_carry_all_that_decoding_needs(tiny, tmp_path):
     codes = tiny.encode(noise(20000), 22050)
     speechvq.write_codes(tmp_path / "a.codes", codes)
-    found = speechvq.read_codes(tmp_path / "a.codes")
-    assert found == codes
-    assert np.array_equal(tiny.decode(found), tiny.decode(codes))
+    read = speechvq.read_codes(tmp_path / "a.codes")
+    assert read == codes
+    assert np.array_equal(tiny.decode(read), tiny.decode(codes))
 
 
 def test_named_voices(tiny):
     wave = noise(8000)
     codes = tiny.encode(wave)
     own, bdl, slt = tiny.decode(codes), tiny.decode(codes, "bdl"), tiny.decode(codes, speaker="slt")
-    for one, other in ((own, bdl), (own, slt), (bdl, slt)):
-        assert np.abs(one - other).max() > 1e-4
+    for first, second in ((own, bdl), (own, slt), (bdl, slt)):
+        assert np.abs(first - second).max() > 1e-4
     assert np.array_equal(
         tiny.convert(wave, "slt"), tiny.decode(codes.prefix(tiny.content_codebooks), "slt")
     )

@@ -66,7 +66,7 @@ def test_gradients_reach_the_weights_when_asked(model):
 
 
 def test_the_gradient_passes_the_quantizer_as_if_it_were_the_identity(tiny):
-    """In the latents of one level of one codebook: d latents / d z is the map after the quantizer."""
+    """With one level of one codebook, d latents / d z is the map after the quantizer."""
     wave = torch.from_numpy(noise(640))[None].requires_grad_()
     level = tiny.network.topdown.levels[0]
     seen = []

@@ -1,5 +1,4 @@
-"""Whatever is wrong with a code file is said, never read as other codes, and never believed before
-memory is taken."""
+"""Whatever is wrong with a code file is noticed before memory is taken for it."""
 
 import tracemalloc
 import zlib
@@ -15,9 +14,8 @@ from tests.helpers.code_files import forged, records, sealed, small
 
 @pytest.mark.parametrize("byte", range(len(dump(small()))))
 def test_every_flipped_bit_is_noticed(byte):
-    whole = dump(small())
     for bit in range(8):
-        data = bytearray(whole)
+        data = bytearray(dump(small()))
         data[byte] ^= 1 << bit
         with pytest.raises(CodesError):
             parse(bytes(data))
@@ -40,12 +38,12 @@ def test_what_is_appended_is_noticed(tail):
 @settings(max_examples=50, deadline=None)
 @given(records(), st.data())
 def test_bursts_up_to_32_bits_are_noticed(codes, data):
-    whole = dump(codes)
+    written = dump(codes)
     burst = data.draw(st.integers(1, 2**32 - 1))
-    shift = data.draw(st.integers(0, 8 * len(whole) - 32))
-    changed = int.from_bytes(whole, "little") ^ (burst << shift)
+    shift = data.draw(st.integers(0, 8 * len(written) - 32))
+    changed = int.from_bytes(written, "little") ^ (burst << shift)
     with pytest.raises(CodesError):
-        parse(changed.to_bytes(len(whole), "little"))
+        parse(changed.to_bytes(len(written), "little"))
 
 
 @pytest.mark.parametrize("version", [2, 3, 255])
@@ -101,7 +99,7 @@ ABSURD = {
     "a name that clears the screen": forged(name=b"\x1b[2J"),
     "a name of two lines": forged(name=b"a\nspeechvq: b"),
     "a number of six bytes": sealed(forged()[:15] + b"\x80\x80\x80\x80\x80\x00" + forged()[17:-4]),
-    "an codeword beyond the last": forged(runs=((1, 8, 3),), payload=b"\xc0"),
+    "a code beyond the last": forged(runs=((1, 8, 3),), payload=b"\xc0"),
     "something in the padding": forged(payload=b"\x01"),
     "a byte too few": forged(payload=b""),
     "a byte too many": forged(payload=b"\0\0"),
@@ -126,8 +124,7 @@ def test_absurd_files_are_refused_without_taking_memory(what):
 
 
 def codes_or_error(data):
-    """Parse; what was read must be a whole and honest record: written again, it is read as the
-    same."""
+    """Parse; what was read must be a valid record: written again, it is read as the same."""
     try:
         codes = parse(data)
     except CodesError:

@@ -90,7 +90,7 @@ def test_nothing_is_overwritten_unasked(tmp_path):
 
 
 def ten_seconds(codebooks):
-    """Tokens at 25 Hz with a speaker vector of usual size."""
+    """Tokens at 25 Hz with a speaker embedding of the default size."""
     noise = np.random.default_rng(0)
     rows = tuple(noise.integers(0, 512, 250).astype(np.uint16) for _ in range(codebooks))
     return Codes(
@@ -112,7 +112,7 @@ def test_ten_seconds_are_far_smaller_than_an_npy_of_the_tokens():
 
 
 @pytest.mark.parametrize("codebooks", [1, 2, 4, 8])
-def test_overhead_is_small_and_does_not_grow_with_the_layers(codebooks):
+def test_overhead_is_small_and_does_not_grow_with_the_codebooks(codebooks):
     codes = ten_seconds(codebooks)
     payload = -(-codebooks * 250 * 9 // 8)
     assert overhead(of(codes)) == len(dump(codes)) - payload

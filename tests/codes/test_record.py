@@ -14,17 +14,17 @@ from tests.helpers.code_files import records, small
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_a_prefix_keeps_the_first_layers(count):
-    whole, part = small(), small().prefix(count)
-    assert part.shapes == whole.shapes[:count]
+def test_a_prefix_keeps_the_first_codebooks(count):
+    codes, part = small(), small().prefix(count)
+    assert part.shapes == codes.shapes[:count]
     assert [row.tolist() for row in part.codebooks] == [
-        row.tolist() for row in whole.codebooks[:count]
+        row.tolist() for row in codes.codebooks[:count]
     ]
     assert (part.samples, part.source_rate, part.speaker_embedding, part.model) == (
         9,
         16000,
         b"\xab",
-        whole.model,
+        codes.model,
     )
     assert parse(dump(part)) == part
 
@@ -36,18 +36,18 @@ def test_a_prefix_that_cannot_be(count):
 
 
 def test_codes_that_differ_in_anything_are_not_equal():
-    one = small()
-    assert one == small()
+    codes = small()
+    assert codes == small()
     for other in (
-        replace(one, samples=10),
-        replace(one, speaker_embedding=b"\xac"),
-        replace(one, model=replace(one.model, name="m1")),
-        replace(one, codebooks=(one.codebooks[0], one.codebooks[2], one.codebooks[1])),
-        one.prefix(2),
-        one.codebooks,
+        replace(codes, samples=10),
+        replace(codes, speaker_embedding=b"\xac"),
+        replace(codes, model=replace(codes.model, name="m1")),
+        replace(codes, codebooks=(codes.codebooks[0], codes.codebooks[2], codes.codebooks[1])),
+        codes.prefix(2),
+        codes.codebooks,
         None,
     ):
-        assert one != other
+        assert codes != other
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,4 @@
-"""Coded files: codes come back, bytes are as few as the tables promise, and what does not fit is
-refused before decoding."""
+"""Coded files: codes come back, in as few bytes as tables allow; what does not fit is refused."""
 
 import json
 
@@ -68,8 +67,7 @@ def tables(tmp_path_factory):
 
 
 def drawn(tables, frames, seed=0, depth=4):
-    """Codes drawn from the tables, one at a time, and minus the binary logarithm of their
-    probability."""
+    """Codes drawn from the tables, and their ideal code length in bits."""
     random, codebooks, bits = np.random.default_rng(seed), [], 0.0
     for index, (table, shape) in enumerate(zip(tables.tables[:depth], SHAPES, strict=False)):
         codes = np.zeros(frames * 640 // shape.hop, np.uint16)
@@ -106,8 +104,8 @@ def test_any_codes_come_back_any_prefix(tables, data):
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
-def test_bytes_are_as_few_as_the_tables_promise(tables, depth):
-    codes, bits = drawn(tables, 1500, depth=depth)  # more than a piece
+def test_bytes_are_as_few_as_the_ideal_code_length(tables, depth):
+    codes, bits = drawn(tables, 1500, depth=depth)  # more than a chunk
     data = dump(codes, [tables])
     assert data[4] == 1
     assert 8 * (len(data) - len(dump(codes)) + codes_bytes(codes)) == pytest.approx(
@@ -261,7 +259,7 @@ def read_entry(path):
 
 
 def test_fitting_finds_the_contexts_that_help(tables, tmp_path):
-    """Codes drawn from tables: the contexts are found again, and cost what the source promises."""
+    """Codes drawn from tables: the contexts are the same, and cost as much as under the source."""
     given = [drawn(tables, 800, seed) for seed in range(6)]
     tokens = gather([codes for codes, _ in given], list("aabbcc"), list("123456"))
     learned, held = (
@@ -271,11 +269,11 @@ def test_fitting_finds_the_contexts_that_help(tables, tmp_path):
     fits = fit_tables(learned, held)
     codebooks, bits = [fit.table for fit in fits], [fit.bits_per_code for fit in fits]
     assert tuple(table.context for table in codebooks) == CONTEXTS
-    found = sum(cost * len(codebook) for cost, codebook in zip(bits, held.codebooks, strict=True))
-    assert found == pytest.approx(sum(bits for _, bits in given[4:]), rel=0.02)
-    save_tables(tmp_path / "found.tables", MODEL, SHAPES, LEVELS, codebooks)
-    data = [dump(codes, [load_tables(tmp_path / "found.tables")]) for codes, _ in given[4:]]
-    assert 8 * sum(map(len, data)) == pytest.approx(found + 2 * 8 * 60, rel=0.01)
+    total = sum(cost * len(codebook) for cost, codebook in zip(bits, held.codebooks, strict=True))
+    assert total == pytest.approx(sum(bits for _, bits in given[4:]), rel=0.02)
+    save_tables(tmp_path / "fitted.tables", MODEL, SHAPES, LEVELS, codebooks)
+    data = [dump(codes, [load_tables(tmp_path / "fitted.tables")]) for codes, _ in given[4:]]
+    assert 8 * sum(map(len, data)) == pytest.approx(total + 2 * 8 * 60, rel=0.01)
 
 
 def test_the_default_models_tables_make_speech_smaller(codec, speech):

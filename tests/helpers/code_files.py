@@ -1,5 +1,4 @@
-"""Code files made and read by hand, from what the docstring of speechvq/codes/file.py says, sharing
-no code with it."""
+"""Code files made and read by hand, from the docstring of speechvq/codes/file.py alone."""
 
 import math
 from fractions import Fraction
@@ -43,8 +42,7 @@ def forged(
     speaker=b"",
     payload=b"\0",
 ):
-    """A file with a right checksum that says whatever it is told to. As it stands: one code of two
-    bits."""
+    """A file of any content with a right checksum. By default it holds one code of two bits."""
     table = number(len(runs)) + b"".join(number(value) for run in runs for value in run)
     head = b"SVQ" + bytes([version, coding]) + digest + bytes([len(name)]) + name
     return sealed(
@@ -60,8 +58,10 @@ def forged(
 
 
 def slow_read(data):
-    """(digest, name, model rate, recording's rate, samples, [(hop, size)], [[code]], speaker), with
-    strings of bits."""
+    """What a file in fixed width says, read with strings of bits.
+
+    Returns (digest, name, model rate, rate, samples, [(hop, size)], [[code]], speaker embedding).
+    """
     assert data[:5] == b"SVQ\1\0"
     assert int.from_bytes(data[-4:], "little") == slow_crc32(data[:-4])
     rest = list(data[5:-4])
