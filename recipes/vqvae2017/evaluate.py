@@ -10,7 +10,6 @@ that are equally likely cost 8 bits.
 """
 
 import math
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +18,7 @@ import torch
 import typer
 from torch import Tensor
 
+from recipes.script import run
 from recipes.vqvae2017.mu_law import mu_law_encoding
 from recipes.vqvae2017.plan import Plan
 from recipes.vqvae2017.prior import PRIOR
@@ -26,7 +26,7 @@ from recipes.vqvae2017.system import HOP, LATENTS, VALUES, System
 from recipes.vqvae2017.train import corpora, trained
 from speechvq.codes import ModelId
 from speechvq.data.corpus import Corpus
-from speechvq.errors import SpeechVQError, TrainingError
+from speechvq.errors import TrainingError
 from speechvq.prior.file import load_prior
 
 Row = tuple[str, float, float]
@@ -35,10 +35,10 @@ Row = tuple[str, float, float]
 
 def main(
     manifest: Annotated[Path, typer.Argument(help="What the systems were trained on.")],
-    folder: Annotated[Path, typer.Option(help="Where the runs are.")] = Path("runs/vqvae2017"),
-    count: Annotated[int, typer.Option(help="Recordings to measure.", min=2)] = 32,
-    seconds: Annotated[float, typer.Option(help="At most so much of each.", min=0.1)] = 4.0,
-    cache: Annotated[Path, typer.Option(help="Where packed audio is.")] = Path("runs/cache"),
+    folder: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("runs/vqvae2017"),
+    count: Annotated[int, typer.Option(help="Number of recordings.", min=2)] = 32,
+    seconds: Annotated[float, typer.Option(help="Use at most this much of each.", min=0.1)] = 4.0,
+    cache: Annotated[Path, typer.Option(help="Folder of packed audio.")] = Path("runs/cache"),
 ) -> None:
     """Print a Markdown table."""
     latents = [latent for latent in LATENTS if (folder / latent).exists()]
@@ -144,7 +144,4 @@ def measured(
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except SpeechVQError as error:
-        sys.exit(f"evaluate: {error}")
+    run(main)

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 import typer
 
+from recipes.script import run
 from recipes.vqvae2017.plan import SAMPLE_RATE
 from recipes.vqvae2017.system import HOP, System
 from recipes.vqvae2017.train import corpora, trained
 from speechvq.cli.prior import cost_lines
 from speechvq.codes import CodebookShape, ModelId
 from speechvq.data.corpus import Corpus
-from speechvq.errors import SpeechVQError
 from speechvq.prior.tokens import Tokens
 from speechvq.train.fabric import launched
 from speechvq.train.prior.config import read_prior_experiment
@@ -37,12 +37,12 @@ def main(
     manifest: Annotated[Path, typer.Argument(help="What the system was trained on.")],
     config: Annotated[Path, typer.Option(help="A TOML file.")] = HERE / "prior.toml",
     steps: Annotated[
-        int | None, typer.Option(help="So many steps instead of optim.steps.", min=1)
+        int | None, typer.Option(help="Number of steps, instead of optim.steps.", min=1)
     ] = None,
-    folder: Annotated[Path, typer.Option(help="Where the runs of train.py are.")] = Path(
+    folder: Annotated[Path, typer.Option(help="Folder of the runs of train.py.")] = Path(
         "runs/vqvae2017"
     ),
-    cache: Annotated[Path, typer.Option(help="Where packed audio is.")] = Path("runs/cache"),
+    cache: Annotated[Path, typer.Option(help="Folder of packed audio.")] = Path("runs/cache"),
 ) -> None:
     """Train, or resume."""
     experiment = read_prior_experiment(config)
@@ -92,7 +92,4 @@ def codes_of(system: System, corpus: Corpus, index: int) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except SpeechVQError as error:
-        sys.exit(f"prior: {error}")
+    run(main)

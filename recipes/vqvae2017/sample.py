@@ -7,7 +7,6 @@ The decoder draws sample after sample. It knows its speakers by number: those of
 trained on. The same --seed gives the same speech.
 """
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -16,13 +15,14 @@ import torch
 import typer
 from torch.nn import functional
 
+from recipes.script import run
 from recipes.vqvae2017.plan import SAMPLE_RATE
 from recipes.vqvae2017.prior import PRIOR
 from recipes.vqvae2017.system import HOP
 from recipes.vqvae2017.train import trained
 from speechvq.audio.files import read_mono
 from speechvq.data.manifest import read_manifest
-from speechvq.errors import ConfigError, SpeechVQError
+from speechvq.errors import ConfigError
 from speechvq.output import check_writable, new_file
 from speechvq.prior.file import load_prior
 from speechvq.prior.sampling import sample
@@ -43,7 +43,7 @@ def main(
     ] = None,
     temperature: Annotated[float, typer.Option(help="Of the samples.", min=0.0)] = 1.0,
     seed: Annotated[int, typer.Option(help="The same seed gives the same speech.")] = 0,
-    folder: Annotated[Path, typer.Option(help="Where the runs are.")] = Path("runs/vqvae2017"),
+    folder: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("runs/vqvae2017"),
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
 ) -> None:
     """Sample speech and write it."""
@@ -92,7 +92,4 @@ def number(speaker: str | None, manifest: Path | None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except SpeechVQError as error:
-        sys.exit(f"sample: {error}")
+    run(main)

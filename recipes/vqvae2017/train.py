@@ -1,9 +1,10 @@
-"""Train the speech system of the VQ-VAE paper, or one with another latent in the place of its codes.
+r"""Train the speech system of the VQ-VAE paper, or one with another kind of latent.
 
-    python -m recipes.vqvae2017.train data/train.jsonl [--latent gaussian] [--folder runs/vqvae2017]
+    python -m recipes.vqvae2017.train data/train.jsonl [--latent gaussian] \
+        [--folder runs/vqvae2017]
 
-The same command resumes an interrupted run. The bits per sample that it prints are those of training
-crops, teacher-forced.
+The same command resumes an interrupted run. The bits per sample that it prints are those of
+training crops, teacher-forced.
 """
 
 import hashlib
@@ -18,13 +19,14 @@ import torch
 import typer
 from torch import Tensor
 
+from recipes.script import run
 from recipes.vqvae2017.plan import SAMPLE_RATE, Plan, read_plan
 from recipes.vqvae2017.system import System, objective
 from speechvq.codes import ModelId
 from speechvq.config import to_dict
 from speechvq.data.corpus import Corpus, Sampler
 from speechvq.data.manifest import read_manifest
-from speechvq.errors import SpeechVQError, TrainingError
+from speechvq.errors import TrainingError
 from speechvq.quantize.learning import CodebookLearner, codeword_sums
 from speechvq.train.checkpoint import TrainState, best_weights, checkpoints
 from speechvq.train.codec.config import DataConfig
@@ -40,24 +42,25 @@ LOG_EVERY, SAVE_EVERY, NEVER = 50, 250, 10**9
 
 def main(
     manifest: Annotated[
-        Path, typer.Argument(help="Speech to train on; some of its speakers are kept out.")
+        Path, typer.Argument(help="Speech to train on; some of its speakers are held out.")
     ],
     config: Annotated[Path, typer.Option(help="A TOML file.")] = HERE / "config.toml",
     latent: Annotated[
         str | None, typer.Option(help="codes, gaussian or none, instead of the configuration's.")
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="So many steps instead of optim.steps.", min=1)
+        int | None, typer.Option(help="Number of steps, instead of optim.steps.", min=1)
     ] = None,
     bf16: Annotated[
-        bool, typer.Option(help="Products in bfloat16: half again as fast where the CPU has them.")
+        bool,
+        typer.Option(help="Multiply in bfloat16: 1.5 times as fast where the CPU supports it."),
     ] = False,
     folder: Annotated[
-        Path, typer.Option(help="Where the run goes, in a folder named after the latent.")
+        Path, typer.Option(help="The run is written to a folder in it, named after the latent.")
     ] = Path("runs/vqvae2017"),
-    cache: Annotated[Path, typer.Option(help="Where packed audio goes.")] = Path("runs/cache"),
+    cache: Annotated[Path, typer.Option(help="Folder of packed audio.")] = Path("runs/cache"),
 ) -> None:
-    """Train, or go on."""
+    """Train, or resume."""
     plan = read_plan(config)
     plan = plan if latent is None else replace(plan, system=replace(plan.system, latent=latent))
     plan = plan if steps is None else replace(plan, optim=replace(plan.optim, steps=steps))
@@ -65,7 +68,7 @@ def main(
 
 
 def corpora(manifest: Path, cache: Path, plan: Plan) -> tuple[Corpus, Corpus]:
-    """Packed audio to train on, and that of the speakers kept out."""
+    """Packed audio to train on, and that of the held-out speakers."""
     read_manifest(manifest)
     return load_corpus(
         DataConfig(str(manifest), validation_speakers=plan.held_out, cache=str(cache)), SAMPLE_RATE
@@ -98,7 +101,7 @@ def train(
 
 def _report(kind: str, step: int, numbers: Numbers) -> None:
     if kind == "train":
-        print(f"step {step}  {numbers['bits']:.3f} bits a sample", file=sys.stderr, flush=True)
+        print(f"step {step}  {numbers['bits']:.3f} bits per sample", file=sys.stderr, flush=True)
 
 
 class SystemTask(Task):
@@ -181,10 +184,10 @@ def same(plan: Plan) -> Plan:
 
 
 def trained(folder: Path) -> tuple[Plan, System, ModelId]:
-    """The plan, the system and a name for its weights, of a run. Raises TrainingError when there is none."""
+    """The plan, the system and the name of its weights, of a run. Raises TrainingError."""
     saved = checkpoints(folder)
     if not saved:
-        raise TrainingError(f"{folder} holds no run of train.py")
+        raise TrainingError(f"{folder} has no run of train.py")
     plan, weights = read_plan(folder / "plan.toml"), best_weights(saved[-1])
     system = System(plan.system, len(weights["speaker.weight"]) - 1)
     system.load_state_dict(weights)
@@ -193,7 +196,4 @@ def trained(folder: Path) -> tuple[Plan, System, ModelId]:
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except SpeechVQError as error:
-        sys.exit(f"train: {error}")
+    run(main)
