@@ -11,13 +11,13 @@ from typing import Any
 COLUMNS = (
     "variant",
     "seeds",
-    "bit/s nominal",
-    "bit/s entropy",
+    "bit/s, nominal",
+    "bit/s, entropy",
     "RMSE dB",
     "hard - soft dB",
     "bits/dim, hard codes",
-    "bits/dim, exact draws",
-    "perplexity of each codebook",
+    "bits/dim, samples",
+    "perplexity per codebook",
     "used %",
     "dimensions",
 )

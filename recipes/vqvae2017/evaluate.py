@@ -48,8 +48,8 @@ def main(
     training, held_out = corpora(manifest, cache, plan)
     waves = select(held_out, count, round(seconds * 16_000))
     rows: list[Row] = [
-        ("equally likely", math.log2(VALUES), 0.0),
-        ("each by its own frequency", unigram(training, waves), 0.0),
+        ("uniform", math.log2(VALUES), 0.0),
+        ("order 0 (frequency of each sample value)", unigram(training, waves), 0.0),
     ]
     for latent in latents:
         plan, system, name = trained(folder / latent)
@@ -110,7 +110,7 @@ def measured(
         case "gaussian":
             return [("a Gaussian latent (VAE)", sound, rates / samples / math.log(2))]
         case "none":
-            return [("those before (no latent)", sound, 0.0)]
+            return [("previous samples alone (no latent)", sound, 0.0)]
     wrong = sum(
         float(
             system.nats(

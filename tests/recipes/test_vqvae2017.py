@@ -176,7 +176,7 @@ def test_from_speech_to_a_table_and_sound(tmp_path):
         cells[1]: [float(cell) for cell in cells[2:6]]
         for cells in map(split, table.stdout.splitlines()[2:])
     }
-    assert found["equally likely"][3] == 8
+    assert found["uniform"][3] == 8
     plain, prior = found["their codes, all equally likely"], found["their codes, by the prior"]
     assert plain[0] == prior[0]
     assert plain[1] == pytest.approx(math.log2(8) / 64, abs=1e-4)
