@@ -118,7 +118,7 @@ def build(name: str, functions: Functions, model: Path | None) -> System:
 
 @torch.inference_mode()
 def compare(systems: dict[str, System], clips: Sequence[Path]) -> dict[str, tuple[str, str]]:
-    """For each system, the share of codes (%) that differ from the plain one's, and the SNR (dB)."""
+    """For each system, the share of codes (%) that differ from the plain one, and the SNR (dB)."""
     wave = tiled(clips, systems["plain"].rate, SECONDS)
     codes = systems["plain"].encode(wave)
     sound = systems["plain"].decode(codes)

@@ -8,8 +8,8 @@ speech that the prior never saw, from utterances of a manifest, encoded and deco
 compared with a reference: recordings of the second manifest, spread over its speakers. Of the codes
 of codebook 0, the coarsest:
 
-- `unigrams`: Jensen-Shannon divergence in bits of the codes' frequencies from the reference's, 0 to 1.
-  Real speech is not at 0, as it is short.
+- `unigrams`: Jensen-Shannon divergence in bits of the codes' frequencies from the reference's, 0 to
+  1. Real speech is not at 0, as it is short.
 - `known pairs`: share of neighboring codes that are neighbors somewhere in the reference.
 - `run`: mean duration of a run of one code, in milliseconds; `longest`, in seconds.
 - `loop`: the longest segment, in seconds, that repeats what came at most ten seconds before.

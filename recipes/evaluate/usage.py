@@ -67,7 +67,8 @@ def main(
     hours = sum(utterance.seconds for utterance in utterances) / 3600
     print(
         f"{len(utterances)} files, {hours:.2f} h; all codebooks: "
-        f"{codec.bitrates[-1] / 1000:.3f} kbit/s nominal, {entropy_rate / 1000:.3f} kbit/s of entropy",
+        f"{codec.bitrates[-1] / 1000:.3f} kbit/s nominal, "
+        f"{entropy_rate / 1000:.3f} kbit/s of entropy",
         file=sys.stderr,
     )
 

@@ -42,8 +42,8 @@ def units(
     speaker_pattern: Annotated[
         str | None,
         typer.Option(
-            help="A regular expression whose group is the speaker, in the names of files; by default "
-            "the folder is the speaker."
+            help="A regular expression whose group is the speaker, in the names of files; by "
+            "default the folder is the speaker."
         ),
     ] = None,
     held_out: Annotated[

@@ -54,8 +54,8 @@ class EncodingSession:
     n_codebooks: how many codebooks are coded
     lengths: of each waveform, in samples at the model's rate; what is fed after them is padding. By
       default there is one waveform, and it is as long as what is fed
-    search: what chooses the codes, in place of the quantizers. It needs all features of a recording,
-      so all codes come at the end
+    search: what chooses the codes, in place of the quantizers. It needs all features of a
+      recording, so all codes come at the end
     """
 
     def __init__(

@@ -1,1 +1,1 @@
-"""Training losses: likelihoods, perceptual losses, discriminators and the bound that they are terms of."""
+"""Training losses: likelihoods, perceptual losses, discriminators, and the bound they belong to."""

@@ -3,9 +3,9 @@
     -log p(x)  <=  E_q[-log p(x | Z)]  +  sum_l KL(q(Z_l | x, Z_<l) || uniform)
                      distortion               rates
 
-On codes sampled exactly from q this is J_0 of HQ-VAE (Takida et al. 2024). On argmax codes, for which
-q has all its weight on one codeword, every code costs log K, and the bound holds too. On relaxed
-(Gumbel-softmax) samples it is no bound, only the objective that training minimizes.
+On codes sampled exactly from q this is J_0 of HQ-VAE (Takida et al. 2024). On argmax codes, for
+which q has all its weight on one codeword, every code costs log K, and the bound holds too. On
+relaxed (Gumbel-softmax) samples it is no bound, only the objective that training minimizes.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Discriminators: networks that learn to tell decoded speech from recordings.
 
-The hinge losses and the feature-matching loss are those of SoundStream (Zeghidour et al. 2021, eq. 1
-to 4) and EnCodec (Défossez et al. 2022).
+The hinge losses and the feature-matching loss are those of SoundStream (Zeghidour et al. 2021, eq.
+1 to 4) and EnCodec (Défossez et al. 2022).
 """
 
 from collections.abc import Sequence

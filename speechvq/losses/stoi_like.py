@@ -13,7 +13,10 @@ SAMPLE_RATE = 16_000
 """In Hz; the loss holds for no other rate."""
 
 TRANSFORM, FRAME, HOP = 512, 410, 205
-"""Samples: of the Fourier transform, of a frame of 25.6 ms, of a hop of 12.8 ms (STOI: 256 and 128 at 10 kHz)."""
+"""Samples: of the Fourier transform, of a frame of 25.6 ms, of a hop of 12.8 ms.
+
+STOI has 256 and 128 at 10 kHz.
+"""
 
 BANDS, LOWEST = 15, 150.0
 """Third-octave bands, the lowest centred at 150 Hz (Taal et al. 2011, section II.A)."""

@@ -1,1 +1,1 @@
-"""Training: an experiment in TOML, a plain loop over Fabric, checkpoints that resume exactly, export to one file."""
+"""Training: experiments in TOML, a loop over Fabric, checkpoints that resume exactly, export."""

@@ -1,4 +1,5 @@
-"""The bound: against enumeration of every code, and the behaviour that the theory of HQ-VAE predicts."""
+"""The bound: against enumeration of every code, and the behaviour that the theory of HQ-VAE
+predicts."""
 
 import itertools
 import math
@@ -36,7 +37,8 @@ def log_likelihood(x, z):
 
 
 def enumerate_codes(one: ResidualSQ, z, x):
-    """(log q, log p(x | Z), sum of codewords) of every choice of both codebooks at both positions."""
+    """(log q, log p(x | Z), sum of codewords) of every choice of both codebooks at both
+    positions."""
     found = []
     first, second = (codebook.codewords for codebook in one.codebooks)
     for a in itertools.product(range(K), repeat=POSITIONS):
@@ -52,7 +54,8 @@ def enumerate_codes(one: ResidualSQ, z, x):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_bound_on_exact_draws_is_bits_back_and_above_the_likelihood(seed):
-    """-log p(x) <= J_0 <= J by enumeration, and the package's draws and rates average to that J_0."""
+    """-log p(x) <= J_0 <= J by enumeration, and the package's draws and rates average to that
+    J_0."""
     one = two_layers(seed)
     z, x = torch.randn(2, WIDTH, POSITIONS, generator=draw(seed), dtype=torch.float64)
     log_q, log_px, codewords = enumerate_codes(one, z, x)
@@ -142,7 +145,8 @@ def test_all_devices_share_one_variance():
 
 
 def test_posterior_and_means_each_lower_the_latent_cost():
-    """P minimises E_P |z - b|^2 / 2s^2 - H(P) given all else; b_k = sum P z / sum P never raises it."""
+    """P minimises E_P |z - b|^2 / 2s^2 - H(P) given all else; b_k = sum P z / sum P never raises
+    it."""
     torch.manual_seed(0)
     z, codebook, log_variance = (
         torch.randn(30, 2).double(),
@@ -166,7 +170,8 @@ def test_posterior_and_means_each_lower_the_latent_cost():
 
 
 class Toy(nn.Module):
-    """Forty dimensions through one or two stochastic codebooks of eight codewords and back, both maps linear.
+    """Forty dimensions through one or two stochastic codebooks of eight codewords and back, both
+    maps linear.
 
     With few data dimensions for each code, doing without the code is the optimum: four are too few
     here.

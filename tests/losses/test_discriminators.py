@@ -1,4 +1,5 @@
-"""Discriminators: losses by hand, examples that stand alone, and discriminators that learn to tell."""
+"""Discriminators: losses by hand, examples that stand alone, and discriminators that learn to
+tell."""
 
 import pytest
 import torch
@@ -44,7 +45,8 @@ def test_an_example_stands_alone(discriminator):
 
 
 def test_discriminators_learn_to_tell_tones_from_noise_and_give_a_gradient():
-    """Tones of any phase against noise of the same level: after some steps no discriminator errs, and the gradient reaches the wave."""
+    """Tones of any phase against noise of the same level: after some steps no discriminator errs,
+    and the gradient reaches the wave."""
     torch.manual_seed(0)
     discriminators = Discriminators(SMALL)
     optimizer = torch.optim.Adam(discriminators.parameters(), lr=3e-3)

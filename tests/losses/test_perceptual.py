@@ -1,4 +1,5 @@
-"""Perceptual training terms: slow obvious oracles, and the laws that make them measures of hearing."""
+"""Perceptual training terms: slow obvious oracles, and the laws that make them measures of
+hearing."""
 
 import math
 
@@ -49,7 +50,8 @@ def frames(wave: np.ndarray, size: int, hop: int, fft: int, offset: int = 0) -> 
 
 
 def density(wave: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Power density in 49 Bark bands, with the gain that brings the target to the listening level (P.862, 10.2.1 to 10.2.3)."""
+    """Power density in 49 Bark bands, with the gain that brings the target to the listening level
+    (P.862, 10.2.1 to 10.2.3)."""
     power = frames(wave, 512, 256, 512)
     hertz = np.arange(257) * 31.25
     heard = frames(target, 512, 256, 512)[:, (hertz >= 325) & (hertz <= 3250)].sum(1).mean()
@@ -122,7 +124,8 @@ def test_the_pesq_like_loss_is_that_of_the_recommendation(speech):
 
 
 def test_the_stoi_like_loss_is_one_minus_a_correlation(speech):
-    """Each segment's bands, then its frames, are normalized; the mean product is what the estimate keeps."""
+    """Each segment's bands, then its frames, are normalized; the mean product is what the estimate
+    keeps."""
     bands = [(150 * 2 ** (i / 3 - 1 / 6), 150 * 2 ** (i / 3 + 1 / 6)) for i in range(15)]
     hertz = np.arange(257) * 31.25
 

@@ -9,7 +9,8 @@ from speechvq.losses.phase import PhaseConfig, PhaseLikelihood
 
 
 def test_phases_are_compared_by_their_cosine():
-    """Against a loop over frames and bins; a shift by half a period turns the cosine round, a change of level does nothing."""
+    """Against a loop over frames and bins; a shift by half a period turns the cosine round, a
+    change of level does nothing."""
     one = PhaseLikelihood(PhaseConfig(window=256, highest=500.0), 16_000)
     assert one.last == 8
     target, estimate = torch.randn(2, 2000), torch.randn(2, 2000)

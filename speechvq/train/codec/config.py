@@ -142,8 +142,8 @@ class OptimConfig:
 class RunConfig:
     """How often things happen, in steps, and where results go.
 
-    init_from: a model file whose weights a new run is initialized from, or "default" for the bundled
-      one; it may have fewer codebooks in levels and fewer blocks in stages than [codec]
+    init_from: a model file whose weights a new run is initialized from, or "default" for the
+      bundled one; it may have fewer codebooks in levels and fewer blocks in stages than [codec]
     """
 
     folder: str = "runs/default"
@@ -213,7 +213,8 @@ class Experiment:
         for name in self.weights:
             require(
                 name in names,
-                f"weights.{name} belongs to no term of this experiment; its terms are {', '.join(sorted(names))}",
+                f"weights.{name} belongs to no term of this experiment; "
+                f"its terms are {', '.join(sorted(names))}",
             )
         weights = {name: self.weights.get(name, WEIGHTS[name]) for name in sorted(names)}
         for name, measure in (("pesq_like", PesqLike), ("stoi_like", StoiLike)):
@@ -221,8 +222,8 @@ class Experiment:
             fits = rate == SAMPLE_RATE and self.data.crop >= shortest
             require(
                 not weights[name] or fits,
-                f"weights.{name} needs a sample rate of {SAMPLE_RATE} Hz and data.crop of {shortest:g} s "
-                "or more; set it to 0",
+                f"weights.{name} needs a sample rate of {SAMPLE_RATE} Hz and data.crop of "
+                f"{shortest:g} s or more; set it to 0",
             )
         object.__setattr__(self, "weights", weights)
 

@@ -1,9 +1,9 @@
 """Codebook utilization, counted over a whole validation set, and codebook collapse, in words.
 
-Perplexity in a batch depends on the batch, and the perplexity of the mean posterior is highest where
-a codebook is dead: a posterior that is uniform at every position has perplexity K and carries no
-information. So the perplexity here is that of argmax codes over the whole set, and beside it stands
-the mutual information
+Perplexity in a batch depends on the batch, and the perplexity of the mean posterior is highest
+where a codebook is dead: a posterior that is uniform at every position has perplexity K and carries
+no information. So the perplexity here is that of argmax codes over the whole set, and beside it
+stands the mutual information
 
     I(x; Z) = H(mean P) - mean H(P)
 """

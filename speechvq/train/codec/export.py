@@ -1,4 +1,7 @@
-"""From a training run to a model file: the newest weights, averaged ones where there are, and a vector for every voice."""
+"""From a training run to a model file: the newest weights, and an embedding for every voice.
+
+Where the run has an average of the weights, that is exported.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +27,10 @@ FILES = 50
 
 
 def export_run(run: Path, target: Path, seconds: float) -> Codec:
-    """Write the model file of a run and load it again. Raises TrainingError when the run has no checkpoint."""
+    """Write the model file of a run and load it again.
+
+    Raises TrainingError when the run has no checkpoint.
+    """
     checkpoints = sorted(run.glob("step-*"))
     if not checkpoints or not (run / "experiment.toml").exists():
         raise TrainingError(
@@ -45,7 +51,10 @@ def export_run(run: Path, target: Path, seconds: float) -> Codec:
 def voices_of(
     network: Network, corpus: Corpus, rows: Sequence[Utterance], seconds: float
 ) -> list[Voice]:
-    """The named voices heard for at least `seconds`, the longest heard first; each the mean of its files' vectors."""
+    """The named voices heard for at least `seconds`, the longest heard first.
+
+    The embedding of each is the mean of those of its files.
+    """
     voices = []
     for index, name in enumerate(corpus.names):
         files = np.flatnonzero(corpus.voices == index)

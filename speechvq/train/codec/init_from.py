@@ -17,7 +17,9 @@ DECODER = "decoder.layers."
 
 
 def init_from(network: Network, source: str) -> list[Codebook]:
-    """Give a new network the weights of a model file; the codebooks of codebooks that it has and the model lacks.
+    """Give a new network the weights of a model file.
+
+    Returns the codebooks that the network has and the model lacks.
 
     Blocks that the model lacks, at the ends of stages, pass everything on unchanged at first (Chen
     et al. 2016, "Net2Net"). Raises ModelError, or ConfigError when the model differs in more than
@@ -75,7 +77,10 @@ def _grown(have: Sequence[StageConfig], want: Sequence[StageConfig]) -> tuple[St
 def _moved(
     weights: dict[str, Tensor], have: Sequence[StageConfig], want: Sequence[StageConfig]
 ) -> dict[str, Tensor]:
-    """Weights under the names that a decoder with more blocks has for them: its codebooks are numbered through all stages."""
+    """Weights under the names that a decoder with more blocks has for them.
+
+    Its layers are numbered through all stages.
+    """
     place, further = [], 0
     for one, more in zip(have, want, strict=True):
         place += [len(place) + further + i for i in range(1 + len(one.lookahead))]

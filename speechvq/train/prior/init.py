@@ -1,4 +1,4 @@
-"""The initialization of a prior: at random, with what the codec knows of its codes, or from a prior.
+"""The initialization of a prior: at random, from the codec's codewords, or from another prior.
 
 Codewords that lie close together mean nearly the same, and a residual codebook's codeword is added
 to those before it. A prior whose embeddings begin as those vectors need not find this out from the

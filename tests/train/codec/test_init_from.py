@@ -18,7 +18,8 @@ from tests.helpers.training import fabric, tiny_experiment, weights
 
 
 def test_a_run_can_begin_with_a_models_weights(manifest, tmp_path):
-    """Its first loss is that of the model; another network is refused; going on does not begin again."""
+    """Its first loss is that of the model; another network is refused; going on does not begin
+    again."""
     first = tiny_experiment(manifest, tmp_path / "a", steps=40, learning_rate=3e-3)
     train(first, fabric())
     model = tmp_path / "first.safetensors"
@@ -45,7 +46,8 @@ def test_a_run_can_begin_with_a_models_weights(manifest, tmp_path):
 
 
 def test_a_run_can_begin_with_a_model_of_fewer_layers(manifest, tmp_path):
-    """What is there is taken over; the new codebooks' codewords are centres of what is left to quantize, not random."""
+    """What is there is taken over; the new codebooks' codewords are centres of what is left to
+    quantize, not random."""
     first = tiny_experiment(manifest, tmp_path / "a", steps=40, learning_rate=3e-3)
     train(first, fabric())
     model = tmp_path / "first.safetensors"
@@ -82,7 +84,8 @@ def test_a_run_can_begin_with_a_model_of_fewer_layers(manifest, tmp_path):
 
 
 def test_a_run_can_begin_with_a_model_of_fewer_blocks(manifest, tmp_path):
-    """Further blocks at the ends of stages change nothing at first, then learn; blocks in between are another network."""
+    """Further blocks at the ends of stages change nothing at first, then learn; blocks in between
+    are another network."""
     first = tiny_experiment(manifest, tmp_path / "a", steps=40, learning_rate=3e-3)
     train(first, fabric())
     model = tmp_path / "first.safetensors"

@@ -69,7 +69,8 @@ def test_resuming_equals_never_stopping(kind, manifest, tmp_path):
 
 
 def test_averaged_weights_are_the_mean_and_what_is_exported(manifest, tmp_path):
-    """Early on the mean of all steps so far, as step/(step + 10) says; validation does not disturb the weights."""
+    """Early on the mean of all steps so far, as step/(step + 10) says; validation does not disturb
+    the weights."""
     experiment = averaged(tiny_experiment(manifest, tmp_path))
     experiment = replace(experiment, run=replace(experiment.run, validate_every=1))
     seen = []
@@ -102,7 +103,8 @@ def test_averaged_weights_are_the_mean_and_what_is_exported(manifest, tmp_path):
 
 
 def test_frozen_parts_keep_their_weights_and_their_codes(manifest, tmp_path):
-    """Decoder-only refinement against discriminators: the judges come in at their time, and codes stay valid."""
+    """Decoder-only refinement against discriminators: the judges come in at their time, and codes
+    stay valid."""
     experiment = adversarial(
         tiny_experiment(manifest, tmp_path, steps=8, frozen=("encoder", "topdown"), bypass=0.0)
     )

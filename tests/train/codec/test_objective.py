@@ -14,7 +14,8 @@ from tests.helpers.training import fabric, stochastic, tiny_experiment
 
 
 def test_perceptual_terms_weigh_what_they_say(manifest, tmp_path):
-    """Their gradient is that of D log(error): the same for an error of another size. They need what they need."""
+    """Their gradient is that of D log(error): the same for an error of another size. They need what
+    they need."""
     experiment = tiny_experiment(manifest, tmp_path)
     experiment = replace(
         experiment,
@@ -26,8 +27,10 @@ def test_perceptual_terms_weigh_what_they_say(manifest, tmp_path):
     assert told["loss"] == pytest.approx(2 * told["pesq_like/nats_per_second"] / values, rel=1e-4)
     assert told["pesq_like"] > 0
     assert seconds == 0.5
-    for data, codec in ((replace(experiment.data, crop=0.3), experiment.codec),
-                        (experiment.data, replace(experiment.codec, sample_rate=24_000))):  # fmt: skip
+    for data, codec in (
+        (replace(experiment.data, crop=0.3), experiment.codec),
+        (experiment.data, replace(experiment.codec, sample_rate=24_000)),
+    ):
         with pytest.raises(
             ConfigError,
             match=r"weights\.pesq_like needs a sample rate of 16000 Hz and data.crop of",
