@@ -13,7 +13,7 @@ from speechvq.units.alignments.alignment import Alignment, Interval
 from speechvq.units.alignments.readers import read_textgrid
 from speechvq.units.alignments.writers import write_km, write_textgrid
 from speechvq.units.recordings import Units, write_units
-from tests.helpers.unit_corpus import PHONES, RATE, corpus
+from tests.helpers.unit_corpus import PHONES, RATE, alignment_of, corpus
 
 RECORDINGS, LABELS = corpus(speakers=3, each=3)
 
@@ -43,7 +43,7 @@ def folder(tmp_path):
         (tmp_path / "align" / recording.speaker).mkdir(parents=True, exist_ok=True)
         write_textgrid(
             tmp_path / "align" / recording.speaker / f"{recording.name}.TextGrid",
-            [recording.phones],
+            [alignment_of(recording)],
         )
     return tmp_path
 
@@ -71,7 +71,7 @@ def test_perfect_codes_are_found_perfect(run, folder):
     assert (folder / "out" / "results.md").read_text() == done.out
     assert (folder / "out" / "results.csv").read_text().startswith("name,rate,size,accuracy,")
     grid = folder / "out" / "textgrids" / "s0-0.TextGrid"
-    expected = next(recording for recording in RECORDINGS if recording.name == "s0-0").phones
+    expected = alignment_of(next(row for row in RECORDINGS if row.name == "s0-0"))
     for tier in ("phones", "codes", "segments"):
         edges = [interval.start for interval in read_textgrid(grid, tier).intervals]
         assert edges == pytest.approx([interval.start for interval in expected.intervals])
@@ -159,7 +159,7 @@ def test_names_that_come_with_every_speaker(run, tmp_path):
     for who, item in product(("ann", "ben"), ("a", "b")):
         code_file(tmp_path / "codes" / who / f"{item}.codes", LABELS["s0-0"])
         (tmp_path / "align" / who).mkdir(parents=True, exist_ok=True)
-        write_textgrid(tmp_path / "align" / who / f"{item}.TextGrid", [RECORDINGS[0].phones])
+        write_textgrid(tmp_path / "align" / who / f"{item}.TextGrid", [alignment_of(RECORDINGS[0])])
     done = run(
         "units", tmp_path / "codes", "--align", tmp_path / "align", "--out", tmp_path / "out"
     )
@@ -176,14 +176,16 @@ def test_few_speakers_and_silent_files_are_remarked_on(run, folder):
     flat = folder / "flat"
     flat.mkdir()
     for recording in RECORDINGS:
-        write_textgrid(flat / f"{recording.name}.TextGrid", [recording.phones])
+        write_textgrid(flat / f"{recording.name}.TextGrid", [alignment_of(recording)])
     write_textgrid(
         flat / "s0-0.TextGrid",
         [Alignment((Interval(0, 2, "sil"), Interval(2, 4, "sp")))],
         force=True,
     )
     early = Alignment(
-        tuple(recording for recording in RECORDINGS[1].phones.intervals if recording.end < 3.8)
+        tuple(
+            recording for recording in alignment_of(RECORDINGS[1]).intervals if recording.end < 3.8
+        )
     )
     write_textgrid(flat / "s0-1.TextGrid", [early], force=True)
     done = run("units", folder / "codes", "--align", flat)
@@ -202,7 +204,7 @@ def test_stress_is_kept_unless_told(run, folder):
     for recording in RECORDINGS:
         marked = [
             i._replace(label="AH" + str(n % 3)) if i.label == "a" else i
-            for n, i in enumerate(recording.phones.intervals)
+            for n, i in enumerate(alignment_of(recording).intervals)
         ]
         write_textgrid(
             folder / "align" / recording.speaker / f"{recording.name}.TextGrid",
@@ -233,7 +235,7 @@ def remove(*names):
 
 def twice(folder):
     (folder / "align" / "more").mkdir()
-    write_textgrid(folder / "align" / "more" / "s0-0.TextGrid", [RECORDINGS[0].phones])
+    write_textgrid(folder / "align" / "more" / "s0-0.TextGrid", [alignment_of(RECORDINGS[0])])
 
 
 def silence(folder):
@@ -370,7 +372,7 @@ def test_finer_codebooks_end_with_the_recording(run, folder):
         code_file(
             folder / "codes" / f"{recording.name}.codes", LABELS[recording.name], seconds=3.965
         )
-        intervals = [i._replace(end=min(i.end, 3.965)) for i in recording.phones.intervals]
+        intervals = [i._replace(end=min(i.end, 3.965)) for i in alignment_of(recording).intervals]
         write_textgrid(
             folder / "align" / recording.speaker / f"{recording.name}.TextGrid",
             [Alignment(tuple(intervals))],

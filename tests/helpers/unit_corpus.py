@@ -41,6 +41,12 @@ def corpus(speakers=4, each=4, frames=100, seed=0):
     ], labels
 
 
+def alignment_of(recording):
+    """The phones of a recording that has some."""
+    assert recording.phones is not None
+    return recording.phones
+
+
 def noisy(labels, errors, seed=0):
     """Units whose code is the phone's number, except in a share of all frames."""
     random = np.random.default_rng(seed)

@@ -15,7 +15,7 @@ from recipes.phoneme_discovery import codec_study as study
 from speechvq.train.codec.objective import Objective
 from speechvq.units.alignments.writers import write_textgrid
 from tests.helpers.paths import ROOT
-from tests.helpers.unit_corpus import corpus
+from tests.helpers.unit_corpus import alignment_of, corpus
 
 FOLDER = ROOT / "recipes" / "phoneme_discovery"
 RATE = 16_000
@@ -88,7 +88,7 @@ def work(tmp_path):
         (tmp_path / "align" / recording.speaker).mkdir(parents=True, exist_ok=True)
         write_textgrid(
             tmp_path / "align" / recording.speaker / f"{recording.name}.TextGrid",
-            [recording.phones],
+            [alignment_of(recording)],
             seconds=recording.seconds,
         )
         soundfile.write(

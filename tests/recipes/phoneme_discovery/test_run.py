@@ -62,6 +62,7 @@ def test_held_out_speakers_are_not_learned_from(work):
         "cpu",
         None,
     )
+    assert run_of_plan.training is not None
     assert set(run_of_plan.training.speakers) == {"s0", "s1", "s2", "train-0"}
     assert set(run_of_plan.corpus.speakers) == {"s0", "s1", "s2", "s3"}
     assert not any(name.startswith("s3") for name in run_of_plan.fit)
@@ -126,7 +127,7 @@ def test_networks_of_another_run(work):
 
 def test_notes_say_nothing_of_phones_that_nobody_knows(work):
     root, _, _ = work
-    run_of_plan = Discovery(None, root, None, None, ())
+    run_of_plan = Discovery(*([None] * 4), ())  # type: ignore[arg-type]
     results = Results(Split(("a",), ("b",), unseen_speakers=True), ({"bits_frames": 1.0},), ())
     assert not any(
         "Maps" in line or "alignments" in line

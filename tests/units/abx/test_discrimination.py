@@ -1,9 +1,11 @@
 """ABX against slow loops over all triples, by laws of any score, and an example by hand."""
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import product
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,18 +14,28 @@ from hypothesis import strategies as st
 
 from speechvq.errors import UnitsError
 from speechvq.units.abx import discrimination as module
-from speechvq.units.abx.cells import Subsample, cells
+from speechvq.units.abx.cells import Context, Speaker, Subsample, cells
 from speechvq.units.abx.discrimination import abx, frame_range
 from speechvq.units.abx.frame_distance import comparison, prepared
 from speechvq.units.abx.items import Item
 from tests.units.abx.test_dtw import traced
 
-TASKS = list(product(["within", "across"], ["triphone", "any"]))
+SPEAKERS: tuple[Speaker, ...] = ("within", "across")
+CONTEXTS: tuple[Context, ...] = ("triphone", "any")
+TASKS = list(product(SPEAKERS, CONTEXTS))
 F = np.float32
 
 
 def corpus(
-    seed, *, phones="abc", speakers="xyz", contexts=("##", "kt"), each=3, most=6, size=8, width=5
+    seed,
+    *,
+    phones="abc",
+    speakers="xyz",
+    contexts: Sequence[str] = ("##", "kt"),
+    each=3,
+    most=6,
+    size=8,
+    width=5,
 ):
     """Adjacent items in one file per speaker, some groups missing; codes (n,), vectors (n, d)."""
     random = np.random.default_rng(seed)
@@ -268,7 +280,7 @@ def test_contexts_then_speakers_then_pairs_count_alike():
 def test_the_speaker_of_x_is_no_level_of_its_own():
     """In triphone context a speaker's cells count alike; in any context all cells do."""
     table = {("a", "x", "y"): 1.0, ("a", "x", "z"): 0.0, ("a", "y", "x"): 1.0}
-    result = [
+    result: Any = [
         (SimpleNamespace(phone=a, other="b", speaker=s, x_speaker=x), error)
         for (a, s, x), error in table.items()
     ]
@@ -305,8 +317,8 @@ def test_both_ends_are_included_and_decimals_are_meant():
 def test_items_without_a_frame_are_left_out_and_those_over_the_end_cut():
     codes = {"f": np.array([0, 0, 1])}
     items = [
-        Item("f", *times, phone, "#", "#", "s")
-        for *times, phone in [(0, 1, "a"), (1, 2, "a"), (2, 3, "b")]
+        Item("f", onset, offset, phone, "#", "#", "s")
+        for onset, offset, phone in [(0, 1, "a"), (1, 2, "a"), (2, 3, "b")]
     ]
     plain = abx(codes, 1, items, distance="identical")
     assert (plain.left_out, plain.cut, plain.items, plain.error) == (0, 0, 3, 0)
@@ -326,10 +338,19 @@ def test_items_without_a_frame_are_left_out_and_those_over_the_end_cut():
 def test_without_limits_or_with_wide_ones_every_triple_counts():
     items, codes, _ = corpus(7)
     for speaker, context in TASKS:
-        how = {"distance": "identical", "speaker": speaker, "context": context}
-        assert abx(codes, 50, items, **how, subsample=Subsample(99, 99)) == abx(
-            codes, 50, items, **how
-        )
+        results = [
+            abx(
+                codes,
+                50,
+                items,
+                distance="identical",
+                speaker=speaker,
+                context=context,
+                subsample=subsample,
+            )
+            for subsample in (Subsample(99, 99), None)
+        ]
+        assert results[0] == results[1]
 
 
 @pytest.mark.parametrize(("speaker", "context"), TASKS)
@@ -356,8 +377,8 @@ def test_limits_hold_and_the_seed_decides(speaker, context):
         (c.phone, c.other, c.context, c.speaker, c.x_speaker): c
         for c in cells(items, speaker, context, Subsample())
     }
-    for *key, a, b, x in drawn[0]:
-        full = complete[tuple(key)]
+    for phone, other, context_of, name, x_name, a, b, x in drawn[0]:
+        full = complete[phone, other, context_of, name, x_name]
         assert max(len(a), len(b), len(x)) <= 2
         assert {*a} <= {*full.a}
         assert {*b} <= {*full.b}

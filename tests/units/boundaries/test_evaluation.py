@@ -1,6 +1,7 @@
 """Boundaries of units, segments of a wanted rate, and their table."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,13 +13,13 @@ from speechvq.units.boundaries.segmentation import Segments
 from speechvq.units.boundaries.unit_segments import PHONES, phone_rate, segmented, unit_segments
 from speechvq.units.recordings import Recording, Units
 from speechvq.units.split import Split, split_speakers
-from tests.helpers.unit_corpus import RATE, corpus, noisy
+from tests.helpers.unit_corpus import RATE, alignment_of, corpus, noisy
 
 RECORDINGS, LABELS = corpus()
 SPLIT = split_speakers(RECORDINGS)
 
 
-def by_method(rows):
+def by_method(rows) -> dict[tuple[str, str], Any]:
     return {(row["method"].partition(":")[0], row["boundaries"]): row for row in rows}
 
 
@@ -194,7 +195,7 @@ def test_boundaries_of_detectors_without_units():
     """All edges have an R-value of 100, no edges none; recordings without phones are not used."""
     scored = [recording for recording in RECORDINGS if recording.name in set(SPLIT.score)]
     edges = {
-        recording.name: np.array([row.start for row in recording.phones.intervals])
+        recording.name: np.array([row.start for row in alignment_of(recording).intervals])
         for recording in scored
     }
     result = {"all": edges, "none": dict.fromkeys(edges, np.zeros(0))}

@@ -291,9 +291,12 @@ def test_clusters_are_fitted_on_some_recordings_and_name_the_frames_of_all():
     }
     far = rows | {name: rows[name] + 1000 for name in SPLIT.score}
     units = baseline_units(rows, SPLIT.fit, 5, RATE, "clusters")
+    assert units.codewords is not None
     assert np.abs(units.codewords[:, None] - centers).sum(2).min(0).max() < 0.1
     assert evaluate(units, RECORDINGS, SPLIT, abx=None)["accuracy"] == 100
-    assert np.array_equal(baseline_units(far, SPLIT.fit, 5, RATE, "far").codewords, units.codewords)
+    again = baseline_units(far, SPLIT.fit, 5, RATE, "far").codewords
+    assert again is not None
+    assert np.array_equal(again, units.codewords)
     with pytest.raises(UnitsError, match="400 frames cannot make 401"):
         baseline_units(rows, SPLIT.fit[:4], 401, RATE, "many")
     with pytest.raises(UnitsError, match="no features of nobody"):

@@ -32,11 +32,12 @@ def drawable(picture):
 
 
 def test_a_picture_is_as_large_as_asked_and_leaves_no_trace():
+    def title(figure):
+        figure.add_subplot().set_title("$a_b \\frac{ 字")
+
     before = dict(mpl.rcParams)
     drawn_before = "matplotlib.pyplot" in sys.modules
-    picture = drawn(
-        2, 1, "nothing", lambda figure: figure.add_subplot().set_title("$a_b \\frac{ 字")
-    )
+    picture = drawn(2, 1, "nothing", title)
     assert size(picture) == (260, 130)
     assert dict(mpl.rcParams) == before
     assert ("matplotlib.pyplot" in sys.modules) == drawn_before

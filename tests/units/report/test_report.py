@@ -179,7 +179,7 @@ def test_pictures(page):
         image = Image.open(BytesIO(b64decode(attributes["src"].partition(",")[2])))
         assert image.format == "PNG"
         assert min(image.size) > 100
-        assert len(image.getcolors(1 << 20)) > 5  # something is drawn
+        assert len(image.getcolors(1 << 20) or ()) > 5  # something is drawn
         assert len(attributes["alt"]) > 20
 
 

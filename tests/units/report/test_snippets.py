@@ -22,7 +22,7 @@ from speechvq.units.report.snippets import (
 SOMEWHERE = Path("somewhere.wav")
 
 
-def spoken(name, speaker, *, seconds=2.0, audio=SOMEWHERE, start=0.0):
+def spoken(name, speaker, *, seconds=2.0, audio: Path | None = SOMEWHERE, start=0.0):
     return Recording(name, speaker, seconds, None, audio, start)
 
 

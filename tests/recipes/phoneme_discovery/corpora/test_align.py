@@ -234,7 +234,7 @@ def test_words_with_an_s_need_only_the_rest():
 
 def test_a_text_that_does_not_fit_is_left_out():
     with pytest.raises(align.LeftOut, match="its text cannot be found in the sound") as error:
-        align.spoken_in(FakeDecoder(), np.zeros(1600, np.float32), TEXT.lower().split())
+        align.spoken_in(FakeDecoder(), np.zeros(1600, np.float32), align.words(TEXT))
     assert error.value.reason == "whose text does not fit"
 
 

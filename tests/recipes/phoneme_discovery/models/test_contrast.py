@@ -62,4 +62,5 @@ def test_contrast_learns_where_sounds_change(speech, heard, tmp_path):
     again = learning.finished(
         tmp_path / "contrast", optim, lambda _: contrast.Contrast(contrast.ContrastConfig(32, 8))
     )
+    assert again is not None
     assert np.array_equal(contrast.dissimilarity(again, speech.of(0)), curve)
