@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from speechvq.data.split import drawn, hold_out
 from speechvq.errors import UnitsError
 from speechvq.units.recordings import Recording
 
@@ -48,13 +49,14 @@ def split_speakers(
         raise UnitsError(f"two recordings are called {twice[0]}; rename one")
     if not 0 < share < 1:
         raise UnitsError(f"a share of {share:g} cannot be held out: give one between 0 and 1")
+    random = np.random.default_rng(seed)
     speakers = sorted({recording.speaker for recording in recordings})
     if held_out:
         kept = _named(held_out, speakers)
     elif len(speakers) > 1:
-        kept = _drawn(speakers, share, seed)
+        kept = set(hold_out(speakers, share, drawn(random)))
     else:
-        score = _drawn(names, share, seed)
+        score = set(hold_out(names, share, drawn(random)))
         return Split(
             tuple(name for name in names if name not in score),
             tuple(sorted(score)),
@@ -81,9 +83,3 @@ def _named(held_out: Sequence[str], speakers: Sequence[str]) -> set[str]:
             "out fewer"
         )
     return set(held_out)
-
-
-def _drawn(values: Sequence[str], share: float, seed: int) -> set[str]:
-    """A share of them, at least one and not all."""
-    many = min(max(1, round(share * len(values))), len(values) - 1)
-    return set(np.random.default_rng(seed).permutation(np.array(values))[:many].tolist())

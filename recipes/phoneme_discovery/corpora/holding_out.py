@@ -2,13 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TypeVar
 
 from recipes.phoneme_discovery.corpora.checks import Remarks
 from speechvq.data.manifest import Utterance
+from speechvq.data.split import evenly_spaced, hold_out
 from speechvq.errors import UnitsError
-
-T = TypeVar("T")
 
 
 def held_out_rows(
@@ -33,7 +31,7 @@ def held_out_rows(
     out = set(speakers) or own_split(rows, scored_speakers)
     if not out and len(scored_speakers) < 2:
         return by_recording(rows, scored, share, remarks)
-    out = out or set(spread(scored_speakers, share))
+    out = out or set(hold_out(scored_speakers, share, evenly_spaced))
     for side, what in (
         (out.intersection(scored_speakers), "nothing"),
         (set(scored_speakers) - out, "everything"),
@@ -88,14 +86,8 @@ def by_recording(
         "held out by recordings, as only one speaker could be scored; --speaker-pattern tells more",
         str(scored[0].speaker),
     )
-    out = {id(row) for row in spread(scored, share)}
+    out = {id(row) for row in hold_out(scored, share, evenly_spaced)}
     return [id(row) in out for row in rows]
-
-
-def spread(items: Sequence[T], share: float) -> list[T]:
-    """A share of two items or more, at least one and not all, at even distances."""
-    count = min(max(1, round(share * len(items))), len(items) - 1)
-    return [items[(2 * place + 1) * len(items) // (2 * count)] for place in range(count)]
 
 
 def shortened(names: Sequence[str], most: int = 10) -> str:

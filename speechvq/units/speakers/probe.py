@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from speechvq.data.split import drawn, hold_out
 from speechvq.errors import UnitsError
 from speechvq.units.phones.joint import NO_LABEL, Joint, joint
 
@@ -42,13 +43,13 @@ def held_out(speakers: Sequence[str], share: float = 0.25, *, seed: int = 0) -> 
     Raises UnitsError when there are fewer than two speakers, a speaker has a single utterance, or
     the share is not between 0 and 1.
     """
-    names, numbers, counts = _numbered(speakers)
+    names, numbers, _ = _numbered(speakers)
     if not 0 < share < 1:
         raise UnitsError(f"a share of {share:g} cannot be held out: give one between 0 and 1")
     random, chosen = np.random.default_rng(seed), np.zeros(len(speakers), np.bool_)
     for speaker in range(len(names)):
-        many = min(max(1, round(share * int(counts[speaker]))), int(counts[speaker]) - 1)
-        chosen[random.permutation(np.flatnonzero(numbers == speaker))[:many]] = True
+        own = np.flatnonzero(numbers == speaker).tolist()
+        chosen[hold_out(own, share, drawn(random))] = True
     return chosen
 
 
