@@ -1,6 +1,5 @@
 """Training examples of a prior: recordings cut to segments, in batches of equal length."""
 
-import hashlib
 from collections import defaultdict
 
 import numpy as np
@@ -8,6 +7,7 @@ import torch
 from torch import Tensor
 
 from speechvq.codes.record import CodeArrays
+from speechvq.data.split import hold_out_size, split
 from speechvq.errors import CodesError
 from speechvq.nn.speaker import unpack_embeddings
 from speechvq.prior.tokens import Tokens
@@ -20,27 +20,20 @@ def hold_out(tokens: Tokens, fraction: float) -> tuple[Tokens, Tokens]:
     frames. Recordings of unknown voices count as voices of their own. Raises CodesError when no
     recording would be left to train on.
     """
-    keys = [
-        hashlib.sha256(voice.encode() if voice else tokens.recording(index)[0].tobytes()).digest()
+    voices = [
+        voice.encode() if voice else tokens.recording(index)[0].tobytes()
         for index, voice in enumerate(tokens.voices)
     ]
-    frames: dict[bytes, int] = defaultdict(int)
-    for key, count in zip(keys, tokens.frames, strict=True):
-        frames[key] += int(count)
-    held_out: set[bytes] = set()
-    missing = fraction * tokens.frames.sum()
-    for key in sorted(frames):
-        if missing <= 0:
-            break
-        held_out.add(key)
-        missing -= frames[key]
-    mask = np.array([key in held_out for key in keys])
-    if mask.all():
+    frames: dict[bytes, float] = defaultdict(float)
+    for voice, count in zip(voices, tokens.frames, strict=True):
+        frames[voice] += int(count)
+    parts = split(voices, hold_out_size(frames, fraction))
+    if not parts.training.any():
         raise CodesError(
             f"all {len(tokens)} recordings are of one voice: a prior needs recordings of several "
             "voices, some to train on and others to be evaluated on"
         )
-    return tokens.select(~mask), tokens.select(mask)
+    return tokens.select(parts.training), tokens.select(parts.held_out)
 
 
 class Segments:
