@@ -40,21 +40,21 @@ def plan(tmp_path):
     return path
 
 
-def test_a_prior_is_trained_on_code_files_and_resumes(run, model, plan, tmp_path):
-    (tmp_path / "codes").mkdir()
+def encode_clips(run, model, folder, *options):
+    folder.mkdir()
     for path in CLIPS.glob("*.flac"):
-        assert run("encode", path, tmp_path / "codes" / f"{path.stem}.codes", "-m", model).code == 0
-    command = (
-        "prior",
-        "train",
-        plan,
-        model,
-        tmp_path / "codes",
-        "--folder",
-        tmp_path / "run",
-        "--accelerator",
-        "cpu",
-    )
+        assert run("encode", path, folder / f"{path.stem}.codes", "-m", model, *options).code == 0
+
+
+def training(plan, model, folder):
+    """The command that trains a prior on `folder / "codes"`, in `folder / "run"`."""
+    words = ("prior", "train", plan, model, folder / "codes", "--folder", folder / "run")
+    return *words, "--accelerator", "cpu"
+
+
+def test_a_prior_is_trained_on_code_files_and_resumes(run, model, plan, tmp_path):
+    encode_clips(run, model, tmp_path / "codes")
+    command = training(plan, model, tmp_path)
     first = run(*command, "--steps", 3)
     assert first.code == 0, first.err
     assert "prior.safetensors: tiny for" in first.out
@@ -67,31 +67,8 @@ def test_a_prior_is_trained_on_code_files_and_resumes(run, model, plan, tmp_path
 
 
 def test_a_prior_of_the_first_codebooks(run, model, plan, clip, tmp_path):
-    (tmp_path / "codes").mkdir()
-    for path in CLIPS.glob("*.flac"):
-        assert (
-            run(
-                "encode",
-                path,
-                tmp_path / "codes" / f"{path.stem}.codes",
-                "-m",
-                model,
-                "--codebooks",
-                1,
-            ).code
-            == 0
-        )
-    command = (
-        "prior",
-        "train",
-        plan,
-        model,
-        tmp_path / "codes",
-        "--folder",
-        tmp_path / "run",
-        "--accelerator",
-        "cpu",
-    )
+    encode_clips(run, model, tmp_path / "codes", "--codebooks", 1)
+    command = training(plan, model, tmp_path)
     fitted = run(*command, "--steps", 2)
     assert fitted.code == 0, fitted.err
     use = ("-m", model, "--prior", tmp_path / "run" / "prior.safetensors")
@@ -149,9 +126,7 @@ def test_a_prior_is_initialized_from_another(run, model, other_model, plan, tmp_
 
 
 def test_two_processes_train_one_prior(model, plan, tmp_path, run):
-    (tmp_path / "codes").mkdir()
-    for path in CLIPS.glob("*.flac"):
-        assert run("encode", path, tmp_path / "codes" / f"{path.stem}.codes", "-m", model).code == 0
+    encode_clips(run, model, tmp_path / "codes")
     command = [
         sys.executable,
         "-m",

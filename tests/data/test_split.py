@@ -1,4 +1,5 @@
-"""The hold-out rule: by hash, at random, evenly; no held-out text and no held-out speaker in training."""
+"""The hold-out rule: by hash, at random, evenly; no held-out text and no held-out speaker in
+training."""
 
 import hashlib
 
