@@ -22,6 +22,7 @@ import typer
 from torch import Tensor, nn
 
 import speechvq
+from recipes import script
 from recipes.phoneme_discovery.corpora.options import Work
 from recipes.phoneme_discovery.corpora.prepared import held_out_of, load_recordings
 from recipes.phoneme_discovery.inputs import check_same, inputs_of, more_speech
@@ -33,7 +34,7 @@ from recipes.phoneme_discovery.study import KEYS
 from recipes.phoneme_discovery.systems import codec_units
 from speechvq.codec.codec import Codec
 from speechvq.data.augment import smooth
-from speechvq.errors import SpeechVQError, UnitsError
+from speechvq.errors import UnitsError
 from speechvq.output import new_file
 from speechvq.quantize.base import Quantized
 from speechvq.train.checkpoint import best_weights
@@ -216,7 +217,4 @@ def _show(kind: str, step: int, numbers: Mapping[str, float]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except SpeechVQError as error:
-        sys.exit(f"codec_study: {error}")
+    script.run(main)

@@ -23,6 +23,7 @@ from typing import Annotated
 
 import typer
 
+from recipes import script
 from recipes.phoneme_discovery.corpora.options import (
     Align,
     CorpusOptions,
@@ -51,7 +52,6 @@ from recipes.phoneme_discovery.plan import Plan, read_plan
 from recipes.phoneme_discovery.reporting import notes_of, report
 from recipes.phoneme_discovery.scoring import scored
 from recipes.phoneme_discovery.systems import Discovery
-from speechvq.errors import SpeechVQError
 from speechvq.units.evaluation.tables import comparison
 from speechvq.units.recordings import Recording
 
@@ -124,7 +124,4 @@ def discovery(
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except SpeechVQError as error:
-        sys.exit(f"run: {error}")
+    script.run(main)

@@ -17,6 +17,7 @@ import numpy as np
 import typer
 
 import speechvq
+from recipes import script
 from recipes.phoneme_discovery.corpora.options import Work
 from recipes.phoneme_discovery.corpora.prepared import held_out_of, load_recordings, load_wave
 from recipes.phoneme_discovery.inputs import check_same, inputs_of, more_speech
@@ -27,7 +28,7 @@ from recipes.phoneme_discovery.plan import CodebookSettings, Plan, read_plan
 from recipes.phoneme_discovery.run import HERE
 from recipes.phoneme_discovery.scoring import split_of
 from recipes.phoneme_discovery.systems import codec_units
-from speechvq.errors import SpeechVQError, UnitsError
+from speechvq.errors import UnitsError
 from speechvq.output import make_folder, new_file
 from speechvq.units.boundaries.unit_segments import phone_rate, segmented
 from speechvq.units.evaluation.scores import evaluate
@@ -163,7 +164,4 @@ def trained(variant: Variant, plan: Plan, training: Speech, corpus: Speech, fold
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except SpeechVQError as error:
-        sys.exit(f"study: {error}")
+    script.run(main)

@@ -22,9 +22,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
+from recipes import script
 from recipes.phoneme_discovery.corpora.decoder import RATE, Decoder, aligner, pronounceable
 from recipes.phoneme_discovery.corpora.naming import aligned_as
 from speechvq.audio.files import Wave, read_mono
@@ -33,7 +32,6 @@ from speechvq.errors import (
     AlignmentError,
     AudioError,
     ManifestError,
-    SpeechVQError,
 )
 from speechvq.output import make_folder
 from speechvq.units.alignments.alignment import SIL, Alignment, Interval, checked
@@ -71,15 +69,8 @@ def main(
     paths = targets(rows, out)
     make_folder(out)
     decoder = aligner(dictionary)
-    console = Console(stderr=True)
     counts: Counter[str] = Counter()
-    for row, path in track(
-        list(zip(rows, paths, strict=True)),
-        "aligning",
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ):
+    for row, path in script.progress(list(zip(rows, paths, strict=True)), "aligning"):
         if path.exists():
             counts["done"] += 1
             continue
@@ -223,7 +214,4 @@ def summary(counts: Counter[str]) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except SpeechVQError as error:
-        sys.exit(f"align: {error}")
+    script.run(main)

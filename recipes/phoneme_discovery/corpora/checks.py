@@ -5,9 +5,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import soundfile
-from rich.console import Console
-from rich.progress import track
 
+from recipes import script
 from recipes.phoneme_discovery.corpora.alignments import Folder, Labels, labels_of, segment
 from speechvq.audio.files import Source, inspect
 from speechvq.data.manifest import Utterance
@@ -76,13 +75,11 @@ def usable(rows: list[Utterance], reading: Reading, remarks: Remarks) -> list[Ut
             "no speakers are known, which scores by speaker need: make a folder for each "
             "speaker, or give --speaker-pattern"
         )
-    console = Console(stderr=True)
-    shown = track(
-        rows, "checking", console=console, transient=True, disable=not console.is_terminal
-    )
     refused: list[str] = []
     kept = [
-        usable_row for row in shown for usable_row in checked_row(row, reading, remarks, refused)
+        usable_row
+        for row in script.progress(rows, "checking")
+        for usable_row in checked_row(row, reading, remarks, refused)
     ]
     if not kept:
         raise ManifestError(

@@ -23,6 +23,7 @@ from typing import Annotated, Any
 
 import typer
 
+from recipes import script
 from recipes.phoneme_discovery.corpora.alignments import folder_of
 from recipes.phoneme_discovery.corpora.checks import FOLDS, UNUSABLE, Reading, Remarks, usable
 from recipes.phoneme_discovery.corpora.corpus import utterances
@@ -43,7 +44,7 @@ from recipes.phoneme_discovery.corpora.options import (
 )
 from recipes.phoneme_discovery.corpora.prepared import held_out_of, load_recordings
 from speechvq.data.manifest import write_manifest
-from speechvq.errors import ManifestError, OutputError, SpeechVQError, UnitsError
+from speechvq.errors import ManifestError, OutputError, UnitsError
 from speechvq.output import make_folder, new_file
 from speechvq.units.recordings import Recording
 
@@ -196,7 +197,4 @@ def summary(recordings: Sequence[Recording], held_out: frozenset[str]) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except SpeechVQError as error:
-        sys.exit(f"prepare: {error}")
+    script.run(main)

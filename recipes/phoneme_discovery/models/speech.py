@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import track
 from torch import Tensor
 from torch.nn import functional
 
+from recipes import script
 from speechvq.audio.files import Wave
 from speechvq.errors import UnitsError
 from speechvq.output import new_file
@@ -138,14 +137,7 @@ def _write(
     table = np.lib.format.open_memmap(path, "w+", np.float16, (int(lengths.sum()), BANDS))
     starts, scales = np.cumsum(lengths) - lengths, np.ones((2, len(recordings), BANDS), np.float32)
     _, voices = np.unique([recording.speaker for recording in recordings], return_inverse=True)
-    console = Console(stderr=True)
-    for voice in track(
-        range(voices.max() + 1),
-        "spectra",
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ):
+    for voice in script.progress(range(int(voices.max()) + 1), "spectra"):
         own = np.flatnonzero((voices == voice) & (lengths > 0)).tolist()
         rows = [_frames(read(recordings[number]), int(lengths[number])) for number in own]
         if not rows:
