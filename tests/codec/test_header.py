@@ -120,6 +120,16 @@ def test_no_levels_are_refused(tmp_path):
             read_model(path)
 
 
+def test_weights_that_do_not_fit_the_configuration_are_refused(tmp_path):
+    path = tmp_path / "m.safetensors"
+    save_model(path, tiny_network(), "m", [])
+    config = dict(read_model(path)[0].config)
+    for change in ({"state": 9}, {"nonsense": 1}):
+        changed(path, codec=config | change)
+        with pytest.raises(ModelError, match="is damaged or made by another speechvq"):
+            speechvq.load(path)
+
+
 @pytest.mark.parametrize(
     "data",
     [
