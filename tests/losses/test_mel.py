@@ -62,7 +62,7 @@ def test_gaussian_errors_of_the_best_variance():
 def test_filters_are_those_of_torchaudio(size, bands):
     """Slaney's scale without his normalization, where torchaudio can be imported."""
     try:
-        from torchaudio.functional import melscale_fbanks
+        from torchaudio.functional import melscale_fbanks  # pyright: ignore[reportMissingImports]
     except (ImportError, OSError) as error:  # a torchaudio that does not fit this torch
         pytest.skip(f"torchaudio does not load: {error}")
     expected = melscale_fbanks(size // 2 + 1, 0.0, 8000.0, bands, 16_000, None, "slaney")
