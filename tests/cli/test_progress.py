@@ -19,12 +19,14 @@ def terminal(monkeypatch):
 
 def test_long_recordings_have_a_bar(terminal):
     with progress.audio_progress("encoding", 100.0, quiet=False) as advance:
+        assert advance is not None
         advance(50.0)
     assert "encoding" in terminal.getvalue()
 
 
 def test_codes_count_as_the_seconds_they_stand_for(terminal):
     with progress.codes_progress("coding", 100.0, 400, quiet=False) as advance:
+        assert advance is not None
         advance(200)
     assert "coding" in terminal.getvalue()
     assert "50%" in terminal.getvalue()
