@@ -58,14 +58,14 @@ def main(
     """Recognize originals and every prefix of the codebooks; print a Markdown table."""
     codec, recognize = speechvq.load(model), Recognizer()
     utterances = select(manifest, corpus=corpus)
-    with_text = [utterance for utterance in utterances if words(text_of(utterance.facts))]
+    with_text = [utterance for utterance in utterances if words(text_of(utterance.metadata))]
     rows = spread(with_text or utterances, count or len(utterances))
     references: list[str] = []
     hypotheses: list[list[str]] = [[] for _ in range(len(codec.shapes) + 1)]
     for utterance in progress(rows, "recognizing"):
         wave = samples(utterance, RATE)
         hypotheses[0].append(recognize(wave))
-        references.append(words(text_of(utterance.facts)) if with_text else hypotheses[0][-1])
+        references.append(words(text_of(utterance.metadata)) if with_text else hypotheses[0][-1])
         for n_codebooks in range(1, len(hypotheses)):
             decoded = codec.decode(codec.encode(wave, RATE, codebooks=n_codebooks))
             hypotheses[n_codebooks].append(recognize(decoded))

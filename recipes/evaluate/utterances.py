@@ -46,7 +46,7 @@ def spread(rows: Sequence[Utterance], count: int) -> list[Utterance]:
 def metadata(utterance: Utterance, key: str) -> str:
     """The value of a key in the manifest, or a dash."""
     default = utterance.speaker if key == "speaker" else "-"
-    return str(utterance.facts.get(key, default) or "-")
+    return str(utterance.metadata.get(key, default) or "-")
 
 
 def corpus_of(utterance: Utterance) -> str:

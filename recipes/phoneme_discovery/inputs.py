@@ -80,7 +80,7 @@ def check_unseen(recordings: Sequence[Recording], held_out: frozenset[str], mode
     """Raises UnitsError when another run's networks have learned from held-out recordings."""
     if not (models / "manifest.jsonl").exists():
         return
-    trained = {row.audio.resolve() for row in prepared(models) if not row.facts.get("held_out")}
+    trained = {row.audio.resolve() for row in prepared(models) if not row.metadata.get("held_out")}
     for recording in recordings:
         if recording.name in held_out and recording.audio and recording.audio.resolve() in trained:
             raise UnitsError(

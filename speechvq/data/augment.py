@@ -23,11 +23,11 @@ LOWEST, HIGHEST = (20.0, 300.0), (2000.0, 7000.0)
 class Augmentation:
     """What happens to examples, besides the gain.
 
-    noise: chance that another recording is mixed in
+    noise: probability that another recording is mixed in
     noise_db: range of the ratio of speech to what is mixed in
     filter_db: standard deviation of a random smooth frequency response
-    band_limit: chance that only a band is left, from somewhere in 20 to 300 Hz to somewhere in 2 to
-      7 kHz
+    band_limit: probability that only a band is left, from an edge of 20 to 300 Hz to one of 2 to 7
+      kHz
     """
 
     noise: float = 0.0
@@ -39,7 +39,7 @@ class Augmentation:
         for name in ("noise", "band_limit"):
             require(
                 0 <= getattr(self, name) <= 1,
-                f"{name} is a chance, 0 to 1, not {getattr(self, name)}",
+                f"{name} is a probability, 0 to 1, not {getattr(self, name)}",
             )
         require(
             self.filter_db >= 0,

@@ -94,8 +94,8 @@ class Sampler:
             )
         voices = np.unique(self.corpus.voices)
         self.files = [np.flatnonzero(self.corpus.voices == voice) for voice in voices]
-        self.file_weights = [_normalised(self.corpus.lengths[files]) for files in self.files]
-        self.voice_weights = _normalised(
+        self.file_weights = [_normalized(self.corpus.lengths[files]) for files in self.files]
+        self.voice_weights = _normalized(
             np.array([self.corpus.lengths[files].sum() ** 0.5 for files in self.files])
         )
 
@@ -135,7 +135,7 @@ class Sampler:
         return self.corpus.wave(file, start, self.crop)
 
 
-def _normalised(weights: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:
+def _normalized(weights: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:
     return weights / weights.sum()
 
 
@@ -151,7 +151,7 @@ def pack(
 
     read: a function that gives the samples of a file at a rate
     """
-    names = tuple(sorted({one.speaker for one in utterances if one.speaker is not None}))
+    names = tuple(sorted({row.speaker for row in utterances if row.speaker is not None}))
     listing = [sample_rate, *((str(u.audio), u.start, u.seconds) for u in utterances)]
     key = hashlib.sha256(json.dumps(listing).encode()).hexdigest()
     samples, index = folder / f"{key[:16]}.i16", folder / f"{key[:16]}.npy"
@@ -159,10 +159,10 @@ def pack(
         folder.mkdir(parents=True, exist_ok=True)
         lengths, partial = [], samples.with_suffix(f".{os.getpid()}")
         with partial.open("wb") as file:
-            for one in utterances:
-                wave = (read(one.audio, sample_rate).clip(-1, 1) * 32767).round().astype("<i2")
-                first = round(one.start * sample_rate)
-                wave = wave[first : first + round(one.seconds * sample_rate)]
+            for row in utterances:
+                wave = (read(row.audio, sample_rate).clip(-1, 1) * 32767).round().astype("<i2")
+                first = round(row.start * sample_rate)
+                wave = wave[first : first + round(row.seconds * sample_rate)]
                 lengths.append(len(wave))
                 file.write(wave.tobytes())
         partial.rename(samples)
@@ -171,7 +171,7 @@ def pack(
         partial.rename(index)
     lengths = np.load(index, allow_pickle=False)
     voices = np.array(
-        [-1 if one.speaker is None else names.index(one.speaker) for one in utterances]
+        [-1 if row.speaker is None else names.index(row.speaker) for row in utterances]
     )
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     return Corpus(np.memmap(samples, "<i2", "r"), starts, lengths, voices, names)

@@ -1,7 +1,6 @@
-"""A manifest: one JSON object a line, one line an audio file.
+"""A manifest: one JSON object per line, one line per audio file.
 
-    {"audio": "bdl/arctic_a0001.wav", "seconds": 3.2, "speaker": "bdl", "sex": "m", "language":
-    "en"}
+    {"audio": "bdl/a0001.wav", "seconds": 3.2, "speaker": "bdl", "sex": "m", "language": "en"}
 
 `audio` is relative to the manifest's folder; `start` is where in the file, in seconds, the
 `seconds` begin (0 if absent). Only `audio` and `seconds` are required; other keys are kept.
@@ -18,13 +17,13 @@ from speechvq.errors import ManifestError
 
 @dataclass(frozen=True)
 class Utterance:
-    """A piece of an audio file: its place, its speaker (None: unknown), and other metadata."""
+    """A segment of an audio file: where it lies, its speaker (None: unknown), and metadata."""
 
     audio: Path
     seconds: float
     speaker: str | None = None
     start: float = 0.0
-    facts: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 def read_manifest(path: str | Path) -> list[Utterance]:
@@ -50,13 +49,13 @@ def read_manifest(path: str | Path) -> list[Utterance]:
 def _utterance(line: str, path: Path, number: int) -> Utterance:
     where = f"{path}, line {number}"
     try:
-        facts = json.loads(line)
+        metadata = json.loads(line)
     except ValueError as error:
         raise ManifestError(f"{where}: not JSON ({error})") from error
-    if not isinstance(facts, dict) or not isinstance(facts.get("audio"), str):
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("audio"), str):
         raise ManifestError(f'{where}: needs a table with "audio", a path')
     for key, least in (("seconds", 1e-3), ("start", 0.0)):
-        value = facts.get(key, 0.0)
+        value = metadata.get(key, 0.0)
         if (
             not isinstance(value, int | float)
             or isinstance(value, bool)
@@ -66,19 +65,19 @@ def _utterance(line: str, path: Path, number: int) -> Utterance:
             raise ManifestError(
                 f'{where}: "{key}" must be a number of at least {least:g}, not {value!r}'
             )
-    speaker = facts.get("speaker")
+    speaker = metadata.get("speaker")
     if speaker is not None and not isinstance(speaker, str):
         raise ManifestError(f'{where}: "speaker" must be a text, not {speaker!r}')
     rest = {
         key: value
-        for key, value in facts.items()
+        for key, value in metadata.items()
         if key not in ("audio", "seconds", "speaker", "start")
     }
     return Utterance(
-        path.parent / facts["audio"],
-        float(facts["seconds"]),
+        path.parent / metadata["audio"],
+        float(metadata["seconds"]),
         speaker,
-        float(facts.get("start", 0)),
+        float(metadata.get("start", 0)),
         rest,
     )
 
@@ -87,17 +86,17 @@ def write_manifest(path: Path, utterances: list[Utterance]) -> None:
     """Write a manifest; audio paths become relative to its folder where they lie below it."""
     folder = path.resolve().parent
     with path.open("w", encoding="utf-8") as file:
-        for one in utterances:
-            audio = one.audio.resolve()
+        for utterance in utterances:
+            audio = utterance.audio.resolve()
             name = (
                 audio.relative_to(folder).as_posix() if audio.is_relative_to(folder) else str(audio)
             )
             row = {
                 "audio": name,
-                "start": round(one.start, 3) or None,
-                "seconds": round(one.seconds, 3),
+                "start": round(utterance.start, 3) or None,
+                "seconds": round(utterance.seconds, 3),
             }
-            row |= {"speaker": one.speaker, **one.facts}
+            row |= {"speaker": utterance.speaker, **utterance.metadata}
             file.write(
                 json.dumps({k: v for k, v in row.items() if v is not None}, ensure_ascii=False)
                 + "\n"

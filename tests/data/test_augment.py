@@ -66,8 +66,8 @@ def test_the_same_generator_gives_the_same():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"noise": 1.5}, r"noise is a chance"),
-        ({"band_limit": -0.1}, r"band_limit is a chance"),
+        ({"noise": 1.5}, r"noise is a probability"),
+        ({"band_limit": -0.1}, r"band_limit is a probability"),
         ({"filter_db": -1.0}, r"filter_db must not be negative"),
         ({"noise_db": (9.0, 1.0)}, r"noise_db must be two rising numbers"),
     ],

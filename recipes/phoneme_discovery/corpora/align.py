@@ -62,7 +62,7 @@ def main(
 ) -> None:
     """Align all recordings without an alignment; report how many, and why others are left out."""
     rows = read_manifest(manifest)
-    if not any(row.facts.get("text") for row in rows):
+    if not any(row.metadata.get("text") for row in rows):
         raise ManifestError(
             f'no row of {manifest} has a "text"; without transcripts nothing can be aligned'
         )
@@ -120,7 +120,7 @@ def targets(rows: list[Utterance], out: Path) -> list[Path]:
 
 def align(decoder: Decoder, row: Utterance) -> list[Alignment]:
     """The tiers words and phones of a row. Raises LeftOut."""
-    said = words(str(row.facts.get("text") or ""))
+    said = words(str(row.metadata.get("text") or ""))
     if not said:
         raise LeftOut("without text", "it has no text")
     unknown = [word for word in dict.fromkeys(said) if not pronounceable(decoder, word)]

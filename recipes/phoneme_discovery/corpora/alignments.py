@@ -87,17 +87,19 @@ def labels_of(row: Utterance, folder: Folder | None, tier: str | None = None) ->
             ),
             None,
         )
-    if row.facts.get("phones") is not None:
+    if row.metadata.get("phones") is not None:
         return Labels(inline(row), f"the phones of {row.audio}", of_file=False)
-    if row.facts.get("align") is not None:
-        path = Path(str(row.facts["align"]))
+    if row.metadata.get("align") is not None:
+        path = Path(str(row.metadata["align"]))
         return Labels(read_alignment(path, tier), str(path), of_file=True)
     return None
 
 
 def keys(row: Utterance) -> Iterator[tuple[str, bool]]:
     """The possible names of a row's alignment, and whether it is then one of the audio file."""
-    names = dict.fromkeys([stem(row), row.audio.stem, str(row.facts.get("name", row.audio.stem))])
+    names = dict.fromkeys(
+        [stem(row), row.audio.stem, str(row.metadata.get("name", row.audio.stem))]
+    )
     for name in names:
         of_file = not row.start or name != stem(row)
         yield name, of_file
@@ -130,7 +132,7 @@ def _named(
 
 def inline(row: Utterance) -> Alignment:
     """The intervals [start, end, label] of a row's "phones". Raises AlignmentError."""
-    rows: Any = row.facts["phones"]
+    rows: Any = row.metadata["phones"]
     source = f"the phones of {row.audio}"
     try:
         intervals = [Interval(float(start), float(end), str(label)) for start, end, label in rows]

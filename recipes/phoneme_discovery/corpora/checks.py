@@ -85,7 +85,7 @@ def usable(rows: list[Utterance], reading: Reading, remarks: Remarks) -> list[Ut
         raise ManifestError(
             f"none of {len(rows)} recordings can be used: {'; '.join(remarks.lines())}"
         )
-    with_phones = sum("phones" in row.facts for row in kept)
+    with_phones = sum("phones" in row.metadata for row in kept)
     if len(refused) > with_phones:
         raise AlignmentError(
             f"{len(refused)} of {len(refused) + with_phones} alignments cannot be used; the "
@@ -102,7 +102,9 @@ def checked_row(
     refused: gets the reason why an alignment is not
     """
     facts = {
-        key: value for key, value in row.facts.items() if key not in {"phones", "align", "held_out"}
+        key: value
+        for key, value in row.metadata.items()
+        if key not in {"phones", "align", "held_out"}
     }
     if not row.speaker:
         remarks.note("left out, of unknown speakers", str(row.audio))
@@ -133,12 +135,12 @@ def checked_row(
     except AlignmentError as error:
         refused.append(str(error))
         remarks.note("with an alignment that cannot be used, for training only", str(error))
-    yield replace(row, facts=facts)
+    yield replace(row, metadata=facts)
 
 
 def fold_of(row: Utterance, labels: Labels, reading: Reading) -> Callable[[str], str | None] | None:
     """The folding of a row's labels: only those of TIMIT by its makers are folded."""
-    own = row.facts.get("corpus") == "timit" and labels.source.lower().endswith(".phn")
+    own = row.metadata.get("corpus") == "timit" and labels.source.lower().endswith(".phn")
     return FOLDS[reading.inventory] if own else None
 
 

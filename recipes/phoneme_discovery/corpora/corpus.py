@@ -153,11 +153,11 @@ def beside(audio: Path) -> dict[str, str]:
 
 def located(row: Utterance, folder: Path) -> Utterance:
     """A row of a manifest, with the path of its alignment relative to the manifest's folder."""
-    align = row.facts.get("align")
+    align = row.metadata.get("align")
     return (
         row
         if align is None
-        else replace(row, facts=row.facts | {"align": str((folder / str(align)).resolve())})
+        else replace(row, metadata=row.metadata | {"align": str((folder / str(align)).resolve())})
     )
 
 
@@ -171,4 +171,4 @@ def measured(
         except AudioError as error:
             left_out(entry.audio, error)
         else:
-            yield Utterance(entry.audio, seconds, entry.speaker, facts=entry.facts)
+            yield Utterance(entry.audio, seconds, entry.speaker, metadata=entry.metadata)

@@ -26,7 +26,7 @@ def held_out_rows(
     counts = Counter(str(row.speaker) for row in rows)
     for name in sorted(name for name, count in counts.items() if count == 1):
         remarks.note("speakers with one recording", name)
-    scored = [row for row in rows if "phones" in row.facts] or list(rows)
+    scored = [row for row in rows if "phones" in row.metadata] or list(rows)
     scored_speakers = sorted({str(row.speaker) for row in scored})
     out = set(speakers) or own_split(rows, scored_speakers)
     if not out and len(scored_speakers) < 2:
@@ -62,8 +62,8 @@ def own_split(rows: Sequence[Utterance], scored: Sequence[str]) -> set[str]:
     Empty also if scored speakers would not be on both sides.
     """
     for split in ("test", "dev"):
-        inside = {str(row.speaker) for row in rows if row.facts.get("split") == split}
-        outside = {str(row.speaker) for row in rows if row.facts.get("split") != split}
+        inside = {str(row.speaker) for row in rows if row.metadata.get("split") == split}
+        outside = {str(row.speaker) for row in rows if row.metadata.get("split") != split}
         if (
             inside.isdisjoint(outside)
             and inside.intersection(scored)

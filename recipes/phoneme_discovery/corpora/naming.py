@@ -24,7 +24,7 @@ def unique_names(rows: Sequence[Utterance]) -> list[str]:
     It is the row's "name", or its `stem`; where that is repeated, the speaker is put before it, and
     where that is not enough, a number after it.
     """
-    first = [plain(str(row.facts.get("name") or stem(row))) for row in rows]
+    first = [plain(str(row.metadata.get("name") or stem(row))) for row in rows]
     counts = Counter(first)
     second = [
         name if counts[name] == 1 else plain(f"{row.speaker or 'unknown'}-{name}")

@@ -108,7 +108,7 @@ def prepare(
     rows = usable(rows, reading, remarks)
     held_out = held_out_rows(rows, options.held_out, options.share, remarks)
     rows = [
-        replace(row, facts=row.facts | {"name": name} | ({"held_out": True} if held else {}))
+        replace(row, metadata=row.metadata | {"name": name} | ({"held_out": True} if held else {}))
         for row, name, held in zip(rows, unique_names(rows), held_out, strict=True)
     ]
     # The record is written first; without a manifest it counts for nothing.

@@ -17,10 +17,10 @@ def load_recordings(work: Path) -> list[Recording]:
     """
     return [
         Recording(
-            name=str(row.facts["name"]),
+            name=str(row.metadata["name"]),
             speaker=str(row.speaker),
             seconds=row.seconds,
-            phones=inline(row) if "phones" in row.facts else None,
+            phones=inline(row) if "phones" in row.metadata else None,
             audio=row.audio,
             start=row.start,
         )
@@ -30,14 +30,16 @@ def load_recordings(work: Path) -> list[Recording]:
 
 def held_out_of(work: Path) -> frozenset[str]:
     """The names of the held-out recordings. Raises ManifestError when nothing was prepared."""
-    return frozenset(str(row.facts["name"]) for row in prepared(work) if row.facts.get("held_out"))
+    return frozenset(
+        str(row.metadata["name"]) for row in prepared(work) if row.metadata.get("held_out")
+    )
 
 
 def prepared(work: Path) -> list[Utterance]:
     """The rows of WORK/manifest.jsonl. Raises ManifestError."""
     path = work / "manifest.jsonl"
     rows = read_manifest(path)
-    if not all(row.speaker and "name" in row.facts for row in rows):
+    if not all(row.speaker and "name" in row.metadata for row in rows):
         raise ManifestError(
             f"{path} has rows without a name or a speaker; prepare it again with --force"
         )

@@ -21,9 +21,9 @@ from speechvq.nn import speaker
 from speechvq.train.checkpoint import best_weights
 from speechvq.train.codec.config import read_experiment
 
-FACTS = ("sex", "language", "age", "corpus")
+METADATA = ("sex", "language", "age", "corpus")
 FILES = 50
-"""Files of a voice that its vector is the mean of."""
+"""The number of files of a voice whose embeddings are averaged."""
 
 
 def export_run(run: Path, target: Path, seconds: float) -> Codec:
@@ -51,22 +51,26 @@ def export_run(run: Path, target: Path, seconds: float) -> Codec:
 def voices_of(
     network: Network, corpus: Corpus, rows: Sequence[Utterance], seconds: float
 ) -> list[Voice]:
-    """The named voices heard for at least `seconds`, the longest heard first.
+    """The named voices with at least `seconds` of training audio, those with the most first.
 
     The embedding of each is the mean of those of its files.
     """
     voices = []
-    for index, name in enumerate(corpus.names):
-        files = np.flatnonzero(corpus.voices == index)
-        heard = corpus.lengths[files].sum() / network.config.sample_rate
-        if heard < seconds:
+    for voice, name in enumerate(corpus.names):
+        files = np.flatnonzero(corpus.voices == voice)
+        duration = corpus.lengths[files].sum() / network.config.sample_rate
+        if duration < seconds:
             continue
-        some = files[np.unique(np.linspace(0, len(files) - 1, FILES).round().astype(int))]
-        vectors = [network.reference(torch.from_numpy(corpus.wave(i))[None, None]) for i in some]
-        mean = torch.cat(vectors).mean(0)
-        facts = {
-            key: rows[int(files[0])].facts[key] for key in FACTS if key in rows[int(files[0])].facts
+        chosen = files[np.unique(np.linspace(0, len(files) - 1, FILES).round().astype(int))]
+        embeddings = [
+            network.reference(torch.from_numpy(corpus.wave(index))[None, None]) for index in chosen
+        ]
+        mean = torch.cat(embeddings).mean(0)
+        metadata = {
+            key: rows[int(files[0])].metadata[key]
+            for key in METADATA
+            if key in rows[int(files[0])].metadata
         }
         packed = speaker.pack(speaker.to_steps(mean).tolist())
-        voices.append(Voice(name, packed, facts | {"seconds": round(float(heard))}))
+        voices.append(Voice(name, packed, metadata | {"seconds": round(float(duration))}))
     return sorted(voices, key=lambda voice: -voice.metadata["seconds"])

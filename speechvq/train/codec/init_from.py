@@ -1,4 +1,4 @@
-"""A run that begins with the weights of a model, which may be smaller than what is trained."""
+"""Initialization from the weights of a model, which may be smaller than what is trained."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ DECODER = "decoder.layers."
 
 
 def init_from(network: Network, source: str) -> list[Codebook]:
-    """Give a new network the weights of a model file.
+    """Initialize a network from a model file.
 
     Returns the codebooks that the network has and the model lacks.
 
@@ -28,17 +28,18 @@ def init_from(network: Network, source: str) -> list[Codebook]:
     model = load(None if source == "default" else source).network
     if not _fits(model.config, network.config):
         raise ConfigError(
-            f"run.init_from: {source} has another network than [codec] describes; copy its [codec]"
+            f"run.init_from: {source} has another network than [codec] describes; copy the [codec] "
+            "of its experiment"
         )
     weights = _moved(model.state_dict(), model.config.decoder, network.config.decoder)
     missing = set(network.load_state_dict(weights, strict=False).missing_keys)
-    for name, one in network.named_modules():
-        if isinstance(one, Block) and f"{name}.contract.weight" in missing:
-            nn.init.zeros_(one.contract.weight)
+    for name, module in network.named_modules():
+        if isinstance(module, Block) and f"{name}.contract.weight" in missing:
+            nn.init.zeros_(module.contract.weight)
     return [
-        one
-        for name, one in network.named_modules()
-        if isinstance(one, Codebook) and f"{name}.codewords" in missing
+        module
+        for name, module in network.named_modules()
+        if isinstance(module, Codebook) and f"{name}.codewords" in missing
     ]
 
 
@@ -53,25 +54,25 @@ def _fits(have: CodecConfig, want: CodecConfig) -> bool:
     grown = replace(
         have,
         levels=tuple(
-            replace(one, codebooks=more.codebooks, quantizer=more.quantizer)
-            if one.quantizer.greedy == more.quantizer.greedy
-            else one
-            for one, more in levels
+            replace(old, codebooks=new.codebooks, quantizer=new.quantizer)
+            if old.quantizer.greedy == new.quantizer.greedy
+            else old
+            for old, new in levels
         ),
         encoder=_grown(have.encoder, want.encoder),
         decoder=_grown(have.decoder, want.decoder),
         content_codebooks=want.content_codebooks,
     )
-    return grown == want and all(one.codebooks <= more.codebooks for one, more in levels)
+    return grown == want and all(old.codebooks <= new.codebooks for old, new in levels)
 
 
 def _grown(have: Sequence[StageConfig], want: Sequence[StageConfig]) -> tuple[StageConfig, ...]:
     """Stages with the blocks of `want`, where those follow the ones there are."""
-    found = []
-    for one, more in zip(have, want, strict=True):
-        follows = more.lookahead[: len(one.lookahead)] == one.lookahead
-        found.append(replace(one, lookahead=more.lookahead) if follows else one)
-    return tuple(found)
+    stages = []
+    for old, new in zip(have, want, strict=True):
+        follows = new.lookahead[: len(old.lookahead)] == old.lookahead
+        stages.append(replace(old, lookahead=new.lookahead) if follows else old)
+    return tuple(stages)
 
 
 def _moved(
@@ -81,16 +82,16 @@ def _moved(
 
     Its layers are numbered through all stages.
     """
-    place, further = [], 0
-    for one, more in zip(have, want, strict=True):
-        place += [len(place) + further + i for i in range(1 + len(one.lookahead))]
-        further += len(more.lookahead) - len(one.lookahead)
-    place.append(len(place) + further)
-    found = {}
+    numbers, added = [], 0
+    for old, new in zip(have, want, strict=True):
+        numbers += [len(numbers) + added + i for i in range(1 + len(old.lookahead))]
+        added += len(new.lookahead) - len(old.lookahead)
+    numbers.append(len(numbers) + added)
+    renamed = {}
     for name, weight in weights.items():
         if name.startswith(DECODER):
             index, _, rest = name.removeprefix(DECODER).partition(".")
-            found[f"{DECODER}{place[int(index)]}.{rest}"] = weight
+            renamed[f"{DECODER}{numbers[int(index)]}.{rest}"] = weight
         else:
-            found[name] = weight
-    return found
+            renamed[name] = weight
+    return renamed

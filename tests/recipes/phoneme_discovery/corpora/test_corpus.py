@@ -47,7 +47,9 @@ def rows_of(path, corpus=None, **options):
         path, corpus, left_out=lambda *_: pytest.fail("a file cannot be read"), **options
     )
     assert all(row.seconds == pytest.approx(SECONDS) and row.start == 0 for row in rows)
-    return what, [(row.audio.relative_to(path).as_posix(), row.speaker, row.facts) for row in rows]
+    return what, [
+        (row.audio.relative_to(path).as_posix(), row.speaker, row.metadata) for row in rows
+    ]
 
 
 @pytest.mark.parametrize(
@@ -244,7 +246,7 @@ def test_a_manifest_is_taken_as_it_is(tmp_path):
     write_manifest(tmp_path / "some.jsonl", given)
     what, rows = utterances(tmp_path / "some.jsonl", left_out=lambda *_: None)
     expected = read_manifest(tmp_path / "some.jsonl")[0]
-    expected.facts["align"] = str(tmp_path / "phones" / "a.ctm")
+    expected.metadata["align"] = str(tmp_path / "phones" / "a.ctm")
     assert (what, rows) == ("manifest", [expected])
     with pytest.raises(ManifestError, match="leave out the pattern"):
         utterances(tmp_path / "some.jsonl", pattern="(a)", left_out=lambda *_: None)

@@ -322,7 +322,7 @@ def rows_of(*speakers, labeled=(), splits=()):
             Path(f"{place}.wav"),
             1,
             speaker,
-            facts=({"phones": []} if place in labeled else {})
+            metadata=({"phones": []} if place in labeled else {})
             | ({"split": splits[place]} if splits else {}),
         )
         for place, speaker in enumerate(speakers)
@@ -385,7 +385,7 @@ def test_names_are_unlike_each_other_and_plain():
         Utterance(Path("z/c.wav"), 1, "bob k"),
         Utterance(Path("w/c.wav"), 1, "ann"),
         Utterance(Path("w/ann-c.wav"), 1, "ann"),
-        Utterance(Path("w/d_mic1.wav"), 1, "bob", facts={"name": "d"}),
+        Utterance(Path("w/d_mic1.wav"), 1, "bob", metadata={"name": "d"}),
         Utterance(Path("w/d.wav"), 1, "bob", start=0.5),
     ]
     assert naming.unique_names(values) == [
