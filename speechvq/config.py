@@ -73,6 +73,8 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     """The tables of a TOML file. Raises ConfigError when it cannot be read."""
     try:
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"there is no configuration {path}; give a TOML file") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"cannot read the configuration {path}: {error}") from error
 

@@ -14,7 +14,7 @@ from tests.helpers.paths import PACKAGE, ROOT
 LAYERS = (
     {"__main__"},
     {"cli"},
-    {"evaluate", "train", "export", "bulk", "demo"},
+    {"train"},
     {"prior"},
     {"codec", "units", "data"},
     {"quantize", "losses", "audio"},

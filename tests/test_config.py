@@ -108,6 +108,9 @@ def test_every_message_begins_with_the_full_path_of_the_field(path, value, messa
 
 def test_a_file_that_cannot_be_used_is_named(tmp_path):
     path = tmp_path / "drawing.toml"
+    with pytest.raises(ConfigError, match=r"there is no configuration .*drawing\.toml"):
+        read(Drawing, path)
+    path.write_text("panels =")
     with pytest.raises(ConfigError, match=r"cannot read the configuration .*drawing\.toml"):
         read(Drawing, path)
     path.write_text("panels = 3")

@@ -5,7 +5,7 @@
 Variants are sections of `study.toml`; "p-" begins the names of those with the perceptual losses,
 "d-" of those that are fine-tuned from the default model. Every run is one CPU thread and leaves a
 checkpoint folder and a JSON file; what is there is not done again, so an interrupted study resumes
-with the same command. Measures are those of `recipes/evaluate/measures.py` on speakers kept out of
+with the same command. Measures are those of `recipes/evaluate/measures.py` on speakers held out of
 training, hard codes, nothing aligned; seconds are CPU time.
 """
 

@@ -48,7 +48,7 @@ def main(
     jobs: Annotated[int, typer.Option(help="Runs at a time, one thread each.", min=1)] = 2,
     steps: Annotated[
         int | None,
-        typer.Option(help="So many steps instead of those in base.toml, to try it out.", min=1),
+        typer.Option(help="Steps, in the place of those in study.toml.", min=1),
     ] = None,
     held_out: Annotated[int, typer.Option(help="Speakers held out.", min=1)] = 12,
     plot: Annotated[

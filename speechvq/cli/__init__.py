@@ -11,7 +11,7 @@ from speechvq.cli import codec, generation, info, prior, training, units, voices
 from speechvq.errors import SpeechVQError
 
 app = typer.Typer(
-    help="A neural speech codec: speech to a few tokens per second and back, in any voice.",
+    help="A neural speech codec: speech to discrete codes and back, also in another voice.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

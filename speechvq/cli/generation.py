@@ -71,7 +71,7 @@ def score(
     ],
     threshold: Annotated[
         float | None,
-        typer.Option(help="Bits per second above which a recording is called an anomaly."),
+        typer.Option(help="Bits per second above which a recording is called an anomaly.", min=0.0),
     ] = None,
     each_second: Annotated[
         bool, typer.Option("--each-second", help="Also print a line for every second.")

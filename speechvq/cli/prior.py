@@ -23,7 +23,8 @@ CodedBy = Annotated[
 ]
 
 app = typer.Typer(
-    help="The prior over codes: train one, and see what codes cost under it.", no_args_is_help=True
+    help="Train a prior over codes, or make static tables of their frequencies.",
+    no_args_is_help=True,
 )
 
 

@@ -8,7 +8,7 @@ import typer
 
 from speechvq.cli.options import Force, Quiet, say
 from speechvq.cli.progress import bar
-from speechvq.errors import MissingExtra
+from speechvq.errors import MissingExtra, OutputError
 
 Config = Annotated[
     Path, typer.Argument(help="A TOML file; recipes/default/base1.toml is one.", metavar="CONFIG")
@@ -26,9 +26,11 @@ def prepare(
         Path, typer.Argument(help="The manifest to write, one JSON object per line.")
     ],
     shortest: Annotated[
-        float, typer.Option(help="Leave out files with fewer seconds of speech.")
+        float, typer.Option(help="Leave out files with fewer seconds of speech.", min=0.0)
     ] = 1.0,
-    longest: Annotated[float, typer.Option(help="Leave out longer files, in seconds.")] = 60.0,
+    longest: Annotated[
+        float, typer.Option(help="Leave out files with more seconds of speech.", min=0.0)
+    ] = 60.0,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -54,7 +56,7 @@ def prepare(
     hours = sum(row.seconds for row in kept) / 3600
     typer.echo(
         f"{len(kept)} files, {hours:.2f} h, {len(names)} speakers in {manifest}; {len(left_out)} "
-        "files left out"
+        "left out"
     )
 
 
@@ -139,6 +141,8 @@ def export(
     from speechvq.output import check_writable
 
     check_writable(target, force=force)
+    if target.suffix != ".safetensors":
+        raise OutputError(f"{target} is no name of a model file; end it in .safetensors")
     try:
         from speechvq.train.codec.export import export_run
     except ModuleNotFoundError as error:

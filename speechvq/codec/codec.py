@@ -155,7 +155,7 @@ class Codec:
         speaker: another voice, or the name of one of the model's voices
         strength: of the conversion to that voice. 0 takes its speaker embedding as it is, 0.5 goes
           half as far again beyond it, seen from the source's embedding
-        Raises WrongModel, CodesError, or SpeakerError.
+        Raises WrongModel, CodesError, SpeakerError, or ConfigError for the strength.
         """
         parts = decoded(self.network, codes, self._embedding(codes, speaker, strength))
         wave = np.concatenate(list(parts))
@@ -191,7 +191,7 @@ class Codec:
     ) -> Wave:
         """The same words in another voice: the content codebooks with its speaker embedding.
 
-        Raises SpeakerError, or AudioError.
+        Raises SpeakerError, AudioError, or ConfigError for the strength.
         """
         voice = self.voice(speaker) if isinstance(speaker, str) else speaker  # before any work
         codes = self.encode(wave, sample_rate, codebooks=self.content_codebooks)

@@ -1,12 +1,14 @@
 """Before codes are decoded: whether they fit the model, and the speaker embedding to use."""
 
+import math
+
 import numpy as np
 from torch import Tensor
 
 from speechvq.codec.network import Network
 from speechvq.codec.voices import Voice
 from speechvq.codes import CodebookShape, Codes, ModelId
-from speechvq.errors import CodesError, WrongModel
+from speechvq.errors import CodesError, ConfigError, WrongModel
 from speechvq.nn.speaker import beyond, unpack_embeddings
 
 STRENGTH = 0.5
@@ -41,7 +43,10 @@ def embedding_for(network: Network, codes: Codes, voice: Voice | None, strength:
 
     strength: 0 takes the embedding of the voice as it is, 0.5 goes half as far again beyond it,
       seen from that of the source
+    Raises ConfigError for a strength that is not a finite number.
     """
+    if not math.isfinite(strength):
+        raise ConfigError(f"the strength of a conversion must be a finite number, not {strength}")
     source = unpacked(network, codes.speaker_embedding)
     if voice is None:
         return source

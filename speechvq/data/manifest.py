@@ -35,6 +35,10 @@ def read_manifest(path: str | Path) -> list[Utterance]:
     path = Path(path)
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise ManifestError(
+            f"there is no manifest {path}; make one with `speechvq prepare FOLDER {path.name}`"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ManifestError(f"cannot read the manifest {path}: {error}") from error
     rows = [_utterance(line, path, number) for number, line in enumerate(lines, 1) if line.strip()]

@@ -244,6 +244,12 @@ def test_strength_is_how_far_a_conversion_goes(tiny, tmp_path):
     assert np.abs(soundfile.read(tmp_path / "a.wav")[0] - converted.clip(-1, 1)).max() < 1e-4
 
 
+@pytest.mark.parametrize("strength", [float("nan"), float("inf")])
+def test_a_strength_that_is_no_number_is_refused(tiny, strength):
+    with pytest.raises(ConfigError, match="must be a finite number"):
+        tiny.convert(noise(8000), "slt", strength=strength)
+
+
 def test_a_conversion_goes_beyond_the_named_voice():
     """Half as far again from the source's embedding, rounded; to the source's own voice nowhere."""
     steps = torch.tensor([[0, 5, 8, 15, 9]]), torch.tensor([[4, 5, 10, 15, 0]])

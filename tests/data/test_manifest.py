@@ -21,3 +21,8 @@ def test_bad_manifests_are_refused_by_line(line, message, tmp_path):
     path.write_text(line)
     with pytest.raises(ManifestError, match=message):
         read_manifest(path)
+
+
+def test_a_missing_manifest_is_said_to_be_missing(tmp_path):
+    with pytest.raises(ManifestError, match=r"there is no manifest .*; make one with `speechvq"):
+        read_manifest(tmp_path / "m.jsonl")

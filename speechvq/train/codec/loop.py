@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from speechvq.data.corpus import Sampler
 from speechvq.nn.speaker import rounded
+from speechvq.output import make_folder
 from speechvq.quantize.codebook import Codebook
 from speechvq.quantize.learning import CodebookLearner
 from speechvq.train.checkpoint import Stateful, TrainState
@@ -52,9 +53,9 @@ def train(
     if change is not None:
         change(objective)
     if fabric.global_rank == 0:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_experiment(folder / "experiment.toml", experiment)
         load_corpus(experiment.data, experiment.codec.sample_rate)
+        make_folder(folder)
+        write_experiment(folder / "experiment.toml", experiment)
     fabric.barrier()
     training, validation = load_corpus(experiment.data, experiment.codec.sample_rate)
     sampler = training_sampler(experiment, training, objective.network.hop)

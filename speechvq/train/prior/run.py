@@ -13,7 +13,7 @@ from speechvq.codes import CodebookShape, ModelId
 from speechvq.codes.tables import SUFFIX, load_tables, save_tables, tables_beside
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import AudioError, CodesError, OutputError
-from speechvq.output import check_writable
+from speechvq.output import check_writable, make_folder
 from speechvq.prior.batches import hold_out
 from speechvq.prior.compare import Cost, anomaly_thresholds, compare, recording_bits
 from speechvq.prior.file import Prior, load_prior, save_prior
@@ -175,6 +175,6 @@ def encoded(codec: Codec, manifest: Path, folder: Path, progress: Progress | Non
         if progress is not None:
             progress(len(codes), len(rows))
     tokens = gather(codes, [row.speaker or "" for row in rows], [str(row.audio) for row in rows])
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     tokens.save(path)
     return tokens
