@@ -231,3 +231,7 @@ def test_no_command_shows_the_help(run):
     result = run()
     assert result.code == 2
     assert "encode" in result.out + result.err
+
+
+def test_a_model_file_ends_like_one(refused, tmp_path):
+    refused("export", tmp_path, tmp_path / "mine.bin", says="end it in .safetensors")
