@@ -37,7 +37,7 @@ Entropy = Annotated[
     Literal["tables", "wavenet"],
     typer.Option(
         help="What codes the codes: static tables, or the WaveNet prior, which makes smaller files "
-        "but takes 0.4 s for each second of speech to decode."
+        "but takes 0.1 to 0.4 s for each second of speech to decode."
     ),
 ]
 Rdo = Annotated[
