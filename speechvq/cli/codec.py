@@ -175,7 +175,7 @@ def convert(
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say the same words in another voice.
+    """Convert a recording to another voice.
 
     More codebooks keep more of the source: first its intonation, then its voice. Without
     --codebooks the model's own number is used.

@@ -6,11 +6,11 @@ import sys
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from recipes.benchmark import benchmark, faster, long, peers, programs, speech, speed
 from speechvq.errors import AudioError, ConfigError, MissingExtra
 from tests.helpers.paths import CLIPS
+from tests.helpers.pictures import picture_size
 
 
 def half(wave):
@@ -66,7 +66,7 @@ def test_the_benchmark_scores_all_systems_and_times_them(
     ]
     assert rows[3][5:7] == ["1.00", "1.00"]
     assert counts == [1, 2]
-    assert Image.open(plot).size[0] > 1000
+    assert picture_size(plot)[0] > 1000
 
 
 def test_codes_of_a_search_are_scored_beside_plain_ones(codec, speech, monkeypatch):

@@ -5,7 +5,6 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from recipes.evaluate import (
     anomaly,
@@ -26,6 +25,7 @@ from speechvq.codes import dump
 from speechvq.errors import ManifestError, MissingExtra
 from speechvq.prior.file import load_prior
 from tests.helpers.paths import CLIPS
+from tests.helpers.pictures import picture_size
 
 
 @pytest.fixture
@@ -155,7 +155,7 @@ def test_generated_speech_stands_beside_real_speech(table, manifest, model, prio
     assert numbers(rows, "unigrams")[0] == numbers(rows, "unigrams")[1]  # the order does not matter
     assert rows[1][-3:] == rows[2][-3:] == ["-"] * 3
     assert numbers(rows, "phones", skip=2) == pytest.approx([2, 2], abs=0.2)
-    assert Image.open(plot).size == (1200, 700)
+    assert picture_size(plot) == (1200, 700)
 
 
 def test_statistics_of_codes():
@@ -181,7 +181,7 @@ def test_anomalies_are_above_the_thresholds_of_the_prior(
     assert {row[7] for row in rows[1:]} == {"100"}  # above that of the first
     assert rows[1][5] == "-"
     assert rows[6][5] == "50"  # the same recordings as the clean ones
-    assert Image.open(plot).size[0] == 900
+    assert picture_size(plot)[0] == 900
     assert load_prior(prior_file).anomaly_thresholds[-1] == 1e9
     assert anomaly.auc(np.array([1.0, 3.0]), np.array([0.0, 1.0])) == 0.875
 
@@ -189,7 +189,7 @@ def test_anomalies_are_above_the_thresholds_of_the_prior(
 def test_a_picture_of_spectrograms(model, tmp_path, capsys):
     target = tmp_path / "out.png"
     picture.main(CLIPS / "female.flac", target, seconds=0.5, speaker="bdl", model=model)
-    assert Image.open(target).size == (1200, 700)
+    assert picture_size(target) == (1200, 700)
     assert "out.png" in capsys.readouterr().err
 
 
