@@ -4,7 +4,7 @@
 #   make check        lint, types and the fast tests: under two minutes
 #   make test         everything: what CI runs
 #   make test-oldest  codes and commands with the oldest versions that pyproject.toml allows
-#   make fix          mend format and imports
+#   make fix          repair format and imports
 #   make clean        remove what these made
 #
 # An environment is made anew whenever pyproject.toml has changed, and without pip's cache: what is

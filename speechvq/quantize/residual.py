@@ -50,7 +50,7 @@ class Residual(Modules[B], Quantizer):  # type: ignore[misc] - both are torch mo
     """The codebooks of a residual stack, and hard codes.
 
     n_codebooks: how many codebooks there are when one is given that all of them share
-    beam: width of the beam search for hard codes: so many of the best partial codes are kept from
+    beam: width of the beam search for hard codes: that many of the best partial codes are kept from
       codebook to codebook, and the ones that leave the smallest residual in the end are taken; 1 is
       greedy. Codes found for some codebooks are worse for fewer of them.
 

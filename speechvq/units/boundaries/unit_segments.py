@@ -82,7 +82,7 @@ def unit_segments(
     """The segments of recordings that have codes, by name.
 
     fit_names: the recordings on which, or on a sample of which, the weight for `target` segments
-        per second is found. Where no weight gives so many segments, it is 0; where none gives so
+        per second is found. Where no weight gives as many segments, it is 0; where none gives as
         few, segments are as long as allowed.
     seed: of the sample
 

@@ -85,7 +85,7 @@ def usage(scene: Scene) -> Section:
     use = scene.usage
     words = (
         f"{use.used} of {scene.units.size} codes occur. Their perplexity is {use.perplexity:.1f}: "
-        "so many codes, all used equally often, would tell as much. The most frequent one has "
+        "that many codes, all used equally often, would tell as much. The most frequent one has "
         f"{use.top:.1%} of frames."
     )
     return Section("How often codes are used", (paragraph(words), figure(usage_curve(use.counts))))

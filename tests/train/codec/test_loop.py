@@ -44,13 +44,13 @@ def test_every_shipped_configuration_takes_a_step(path, manifest, tmp_path):
         optim=replace(experiment.optim, batch=2),
         run=replace(experiment.run, folder=str(tmp_path / "run")),
     )
-    told = {}
+    logged = {}
     last = train(
-        experiment, fabric(), stop_at=1, report=lambda _, __, numbers: told.update(numbers)
+        experiment, fabric(), stop_at=1, report=lambda _, __, numbers: logged.update(numbers)
     )
     assert (last / "network.safetensors").exists()
-    assert math.isfinite(told["loss"])
-    assert told["gradient_norm"] > 0
+    assert math.isfinite(logged["loss"])
+    assert logged["gradient_norm"] > 0
     assert read_experiment(tmp_path / "run" / "experiment.toml") == experiment
 
 
@@ -109,12 +109,12 @@ def test_frozen_parts_keep_their_weights_and_their_codes(manifest, tmp_path):
         tiny_experiment(manifest, tmp_path, steps=8, frozen=("encoder", "topdown"), bypass=0.0)
     )
     torch.manual_seed(experiment.run.seed)
-    begun, told = Objective(experiment).network.state_dict(), []
-    last = train(experiment, fabric(), report=lambda _, __, numbers: told.append(numbers))
+    begun, logged = Objective(experiment).network.state_dict(), []
+    last = train(experiment, fabric(), report=lambda _, __, numbers: logged.append(numbers))
     found = weights(last)
     moved = {name.split(".")[0] for name in found if not torch.equal(found[name], begun[name])}
     assert moved == {"decoder", "reference"}
-    losses = [numbers for numbers in told if "loss" in numbers]
+    losses = [numbers for numbers in logged if "loss" in numbers]
     assert [numbers["discriminator_loss"] > 0 for numbers in losses] == [False, True, True, True]
     with pytest.raises(
         ConfigError,
@@ -125,10 +125,10 @@ def test_frozen_parts_keep_their_weights_and_their_codes(manifest, tmp_path):
 
 
 def test_training_lowers_the_loss_and_logs(manifest, tmp_path):
-    told = []
+    logged = []
     experiment = tiny_experiment(manifest, tmp_path, steps=60, learning_rate=3e-3)
-    train(experiment, fabric(), report=lambda _, __, numbers: told.append(numbers))
-    losses = [numbers["loss"] for numbers in told if "loss" in numbers]
+    train(experiment, fabric(), report=lambda _, __, numbers: logged.append(numbers))
+    losses = [numbers["loss"] for numbers in logged if "loss" in numbers]
     assert np.mean(losses[-5:]) < np.mean(losses[:5]) - 0.3
     run = Path(experiment.run.folder)
     header, *lines = (run / "train.csv").read_text().splitlines()
@@ -173,11 +173,11 @@ def test_every_kind_of_codec_trains_from_a_kmeans_start_and_validates(kind, mani
         for level in experiment.codec.levels
     )
     experiment = replace(experiment, codec=replace(experiment.codec, levels=levels), weights={})
-    told = {}
-    train(experiment, fabric(), stop_at=3, report=lambda _, __, numbers: told.update(numbers))
-    assert math.isfinite(told["loss"])
+    logged = {}
+    train(experiment, fabric(), stop_at=3, report=lambda _, __, numbers: logged.update(numbers))
+    assert math.isfinite(logged["loss"])
     count = sum(level.codebooks for level in levels)
-    assert told[f"codebook{count - 1}/perplexity"] >= 1
+    assert logged[f"codebook{count - 1}/perplexity"] >= 1
     bits = sum(16_000 / hop * math.log2(size) for hop, size in experiment.codec.codebooks)
-    assert told["rate/bits_per_second"] == pytest.approx(bits, rel=0.01)  # hard codes: log K each
-    assert math.isfinite(told["distortion/nats_per_second"])
+    assert logged["rate/bits_per_second"] == pytest.approx(bits, rel=0.01)  # hard codes: log K each
+    assert math.isfinite(logged["distortion/nats_per_second"])

@@ -22,11 +22,11 @@ def test_perceptual_terms_weigh_what_they_say(manifest, tmp_path):
         experiment,
         weights={"distortion": 0.0, "phase": 0.0, "commitment": 0.0, "rate": 0.0, "pesq_like": 2.0},
     )
-    told = {}
-    train(experiment, fabric(), stop_at=2, report=lambda _, __, numbers: told.update(numbers))
+    logged = {}
+    train(experiment, fabric(), stop_at=2, report=lambda _, __, numbers: logged.update(numbers))
     seconds, values = experiment.data.crop, MelLikelihood(experiment.mel, 16_000).values_per_second
-    assert told["loss"] == pytest.approx(2 * told["pesq_like/nats_per_second"] / values, rel=1e-4)
-    assert told["pesq_like"] > 0
+    assert logged["loss"] == pytest.approx(2 * logged["pesq_like/nats_per_second"] / values, rel=1e-4)
+    assert logged["pesq_like"] > 0
     assert seconds == 0.5
     for data, codec in (
         (replace(experiment.data, crop=0.3), experiment.codec),

@@ -80,11 +80,11 @@ def fabric() -> lightning_fabric.Fabric:
 
 
 def test_a_known_source_is_learned_and_the_file_gives_the_same_prior_back(tmp_path):
-    told: dict[str, float] = {}
+    logged: dict[str, float] = {}
     tokens, plan = source(), experiment(tmp_path / "run")
-    train(plan, tokens, fabric(), report=lambda _, __, numbers: told.update(numbers))
-    assert told["codebook0/bits"] < 1.35
-    assert told["codebook1/bits"] < 0.15
+    train(plan, tokens, fabric(), report=lambda _, __, numbers: logged.update(numbers))
+    assert logged["codebook0/bits"] < 1.35
+    assert logged["codebook1/bits"] < 0.15
     result = export_prior(tmp_path / "run", tokens, tmp_path / "prior.safetensors", 16_000)
     lines = cost_lines(result.costs)
     rows = {
@@ -94,7 +94,7 @@ def test_a_known_source_is_learned_and_the_file_gives_the_same_prior_back(tmp_pa
     assert rows["uniform"][:3] == [3.0, 3.0, 225.0]
     assert rows["order 2 and coarser code"][0] < 1.3  # two codes tell the direction, one does not
     assert rows["static tables"][0] > 1.8
-    assert rows["WaveNet"][0] == pytest.approx(told["codebook0/bits"], abs=0.1)
+    assert rows["WaveNet"][0] == pytest.approx(logged["codebook0/bits"], abs=0.1)
     assert rows["WaveNet"][2] < rows["static tables"][2] < rows["uniform"][2]
     assert rows["WaveNet"][3] == pytest.approx(
         100 * (1 - rows["WaveNet"][2] / rows["static tables"][2]), abs=1
@@ -188,15 +188,15 @@ def test_a_fit_begins_there_and_learns_sooner(tmp_path):
     circle = 2 * math.pi * torch.arange(SIZE)[:, None] / SIZE
     codebooks, tokens, found = [torch.cat([circle.cos(), circle.sin()], 1)] * 2, source(), []
     for name, begin in (("random", ()), ("codec", codebooks)):
-        told: list[float] = []
+        logged: list[float] = []
         train(
             experiment(tmp_path / name, steps=20),
             tokens,
             fabric(),
             codebooks=begin,
-            report=lambda _, __, n, to=told: to.append(n["bits"]),
+            report=lambda _, __, n, to=logged: to.append(n["bits"]),
         )
-        found.append(told)
+        found.append(logged)
     assert found[1][0] < found[0][0] - 0.1
     assert all(math.isfinite(bits) for bits in found[1])
 
