@@ -25,7 +25,9 @@ def test_perceptual_terms_weigh_what_they_say(manifest, tmp_path):
     logged = {}
     train(experiment, fabric(), stop_at=2, report=lambda _, __, numbers: logged.update(numbers))
     seconds, values = experiment.data.crop, MelLikelihood(experiment.mel, 16_000).values_per_second
-    assert logged["loss"] == pytest.approx(2 * logged["pesq_like/nats_per_second"] / values, rel=1e-4)
+    assert logged["loss"] == pytest.approx(
+        2 * logged["pesq_like/nats_per_second"] / values, rel=1e-4
+    )
     assert logged["pesq_like"] > 0
     assert seconds == 0.5
     for data, codec in (
