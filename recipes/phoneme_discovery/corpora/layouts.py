@@ -18,11 +18,11 @@ from speechvq.units.alignments.textgrid import text_of
 
 @dataclass(frozen=True)
 class Entry:
-    """An audio file of a corpus: its speaker (None: unknown), and other facts, as in a manifest."""
+    """An audio file of a corpus: its speaker (None: unknown), and metadata, as in a manifest."""
 
     audio: Path
     speaker: str | None
-    facts: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
