@@ -19,8 +19,21 @@ SpeechVQError
 └── MissingExtra      an optional package that is not installed
 
 Each message says what is wrong, where, and what to do. The command line prints it as one sentence
-and exits with 1.
+and exits with 1. What a message quotes of the input goes through `shown`.
 """
+
+import reprlib
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+
+
+def shown(value: object) -> str:
+    """A value as a message quotes it: in one line, printable, and short however long it is."""
+    try:
+        return _SHORT.repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits
+        return f"a value of type {type(value).__name__}"
 
 
 class SpeechVQError(Exception):

@@ -1,0 +1,91 @@
+"""What anything may be at most: the one set of limits, for what is made, written and read alike.
+
+A limit has a reason: what people record, what the code file can say, or memory. Whatever passes
+here can be written and read back; whatever does not is refused before any work.
+"""
+
+from typing import Final
+
+from speechvq.errors import SpeechVQError, shown
+
+RATES: Final = range(1_000, 384_001)
+"""Sample rates in Hz: from the slowest in which words can be heard to the fastest of recorders."""
+
+SAMPLES: Final = range(1, 1 << 35)
+"""Lengths of a recording in samples: what the five bytes of the code file can say."""
+
+HOPS: Final = range(1, (1 << 20) + 1)
+"""Samples per code."""
+
+CODEBOOK_SIZES: Final = range(2, (1 << 16) + 1)
+"""Codewords of a codebook: a code is one of at least two things, and has 16 bits."""
+
+CODEBOOKS: Final = 64
+"""Codebooks, at most."""
+
+DIGEST_BYTES: Final = 8
+"""Bytes of the SHA-256 that name a model, exactly."""
+
+CODER_BYTES: Final = 4
+"""Bytes of the SHA-256 that name tables or a prior, exactly."""
+
+EMBEDDING_BYTES: Final = 32
+"""Bytes of a packed speaker embedding, at most."""
+
+NAME_BYTES: Final = 255
+"""Bytes of a name in UTF-8, at most: the code file has one byte for their number."""
+
+PARAMETERS: Final = 60_000_000
+"""Numbers in the weights of a network, at most: eight times the default model's, 240 MB."""
+
+HEADER_BYTES: Final = 4 << 20
+"""Bytes of the header of a file of weights, at most. That of the default model has 0.06 MB."""
+
+WEIGHTS_BYTES: Final = HEADER_BYTES + 4 * PARAMETERS
+"""Bytes of a model, a prior or a file of tables, at most."""
+
+CONFIGURATION_BYTES: Final = 256 << 10
+"""Bytes of a configuration, at most. The longest of the recipes has 0.004 MB."""
+
+CODES_BYTES: Final = 1 << 30
+"""Bytes of a code file, at most: 37 days of the default model's highest bit rate."""
+
+MANIFEST_BYTES: Final = 1 << 30
+"""Bytes of a list of recordings, at most: five million lines."""
+
+MEMORY_SAMPLES: Final = 1 << 25
+"""Samples that are decoded in memory at rates above `USUAL_RATE`, at most: 134 MB."""
+
+USUAL_RATE: Final = 48_000
+"""Hz. A recording of any length is decoded in memory up to this rate."""
+
+
+def checked_name(name: object, error: type[SpeechVQError], what: str) -> str:
+    """A name that files can hold and a terminal can show.
+
+    what: whose name, for the message, as in "the name of a model"
+    Raises `error` for anything else.
+    """
+    if not isinstance(name, str) or not name:
+        raise error(f"{what} must be a text, not {shown(name)}")
+    if not name.isprintable():  # which no lone surrogate is
+        raise error(f"{what} must be printable, without control characters, not {shown(name)}")
+    if (size := len(name.encode())) > NAME_BYTES:
+        raise error(f"{what} has at most {NAME_BYTES} bytes in UTF-8, not {size}: {shown(name)}")
+    return name
+
+
+def whole(value: object, within: range, error: type[SpeechVQError], what: str) -> int:
+    """A whole number within a range, of any integer type but bool.
+
+    Raises `error` for anything else, such as 2.0.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise error(f"{what} must be a whole number, not {shown(value)}")
+    try:
+        number = int(value.__index__())  # type: ignore[attr-defined] - asked for above
+    except (TypeError, ValueError, RuntimeError):  # an array or a tensor that is no single number
+        raise error(f"{what} must be a whole number, not {shown(value)}") from None
+    if number not in within:
+        raise error(f"{what} must be from {within.start} to {within.stop - 1}, not {shown(number)}")
+    return number
