@@ -15,9 +15,12 @@ from speechvq.codec.network import Network
 from speechvq.codec.voices import Voice
 from speechvq.config import parse, to_dict
 from speechvq.errors import ConfigError, ModelError
+from speechvq.nn.isolation import isolated, with_weights
 from speechvq.output import new_file
 
 
+@isolated()
+@torch.inference_mode(mode=False)
 def load(path: str | Path | None = None, *, device: str | torch.device = "cpu") -> Codec:
     """Load a model file, or the default model, which is bundled.
 
@@ -27,8 +30,8 @@ def load(path: str | Path | None = None, *, device: str | torch.device = "cpu") 
     header, file = read_model(path)
     weights = {current_name(name): value for name, value in file.weights().items()}
     try:
-        network = Network(parse(CodecConfig, header.config))
-        network.load_state_dict(weights)
+        config = parse(CodecConfig, header.config)
+        network = with_weights(lambda: Network(config), weights)
     except (ConfigError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise ModelError(f"{file.path} is damaged or made by another speechvq: {reason}") from error

@@ -10,7 +10,9 @@ so that it can be filtered and interpolated.
 """
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -40,8 +42,9 @@ def turns(window: int, hop: int) -> Tensor:
 
     Rows (frames until that repeats, bins).
     """
-    frames = torch.arange(window // math.gcd(window, hop), dtype=torch.float64)
-    angles = torch.outer(frames, torch.arange(window // 2 + 1, dtype=torch.float64)) * hop / window
+    exact = {"dtype": torch.float64, "device": "cpu"}
+    frames = torch.arange(window // math.gcd(window, hop), **exact)
+    angles = torch.outer(frames, torch.arange(window // 2 + 1, **exact)) * hop / window
     return torch.polar(torch.ones_like(angles), (angles % 1.0) * 2 * math.pi).to(torch.complex64)
 
 
@@ -50,7 +53,29 @@ def repeated(table: Tensor, first: int, count: int) -> Tensor:
     return table[torch.arange(first, first + count, device=table.device) % len(table)]
 
 
-class Analysis(Step):
+def hann(window: int) -> Tensor:
+    """The window (window,) of a frame."""
+    return torch.hann_window(window, dtype=torch.float32, device="cpu")
+
+
+class Tables(Step):
+    """A step with buffers that follow from its sizes.
+
+    They are no weights: no file holds them, they are computed also where a network is built without
+    memory, and they go to another device, but never into lower precision and back.
+    """
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:  # noqa: FBT001, FBT002 - PyTorch's
+        before = dict(self._buffers)
+        super()._apply(fn, recurse)
+        for name, table in before.items():
+            moved = self._buffers[name]
+            if table is not None and moved is not None and moved.itemsize < table.itemsize:
+                self._buffers[name] = table.to(moved.device)
+        return self
+
+
+class Analysis(Tables):
     """Waveform (b, 1, t) to features (b, width, f), one frame every `hop` samples.
 
     Frame i is centered on sample i*hop. The linear map sees the log magnitude, and with `phase`
@@ -66,10 +91,10 @@ class Analysis(Step):
         super().__init__()
         self.left, self.size, self.phase = window // 2, window, phase
         self.stride, self.lookahead = Fraction(hop), Fraction(window - self.left - hop)
-        hann = torch.hann_window(window)
-        self.register_buffer("window", hann / hann.sum(), persistent=False)
+        shape = hann(window)
+        self.register_buffer("window", shape / shape.sum(), persistent=False)
         self.register_buffer("turns", turns(window, hop).conj().resolve_conj(), persistent=False)
-        gains = torch.full((window // 2 + 1,), 2.0)
+        gains = torch.full_like(shape[: window // 2 + 1], 2.0)
         gains[: window // 24] *= EMPHASIS
         self.register_buffer("gains", gains, persistent=False)
         self.linear = nn.Linear((3 if phase else 1) * (window // 2 + 1), width)
@@ -110,7 +135,7 @@ class Analysis(Step):
             return torch.cat([log, real * gains, imag * gains], -1)
 
 
-class Synthesis(Step):
+class Synthesis(Tables):
     """Frames (b, width, f) to waveform (b, 1, t), `hop` samples a frame.
 
     A linear map gives the log magnitude of every frequency and its phase, predicted as a complex
@@ -125,8 +150,8 @@ class Synthesis(Step):
         super().__init__()
         self.size, self.hop, self.skip = window, hop, window // 2
         self.stride, self.lookahead = Fraction(1, hop), Fraction(-(-(window // 2) // hop))
-        hann = torch.hann_window(window)
-        self.register_buffer("window", hann / (hann.square().sum() / hop), persistent=False)
+        shape = hann(window)
+        self.register_buffer("window", shape / (shape.square().sum() / hop), persistent=False)
         self.register_buffer("turns", turns(window, hop), persistent=False)
         self.norm = nn.LayerNorm(width)
         self.linear = nn.Linear(width, 3 * (window // 2 + 1))

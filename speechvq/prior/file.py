@@ -20,6 +20,7 @@ from speechvq.codes import ModelId
 from speechvq.codes.header import CODER_BYTES
 from speechvq.config import parse, to_dict
 from speechvq.errors import ConfigError, ModelError, WrongModel
+from speechvq.nn.isolation import isolated, with_weights
 from speechvq.output import new_file
 from speechvq.prior.network import PriorConfig, PriorNetwork
 from speechvq.weights import read_weights
@@ -78,6 +79,8 @@ def save_prior(path: Path, prior: Prior) -> None:
         partial.write_bytes(save(weights, {ENTRY: json.dumps(header)}))
 
 
+@isolated()
+@torch.inference_mode(mode=False)
 def load_prior(path: str | Path | None = None, *, device: str | torch.device = "cpu") -> Prior:
     """Read a prior from its file; without a path, the bundled prior of the default model.
 
@@ -89,8 +92,8 @@ def load_prior(path: str | Path | None = None, *, device: str | torch.device = "
     try:
         shapes = [(int(hop), int(size)) for hop, size in header["shapes"]]
         config = parse(PriorConfig, header["prior"])
-        network = PriorNetwork(config, shapes, int(header["speaker_dim"]))
-        network.load_state_dict(weights)
+        speaker_dim = int(header["speaker_dim"])
+        network = with_weights(lambda: PriorNetwork(config, shapes, speaker_dim), weights)
         model = ModelId(str(header["model"]), bytes.fromhex(header["digest"]))
         name = str(header["name"])
         thresholds = tuple(float(bits) for bits in header["anomaly_thresholds"])

@@ -1,0 +1,120 @@
+"""Codes that do not depend on what a caller has set in torch and NumPy.
+
+    with isolated():
+        ...
+
+Each entry point that computes with a network runs in `isolated`, and none relies on the default
+type of torch's numbers, on its default device or on its random generator. Afterwards everything is
+as the caller had set it, also after an error.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from threading import Lock
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+N = TypeVar("N", bound=nn.Module)
+
+DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "mtia")
+"""Kinds of devices that have an autocast of their own."""
+
+PRODUCTS: tuple[Any, ...] = (
+    torch.backends.mkldnn.matmul,  # type: ignore[attr-defined]
+    torch.backends.mkldnn.conv,  # type: ignore[attr-defined]
+    torch.backends.cuda.matmul,
+    torch.backends.cudnn.conv,  # type: ignore[attr-defined]
+)
+"""What may round the factors of float32 products to fewer bits, when `fp32_precision` allows it."""
+
+
+class _ExactProducts:
+    """Products of float32 in float32, as long as any thread computes.
+
+    Torch keeps this for the whole process. The first thread that comes in sets it, and the last one
+    that goes out sets it back.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside = Lock(), 0
+        self._before: list[tuple[Any, str]] = []
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                found = [(product, product.fp32_precision) for product in PRODUCTS]
+                self._before = [pair for pair in found if pair[1] not in ("none", "ieee")]
+                for product, _ in self._before:
+                    product.fp32_precision = "ieee"
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                for product, precision in self._before:
+                    product.fp32_precision = precision
+
+
+class _Process:
+    """What holds for one process: its products, and whether it must set its number of threads."""
+
+    def __init__(self, *, forked: bool = False) -> None:
+        self.products, self.forked = _ExactProducts(), forked
+
+    def set_threads(self) -> None:
+        """In a forked process, set torch to one thread, once.
+
+        The threads of OpenMP do not survive a fork: with more than one torch would wait for them
+        for ever.
+        """
+        if self.forked:
+            self.forked = False
+            torch.set_num_threads(1)
+
+
+_process = _Process()
+
+
+def _after_fork() -> None:
+    global _process  # noqa: PLW0603 - there is one process
+    _process = _Process(forked=True)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+@contextmanager
+def isolated() -> Iterator[None]:
+    """Compute in float32, and on the devices of the tensors, whatever the caller has set.
+
+    Off are autocast, function modes and with them default devices, products of fewer bits than
+    float32 has, and NumPy's warnings. Also a decorator: `@isolated()`. Gradients are left as they
+    are.
+    """
+    _process.set_threads()
+    with ExitStack() as stack:
+        stack.enter_context(torch._C.DisableTorchFunction())  # noqa: SLF001 - has no other name
+        for kind in DEVICES:
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        stack.enter_context(_process.products)
+        stack.enter_context(np.errstate(all="ignore"))
+        yield
+
+
+def with_weights(build: Callable[[], N], weights: dict[str, Tensor]) -> N:
+    """The network that `build` makes, with these weights.
+
+    It is built without memory and without drawing a random number; the weights are taken, not
+    copied. Raises RuntimeError where their names or shapes are not those of the network.
+    """
+    with torch.device("meta"):
+        network = build()
+    network.load_state_dict(weights, assign=True)
+    return network
