@@ -67,17 +67,13 @@ def open_input(
     advice: str = "check the path",
 ) -> BinaryIO:
     """Open a file, or a pipe that this process was given, for reading. Raises `error`."""
+    target = checked_path(path, error, what)
     try:
-        target = Path(path)
         mode, pipe = target.stat().st_mode, _descriptor(target)
         if stat.S_ISREG(mode):
             return target.open("rb")
         if pipe is not None and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
             return os.fdopen(os.dup(pipe), "rb")  # opening it anew could wait for a writer
-    except TypeError:
-        raise error(f"the path of the {what} must be a text or a Path, not {shown(path)}") from None
-    except ValueError:  # a zero byte, or characters that no file name can have
-        raise error(f"no {what} can have the path {shown(str(path))}; {advice}") from None
     except FileNotFoundError:
         raise error(f"there is no {what} {path}; {advice}") from None
     except OSError as reason:
@@ -89,6 +85,20 @@ def open_input(
         f"{path} is {kind}, which could last for ever; give a file, or a pipe that ends, as in "
         "`cat FILE | speechvq ... /dev/stdin`"
     )
+
+
+def checked_path(path: object, error: type[SpeechVQError], what: str = "file") -> Path:
+    """A path that a file can have, there or not. Raises `error`."""
+    try:
+        name = os.fspath(path)  # type: ignore[arg-type] - refused here
+        target = Path(name)
+        if b"\0" not in os.fsencode(name):
+            return target
+    except TypeError:
+        raise error(f"the path of a {what} must be a text or a Path, not {shown(path)}") from None
+    except ValueError:  # characters that no file name can have
+        pass
+    raise error(f"no {what} can have the path {shown(str(path))}; give another path")
 
 
 def _descriptor(path: Path) -> int | None:

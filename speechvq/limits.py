@@ -47,8 +47,8 @@ WEIGHTS_BYTES: Final = HEADER_BYTES + 4 * PARAMETERS
 CONFIGURATION_BYTES: Final = 256 << 10
 """Bytes of a configuration, at most. The longest of the recipes has 0.004 MB."""
 
-CODES_BYTES: Final = 1 << 30
-"""Bytes of a code file, at most: 37 days of the default model's highest bit rate."""
+CODES_BYTES: Final = 1 << 28
+"""Bytes of a code file, at most: nine days at the default model's highest bit rate."""
 
 MANIFEST_BYTES: Final = 1 << 30
 """Bytes of a list of recordings, at most: five million lines."""

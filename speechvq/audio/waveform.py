@@ -6,17 +6,14 @@ from typing import Any
 import numpy as np
 
 from speechvq.audio.files import Wave
-from speechvq.codes.record import RATE_LIMIT
 from speechvq.errors import AudioError
+from speechvq.limits import RATES, whole
 
 
 def checked_rate(rate: float) -> int:
     """A sample rate that a code file can hold. Raises AudioError."""
-    if not 1 <= rate <= RATE_LIMIT or rate != int(rate):
-        raise AudioError(
-            f"a sample rate is a whole number of Hz, from 1 to {RATE_LIMIT}, not {rate}"
-        )
-    return int(rate)
+    number = int(rate) if isinstance(rate, float) and rate.is_integer() else rate
+    return whole(number, RATES, AudioError, "a sample rate in Hz")
 
 
 def checked_wave(wave: Any) -> Wave:  # noqa: ANN401 - a list, an array or a tensor

@@ -6,8 +6,8 @@
     1      coding of the payload: 0 is fixed width, 1 static frequency tables, 2 a prior
     8      the first bytes of the SHA-256 of the model's file
     n      the model's name: its length in one byte, then printable UTF-8
-    v      sample rate of the model in Hz, at most a million
-    v      sample rate of the recording in Hz, at most a million; 0 if it is the model's
+    v      sample rate of the model in Hz, 1,000 to 384,000
+    v      sample rate of the recording in Hz, 1,000 to 384,000; 0 if it is the model's
     v      exact length of the recording in samples at its own rate
     n      shapes of the codebooks: the number of runs of equal codebooks, then for each run the
            number of codebooks, samples per code, and codewords, each a v
@@ -27,7 +27,7 @@ must agree with the size of the file before any memory is allocated for it.
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +37,17 @@ from speechvq.codes.coder import Coder
 from speechvq.codes.header import FIXED_WIDTH, MAGIC, PRIOR, VERSION, Header
 from speechvq.codes.record import CodeArrays, Codes
 from speechvq.codes.tables import shipped_tables
-from speechvq.errors import DamagedCodes, MissingCoder, NewerVersion, NotACodesFile
+from speechvq.errors import (
+    CodesError,
+    DamagedCodes,
+    MissingCoder,
+    NewerVersion,
+    NotACodesFile,
+    OutputError,
+    shown,
+)
+from speechvq.input import checked_path, read_bytes
+from speechvq.limits import CODES_BYTES
 from speechvq.output import check_writable, new_file
 
 
@@ -45,14 +55,23 @@ def dump(codes: Codes, coders: Sequence[Coder] = ()) -> bytes:
     """The bytes of a code file, in whichever coding makes it smallest.
 
     coders: to try, beside fixed width and the bundled tables
+    Raises CodesError for what are no codes, or more than a file can hold.
     """
+    if not isinstance(codes, Codes):
+        raise CodesError(f"only Codes can be written to a code file, not {shown(codes)}")
+    codes = replace(codes)  # its arrays may have been changed since they were checked
     fixed = [bits.pack(row, s.bits) for s, row in zip(codes.shapes, codes.codebooks, strict=True)]
     bodies = [header.written(header.of(codes)) + np.packbits(np.concatenate(fixed)).tobytes()]
-    for each in (*coders, *shipped_tables()):
+    for each in (*_checked(coders), *shipped_tables()):
         if each.model == codes.model and each.shapes[: len(codes.shapes)] == codes.shapes:
             start = header.written(header.of(codes, each.coding, each.digest))
             bodies.append(start + coder.payload(each, codes.codebooks, codes.speaker_embedding))
     body = min(bodies, key=len)
+    if len(body) + 4 > CODES_BYTES:
+        raise CodesError(
+            f"the codes need {len(body)} bytes, and a code file has at most {CODES_BYTES}; "
+            "encode the recording in parts"
+        )
     return body + zlib.crc32(body).to_bytes(4, "little")
 
 
@@ -87,10 +106,10 @@ class CodeFile:
                 if chosen is None
                 else coder.unpacked(chosen, head.frames, self.payload, head.speaker_embedding)
             )
-        except ValueError as error:
+            rates = (head.sample_rate, head.source_rate, head.samples)
+            return Codes(head.model, *rates, head.shapes, codebooks, head.speaker_embedding)
+        except (ValueError, CodesError) as error:
             raise _damaged(self.name, error) from error
-        rates = (head.sample_rate, head.source_rate, head.samples)
-        return Codes(head.model, *rates, head.shapes, codebooks, head.speaker_embedding)
 
     def _chosen(self, coders: Sequence[Coder]) -> Coder:
         """The coder that the header names. Raises MissingCoder, or DamagedCodes if it cannot be."""
@@ -103,7 +122,7 @@ class CodeFile:
             )
         named = [
             each
-            for each in (*coders, *shipped_tables())
+            for each in (*_checked(coders), *shipped_tables())
             if (each.coding, each.digest) == (head.coding, head.coder)
         ]
         if not named:
@@ -132,7 +151,15 @@ def open_codes(path: str | Path) -> CodeFile:
 
     Raises NotACodesFile, NewerVersion or DamagedCodes, each naming the file.
     """
-    return _opened(_content(Path(path)), str(path))
+    data = read_bytes(
+        path,
+        NotACodesFile,
+        limit=CODES_BYTES,
+        what="code file",
+        advice="such files are made by `speechvq encode`",
+        magic=MAGIC,
+    )
+    return _opened(data, str(path))
 
 
 def read_codes(path: str | Path, coders: Sequence[Coder] = ()) -> Codes:
@@ -155,7 +182,7 @@ def write_codes(
 
     Raises OutputError; an existing file is overwritten only with `force`.
     """
-    path = Path(path)
+    path = checked_path(path, OutputError, "code file")
     check_writable(path, force=force)
     data = dump(codes, coders)
     with new_file(path) as partial:
@@ -163,8 +190,17 @@ def write_codes(
     return len(data)
 
 
+def _checked(coders: Sequence[Coder]) -> Sequence[Coder]:
+    """Coders, if that is what they are. Raises CodesError."""
+    if not isinstance(coders, list | tuple) or not all(hasattr(each, "coding") for each in coders):
+        raise CodesError(f"coders must be a list of coders, not {shown(coders)}")
+    return coders
+
+
 def _opened(data: bytes, name: str) -> CodeFile:
     """The bytes of a file, checked."""
+    if not isinstance(data, bytes):
+        raise NotACodesFile(f"{name} must be bytes, not {shown(data)}")
     if data[:3] != MAGIC:
         raise NotACodesFile(
             f"{name} is not a speechvq code file; such files are made by `speechvq encode`"
@@ -190,7 +226,7 @@ def _opened(data: bytes, name: str) -> CodeFile:
             _check_size(head, payload)
         else:
             coder.check_size(head.frames, payload)
-    except (ValueError, IndexError) as error:
+    except (ValueError, CodesError) as error:
         raise _damaged(name, error) from error
     return CodeFile(head, payload, name)
 
@@ -229,17 +265,3 @@ def _fixed_width(head: Header, payload: bytes) -> CodeArrays:
                 f"it holds the code {int(codes.max())} in a codebook of {shape.size} codewords"
             )
     return codebooks
-
-
-def _content(path: Path) -> bytes:
-    """The bytes of a file that begins like a code file; of any other only the first few."""
-    try:
-        if path.is_dir():
-            raise NotACodesFile(f"{path} is a folder; give a code file")
-        with path.open("rb") as file:
-            start = file.read(len(MAGIC))
-            return start + (file.read() if start == MAGIC else b"")
-    except FileNotFoundError:
-        raise NotACodesFile(f"there is no file {path}") from None
-    except OSError as error:
-        raise NotACodesFile(f"cannot read {path}: {error.strerror}") from error

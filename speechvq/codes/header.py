@@ -3,17 +3,14 @@
 import itertools
 from dataclasses import dataclass
 
-from speechvq.codes.record import RATE_LIMIT, CodebookShape, Codes, ModelId, frames
+from speechvq.codes.record import CodebookShape, Codes, ModelId, check_facts, frames
+from speechvq.errors import CodesError, shown
+from speechvq.limits import CODEBOOKS, CODER_BYTES, DIGEST_BYTES
 
 MAGIC = b"SVQ"
 VERSION = 1
 FIXED_WIDTH, TABLES, PRIOR = range(3)
 """Codings of the payload."""
-CODER_BYTES = 4
-"""Bytes that name the tables or the prior that coded a payload."""
-SPEAKER_BYTES = 32
-"""Bytes of a packed speaker embedding, at most."""
-CODEBOOK_LIMIT = 64
 
 
 @dataclass(frozen=True)
@@ -23,6 +20,7 @@ class Header:
     coding: of the payload
     coder: the first bytes of the SHA-256 of the tables or of the prior that coded the payload;
       empty for fixed width
+    Raises CodesError for what no code file can hold.
     """
 
     coding: int
@@ -33,6 +31,15 @@ class Header:
     samples: int
     shapes: tuple[CodebookShape, ...]
     speaker_embedding: bytes
+
+    def __post_init__(self) -> None:
+        check_facts(self)
+        expected = 0 if self.coding == FIXED_WIDTH else CODER_BYTES
+        if not isinstance(self.coder, bytes) or len(self.coder) != expected:
+            raise CodesError(
+                f"the digest of tables or a prior must be {CODER_BYTES} bytes, not "
+                f"{shown(self.coder)}"
+            )
 
     @property
     def frames(self) -> tuple[int, ...]:
@@ -88,27 +95,18 @@ def written(header: Header) -> bytes:
 def read(data: bytes) -> tuple[Header, bytes]:
     """The header at the start of a file, and the bytes after it.
 
-    Raises ValueError for a header that says something impossible.
+    Raises ValueError or CodesError for a header that says something impossible.
     """
     reader = _Reader(data, len(MAGIC))
     version, coding = reader.take(2)
     if version != VERSION or coding not in (FIXED_WIDTH, TABLES, PRIOR):
         raise ValueError(f"it has the unknown version {version} or coding {coding}")
-    model = ModelId(digest=reader.take(8), name=reader.take(reader.byte()).decode())
-    if not model.name.isprintable():
-        raise ValueError("its model name cannot be printed")
+    model = ModelId(digest=reader.take(DIGEST_BYTES), name=reader.take(reader.byte()).decode())
     sample_rate = reader.varint()
     source_rate = reader.varint() or sample_rate
     samples = reader.varint()
-    if max(sample_rate, source_rate) > RATE_LIMIT:
-        raise ValueError(f"it has a rate of {max(sample_rate, source_rate)} Hz")
     shapes = _shapes(reader)
     embedding = reader.take(reader.byte())
-    aligned = all(shapes[0].hop % shape.hop == 0 for shape in shapes)
-    if not (shapes and samples and sample_rate and aligned):
-        raise ValueError("it lists no codebooks, no samples, or rates that do not fit each other")
-    if len(embedding) > SPEAKER_BYTES:
-        raise ValueError(f"it has a speaker embedding of {len(embedding)} bytes")
     coder = reader.take(0 if coding == FIXED_WIDTH else CODER_BYTES)
     header = Header(coding, coder, model, sample_rate, source_rate, samples, shapes, embedding)
     return header, data[reader.position :]
@@ -118,10 +116,8 @@ def _shapes(reader: "_Reader") -> tuple[CodebookShape, ...]:
     shapes: list[CodebookShape] = []
     for _ in range(reader.varint()):
         count, hop, size = reader.varint(), reader.varint(), reader.varint()
-        if not (count and hop and 2 <= size <= 65536 and len(shapes) + count <= CODEBOOK_LIMIT):
-            raise ValueError(
-                f"it has impossible codebooks: {count} of hop {hop} with {size} codewords"
-            )
+        if not 0 < count <= CODEBOOKS - len(shapes):
+            raise ValueError(f"it has more than {CODEBOOKS} codebooks, or none where it lists some")
         shapes += [CodebookShape(hop, size)] * count
     return tuple(shapes)
 

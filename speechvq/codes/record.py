@@ -8,10 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from speechvq.errors import CodesError
-
-RATE_LIMIT = 1_000_000
-"""Hz. No recording is faster, and a file that claims to be would need absurd memory."""
+from speechvq.errors import CodesError, shown
+from speechvq.limits import (
+    CODEBOOK_SIZES,
+    CODEBOOKS,
+    DIGEST_BYTES,
+    EMBEDDING_BYTES,
+    HOPS,
+    RATES,
+    SAMPLES,
+    checked_name,
+    whole,
+)
 
 CodeArrays = tuple[NDArray[np.uint16], ...]
 """Codes: one array (frames,) per codebook, coarse first."""
@@ -19,10 +27,20 @@ CodeArrays = tuple[NDArray[np.uint16], ...]
 
 @dataclass(frozen=True)
 class ModelId:
-    """Which model made the codes: its name, and the first 8 bytes of the SHA-256 of its file."""
+    """Which model made the codes: its name, and the first 8 bytes of the SHA-256 of its file.
+
+    Raises CodesError for a name or a digest that no code file can hold.
+    """
 
     name: str
     digest: bytes
+
+    def __post_init__(self) -> None:
+        checked_name(self.name, CodesError, "the name of a model")
+        if not isinstance(self.digest, bytes) or len(self.digest) != DIGEST_BYTES:
+            raise CodesError(
+                f"the digest of a model must be {DIGEST_BYTES} bytes, not {shown(self.digest)}"
+            )
 
     def __str__(self) -> str:
         return f"{self.name}@{self.digest.hex()}"
@@ -34,10 +52,17 @@ class CodebookShape:
 
     hop: samples at the model's rate per code
     size: number of codewords
+    Raises CodesError for numbers that no code file can hold.
     """
 
     hop: int
     size: int
+
+    def __post_init__(self) -> None:
+        ranges = {"hop": HOPS, "size": CODEBOOK_SIZES}
+        for name, within in ranges.items():
+            number = whole(getattr(self, name), within, CodesError, f"the {name} of a codebook")
+            object.__setattr__(self, name, number)
 
     @property
     def bits(self) -> int:
@@ -55,6 +80,7 @@ class Codes:
     shapes: the codebooks' shapes, coarse first
     codebooks: the codes of each codebook, an array (frames,) of integers
     speaker_embedding: packed, two dimensions in a byte
+    Raises CodesError for what no code file can hold.
     """
 
     model: ModelId
@@ -66,25 +92,16 @@ class Codes:
     speaker_embedding: bytes
 
     def __post_init__(self) -> None:
-        if not self.shapes or len(self.shapes) != len(self.codebooks):
+        check_facts(self)
+        if not isinstance(self.codebooks, list | tuple):
+            raise CodesError(f"codes have an array per codebook, not {shown(self.codebooks)}")
+        if len(self.shapes) != len(self.codebooks):
             raise CodesError(
                 f"the codes of {len(self.codebooks)} codebooks do not fit {len(self.shapes)} shapes"
             )
-        rows = zip(self.shapes, self.codebooks, self.frames, strict=True)
-        for index, (shape, codes, frames) in enumerate(rows):
-            if codes.shape != (frames,):
-                raise CodesError(
-                    f"codebook {index} has codes of shape {codes.shape}, but {self.samples} "
-                    f"samples need ({frames},)"
-                )
-            if not np.issubdtype(codes.dtype, np.integer):
-                raise CodesError(f"codebook {index} holds {codes.dtype}, but codes are integers")
-            outside = codes[(codes < 0) | (codes >= shape.size)]
-            if len(outside):
-                raise CodesError(
-                    f"codebook {index} holds the code {outside[0]}, but has only {shape.size} "
-                    "codewords, numbered from 0"
-                )
+        rows = zip(self.codebooks, self.shapes, self.frames, strict=True)
+        checked = (_checked_codes(index, self.samples, *row) for index, row in enumerate(rows))
+        object.__setattr__(self, "codebooks", tuple(checked))
 
     def __eq__(self, other: object) -> bool:
         """Equal in every field; arrays are compared by their values."""
@@ -119,14 +136,10 @@ class Codes:
 
     def prefix(self, n_codebooks: int) -> "Codes":
         """Only the first codebooks. Raises CodesError when there are fewer than `n_codebooks`."""
-        if not 1 <= n_codebooks <= len(self.shapes):
-            raise CodesError(
-                f"cannot keep {n_codebooks} codebooks: there are {len(self.shapes)}, and at least "
-                "one is kept"
-            )
-        return replace(
-            self, shapes=self.shapes[:n_codebooks], codebooks=self.codebooks[:n_codebooks]
-        )
+        count = len(self.shapes)
+        what = f"the number of codebooks to keep, of which there are {count},"
+        kept = whole(n_codebooks, range(1, count + 1), CodesError, what)
+        return replace(self, shapes=self.shapes[:kept], codebooks=self.codebooks[:kept])
 
     def with_codebooks(self, arrays: Sequence[Any], *, samples: int | None = None) -> "Codes":
         """The same recording with other codes, of all its codebooks or the first few.
@@ -136,29 +149,91 @@ class Codes:
         Raises CodesError for another number of codes or codebooks, for numbers that are no
         integers, and for codes that the codebooks do not have.
         """
-        if not 1 <= len(arrays) <= len(self.shapes):
+        try:
+            rows = [_array(index, codes) for index, codes in enumerate(arrays)]
+        except TypeError as error:  # what cannot be iterated
+            raise CodesError(f"give a list of codes per codebook, not {shown(arrays)}") from error
+        if not 1 <= len(rows) <= len(self.shapes):
             raise CodesError(
-                f"give the codes of 1 to {len(self.shapes)} codebooks, not of {len(arrays)}"
+                f"give the codes of 1 to {len(self.shapes)} codebooks, not of {len(rows)}"
             )
         return replace(
             self,
             samples=self.samples if samples is None else samples,
-            shapes=self.shapes[: len(arrays)],
-            codebooks=tuple(_array(index, codes) for index, codes in enumerate(arrays)),
+            shapes=self.shapes[: len(rows)],
+            codebooks=tuple(rows),
         )
 
 
-def _array(index: int, codes: Any) -> NDArray[np.integer]:  # noqa: ANN401 - a list, array or tensor
-    """Codes as an array that a record can check, in 16 bits where all of them fit."""
-    values = codes.detach().cpu() if hasattr(codes, "detach") else codes
+def check_facts(facts: Any) -> None:  # noqa: ANN401 - codes, or the header of a file
+    """Check all that codes and the header of their file have in common, before any codes.
+
+    Whole numbers become `int`, and a list of shapes a tuple. Raises CodesError for what no code
+    file can hold.
+    """
+    if not isinstance(facts.model, ModelId):
+        raise CodesError(f"the model of codes must be a ModelId, not {shown(facts.model)}")
+    ranges = {
+        "sample_rate": (RATES, "the sample rate of the model"),
+        "source_rate": (RATES, "the sample rate of the recording"),
+        "samples": (SAMPLES, "the number of samples of the recording"),
+    }
+    for name, (within, what) in ranges.items():
+        object.__setattr__(facts, name, whole(getattr(facts, name), within, CodesError, what))
+    shapes = facts.shapes
+    if not isinstance(shapes, list | tuple) or not 1 <= len(shapes) <= CODEBOOKS:
+        raise CodesError(f"codes have 1 to {CODEBOOKS} shapes of codebooks, not {shown(shapes)}")
+    if not all(isinstance(shape, CodebookShape) for shape in shapes):
+        raise CodesError(f"the shape of a codebook must be a CodebookShape, not {shown(shapes)}")
+    if any(shapes[0].hop % shape.hop for shape in shapes):
+        raise CodesError(
+            f"the hop of the first codebook, {shapes[0].hop}, must be a multiple of all others"
+        )
+    object.__setattr__(facts, "shapes", tuple(shapes))
+    embedding = facts.speaker_embedding
+    if not isinstance(embedding, bytes) or len(embedding) > EMBEDDING_BYTES:
+        raise CodesError(
+            f"a speaker embedding must be at most {EMBEDDING_BYTES} bytes, not {shown(embedding)}"
+        )
+
+
+def _checked_codes(
+    index: int,
+    samples: int,
+    codes: Any,  # noqa: ANN401 - whatever was given for an array
+    shape: CodebookShape,
+    frames: int,
+) -> NDArray[np.uint16]:
+    """The codes of a codebook in 16 bits. Raises CodesError for codes that it cannot have."""
+    if not isinstance(codes, np.ndarray):
+        raise CodesError(
+            f"codebook {index} must be a NumPy array, not {shown(codes)}; `with_codebooks` takes "
+            "lists and tensors"
+        )
+    if codes.shape != (frames,):
+        raise CodesError(
+            f"codebook {index} has codes of shape {codes.shape}, but {samples} samples need "
+            f"({frames},)"
+        )
+    if codes.dtype.kind not in "iu":
+        raise CodesError(f"codebook {index} holds {codes.dtype}, but codes are integers")
+    outside = codes[(codes < 0) | (codes >= shape.size)]
+    if len(outside):
+        raise CodesError(
+            f"codebook {index} holds the code {outside[0]}, but has only {shape.size} codewords, "
+            "numbered from 0"
+        )
+    return np.asarray(codes, np.uint16)
+
+
+def _array(index: int, codes: Any) -> NDArray[Any]:  # noqa: ANN401 - a list, array or tensor
+    """Codes as an array that a record can check."""
     try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise CodesError(f"codebook {index} has codes that are no array: {error}") from error
-    if array.dtype.kind not in "iu":
-        raise CodesError(f"codebook {index} holds {array.dtype}, but codes are integers")
-    fits = array.size == 0 or (array.min() >= 0 and array.max() <= np.iinfo(np.uint16).max)
-    return array.astype(np.uint16) if fits else array
+        array = np.asarray(codes.detach().cpu() if hasattr(codes, "detach") else codes)
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+        reason = str(error).partition("\n")[0]
+        raise CodesError(f"codebook {index} has codes that are no array: {reason}") from error
+    return array.astype(np.int64) if array.size == 0 else array
 
 
 def bitrates(shapes: Sequence[CodebookShape], sample_rate: int) -> tuple[float, ...]:

@@ -26,10 +26,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechvq import shipped
-from speechvq.codes.header import CODER_BYTES, TABLES
+from speechvq.codes.header import TABLES
 from speechvq.codes.range_coder import RangeDecoder, RangeEncoder, distribution
 from speechvq.codes.record import CodeArrays, CodebookShape, ModelId
 from speechvq.errors import ModelError
+from speechvq.limits import CODER_BYTES
 from speechvq.output import new_file
 
 Context = Literal["order 0", "previous code", "coarser code"]

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from speechvq import shipped
 from speechvq.codes import ModelId
-from speechvq.codes.header import CODER_BYTES
 from speechvq.config import parse, to_dict
 from speechvq.errors import ConfigError, ModelError, WrongModel
+from speechvq.limits import CODER_BYTES
 from speechvq.nn.isolation import isolated, with_weights
 from speechvq.output import new_file
 from speechvq.prior.network import PriorConfig, PriorNetwork

@@ -98,7 +98,7 @@ def test_samples_that_are_no_numbers_are_refused(tiny, value):
 
 
 @settings(max_examples=60, deadline=None)
-@given(rate=st.sampled_from(RATES) | st.integers(1000, 1_000_000), samples=st.integers(1, 30_000))
+@given(rate=st.sampled_from(RATES) | st.integers(1000, 384_000), samples=st.integers(1, 30_000))
 def test_what_comes_back_is_as_long_as_what_went_in(tiny, rate, samples):
     back = tiny.decode(tiny.encode(noise(samples), rate))
     assert back.shape == (samples,)
@@ -107,12 +107,10 @@ def test_what_comes_back_is_as_long_as_what_went_in(tiny, rate, samples):
 
 
 @pytest.mark.parametrize(
-    "rate", [0, -16000, 44100.5, float("nan"), float("inf"), 1_000_001, 10**12]
+    "rate", [0, 1, -16000, 44100.5, float("nan"), float("inf"), 384_001, 10**12, "16000", True]
 )
 def test_impossible_rates_are_refused(tiny, rate):
-    with pytest.raises(
-        AudioError, match="a sample rate is a whole number of Hz, from 1 to 1000000"
-    ):
+    with pytest.raises(AudioError, match="a sample rate in Hz must be"):
         tiny.encode(noise(8000), rate)
 
 

@@ -76,6 +76,10 @@ ABSURD = {
     "samples": forged(samples=LARGEST),
     "samples of a slow recording": forged(samples=LARGEST, source=1),
     "no samples": forged(samples=0),
+    "a recording of a megahertz": forged(source=10**6, samples=1),
+    "a recording of a hertz": forged(source=1, samples=1),
+    "no name": forged(name=b""),
+    "a name that turns the direction of writing": forged(name="a\u202eb".encode()),
     "a model without a rate": forged(rate=0),
     "a model of a gigahertz": forged(rate=10**9),
     "a recording of a gigahertz": forged(source=10**9, samples=1),
@@ -156,7 +160,7 @@ def test_errors_name_the_file(tmp_path):
 
 
 def test_missing_files_and_folders(tmp_path):
-    with pytest.raises(NotACodesFile, match="there is no file"):
+    with pytest.raises(NotACodesFile, match="there is no code file"):
         read_codes(tmp_path / "none.codes")
     with pytest.raises(NotACodesFile, match="is a folder"):
         read_codes(tmp_path)

@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from speechvq.codes import CodebookShape, Codes, ModelId
+from speechvq.limits import RATES
 
 
 def slow_crc32(data):
@@ -98,7 +99,7 @@ def slow_read(data):
 def records(draw):
     """Codes of any shape: table, rates, length."""
     rates = st.sampled_from([8000, 11025, 16000, 24000, 44100, 48000, 192000]) | st.integers(
-        1000, 1_000_000
+        RATES.start, RATES.stop - 1
     )
     rate, source = draw(rates), draw(rates)
     finest = draw(st.integers(1, 50))
@@ -120,7 +121,7 @@ def records(draw):
         noise.integers(0, codebook.size, coarse * table[0].hop // codebook.hop).astype(np.uint16)
         for codebook in table
     )
-    name = draw(st.text(st.characters(categories=["L", "N", "P"]), max_size=20))
+    name = draw(st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=20))
     model = ModelId(name, draw(st.binary(min_size=8, max_size=8)))
     return Codes(model, rate, source, samples, table, rows, draw(st.binary(max_size=32)))
 

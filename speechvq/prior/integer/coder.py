@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechvq.codes import CodebookShape
-from speechvq.codes.header import CODER_BYTES, PRIOR
+from speechvq.codes.header import PRIOR
 from speechvq.codes.range_coder import RangeDecoder, RangeEncoder, distribution
 from speechvq.codes.record import CodeArrays
 from speechvq.errors import ModelError
+from speechvq.limits import CODER_BYTES
 from speechvq.prior.file import Prior
 from speechvq.prior.integer.network import IntegerStream, integer_streams
 
