@@ -1,0 +1,1 @@
+"""What the programs do with damaged files, and when they are killed."""

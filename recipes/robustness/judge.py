@@ -1,0 +1,154 @@
+"""What a reader may do with a damaged file: read it rightly, or refuse it in one plain sentence.
+
+Everything else is a fault: another exception than one of `speechvq.errors`, a warning, more than
+2 s of processor time, more than 256 MB of memory, a wrong result, and a message that is long, has
+several lines or control characters, or does not name the file.
+
+Time. The processor time of the process is measured around each file. After 2 s a timer of the
+system (ITIMER_VIRTUAL) raises `OvertimeError` where Python code runs; code in C that does not come
+back ends with the process after 10 s of processor time (ITIMER_PROF), and one that waits for
+something that does not come after a minute (ITIMER_REAL). `workers.py` says which file it was.
+
+Memory. The largest resident size of the process is set back before each file
+(/proc/self/clear_refs, Linux only) and read after it; the growth counts. The address space may grow
+by 2 GB, beyond which allocations fail: a file that asks for more than that is found by the
+MemoryError, or by the words of the message into which the library has turned it.
+"""
+
+import resource
+import signal
+import time
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from recipes.robustness.case import Case, Kind, WrongResultError
+from speechvq.errors import SpeechVQError
+
+CPU_SECONDS = 2.0
+STUCK_SECONDS = 10.0
+"""Processor time after which a process that does not come back is ended."""
+WAITING_SECONDS = 60.0
+"""The same of any time."""
+MEMORY = 256 << 20
+ADDRESSES = 2 << 30
+LONGEST = 600
+"""Characters of a message without the path of the file; a name in it may have 255."""
+
+
+class OvertimeError(BaseException):
+    """No `except Exception` catches it."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """outcome: "read", the class of a refusal, or "fault"; fault: what is wrong, else empty."""
+
+    outcome: str
+    fault: str = ""
+
+
+def judged(kind: Kind, case: Case, folder: Path) -> Verdict:
+    """Let a kind read a file, and judge what it does."""
+    peak = _Peak()
+    begin = time.process_time()
+    try:
+        with _alarms(), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            kind.check(case, folder)
+        verdict = Verdict("read")
+    except SpeechVQError as error:
+        verdict = _refusal(error, case)
+    except WrongResultError as error:
+        verdict = Verdict("fault", f"wrong result: {error}")
+    except OvertimeError as error:
+        verdict = Verdict("fault", f"more than {CPU_SECONDS:g} s{_place(error)}")
+    except Exception as error:  # noqa: BLE001 - that is what is looked for
+        name, text = type(error).__name__, str(error).partition("\n")[0][:120]
+        verdict = Verdict("fault", f"{name}{_place(error)}: {text}")
+    seconds, growth = time.process_time() - begin, peak.growth()
+    if not verdict.fault and seconds > CPU_SECONDS:
+        return Verdict("fault", f"{seconds:.1f} s of processor time, then {verdict.outcome}")
+    if growth > MEMORY:
+        return Verdict(
+            "fault", f"{growth >> 20} MB of memory, then {verdict.fault or verdict.outcome}"
+        )
+    return verdict
+
+
+def limit_addresses() -> None:
+    """Let the address space of this process grow by `ADDRESSES` only."""
+    used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    limit = used * resource.getpagesize() + ADDRESSES
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _refusal(error: SpeechVQError, case: Case) -> Verdict:
+    """The verdict on a message."""
+    text, name = str(error), type(error).__name__
+    bare = " ".join(word for word in text.split(" ") if case.name not in word)
+    complaint = ""
+    if len(text.splitlines()) != 1:
+        complaint = "not one line"
+    elif not text.isprintable():
+        complaint = "control characters"
+    elif len(bare) > LONGEST:
+        complaint = f"{len(bare)} characters"
+    elif case.name not in text:
+        complaint = "the file is not named"
+    elif "allocate" in text or "memory" in text.lower():
+        complaint = "it asked for more memory than there is"
+    if not complaint:
+        return Verdict(name)
+    return Verdict("fault", f"{name}{_place(error)}: {complaint}: {ascii(text)[:160]}")
+
+
+def _place(error: BaseException) -> str:
+    """Where in the library an error was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    inside = [frame for frame in frames if "/speechvq/" in frame.filename] or frames
+    if not inside:
+        return ""
+    return f" at {Path(inside[-1].filename).name}:{inside[-1].lineno}"
+
+
+@contextmanager
+def _alarms() -> Iterator[None]:
+    """The three timers."""
+    before = signal.signal(signal.SIGVTALRM, _overtime)
+    signal.setitimer(signal.ITIMER_VIRTUAL, CPU_SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, STUCK_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, WAITING_SECONDS)
+    try:
+        yield
+    finally:
+        for timer in (signal.ITIMER_VIRTUAL, signal.ITIMER_PROF, signal.ITIMER_REAL):
+            signal.setitimer(timer, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def _overtime(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise OvertimeError
+
+
+class _Peak:
+    """The growth of the resident size since the object was made."""
+
+    def __init__(self) -> None:
+        Path("/proc/self/clear_refs").write_bytes(b"5")
+        self.begin = _kilobytes("VmRSS")
+
+    def growth(self) -> int:
+        """In bytes."""
+        return (_kilobytes("VmHWM") - self.begin) << 10
+
+
+def _kilobytes(entry: str) -> int:
+    status = Path("/proc/self/status").read_bytes()
+    return int(status.partition(f"\n{entry}:".encode())[2].split(None, 1)[0])
