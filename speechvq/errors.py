@@ -20,6 +20,8 @@ SpeechVQError
 
 Each message says what is wrong, where, and what to do. The command line prints it as one sentence
 and exits with 1. What a message quotes of the input goes through `shown`.
+
+An `AudioWarning` is no error: the work goes on, and the command line prints it even with --quiet.
 """
 
 import reprlib
@@ -42,6 +44,10 @@ class SpeechVQError(Exception):
 
 class AudioError(SpeechVQError):
     """An audio file cannot be read, or holds nothing that can be encoded."""
+
+
+class AudioWarning(UserWarning):
+    """Sound is missing, left out or clipped: what was read or written is not all that there is."""
 
 
 class CodesError(SpeechVQError):

@@ -39,7 +39,7 @@ from recipes.script import (
     progress,
     run,
 )
-from speechvq.audio.files import Wave
+from speechvq.audio.reading import Wave
 from speechvq.codec.codec import Codec
 from speechvq.prior.file import load_prior
 from speechvq.prior.rate_distortion import RateDistortion

@@ -20,7 +20,7 @@ import typer
 
 from recipes.benchmark.speech import clips_or, repeated
 from recipes.script import ModelFile, print_header, print_row, run
-from speechvq.audio.files import write_mono
+from speechvq.audio.writing import write_mono
 
 RATE = 16_000
 

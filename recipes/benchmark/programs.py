@@ -16,7 +16,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from speechvq.audio.files import Wave, read_mono
+from speechvq.audio.reading import Wave, read_mono
 from speechvq.errors import ConfigError
 
 RATE = 16_000

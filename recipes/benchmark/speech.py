@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speechvq.audio.files import Wave, read_mono
+from speechvq.audio.reading import Wave, read_mono
 from speechvq.errors import AudioError
 
 CLIPS = Path(__file__).parents[2] / "tests" / "clips"

@@ -31,7 +31,7 @@ from recipes.script import (
     progress,
     run,
 )
-from speechvq.audio.files import Wave
+from speechvq.audio.reading import Wave
 from speechvq.output import check_writable
 from speechvq.prior.file import load_prior
 from speechvq.prior.score import score

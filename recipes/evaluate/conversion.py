@@ -31,7 +31,7 @@ from recipes.evaluate.speaker_similarity import (
 )
 from recipes.evaluate.utterances import samples, select
 from recipes.script import ManifestFile, ModelFile, print_header, print_row, progress, run
-from speechvq.audio.files import Wave
+from speechvq.audio.reading import Wave
 from speechvq.codec.codec import Codec
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import ManifestError

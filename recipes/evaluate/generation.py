@@ -54,7 +54,7 @@ from recipes.script import (
     progress,
     run,
 )
-from speechvq.audio.files import Wave
+from speechvq.audio.reading import Wave
 from speechvq.codec.codec import Codec
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import ManifestError

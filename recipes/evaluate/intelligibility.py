@@ -27,7 +27,7 @@ from recipes.script import (
     progress,
     run,
 )
-from speechvq.audio.files import Wave
+from speechvq.audio.reading import Wave
 from speechvq.errors import ManifestError
 
 RATE = 16_000

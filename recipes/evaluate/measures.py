@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from speechvq.audio.files import Wave
+from speechvq.audio.reading import Wave
 from speechvq.errors import MissingExtra
 
 RATE = 16_000

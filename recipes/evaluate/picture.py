@@ -18,7 +18,7 @@ import typer
 
 import speechvq
 from recipes.script import ModelFile, run
-from speechvq.audio.files import Wave, inspect, read_mono
+from speechvq.audio.reading import Wave, inspect, read_mono
 from speechvq.codes import Codes, dump
 from speechvq.output import check_writable, new_file
 

@@ -35,7 +35,7 @@ from recipes.script import (
     progress,
     run,
 )
-from speechvq.audio.files import Wave
+from speechvq.audio.reading import Wave
 from speechvq.codec.codec import Codec
 from speechvq.codes import dump, parse
 from speechvq.data.manifest import Utterance

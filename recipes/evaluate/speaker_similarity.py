@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recipes.evaluate.measures import missing
-from speechvq.audio.files import Wave
+from speechvq.audio.reading import Wave
 
 Embedding = NDArray[np.float32]
 """A unit vector (256,)."""

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from speechvq.audio.files import Wave
+from speechvq.audio.reading import Wave
 
 FRAME = 400
 """Samples of a frame of 25 ms at 16 kHz."""

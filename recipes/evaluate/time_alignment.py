@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import ShortTimeFFT, get_window
 
-from speechvq.audio.files import Wave
+from speechvq.audio.reading import Wave
 
 RATE, STEP = 16_000, 16
 MAX_DELAY = 100

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-from speechvq.audio.files import Wave, read_mono
+from speechvq.audio.reading import Wave, read_mono
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import ManifestError
 

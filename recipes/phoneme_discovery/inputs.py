@@ -12,7 +12,7 @@ from recipes.phoneme_discovery.corpora.holding_out import shortened
 from recipes.phoneme_discovery.corpora.prepared import prepared
 from recipes.phoneme_discovery.plan import Plan
 from recipes.phoneme_discovery.systems import networks
-from speechvq.audio.files import inspect
+from speechvq.audio.reading import inspect
 from speechvq.config import to_dict
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import AudioError, ConfigError, ManifestError, OutputError, UnitsError

@@ -20,7 +20,7 @@ from recipes.vqvae2017.plan import SAMPLE_RATE
 from recipes.vqvae2017.prior import PRIOR
 from recipes.vqvae2017.system import HOP
 from recipes.vqvae2017.train import trained
-from speechvq.audio.files import read_mono
+from speechvq.audio.reading import read_mono
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import ConfigError
 from speechvq.output import check_writable, new_file

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from speechvq.audio.files import Wave
+from speechvq.audio.reading import Wave
 from speechvq.errors import AudioError
 from speechvq.limits import RATES, whole
 

@@ -8,6 +8,7 @@ import typer
 
 import speechvq
 from speechvq.cli import codec, generation, info, prior, training, units, voices
+from speechvq.cli.warned import audio_warnings
 from speechvq.errors import SpeechVQError
 
 app = typer.Typer(
@@ -49,7 +50,8 @@ def main() -> None:
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        app()
+        with audio_warnings():
+            app()
     except SpeechVQError as error:
         typer.echo(f"speechvq: {error}", err=True)
         sys.exit(1)

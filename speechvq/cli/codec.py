@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from speechvq.cli.options import (
+    Channel,
     Device,
     Force,
     Kbps,
@@ -22,7 +23,7 @@ from speechvq.cli.progress import audio_progress, codes_progress
 from speechvq.errors import ConfigError, OutputError, WrongModel
 
 if TYPE_CHECKING:
-    from speechvq.audio.files import Source
+    from speechvq.audio.reading import Source
 
 Input = Annotated[
     Path, typer.Argument(help="An audio file of any sample rate and channel count.", metavar="IN")
@@ -60,6 +61,7 @@ Strength = Annotated[
 def encode(
     source: Input,
     target: Output,
+    channel: Channel = None,
     codebooks: NumCodebooks = None,
     kbps: Kbps = None,
     entropy: Entropy = "tables",
@@ -71,12 +73,13 @@ def encode(
     quiet: Quiet = False,
 ) -> None:
     """Encode speech into a small code file."""
-    from speechvq.audio import files as audio
+    from speechvq.audio.reading import inspect, mixed
+    from speechvq.audio.writing import FORMATS
     from speechvq.codes import write_codes
     from speechvq.output import check_writable
 
-    recording = audio.inspect(source)
-    if target.suffix.lower().removeprefix(".") in audio.FORMATS:
+    recording = inspect(source, channel)
+    if target.suffix.lower().removeprefix(".") in FORMATS:
         raise OutputError(
             f"{target} ends like an audio file, but holds codes; end the name in .codes"
         )
@@ -96,6 +99,7 @@ def encode(
             from speechvq.prior.rate_distortion import RateDistortion
 
             search = RateDistortion(prior_model, rdo)
+    recording = mixed(recording)
     _remark_on(recording, codec.sample_rate, quiet=quiet)
     seconds = recording.seconds
     with audio_progress("encoding", seconds, quiet=quiet) as progress:
@@ -126,7 +130,7 @@ def decode(
     quiet: Quiet = False,
 ) -> None:
     """Decode a code file into audio of the sample rate and length of the recording."""
-    from speechvq.audio.files import check_format
+    from speechvq.audio.writing import check_format
     from speechvq.codes import open_codes
     from speechvq.codes.header import PRIOR
     from speechvq.output import check_writable
@@ -168,6 +172,7 @@ def convert(
         str,
         typer.Option("--speaker", "-s", help="The voice to speak with; see `speechvq speakers`."),
     ],
+    channel: Channel = None,
     codebooks: NumCodebooks = None,
     strength: Strength = 0.5,
     model: Model = None,
@@ -180,15 +185,17 @@ def convert(
     More codebooks keep more of the source: first its intonation, then its voice. Without
     --codebooks the model's own number is used.
     """
-    from speechvq.audio import files as audio
+    from speechvq.audio.reading import inspect, mixed
+    from speechvq.audio.writing import check_format
     from speechvq.output import check_writable
 
-    recording = audio.inspect(source)
+    recording = inspect(source, channel)
     check_writable(target, force=force)
-    audio.check_format(target, recording.rate)
+    check_format(target, recording.rate)
     codec = load_codec(model, device)
     voice = codec.voice(speaker)
     n = codec.content_codebooks if codebooks is None else codec.n_codebooks(codebooks=codebooks)
+    recording = mixed(recording)
     _remark_on(recording, codec.sample_rate, quiet=quiet)
     with audio_progress("encoding", recording.seconds, quiet=quiet) as progress:
         codes = codec.encode_file(recording, codebooks=n, progress=progress)
@@ -202,7 +209,7 @@ def convert(
 
 
 def _remark_on(recording: "Source", sample_rate: int, *, quiet: bool) -> None:
-    if recording.channels > 1:
-        say(f"{recording.path}: {recording.channels} channels are mixed down to one", quiet=quiet)
+    if (count := len(recording.mixed or ())) > 1:
+        say(f"{recording.path}: {count} channels are mixed down to one", quiet=quiet)
     if recording.rate != sample_rate:
         say(f"{recording.path}: resampled from {recording.rate} to {sample_rate} Hz", quiet=quiet)

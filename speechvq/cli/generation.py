@@ -41,7 +41,7 @@ def sample(
     quiet: Quiet = False,
 ) -> None:
     """Generate speech from the prior, or continue a recording."""
-    from speechvq.audio.files import check_format
+    from speechvq.audio.writing import check_format
     from speechvq.codec.file import load
     from speechvq.output import check_writable
     from speechvq.prior.file import load_prior
@@ -111,7 +111,7 @@ def _print_row(
 
 def _codes(codec: "Codec", source: Path, known: "list[Coder]") -> "Codes":
     """Codes of a code file, or of a recording, which is encoded."""
-    from speechvq.audio import files as audio
+    from speechvq.audio.reading import inspect
     from speechvq.codes import read_codes
     from speechvq.codes.file import MAGIC
 
@@ -119,4 +119,4 @@ def _codes(codec: "Codec", source: Path, known: "list[Coder]") -> "Codes":
         with source.open("rb") as file:
             if file.read(len(MAGIC)) == MAGIC:
                 return read_codes(source, known)
-    return codec.encode_file(audio.inspect(source))  # which raises where there is no such file
+    return codec.encode_file(inspect(source))  # which raises where there is no such file

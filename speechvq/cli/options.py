@@ -23,6 +23,15 @@ Device = Annotated[str, typer.Option("--device", help="Where to compute: cpu, cu
 NumCodebooks = Annotated[
     int | None, typer.Option("--codebooks", "-n", help="Keep only the first N codebooks.", min=1)
 ]
+Channel = Annotated[
+    int | None,
+    typer.Option(
+        "--channel",
+        help="Take this channel, from 1 on; without it, channels are averaged, except those that "
+        "are silent or cancel one another.",
+        min=1,
+    ),
+]
 Kbps = Annotated[
     float | None,
     typer.Option("--kbps", "-k", help="Keep as many codebooks as fit into this bit rate."),

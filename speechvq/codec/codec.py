@@ -9,9 +9,9 @@ import soxr
 import torch
 from torch import Tensor
 
-from speechvq.audio import files as audio
-from speechvq.audio.files import Wave
+from speechvq.audio.reading import Source, Wave
 from speechvq.audio.waveform import checked_rate, checked_wave
+from speechvq.audio.writing import write_mono
 from speechvq.codec.decoding import STRENGTH, check, embedding_for
 from speechvq.codec.network import Network
 from speechvq.codec.reconstruction import Reconstruction, reconstruct
@@ -132,7 +132,7 @@ class Codec:
 
     def encode_file(
         self,
-        source: audio.Source,
+        source: Source,
         *,
         codebooks: int | None = None,
         kbps: float | None = None,
@@ -179,7 +179,7 @@ class Codec:
         embedding = self._embedding(codes, speaker, strength)
         parts = decoded(self.network, codes, embedding, progress)
         rate, samples = codes.source_rate, codes.samples
-        audio.write_mono(path, parts, self.sample_rate, rate=rate, samples=samples)
+        write_mono(path, parts, self.sample_rate, rate=rate, samples=samples)
 
     def convert(
         self,

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from speechvq.audio.files import Wave
+from speechvq.audio.reading import Wave
 from speechvq.audio.waveform import fixed_length
 from speechvq.codec import sources
 from speechvq.codec.network import Network

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import soxr
 
-from speechvq.audio import files as audio
-from speechvq.audio.files import Wave
+from speechvq.audio import reading as audio
+from speechvq.audio.reading import Wave
 from speechvq.audio.waveform import checked_rate, checked_wave, chunks
 from speechvq.errors import AudioError
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import librosa
 import numpy as np
 
-from speechvq.audio.files import inspect, read_mono
+from speechvq.audio.reading import inspect, read_mono
 from speechvq.data.manifest import Utterance
 from speechvq.errors import AudioError, ManifestError
 

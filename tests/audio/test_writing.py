@@ -9,9 +9,9 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speechvq.audio.files import check_format, write_mono
-from speechvq.errors import OutputError, SpeakerError
-from tests.audio.test_files import RATES, noise
+from speechvq.audio.writing import check_format, write_mono
+from speechvq.errors import AudioWarning, OutputError, SpeakerError
+from tests.audio.test_reading import RATES, noise
 from tests.conftest import contents
 
 SUFFIXES = ("wav", "flac", "ogg", "oga", "opus", "mp3", "aif", "aiff", "au", "caf", "w64", "rf64")
@@ -88,7 +88,8 @@ def test_writing_in_pieces_equals_one_resampling(tmp_path, rate):
 
 def test_loud_samples_are_clipped_and_do_not_wrap(tmp_path):
     wave = np.array([0.5, 3.0, -3.0, 0.5] * 500, np.float32)
-    write_mono(tmp_path / "a.wav", [wave], 16000, rate=16000, samples=2000)
+    with pytest.warns(AudioWarning, match="1000 of 2000 samples are beyond full scale"):
+        write_mono(tmp_path / "a.wav", [wave], 16000, rate=16000, samples=2000)
     read, _ = soundfile.read(tmp_path / "a.wav")
     assert np.abs(read[1::4] - 1).max() < 1e-4
     assert np.abs(read[2::4] + 1).max() < 1e-4

@@ -10,7 +10,7 @@ import soundfile
 
 from speechvq.codec.file import load
 from speechvq.codes import read_codes
-from tests.audio.test_files import noise
+from tests.audio.test_reading import noise
 from tests.helpers.code_files import forged
 
 SECOND = 16000
@@ -32,10 +32,10 @@ def flac_cut_short(path):
 
 
 RECORDINGS = {
-    "missing": (lambda _: None, "there is no file"),
+    "missing": (lambda _: None, "there is no audio file"),
     "a folder": (lambda path: path.mkdir(), "is a folder; give an audio file"),
     "a pipe": (os.mkfifo, "is a device or a pipe; give an audio file"),
-    "a dangling link": (lambda path: path.symlink_to("nothing"), "there is no file"),
+    "a dangling link": (lambda path: path.symlink_to("nothing"), "there is no audio file"),
     "empty": (lambda path: path.touch(), "is empty"),
     "text": (
         lambda path: path.write_text("Speech is silver.\n" * 99),
@@ -45,7 +45,7 @@ RECORDINGS = {
         lambda path: path.write_bytes(b"RIFF\x24\0\0\0WAVEfmt "),
         "is not audio that can be read",
     ),
-    "a code file": (lambda path: path.write_bytes(forged()), "is not audio that can be read"),
+    "a code file": (lambda path: path.write_bytes(forged()), "is a code file"),
     "a picture": (
         lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(500)),
         "is not audio that can be read",
@@ -65,11 +65,11 @@ RECORDINGS = {
     "a file cut short": (flac_cut_short, "cannot be read beyond"),
     "a rate of a gigahertz": (
         lambda path: soundfile.write(path, noise(SECOND), 10**9),
-        "at least 0.1 s are needed",
+        "must be from 1000 to 384000, not 1000000000",
     ),
     "a rate of two megahertz": (
         lambda path: soundfile.write(path, noise(2 * 10**5), 2 * 10**6),
-        "a sample rate is a whole number of Hz, from 1 to 1000000",
+        "must be from 1000 to 384000, not 2000000",
     ),
 }
 

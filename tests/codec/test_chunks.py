@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speechvq.audio import files as audio
-from speechvq.audio.files import inspect
+from speechvq.audio import reading as audio
+from speechvq.audio.reading import inspect
 from speechvq.codec import sources
 from speechvq.codec.session import encoded
 from speechvq.codec.sources import Sources
@@ -18,7 +18,7 @@ from speechvq.codes.file import dump, overhead
 from speechvq.codes.header import of
 from speechvq.errors import AudioError
 from speechvq.nn.speaker import unpack_embeddings
-from tests.audio.test_files import noise
+from tests.audio.test_reading import noise
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import speechvq
 from speechvq.codec.session import decoded
 from speechvq.errors import AudioError, CodesError, ConfigError, SpeakerError, WrongModel
 from speechvq.nn.speaker import beyond, from_steps, to_steps
-from tests.audio.test_files import RATES, noise
+from tests.audio.test_reading import RATES, noise
 
 
 def test_codes_say_what_was_encoded(tiny):

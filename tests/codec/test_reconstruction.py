@@ -8,7 +8,7 @@ import torch
 
 import speechvq
 from speechvq.errors import CodesError, ConfigError, WrongModel
-from tests.audio.test_files import noise
+from tests.audio.test_reading import noise
 
 
 @pytest.mark.parametrize("length", [1, 700, 8000, 8033])

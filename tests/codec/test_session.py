@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from speechvq.codec.decoding import unpacked
 from speechvq.codec.session import DecodingSession, EncodingSession
-from tests.audio.test_files import noise
+from tests.audio.test_reading import noise
 
 HOPS = (640, 640, 320, 320)
 """Samples per code of the tiny model's codebooks."""

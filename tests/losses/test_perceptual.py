@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from speechvq.audio.files import read_mono
+from speechvq.audio.reading import read_mono
 from speechvq.losses.pesq_like import (
     ABS_THRESH_POWER,
     NUMBER_OF_HZ_BANDS_PER_BARK_BAND,

@@ -8,7 +8,7 @@ import soundfile
 import torch
 
 import speechvq
-from speechvq.audio import files as audio
+from speechvq.audio import reading as audio
 from speechvq.codec.decoding import unpacked
 from speechvq.codes import read_codes, read_header
 from speechvq.codes.header import PRIOR

@@ -20,7 +20,7 @@ from recipes.evaluate import (
     usage,
     utterances,
 )
-from speechvq.audio.files import read_mono
+from speechvq.audio.reading import read_mono
 from speechvq.codes import dump
 from speechvq.errors import ManifestError, MissingExtra
 from speechvq.prior.file import load_prior

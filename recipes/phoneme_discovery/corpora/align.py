@@ -26,7 +26,7 @@ import typer
 from recipes import script
 from recipes.phoneme_discovery.corpora.decoder import RATE, Decoder, aligner, pronounceable
 from recipes.phoneme_discovery.corpora.naming import aligned_as
-from speechvq.audio.files import Wave, read_mono
+from speechvq.audio.reading import Wave, read_mono
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import (
     AlignmentError,

@@ -8,7 +8,7 @@ import soundfile
 
 from recipes import script
 from recipes.phoneme_discovery.corpora.alignments import Folder, Labels, labels_of, segment
-from speechvq.audio.files import Source, inspect
+from speechvq.audio.reading import Source, inspect
 from speechvq.data.manifest import Utterance
 from speechvq.errors import AlignmentError, AudioError, ManifestError
 from speechvq.units.alignments.alignment import SIL, Alignment, labeled

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from recipes.phoneme_discovery.corpora.layouts import LAYOUTS, Entry, text_in
-from speechvq.audio.files import inspect
+from speechvq.audio.reading import inspect
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import AudioError, ManifestError
 from speechvq.units.alignments.textgrid import text_of

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from recipes.phoneme_discovery.corpora.alignments import inline
-from speechvq.audio.files import Wave, read_mono
+from speechvq.audio.reading import Wave, read_mono
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import AudioError, ManifestError
 from speechvq.units.features import SAMPLE_RATE

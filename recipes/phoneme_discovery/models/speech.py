@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from recipes import script
-from speechvq.audio.files import Wave
+from speechvq.audio.reading import Wave
 from speechvq.errors import UnitsError
 from speechvq.output import new_file
 from speechvq.units.features import RATE, log_mel

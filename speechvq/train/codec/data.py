@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from speechvq.audio.files import read_mono
+from speechvq.audio.reading import read_mono
 from speechvq.data.corpus import Corpus, Sampler, pack
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.data.split import by_hash, split

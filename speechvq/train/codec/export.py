@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from speechvq.audio.files import read_mono
+from speechvq.audio.reading import read_mono
 from speechvq.codec.codec import Codec
 from speechvq.codec.file import load, save_model
 from speechvq.codec.network import Network

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from speechvq.audio.files import read_mono
+from speechvq.audio.reading import read_mono
 from speechvq.codec.codec import Codec
 from speechvq.codec.file import load
 from speechvq.codes import CodebookShape, ModelId

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from speechvq.audio.files import Wave
+from speechvq.audio.reading import Wave
 from speechvq.units.alignments.alignment import from_codes
 from speechvq.units.boundaries.segmentation import Segments
 from speechvq.units.features import RATE, SAMPLE_RATE, log_mel

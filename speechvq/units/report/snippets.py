@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import soundfile
 
-from speechvq.audio.files import Wave, read_mono
+from speechvq.audio.reading import Wave, read_mono
 from speechvq.units.features import SAMPLE_RATE
 from speechvq.units.recordings import Recording, Units
 from speechvq.units.usage.rates import runs

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from speechvq.audio.files import read_mono
+from speechvq.audio.reading import read_mono
 from speechvq.units.features import SAMPLE_RATE
 from speechvq.units.phones.phone_table import shares
 from speechvq.units.report.example_picture import BEST, example_picture, examples

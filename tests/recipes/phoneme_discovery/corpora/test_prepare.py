@@ -17,7 +17,7 @@ from recipes.phoneme_discovery.corpora import (
     prepared,
 )
 from recipes.phoneme_discovery.corpora.options import CorpusOptions
-from speechvq.audio.files import read_mono
+from speechvq.audio.reading import read_mono
 from speechvq.data.manifest import Utterance
 from speechvq.errors import AlignmentError, AudioError, ManifestError, OutputError, UnitsError
 from speechvq.units.alignments.alignment import Alignment, Interval

@@ -1,0 +1,128 @@
+"""What an audio file is made of: the streams that libsndfile shall read, and what is wrong with it.
+
+What a file holds decides, never its name.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+from speechvq.audio import containers, mpeg, ogg
+from speechvq.audio.pieces import Piece
+
+FLAC = b"fLaC"
+FLAC_STARTS = tuple(FLAC + first + b"\0\0\x22" for first in (b"\0", b"\x80"))
+"""How a FLAC stream begins: its mark, and the header of a block of 34 bytes."""
+
+PIECE = 1 << 20
+"""Bytes that are searched at a time."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A recording within a file.
+
+    pieces: where it is; `endless`: see `Pieces`
+    samples: of each channel, where that is known without libsndfile
+    """
+
+    pieces: tuple[Piece, ...]
+    endless: bool = False
+    samples: int | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The streams of a file, one after the other, and what must be said of it.
+
+    cut: the end is missing; `told`: how much longer it would be whole, as a factor, if known
+    unknown: nothing says how long it is
+    lost: MPEG frames that the file tells of and does not hold, in samples
+    foreign: bytes among or behind the sound that are not read
+    """
+
+    streams: tuple[Stream, ...]
+    cut: bool = False
+    told: float | None = None
+    unknown: bool = False
+    lost: int = 0
+    foreign: int = 0
+    mpeg: bool = False
+
+    def remarks(self, samples: int, rate: int) -> Iterator[str]:
+        """What must be said, given the length that was found."""
+        seconds = samples / rate
+        whole = f"the {seconds:.2f} s that are there are read"
+        if self.unknown:
+            yield (
+                "does not say how long it is, as if written into a pipe or never finished; all "
+                f"{seconds:.2f} s up to its end are read, and nothing says whether more is missing"
+            )
+        elif self.told is not None:
+            yield f"is cut off: its header tells of {self.told * seconds:.2f} s; {whole}"
+        elif self.lost:
+            yield f"is cut off: it tells of {seconds + self.lost / rate:.2f} s; {whole}"
+        elif self.cut:
+            yield f"is cut off: its end is missing; {whole}"
+        if self.foreign:
+            yield (
+                f"holds {self.foreign} bytes among or behind its sound that are no sound, or are "
+                "damaged; they are left out"
+            )
+
+
+def layout(file: BinaryIO, size: int, name: str) -> Layout:
+    """What a file is made of. Raises AudioError for what cannot be read whole."""
+    start = 0
+    while (end := mpeg.id3_end(_bytes(file, start, 10))) is not None and start + end < size:
+        start += end
+    head = _bytes(file, start, 8)
+    if head.startswith(ogg.MAGIC):
+        pages = ogg.read(file, start, size, name)
+        return Layout(tuple(Stream(pieces) for pieces in pages.streams), cut=pages.cut)
+    if head.startswith(FLAC):
+        return Layout(tuple(Stream((piece,)) for piece in _flac(file, start, size)))
+    if not start and (sound := containers.read(file, size, name)) is not None:
+        inner = None if sound.mpeg is None else of_mpeg(file, *sound.mpeg, name)
+        found, told = inner or Layout((Stream(sound.pieces),)), sound.told
+        return replace(
+            found,
+            told=told / sound.found if told is not None and told > sound.found > 0 else None,
+            unknown=told is None,
+            foreign=found.foreign + sound.behind,
+        )
+    return of_mpeg(file, start, size, name) or Layout((Stream(((start, size),)),))
+
+
+def of_mpeg(file: BinaryIO, start: int, size: int, name: str) -> Layout | None:
+    """What MPEG frames between two places make up; None where there are none. Raises AudioError."""
+    found = mpeg.read(file, start, size, name)
+    if found is None:
+        return None
+    streams = (
+        Stream(stream.pieces)
+        if stream.trusted
+        else Stream(stream.pieces, endless=True, samples=stream.samples)
+        for stream in found.streams
+    )
+    return Layout(tuple(streams), cut=found.cut, lost=found.lost, foreign=found.foreign, mpeg=True)
+
+
+def _flac(file: BinaryIO, start: int, size: int) -> Iterator[tuple[int, int]]:
+    """FLAC streams that follow one another."""
+    first, place = start, start + len(FLAC)
+    while place < size:
+        data = _bytes(file, place, PIECE + 7)
+        found = [at for mark in FLAC_STARTS if 0 <= (at := data.find(mark)) < PIECE]
+        if found:
+            yield first, place + min(found)
+            first = place + min(found)
+            place = first + len(FLAC)
+        else:
+            place += PIECE
+    yield first, size
+
+
+def _bytes(file: BinaryIO, place: int, count: int) -> bytes:
+    file.seek(place)
+    return file.read(count)

@@ -1,0 +1,47 @@
+"""Which channels of a recording are averaged into one.
+
+All of them, unless their sum would not be the sound: channels in opposite phase cancel one
+another, and a silent channel only makes the others quieter.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+SILENT = 1e-5
+"""Energy beside that of the loudest channel, -50 dB, below which a channel is silent."""
+
+CANCELED = 0.5
+"""Energy of the average, beside that of unrelated channels, below which channels cancel."""
+
+SHARE = 0.1
+"""Share of a recording's energy that cancels, from which only its loudest channel is used."""
+
+
+def chosen(windows: Iterable[NDArray[np.float32]]) -> tuple[tuple[int, ...], str]:
+    """The indices of the channels to average, and why they are not all, or nothing.
+
+    windows: the samples (n, c), about a second at a time. Constant offsets do not count.
+    """
+    energies, canceled = np.zeros(1), 0.0
+    for window in windows:
+        centered = window - window.mean(0, dtype=np.float64)
+        each = (centered**2).sum(0)
+        together, count = float((centered.mean(1) ** 2).sum()), window.shape[1]
+        if together * count**2 < CANCELED * each.sum():
+            canceled += float(each.sum())
+        energies = energies + each
+    loudest, every = int(energies.argmax()), tuple(range(len(energies)))
+    if canceled > SHARE * energies.sum():
+        return (loudest,), (
+            "its channels are in opposite phase and cancel one another: only the loudest, channel "
+            f"{loudest + 1}, is used"
+        )
+    audible = tuple(np.flatnonzero(energies > SILENT * energies[loudest]).tolist()) or every
+    if audible == every:
+        return every, ""
+    silent = ", ".join(str(index + 1) for index in every if index not in audible)
+    which = f"channels {silent} are" if len(every) - len(audible) > 1 else f"channel {silent} is"
+    used = ", ".join(str(index + 1) for index in audible)
+    return audible, f"{which} silent and left out: channel {used} is used"

@@ -1,0 +1,275 @@
+"""MPEG audio (MP3, also layers I and II), frame by frame.
+
+libmpg123 believes the number of frames in the first one (Xing, Info), or else guesses the length
+from the size of the file; either loses sound. Here every frame is found by its header, and tags
+between frames are left out. A stream begins where a frame tells the number of those behind it, so
+that recordings laid end to end are read one after the other.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import BinaryIO
+
+from speechvq.audio.pieces import Piece, joined
+from speechvq.errors import AudioError
+
+RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+"""Hz by the version's bits: MPEG 1, 2 and 2.5."""
+
+LOW = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
+KBPS = {
+    (3, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (3, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (3, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (2, 1): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (2, 2): LOW,
+    (2, 3): LOW,
+}
+"""Bit rates by version and layer; MPEG 2.5 has those of MPEG 2."""
+
+CHAIN = 3
+"""Frames in a row that are needed to believe the first: noise has two of them by chance."""
+
+LEADING = 1 << 16
+"""Bytes that are searched for the first frame."""
+
+LOOK = 64
+"""Bytes that are read of every frame: its header, and what may tell the number of frames."""
+
+STEP = 1 << 16
+"""Bytes that are searched at a time."""
+
+MONO = 3
+"""The mode of one channel."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the four bytes of a frame's header say; `length` is 0 in free format."""
+
+    version: int
+    layer: int
+    rate: int
+    channels: int
+    length: int
+    samples: int
+
+    @property
+    def kind(self) -> tuple[int, int, int, int]:
+        """What all frames of a recording have in common."""
+        return self.version, self.layer, self.rate, self.channels
+
+    def __str__(self) -> str:
+        channels = "mono" if self.channels == 1 else "stereo"
+        return f"layer {'I' * self.layer} at {self.rate} Hz, {channels}"
+
+
+@dataclass
+class Stream:
+    """Frames of one recording.
+
+    header: of its first frame
+    info: the place of the frame before them that tells their number, if there is one
+    told: that number
+    frames: how many there are
+    ranges: their places
+    """
+
+    header: Header
+    info: tuple[int, int] | None = None
+    told: int | None = None
+    frames: int = 0
+    ranges: list[tuple[int, int]] = field(default_factory=list)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the number of frames is right: then the encoder's padding is cut off as well."""
+        return self.info is not None and self.told == self.frames
+
+    @property
+    def samples(self) -> int:
+        """Samples of all frames, the encoder's padding included."""
+        return self.frames * self.header.samples
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """What libmpg123 shall read."""
+        first = [self.info] if self.trusted and self.info else []
+        return tuple(joined([*first, *self.ranges]))
+
+
+@dataclass(frozen=True)
+class Mpeg:
+    """What a file holds: its streams, whether its last frame is cut off, and bytes of no frame."""
+
+    streams: tuple[Stream, ...]
+    cut: bool
+    foreign: int
+
+    @property
+    def lost(self) -> int:
+        """Samples that are told of and not there."""
+        return sum(max(0, (s.told or 0) - s.frames) * s.header.samples for s in self.streams)
+
+
+def read(file: BinaryIO, start: int, size: int, name: str) -> Mpeg | None:
+    """The streams of the frames between two places of a file; None where it is no MPEG audio.
+
+    Raises AudioError for free format, and for another sample rate, layer or number of channels in
+    the middle.
+    """
+    first = _next(file, start, min(size, start + LEADING), size, None)
+    if first is None:
+        return None
+    walk = _Walk(file, size, name)
+    walk.run(first)
+    if walk.foreign > max(LEADING, sum(b - a for s in walk.streams for a, b in s.ranges)):
+        return None
+    streams = tuple(stream for stream in walk.streams if stream.frames)
+    return Mpeg(streams, walk.cut, walk.foreign + first - start) if streams else None
+
+
+class _Walk:
+    """From frame to frame, over tags and what is no frame."""
+
+    def __init__(self, file: BinaryIO, size: int, name: str) -> None:
+        self.streams: list[Stream] = []
+        self.cut, self.foreign = False, 0
+        self._file, self._size, self._name = file, size, name
+
+    def run(self, place: int) -> None:
+        """Take everything from the first frame on."""
+        kind = None
+        while place < self._size:
+            data = _bytes(self._file, place, LOOK)
+            header = _header(data[:4])
+            if header is not None and kind in (None, header.kind):
+                kind = header.kind
+                place = self._frame(place, header, data)
+                continue
+            if header is not None and _chained(self._file, place, self._size, header):
+                raise AudioError(
+                    f"{self._name} changes from {self.streams[-1].header} to {header} at byte "
+                    f"{place}"
+                )
+            behind = _tag(self._file, place, self._size, data)
+            if behind is None:
+                behind = _next(self._file, place + 1, self._size, self._size, kind) or self._size
+                rest = _bytes(self._file, place, min(behind - place, STEP))
+                self.foreign += behind - place if rest.strip(b"\0") else 0
+            place = behind
+
+    def _frame(self, place: int, header: Header, data: bytes) -> int:
+        if not header.length:
+            raise AudioError(f"{self._name} has no fixed bit rate (free format), which is not read")
+        stop = place + header.length
+        if stop > self._size:
+            self.cut = True
+            return self._size
+        told = _told(header, data)
+        if told is not None:
+            self.streams.append(Stream(header, (place, stop), told))
+            return stop
+        if not self.streams:
+            self.streams.append(Stream(header))
+        self.streams[-1].frames += 1
+        self.streams[-1].ranges.append((place, stop))
+        return stop
+
+
+@lru_cache(maxsize=4096)
+def _header(data: bytes) -> Header | None:
+    """What a frame's header says, or None where it is none."""
+    if len(data) < 4 or data[0] != 0xFF or data[1] & 0xE0 != 0xE0:
+        return None
+    version, layer = data[1] >> 3 & 3, 4 - (data[1] >> 1 & 3)
+    bits, index, padding = data[2] >> 4, data[2] >> 2 & 3, data[2] >> 1 & 1
+    if version == 1 or layer == 4 or bits == 15 or index == 3:
+        return None
+    rate = RATES[version][index]
+    kbps = KBPS[max(version, 2), layer][bits - 1] if bits else 0
+    if layer == 1:
+        samples, length = 384, 4 * (12_000 * kbps // rate + padding)
+    else:
+        samples = 576 if layer == 3 and version != 3 else 1152
+        length = samples // 8 * 1000 * kbps // rate + padding
+    channels = 1 if data[3] >> 6 == MONO else 2
+    return Header(version, layer, rate, channels, length if kbps else 0, samples)
+
+
+def _told(header: Header, data: bytes) -> int | None:
+    """The number of frames that a frame without sound tells; 0 where it tells none."""
+    if header.layer != 3:
+        return None
+    side = (9, 17)[header.channels - 1] if header.version != 3 else (17, 32)[header.channels - 1]
+    for place in (4 + side, 6 + side):  # a checksum may come between
+        if data[place : place + 4] in (b"Xing", b"Info"):
+            flags = int.from_bytes(data[place + 4 : place + 8], "big")
+            return int.from_bytes(data[place + 8 : place + 12], "big") if flags & 1 else 0
+    if data[36:40] == b"VBRI":
+        return int.from_bytes(data[50:54], "big")
+    return None
+
+
+def _chained(file: BinaryIO, place: int, size: int, header: Header) -> bool:
+    """Whether frames of one kind follow one another from here, or to the end."""
+    if not header.length:
+        return False
+    for _ in range(CHAIN - 1):
+        place += header.length
+        following = _header(_bytes(file, place, 4)) if place < size else None
+        if following is None or following.kind != header.kind or not following.length:
+            return False
+        header = following
+    return True
+
+
+def _next(
+    file: BinaryIO, start: int, stop: int, size: int, kind: tuple[int, int, int, int] | None
+) -> int | None:
+    """Where the next frame begins that others follow; of one kind, if it is given."""
+    for place in _candidates(file, start, stop):
+        header = _header(_bytes(file, place, 4))
+        if header and kind in (None, header.kind) and _chained(file, place, size, header):
+            return place
+    return None
+
+
+def _candidates(file: BinaryIO, start: int, stop: int) -> Iterator[int]:
+    """Where the first bits of a header are."""
+    while start < stop:
+        data = _bytes(file, start, min(STEP, stop - start) + 1)
+        for found in re.finditer(rb"\xff(?=[\xe0-\xff])", data):
+            yield start + found.start()
+        start += STEP
+
+
+def _tag(file: BinaryIO, place: int, size: int, data: bytes) -> int | None:
+    """Where a tag ends that begins here; None where there is none."""
+    if (end := id3_end(data)) is not None:
+        return min(place + end, size)
+    if data.startswith(b"TAG"):
+        return min(place + (227 if data[3:4] == b"+" else 128), size)
+    if data.startswith(b"APETAGEX"):
+        header = 32 if data[23] & 0x20 else 0
+        return min(place + header + int.from_bytes(data[12:16], "little"), size)
+    if data.startswith(b"LYRICSBEGIN"):
+        text = _bytes(file, place, 1 << 20)
+        ends = [text.find(mark) + 9 for mark in (b"LYRICS200", b"LYRICSEND") if mark in text]
+        return min(place + min(ends), size) if ends else None
+    return None
+
+
+def id3_end(data: bytes) -> int | None:
+    """Bytes of the ID3 tag at the beginning of some bytes; None where there is none."""
+    if not data.startswith(b"ID3") or len(data) < 10 or max(data[6:10]) > 127:
+        return None
+    length = sum(byte << 7 * (3 - index) for index, byte in enumerate(data[6:10]))
+    return length + (20 if data[5] & 0x10 else 10)
+
+
+def _bytes(file: BinaryIO, place: int, count: int) -> bytes:
+    file.seek(place)
+    return file.read(count)

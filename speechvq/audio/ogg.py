@@ -1,0 +1,144 @@
+"""Ogg files, page by page: the streams that follow one another, and whether all pages are there.
+
+libsndfile reads the first stream and says nothing of the others, of lost pages, or of a missing
+end. A page (RFC 3533) begins with
+
+    "OggS" | version | flags | granule position 8 | serial number 4 | page number 4 | checksum 4 |
+    number of segments | length of each segment
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from speechvq.audio.pieces import Piece, joined
+from speechvq.errors import AudioError
+
+MAGIC = b"OggS"
+HEADER = struct.Struct("<4sBBqIIIB")
+FIRST, LAST = 2, 4
+"""Flags: the first and the last page of a stream."""
+
+PADDING = 1 << 20
+"""Bytes that are looked at behind the last page: zeros there are no damage."""
+
+AUDIO = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")
+"""How the first packet of a stream with sound begins."""
+
+REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+"""Bytes with their bits in the other order: Ogg's checksum is that of zlib, mirrored."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its place in the file, its flags, its stream, its number, how its content begins."""
+
+    start: int
+    stop: int
+    flags: int
+    serial: int
+    number: int
+    content: bytes
+
+
+@dataclass
+class Stream:
+    """The pages of a stream with sound, as ranges of bytes; whether the last of them is there."""
+
+    number: int
+    pages: list[tuple[int, int]] = field(default_factory=list)
+    ended: bool = False
+
+
+@dataclass(frozen=True)
+class Ogg:
+    """Streams with sound, one after the other; and whether the end of the file is missing."""
+
+    streams: tuple[tuple[Piece, ...], ...]
+    cut: bool
+
+
+def read(file: BinaryIO, start: int, size: int, name: str) -> Ogg:
+    """The streams of a file. Raises AudioError for side by side, lost, damaged or foreign parts."""
+    walk, done = _Walk(name), start
+    for page in _pages(file, start, size, name):
+        walk.take(page)
+        done = page.stop
+    return Ogg(
+        tuple(tuple(joined(stream.pages)) for stream in walk.streams),
+        done < size or not all(stream.ended for stream in walk.streams),
+    )
+
+
+class _Walk:
+    """What is known after some pages."""
+
+    def __init__(self, name: str) -> None:
+        self.streams: list[Stream] = []
+        self._name, self._open, self._others = name, {}, set()
+
+    def take(self, page: Page) -> None:
+        """Take the next page. Raises AudioError."""
+        if page.flags & FIRST:
+            self._begin(page)
+        stream: Stream | None = self._open.get(page.serial)
+        if stream is None:
+            if page.serial not in self._others:
+                raise AudioError(f"{self._name} is damaged: the beginning of its sound is missing")
+            return
+        if page.number != stream.number:
+            raise AudioError(
+                f"{self._name} is damaged: pages of its sound are missing before byte {page.start}"
+            )
+        stream.number += 1
+        stream.pages.append((page.start, page.stop))
+        if page.flags & LAST:
+            stream.ended = True
+            del self._open[page.serial]
+
+    def _begin(self, page: Page) -> None:
+        if not page.content.startswith(AUDIO):
+            self._others.add(page.serial)
+            return
+        if self._open:
+            raise AudioError(
+                f"{self._name} holds several recordings side by side, or one that breaks off "
+                "before the next begins"
+            )
+        self._others.discard(page.serial)
+        self._open[page.serial] = Stream(page.number)
+        self.streams.append(self._open[page.serial])
+
+
+def _pages(file: BinaryIO, start: int, size: int, name: str) -> Iterator[Page]:
+    """Every whole page. Raises AudioError for bytes that are none, and for a wrong checksum."""
+    while start < size:
+        file.seek(start)
+        head = file.read(HEADER.size)
+        if len(head) < HEADER.size and (head.startswith(MAGIC) or MAGIC.startswith(head[:4])):
+            return
+        if not head.startswith(MAGIC):
+            if not (head + file.read(PADDING)).strip(b"\0"):
+                return
+            raise AudioError(f"{name} is damaged: from byte {start} on, it is no Ogg file")
+        _, version, flags, _, serial, number, checksum, count = HEADER.unpack(head)
+        lengths = file.read(count)
+        content = file.read(sum(lengths))
+        stop = start + HEADER.size + count + sum(lengths)
+        if stop > size or len(lengths) < count or len(content) < sum(lengths):
+            return
+        covered = head[:22] + bytes(4) + head[26:] + lengths + content
+        if version or _checksum(covered) != checksum:
+            raise AudioError(
+                f"{name} is damaged: the checksum of the page at byte {start} is wrong"
+            )
+        yield Page(start, stop, flags, serial, number, content[:8])
+        start = stop
+
+
+def _checksum(data: bytes) -> int:
+    """CRC-32 with the polynomial 0x04C11DB7, most significant bit first, from 0."""
+    mirrored = zlib.crc32(data.translate(REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int(f"{mirrored:032b}"[::-1], 2)

@@ -1,0 +1,98 @@
+"""Audio files opened for libsndfile, whatever they are called, and what it says when it cannot."""
+
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from speechvq.audio.formats import KNOWN, UNREADABLE, advice
+from speechvq.audio.layout import Stream
+from speechvq.audio.pieces import Pieces
+from speechvq.codes.file import MAGIC
+from speechvq.errors import AudioError
+from speechvq.input import open_input
+
+
+class Reader(soundfile.SoundFile):
+    """A file that is read from beginning to end.
+
+    soundfile would seek after every read, and read no further than the length that it was told.
+    """
+
+    def seekable(self) -> bool:
+        """Never, as far as soundfile shall know."""
+        return False
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """An audio file. Raises AudioError for what is none, and for what the system refuses."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        mode = stat.S_IFREG  # and `open_input` says what is wrong
+    if stat.S_ISDIR(mode):
+        raise AudioError(f"{path} is a folder; give an audio file")
+    if not stat.S_ISREG(mode):
+        raise AudioError(
+            f"{path} is a device or a pipe; give an audio file, such as one that "
+            "`cat > recording` has written"
+        )
+    try:
+        with open_input(path, AudioError, what="audio file") as file:
+            yield file
+    except OSError as error:
+        raise AudioError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+@contextmanager
+def reader(file: BinaryIO, stream: Stream, path: Path) -> Iterator[Reader]:
+    """A stream of a file, opened by libsndfile. Raises AudioError, or OSError."""
+    pieces = Pieces(file, stream.pieces, endless=stream.endless)
+    try:
+        sound = Reader(pieces)  # pyright: ignore[reportArgumentType] - it takes any file object
+    except soundfile.LibsndfileError as error:
+        if pieces.error is not None:
+            raise pieces.error from error
+        file.seek(0)
+        if file.read(len(MAGIC)) == MAGIC:
+            raise AudioError(
+                f"{path} is a code file; `speechvq decode` makes audio of it"
+            ) from error
+        raise no_audio(path, error.error_string.strip().rstrip(".")) from error
+    with sound:
+        yield sound
+    if pieces.error is not None:
+        raise pieces.error
+
+
+def rest(sound: Reader, size: int, path: Path, before: int = 0) -> Iterator[NDArray[np.float32]]:
+    """What is left of a stream, in blocks (n, c) of at most `size` samples.
+
+    before: samples of the file before this stream, for the message
+    Raises AudioError where it cannot be decoded.
+    """
+    try:
+        while len(block := sound.read(size, dtype="float32", always_2d=True)):
+            before += len(block)
+            yield np.asarray(block, np.float32)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(
+            f"{path} cannot be read beyond {before / sound.samplerate:.1f} s: it is damaged or cut "
+            f"off ({str(error).strip().rstrip('.')}); `{advice(path)}` keeps what can be read"
+        ) from error
+
+
+def no_audio(path: Path, reason: str) -> AudioError:
+    """The error for what libsndfile does not know."""
+    if path.suffix.lower() in UNREADABLE:
+        return AudioError(f"{path} is of a kind that is not read; convert it with `{advice(path)}`")
+    return AudioError(
+        f"{path} is not audio that can be read ({reason}); known formats: {KNOWN}; of others, "
+        f"`{advice(path)}` makes one"
+    )

@@ -1,0 +1,204 @@
+"""Audio files of any sample rate and channel count that soundfile knows, as one channel.
+
+Long files are read in chunks through one resampler: memory does not grow with length. Nothing is
+left out in silence: a file that does not hold what it tells of is refused, or read as far as it
+goes with an `AudioWarning`.
+"""
+
+import os
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from speechvq.audio.formats import advice
+from speechvq.audio.layout import Layout, Stream, layout
+from speechvq.audio.mixing import chosen
+from speechvq.audio.opening import no_audio, opened, reader, rest
+from speechvq.errors import AudioError, AudioWarning
+from speechvq.limits import RATES, SAMPLES, whole
+
+Wave = NDArray[np.float32]
+
+SHORTEST = 0.1
+"""Seconds; a shorter recording holds too little speech."""
+
+SILENCE = 1e-5
+"""Deviation (full scale 1) below which a recording is silent: -100 dB."""
+
+LOUDEST = 8.0
+"""Peak (full scale 1) above which samples are no sound: 18 dB more than full scale."""
+
+CHUNK_SECONDS = 10
+"""Seconds of audio read at a time."""
+
+CHUNK_NUMBERS = 1 << 22
+"""Samples of all channels that are read at a time, at most."""
+
+UNKNOWN = 2**63 - 1
+"""What libsndfile says of a FLAC file without a length."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """An audio file that can be read: its rate in Hz, channels, and length in samples.
+
+    mixed: the indices of the channels that are averaged; None: not decided yet
+    streams: the recordings in it, one after the other
+    """
+
+    path: Path
+    rate: int
+    channels: int
+    samples: int
+    mixed: tuple[int, ...] | None
+    streams: tuple[Stream, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Length of the file."""
+        return self.samples / self.rate
+
+
+def inspect(path: str | Path, channel: int | None = None) -> Source:
+    """The facts of an audio file, and the remarks on what it lacks, as an `AudioWarning` each.
+
+    channel: the one to read, from 1 on; by default as `mixed` decides
+    Raises AudioError if it cannot be read, is too short, or has no such channel.
+    """
+    path = Path(path)
+    with opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size == 0:
+            raise AudioError(f"{path} is empty; give an audio file")
+        found, facts = _facts(file, size, path)
+    if len({fact[:2] for fact in facts}) > 1:
+        raise AudioError(
+            f"{path} changes its sample rate or its number of channels in the middle; "
+            f"`{advice(path)}` makes them one"
+        )
+    rate, channels, samples = *facts[0][:2], sum(fact[2] for fact in facts)
+    whole(rate, RATES, AudioError, f"the sample rate of {path} in Hz")
+    if samples < SHORTEST * rate:
+        raise AudioError(
+            f"{path} holds {samples} samples ({samples / rate:.3f} s); at least {SHORTEST} s are "
+            "needed"
+        )
+    whole(samples, SAMPLES, AudioError, f"the number of samples of {path}")
+    if channel is not None and not 1 <= channel <= channels:
+        raise AudioError(f"{path} has {channels} channels, so that there is no channel {channel}")
+    for remark in found.remarks(samples, rate):
+        warnings.warn(AudioWarning(f"{path} {remark}"), stacklevel=2)
+    only = 1 if channels == 1 else channel
+    chosen_now = None if only is None else (only - 1,)
+    return Source(path, rate, channels, samples, chosen_now, found.streams)
+
+
+def mixed(source: Source) -> Source:
+    """The source with its channels decided, for which several are listened to from end to end.
+
+    Channels that cancel one another or are silent are left out, with an `AudioWarning`. Raises
+    AudioError.
+    """
+    if source.mixed is not None:
+        return source
+    channels, why = chosen(_blocks(source, source.rate))
+    if why:
+        warnings.warn(
+            AudioWarning(f"{source.path}: {why}; --channel N takes another"), stacklevel=2
+        )
+    return replace(source, mixed=channels)
+
+
+def chunks(source: Source, sample_rate: int) -> Iterator[Wave]:
+    """The samples at another rate, in chunks of some seconds, with the channels averaged.
+
+    Raises AudioError at a sample that is not a finite number or far beyond full scale, a file that
+    ends early or is damaged, and at the end if all was silence.
+    """
+    source = mixed(source)
+    resampler = None
+    if source.rate != sample_rate:
+        resampler = soxr.ResampleStream(source.rate, sample_rate, 1, dtype="float32")
+    lowest, highest, seen = np.inf, -np.inf, 0
+    for block in _blocks(source, CHUNK_SECONDS * source.rate):
+        mono = block.mean(1)
+        lowest, highest = min(lowest, float(mono.min())), max(highest, float(mono.max()))
+        seen += len(mono)
+        last = seen >= source.samples
+        yield mono if resampler is None else resampler.resample_chunk(mono, last=last)
+    if seen != source.samples:
+        raise AudioError(
+            f"{source.path} ends after {seen} of {source.samples} samples: it is truncated, "
+            f"damaged, or was changed meanwhile; `{advice(source.path)}` keeps what can be read"
+        )
+    if highest - lowest < 2 * SILENCE:
+        raise AudioError(
+            f"{source.path} is silent from beginning to end; there is nothing to encode"
+        )
+
+
+def read_mono(path: str | Path, sample_rate: int, channel: int | None = None) -> Wave:
+    """All samples (t,) at a rate, with the channels averaged, or of one. Raises AudioError."""
+    return np.concatenate(list(chunks(inspect(path, channel), sample_rate)))
+
+
+def _facts(file: BinaryIO, size: int, path: Path) -> tuple[Layout, list[tuple[int, int, int]]]:
+    """The layout of a file, and the rate, channels and samples of each of its streams."""
+    found, facts = layout(file, size, str(path)), []
+    for stream in found.streams:
+        with reader(file, stream, path) as sound:
+            if sound.subtype.startswith("MPEG") and not found.mpeg:
+                raise no_audio(path, "it only looks like MPEG audio")
+            samples = sound.frames if stream.samples is None else stream.samples
+            if samples == UNKNOWN:
+                found = replace(found, unknown=True)
+                samples = sum(map(len, rest(sound, CHUNK_NUMBERS // sound.channels, path)))
+            facts.append((sound.samplerate, sound.channels, samples))
+    if not facts:
+        raise no_audio(path, "no stream in it is sound")
+    return found, facts
+
+
+def _blocks(source: Source, size: int) -> Iterator[Wave]:
+    """The wanted channels in blocks (n, c) of at most `size` samples. Raises AudioError."""
+    size = max(1, min(size, CHUNK_NUMBERS // source.channels))
+    wanted = list(source.mixed or range(source.channels))
+    seen, path = 0, source.path
+    with opened(path) as file:
+        for stream in source.streams:
+            with reader(file, stream, path) as sound:
+                if (sound.samplerate, sound.channels) != (source.rate, source.channels):
+                    raise AudioError(f"{path} was changed while it was read; try again")
+                for block in rest(sound, size, path, seen):
+                    kept = block if len(wanted) == source.channels else block[:, wanted]
+                    _check(kept, seen, source)
+                    seen += len(block)
+                    yield kept
+
+
+def _check(block: Wave, seen: int, source: Source) -> None:
+    """Raises AudioError for samples that are no sound."""
+    finite = np.isfinite(block).all(1)
+    if not finite.all():
+        second = (seen + int(np.argmin(finite))) / source.rate
+        raise AudioError(
+            f"{source.path} holds a sample that is not a finite number at {second:.3f} s; "
+            "repair the file"
+        )
+    peak = float(np.abs(block).max(initial=0.0))
+    if peak > LOUDEST:
+        raise AudioError(f"{source.path}: {too_loud(peak)}")
+
+
+def too_loud(peak: float) -> str:
+    """What is wrong with samples of such a peak."""
+    return (
+        f"the samples go up to {peak:g}, where full scale is 1; they are probably integers stored "
+        f"as floating-point numbers: divide them by {'2147483648' if peak > 2**16 else '32768'}"
+    )
