@@ -15,7 +15,7 @@ import soundfile
 from recipes.robustness import audio_bytes
 from recipes.robustness.case import Case, require
 from recipes.robustness.damage import damaged
-from speechvq.audio.files import chunks, inspect
+from speechvq.audio.reading import chunks, inspect
 
 SECONDS = 0.25
 NAMES = ("wav", "wave", "flac", "ogg", "oga", "opus", "mp3", "aif", "aiff", "au", "caf", "w64")

@@ -91,7 +91,10 @@ def layout(file: BinaryIO, size: int, name: str) -> Layout:
             unknown=told is None,
             foreign=found.foreign + sound.behind,
         )
-    return of_mpeg(file, start, size, name) or Layout((Stream(((start, size),)),))
+    found = of_mpeg(file, start, size, name)
+    if found is None and (start or mpeg.looks_like(head)):
+        return Layout(())  # libmpg123 would find something
+    return found or Layout((Stream(((0, size),)),))
 
 
 def of_mpeg(file: BinaryIO, start: int, size: int, name: str) -> Layout | None:

@@ -114,6 +114,11 @@ class Mpeg:
         return sum(max(0, (s.told or 0) - s.frames) * s.header.samples for s in self.streams)
 
 
+def looks_like(data: bytes) -> bool:
+    """Whether bytes begin as a frame does."""
+    return len(data) > 1 and data[0] == 0xFF and data[1] & 0xE0 == 0xE0
+
+
 def read(file: BinaryIO, start: int, size: int, name: str) -> Mpeg | None:
     """The streams of the frames between two places of a file; None where it is no MPEG audio.
 

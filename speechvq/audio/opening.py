@@ -77,9 +77,10 @@ def rest(sound: Reader, size: int, path: Path, before: int = 0) -> Iterator[NDAr
     before: samples of the file before this stream, for the message
     Raises AudioError where it cannot be decoded.
     """
+    left = sound.frames  # a decoder that is asked for more may stumble over what follows
     try:
-        while len(block := sound.read(size, dtype="float32", always_2d=True)):
-            before += len(block)
+        while left and len(block := sound.read(min(size, left), dtype="float32", always_2d=True)):
+            before, left = before + len(block), left - len(block)
             yield np.asarray(block, np.float32)
     except soundfile.LibsndfileError as error:
         raise AudioError(

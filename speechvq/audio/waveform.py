@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from speechvq.audio.reading import Wave
+from speechvq.audio.reading import LOUDEST, Wave, too_loud
 from speechvq.errors import AudioError
 from speechvq.limits import RATES, whole
 
@@ -24,11 +24,14 @@ def checked_wave(wave: Any) -> Wave:  # noqa: ANN401 - a list, an array or a ten
             f"a waveform holds floating-point numbers in [-1, 1], not {values.dtype}; divide by "
             "full scale"
         )
-    samples = values.astype(np.float32)
+    with np.errstate(over="ignore"):  # beyond float32 is infinite, which is refused below
+        samples = values.astype(np.float32)
     if samples.ndim != 1 or not len(samples):
         raise AudioError(f"a waveform has shape (samples,), not {samples.shape}")
     if not np.isfinite(samples).all():
         raise AudioError("the waveform holds samples that are not finite numbers")
+    if (peak := float(np.abs(samples).max())) > LOUDEST:
+        raise AudioError(too_loud(peak))
     return samples
 
 
