@@ -21,7 +21,8 @@ from speechvq.prior.integer.coder import PriorCoder
 ORIGINALS = 200
 """Good files of a seed, which are damaged."""
 
-NUMBERS = (*LARGE, 3, 4, 8, 9, 160, 320, 8000, 16_000, 44_100, 48_000, 1_000_000, 1_000_001, 2**35)
+EDGES = (3, 4, 8, 9, 999, 1000, 8000, 16_000, 44_100, 48_000, 384_000, 384_001, 2**20, 2**20 + 1)
+NUMBERS = (*LARGE, *EDGES, 160, 320, 10**6, 2**35 - 1, 2**35)
 SPARE = (b"\x80\x00", b"\xff\xff\xff\xff\x7f", b"\x80\x80\x80\x80\x00", b"\x80\x80\x80\x80\x80\x00")
 """Numbers that are written too long."""
 
@@ -113,15 +114,15 @@ def _tiny_codes(random: Random) -> Codes:
 
 def _any_codes(random: Random) -> _Original:
     """Codes of a model that nobody has, written by hand."""
-    rate = random.choice((8000, 11_025, 16_000, 24_000, 48_000, random.randint(1000, 10**6)))
-    source = random.choice((rate, 8000, 16_000, 44_100, random.randint(1000, 10**6)))
+    rate = random.choice((8000, 11_025, 16_000, 24_000, 48_000, random.randint(1000, 384_000)))
+    source = random.choice((rate, 8000, 16_000, 44_100, random.randint(1000, 384_000)))
     finest, hops = random.randint(1, 50), [1]
     for _ in range(random.randint(0, 4)):
         hops.insert(0, hops[0] * random.choice((1, 2, 3, 4)))
     sizes = [random.choice((2, 3, 5, 256, 500, 1024, random.randint(2, 65536))) for _ in hops]
     shapes = tuple(CodebookShape(hop * finest, size) for hop, size in zip(hops, sizes, strict=True))
     longest = random.randint(1, 8) * shapes[0].hop * source // rate
-    name = random.choice(("", "m", "base5", "größer", "x" * 40, "名"))
+    name = random.choice(("m", "base5", "größer", "x" * 40, "名"))
     facts = Facts(
         digest=random.randbytes(8),
         name=name.encode(),

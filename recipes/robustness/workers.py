@@ -82,7 +82,7 @@ class _Worker:
         """The results of the span, and what of it is still to do."""
         try:
             return self.connection.recv(), []
-        except EOFError:
+        except (EOFError, ConnectionError):
             self.process.join()
         index, code = int(self.index.value), self.process.exitcode or 0
         if index < 0:

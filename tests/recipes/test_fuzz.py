@@ -110,7 +110,7 @@ def other_codes(codes):
     "change",
     [
         other_codes,
-        lambda codes: replace(codes, speaker_embedding=codes.speaker_embedding + b"\1"),
+        lambda codes: replace(codes, speaker_embedding=codes.speaker_embedding[:31] + b"\1"),
         lambda codes: replace(codes, model=replace(codes.model, name=codes.model.name + "x")),
     ],
 )
