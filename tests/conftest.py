@@ -1,6 +1,7 @@
 """What most tests need: speech, the default model, a tiny model, and the command line."""
 
 import os
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 
 import speechvq
 from speechvq.cli import main
+from speechvq.cli.signals import ENDING
 from speechvq.codec.file import save_model
 from speechvq.codec.voices import Voice
 from speechvq.data.manifest import write_manifest
@@ -123,10 +125,14 @@ def run(monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["speechvq", *map(str, words)])
         capsys.readouterr()
         code = 0
+        handlers = {each: signal.getsignal(each) for each in ENDING}
         try:
             main()
         except SystemExit as end:
             code = end.code or 0
+        finally:
+            for each, handler in handlers.items():
+                signal.signal(each, handler)
         said = capsys.readouterr()
         return Result(code, said.out, said.err)
 

@@ -115,17 +115,18 @@ def test_a_file_that_is_write_protected_stays(tmp_path, monkeypatch):
 HOLD = """
 import time
 from pathlib import Path
-from speechvq import cli
+from speechvq.cli import main
+from speechvq.cli.commands import app
 from speechvq.output import new_file
 
-@cli.app.command()
+@app.command()
 def hold(path: Path):
     with new_file(path) as partial:
         partial.write_text("half")
         print("ready", flush=True)
         time.sleep(60)
 
-cli.main()
+main()
 """
 
 

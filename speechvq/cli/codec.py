@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from speechvq.cli.command import Misuse
 from speechvq.cli.options import (
     Channel,
     Device,
@@ -14,13 +15,14 @@ from speechvq.cli.options import (
     NumCodebooks,
     PriorFile,
     Quiet,
+    check_prefix,
     coders,
     count_of,
     load_codec,
-    say,
 )
 from speechvq.cli.progress import audio_progress, codes_progress
-from speechvq.errors import ConfigError, OutputError, WrongModel
+from speechvq.cli.streams import say
+from speechvq.errors import OutputError, WrongModel
 
 if TYPE_CHECKING:
     from speechvq.audio.reading import Source
@@ -47,13 +49,16 @@ Rdo = Annotated[
         help="With --entropy wavenet, optimize rate and distortion: the weight of a code's bits "
         "beside its error. A weight of 1 makes files 5 % smaller.",
         min=0,
+        max=1e6,
     ),
 ]
 Strength = Annotated[
     float,
     typer.Option(
         help="How far to go beyond the voice, seen from the source's own: 0 takes the voice as it "
-        "is, 0.5 goes half as far again."
+        "is, 0.5 goes half as far again.",
+        min=-10,
+        max=10,
     ),
 ]
 
@@ -78,6 +83,10 @@ def encode(
     from speechvq.codes import write_codes
     from speechvq.output import check_writable
 
+    check_prefix(codebooks, kbps)
+    for name, value in (("prior", prior), ("rdo", rdo)):
+        if value is not None and entropy != "wavenet":
+            raise Misuse(f"--{name} is for --entropy wavenet; give both, or neither")
     recording = inspect(source, channel)
     if target.suffix.lower().removeprefix(".") in FORMATS:
         raise OutputError(
@@ -86,9 +95,6 @@ def encode(
     check_writable(target, force=force)
     codec = load_codec(model, device)
     n = codec.n_codebooks(codebooks=codebooks, kbps=kbps)
-    for name, value in (("prior", prior), ("rdo", rdo)):
-        if value is not None and entropy != "wavenet":
-            raise ConfigError(f"--{name} is for --entropy wavenet: give both")
     prior_model = search = None
     if entropy == "wavenet":
         from speechvq.prior.file import load_prior
@@ -135,6 +141,7 @@ def decode(
     from speechvq.codes.header import PRIOR
     from speechvq.output import check_writable
 
+    check_prefix(codebooks, kbps)
     file = open_codes(source)
     header = file.header
     check_writable(target, force=force)

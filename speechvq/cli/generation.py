@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speechvq.cli.options import Force, Model, PriorFile, Quiet, coders, say
+from speechvq.cli.options import Force, Model, PriorFile, Quiet, coders
+from speechvq.cli.streams import say, show
 
 if TYPE_CHECKING:
     from speechvq.codec.codec import Codec
@@ -18,7 +19,9 @@ def sample(
         Path,
         typer.Argument(help="The audio file to write; its suffix is the format.", metavar="OUT"),
     ],
-    seconds: Annotated[float, typer.Option(help="Length of the generated speech.")] = 5.0,
+    seconds: Annotated[
+        float, typer.Option(help="Length of the generated speech.", min=0.01, max=3600)
+    ] = 5.0,
     speaker: Annotated[
         str | None, typer.Option("--speaker", "-s", help="A voice; see `speechvq speakers`.")
     ] = None,
@@ -26,11 +29,13 @@ def sample(
         int, typer.Option(help="The same seed gives the same speech.", min=0, max=2**63 - 1)
     ] = 0,
     temperature: Annotated[
-        float, typer.Option(help="Below 1, more probable codes are preferred.")
+        float, typer.Option(help="Below 1, more probable codes are preferred.", min=0, max=100)
     ] = 1.0,
     top_p: Annotated[
         float,
-        typer.Option(help="Draw from the smallest set of codes with this total probability."),
+        typer.Option(
+            help="Draw from the smallest set of codes with this total probability.", min=1e-6, max=1
+        ),
     ] = 1.0,
     prompt: Annotated[
         Path | None, typer.Option(help="Continue this recording or code file.")
@@ -71,7 +76,9 @@ def score(
     ],
     threshold: Annotated[
         float | None,
-        typer.Option(help="Bits per second above which a recording is called an anomaly.", min=0.0),
+        typer.Option(
+            help="Bits per second above which a recording is called an anomaly.", min=0, max=1e9
+        ),
     ] = None,
     each_second: Annotated[
         bool, typer.Option("--each-second", help="Also print a line for every second.")
@@ -91,7 +98,7 @@ def score(
     codec, prior_model = load(model), load_prior(prior)
     prior_model.check(codec.model, 1)
     known = coders(model, prior_model)
-    typer.echo("file\tsecond\tnominal\tprior\tanomaly")
+    show("file", "second", "nominal", "prior", "anomaly")
     for source in sources:
         codes = _codes(codec, source, known)
         scores, index = score_codes(codec, prior_model, codes), len(codes.shapes) - 1
@@ -106,7 +113,7 @@ def _print_row(
     source: Path, second: int | str, nominal: float, bits: float, limit: float | None
 ) -> None:
     anomaly = "?" if limit is None else "yes" if bits > limit else "no"
-    typer.echo(f"{source}\t{second}\t{nominal:.0f}\t{bits:.0f}\t{anomaly}")
+    show(source, second, f"{nominal:.0f}", f"{bits:.0f}", anomaly)
 
 
 def _codes(codec: "Codec", source: Path, known: "list[Coder]") -> "Codes":

@@ -1,4 +1,4 @@
-"""Options that several commands share. Results go to stdout, and remarks to stderr."""
+"""Options that several commands share."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from speechvq.cli.command import Misuse
 from speechvq.errors import ConfigError
+from speechvq.limits import CODEBOOKS
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from speechvq.codec.codec import Codec
     from speechvq.codes.coder import Coder
     from speechvq.prior.file import Prior
@@ -21,7 +21,10 @@ Model = Annotated[
 ]
 Device = Annotated[str, typer.Option("--device", help="Where to compute: cpu, cuda or mps.")]
 NumCodebooks = Annotated[
-    int | None, typer.Option("--codebooks", "-n", help="Keep only the first N codebooks.", min=1)
+    int | None,
+    typer.Option(
+        "--codebooks", "-n", help="Keep only the first N codebooks.", min=1, max=CODEBOOKS
+    ),
 ]
 Channel = Annotated[
     int | None,
@@ -34,7 +37,13 @@ Channel = Annotated[
 ]
 Kbps = Annotated[
     float | None,
-    typer.Option("--kbps", "-k", help="Keep as many codebooks as fit into this bit rate."),
+    typer.Option(
+        "--kbps",
+        "-k",
+        help="Keep as many codebooks as fit into this bit rate.",
+        min=0.001,
+        max=1000,
+    ),
 ]
 PriorFile = Annotated[
     Path | None,
@@ -44,19 +53,6 @@ PriorFile = Annotated[
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no remarks.")]
-
-
-def console() -> "Console":
-    """Where remarks go: standard error."""
-    from rich.console import Console
-
-    return Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-def say(text: str, *, quiet: bool = False) -> None:
-    """A remark for the person at the terminal."""
-    if not quiet:
-        console().print(text, markup=False, emoji=False)
 
 
 def load_codec(model: Path | None, device: str) -> "Codec":
@@ -91,6 +87,12 @@ def coders(
 
         choice.append(PriorCoder(prior, report))
     return choice
+
+
+def check_prefix(codebooks: int | None, kbps: float | None) -> None:
+    """Raises Misuse where a number of codebooks is given in two ways."""
+    if codebooks is not None and kbps is not None:
+        raise Misuse("give --codebooks or --kbps, not both")
 
 
 def count_of(codebooks: int) -> str:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speechvq.cli.options import Force, console
-from speechvq.errors import MissingExtra
+from speechvq.cli.command import Command, Group
+from speechvq.cli.options import Force
+from speechvq.cli.streams import console, show
+from speechvq.extras import needed
 
 if TYPE_CHECKING:
     from speechvq.codec.codec import Codec
@@ -23,12 +25,12 @@ CodedBy = Annotated[
 ]
 
 app = typer.Typer(
+    cls=Group,
     help="Train a prior over codes, or make static tables of their frequencies.",
-    no_args_is_help=True,
 )
 
 
-@app.command()
+@app.command(cls=Command)
 def train(
     config: Annotated[Path, typer.Argument(help="A TOML file; recipes/prior/prior.toml is one.")],
     model: Annotated[
@@ -42,7 +44,8 @@ def train(
         Path | None, typer.Option(help="Use this folder instead of run.folder.")
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="Use this many steps instead of optim.steps.", min=1)
+        int | None,
+        typer.Option(help="Use this many steps instead of optim.steps.", min=1, max=10**9),
     ] = None,
     prior: CodedBy = None,
     init_from: Annotated[
@@ -51,7 +54,7 @@ def train(
     ] = None,
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")] = "auto",
     devices: Annotated[
-        int, typer.Option(help="How many devices; on a CPU, how many processes.", min=1)
+        int, typer.Option(help="How many devices; on a CPU, how many processes.", min=1, max=256)
     ] = 1,
 ) -> None:
     """Train a prior, write its file, and print what held-out codes cost.
@@ -72,10 +75,8 @@ def train(
     source = None
     if init_from is not None:
         source = load_prior(None if init_from == "default" else init_from)
-    try:
+    with needed("training", "train"):
         from speechvq.train.prior.run import run
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"training needs {error.name}: pip install 'speechvq[train]'") from error
     codec, tokens = _codes_of(model, codes, Path(experiment.run.folder), prior)
     with TrainingBar(experiment.optim.steps, prior_line) as bar:
         result = run(
@@ -92,16 +93,16 @@ def train(
     training, held_out, sample_rate = result.training, result.held_out, result.sample_rate
     megabytes = result.path.stat().st_size / 1e6
     what = "voices" if all(tokens.voices) else "recordings"
-    typer.echo(
+    show(
         f"{result.path}: {result.name} for {result.model}, {megabytes:.1f} MB; "
         f"trained on {training.seconds(sample_rate) / 3600:.2f} h, measured on "
         f"{held_out.seconds(sample_rate) / 3600:.2f} h of other {what}"
     )
     for line in cost_lines(result.costs):
-        typer.echo(line)
+        show(line)
 
 
-@app.command()
+@app.command(cls=Command)
 def tables(
     model: Annotated[
         str, typer.Argument(help="The model whose codes these are: a file, or 'default'.")
@@ -129,16 +130,14 @@ def tables(
 
     They are used when they lie beside the model.
     """
-    try:
+    with needed("making tables", "train"):
         from speechvq.train.prior.run import check_tables, make_tables
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"this needs {error.name}: pip install 'speechvq[train]'") from error
     check_tables(target, force=force)
     codec, tokens = _codes_of(model, codes, folder, prior)
     result = make_tables(codec, tokens, target, held_out=held_out, force=force)
-    typer.echo(f"{result.path}: tables of {result.model}")
+    show(f"{result.path}: tables of {result.model}")
     for line in _table_lines(result):
-        typer.echo(line)
+        show(line)
 
 
 def cost_lines(costs: "Sequence[Cost]") -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from speechvq.cli.options import console
+from speechvq.cli.streams import console
 
 LONG = 60.0
 """Seconds of audio from which a progress bar is shown."""

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
-from speechvq.cli.options import Force, Quiet, say
+from speechvq.cli.options import Force, Quiet
 from speechvq.cli.progress import bar
-from speechvq.errors import MissingExtra, OutputError
+from speechvq.cli.streams import say, show
+from speechvq.errors import OutputError
+from speechvq.extras import needed
 
 Config = Annotated[
     Path, typer.Argument(help="A TOML file; recipes/default/base1.toml is one.", metavar="CONFIG")
@@ -26,10 +28,10 @@ def prepare(
         Path, typer.Argument(help="The manifest to write, one JSON object per line.")
     ],
     shortest: Annotated[
-        float, typer.Option(help="Leave out files with fewer seconds of speech.", min=0.0)
+        float, typer.Option(help="Leave out files with fewer seconds of speech.", min=0, max=1e6)
     ] = 1.0,
     longest: Annotated[
-        float, typer.Option(help="Leave out files with more seconds of speech.", min=0.0)
+        float, typer.Option(help="Leave out files with more seconds of speech.", min=0, max=1e6)
     ] = 60.0,
     force: Force = False,
     quiet: Quiet = False,
@@ -54,7 +56,7 @@ def prepare(
         write_manifest(partial, kept)
     names = {row.speaker for row in kept if row.speaker is not None}
     hours = sum(row.seconds for row in kept) / 3600
-    typer.echo(
+    show(
         f"{len(kept)} files, {hours:.2f} h, {len(names)} speakers in {manifest}; {len(left_out)} "
         "left out"
     )
@@ -75,11 +77,12 @@ def train(
         ),
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="Use this many steps instead of optim.steps.", min=1)
+        int | None,
+        typer.Option(help="Use this many steps instead of optim.steps.", min=1, max=10**9),
     ] = None,
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")] = "auto",
     devices: Annotated[
-        int, typer.Option(help="How many devices; on a CPU, how many processes.", min=1)
+        int, typer.Option(help="How many devices; on a CPU, how many processes.", min=1, max=256)
     ] = 1,
     precision: Annotated[
         str, typer.Option(help="32-true, or bf16-mixed on a GPU that has it.")
@@ -101,11 +104,9 @@ def train(
         experiment = replace(experiment, run=replace(experiment.run, init_from=init_from))
     if steps is not None:
         experiment = replace(experiment, optim=replace(experiment.optim, steps=steps))
-    try:
+    with needed("training", "train"):
         from speechvq.train.codec.diagnostics import diagnose
         from speechvq.train.codec.run import run
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"training needs {error.name}: pip install 'speechvq[train]'") from error
     sizes = [size for _, size in experiment.codec.codebooks]
     line = partial(codec_line, seconds_per_step=experiment.optim.batch * experiment.data.crop)
     with TrainingBar(experiment.optim.steps, line) as progress:
@@ -124,7 +125,7 @@ def train(
             report=report,
         )
     if last is not None:
-        typer.echo(str(last))
+        show(str(last))
 
 
 def export(
@@ -133,7 +134,7 @@ def export(
         Path, typer.Argument(help="The model file to write, ending in .safetensors.")
     ],
     seconds: Annotated[
-        float, typer.Option(help="Export the voices with at least this much audio.")
+        float, typer.Option(help="Export the voices with at least this much audio.", min=0, max=1e9)
     ] = 20.0,
     force: Force = False,
 ) -> None:
@@ -143,11 +144,9 @@ def export(
     check_writable(target, force=force)
     if target.suffix != ".safetensors":
         raise OutputError(f"{target} is no name of a model file; end it in .safetensors")
-    try:
+    with needed("export", "train"):
         from speechvq.train.codec.export import export_run
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"export needs {error.name}: pip install 'speechvq[train]'") from error
     codec = export_run(run, target, seconds)
-    typer.echo(
+    show(
         f"{target}: {codec.model}, {len(codec.voices)} voices, {target.stat().st_size / 1e6:.1f} MB"
     )

@@ -6,7 +6,8 @@ from typing import Self
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from speechvq.cli.options import console
+from speechvq.cli.streams import console
+from speechvq.printable import printable
 
 Numbers = Mapping[str, float]
 
@@ -34,7 +35,7 @@ class TrainingBar:
 
     def print(self, text: str) -> None:
         """Print a line above the bar."""
-        self.bar.console.print(text, highlight=False, soft_wrap=True, markup=False)
+        self.bar.console.print(printable(text), highlight=False, soft_wrap=True, markup=False)
 
     def __enter__(self) -> Self:
         return self

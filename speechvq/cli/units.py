@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speechvq.cli.options import Force, Model, PriorFile, Quiet, coders, say
+from speechvq.cli.options import Force, Model, PriorFile, Quiet, coders
+from speechvq.cli.streams import say, show_lines
 from speechvq.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -28,10 +29,14 @@ def units(
         str, typer.Option(help="Which codebook of code files, coarse first, or 'all'.")
     ] = "0",
     rate: Annotated[
-        float | None, typer.Option(help="Codes per second of .npy and .km files.", min=1e-3)
+        float | None,
+        typer.Option(help="Codes per second of .npy and .km files.", min=1e-3, max=1e6),
     ] = None,
     size: Annotated[
-        int | None, typer.Option(help="The number of possible codes in .npy and .km files.", min=1)
+        int | None,
+        typer.Option(
+            help="The number of possible codes in .npy and .km files.", min=1, max=1 << 16
+        ),
     ] = None,
     tier: Annotated[str | None, typer.Option(help="The tier of TextGrids with the phones.")] = None,
     suffix: Annotated[
@@ -103,7 +108,7 @@ def units(
     if out is not None:
         write_results(out, results, inputs.units, corpus.recordings, force=force)
         say(f"{out}: tables, and {len(corpus.recordings)} TextGrids", quiet=quiet)
-    typer.echo(results.text(), nl=False)
+    show_lines(results.text())
 
 
 def _read(

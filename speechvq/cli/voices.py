@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from speechvq.cli.options import Model
+from speechvq.cli.streams import show
 from speechvq.errors import SpeakerError
 
 
@@ -35,6 +36,6 @@ def speakers(
             "the model has no such voices; leave out --sex and --language to list all"
         )
     columns = ("sex", "language", "corpus", "seconds")
-    typer.echo("\t".join(["name", *columns]))
+    show("name", *columns)
     for voice in voices:
-        typer.echo("\t".join([voice.name, *(str(voice.metadata.get(key, "?")) for key in columns)]))
+        show(voice.name, *(voice.metadata.get(key, "?") for key in columns))

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from speechvq.cli.options import say
+from speechvq.cli.streams import say
 from speechvq.errors import AudioWarning
 
 

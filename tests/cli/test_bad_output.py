@@ -17,28 +17,17 @@ def commands(run, clip, model, tmp_path):
     """Each command that writes, given the name of its output in tmp_path."""
     codes = tmp_path / "clip.codes"
     assert run("encode", clip, codes, "-m", model).code == 0
+
+    def command(verb, source, *options):
+        def words(name, *more, model=model):
+            return [verb, source, tmp_path / name, *options, "-m", model, "-q", *more]
+
+        return words
+
     return {
-        "encode": lambda name, *words: ["encode", clip, tmp_path / name, "-m", model, "-q", *words],
-        "decode": lambda name, *words: [
-            "decode",
-            codes,
-            tmp_path / name,
-            "-m",
-            model,
-            "-q",
-            *words,
-        ],
-        "convert": lambda name, *words: [
-            "convert",
-            clip,
-            tmp_path / name,
-            "-s",
-            "bdl",
-            "-m",
-            model,
-            "-q",
-            *words,
-        ],
+        "encode": command("encode", clip),
+        "decode": command("decode", codes),
+        "convert": command("convert", clip, "-s", "bdl"),
     }
 
 
@@ -59,7 +48,7 @@ def test_nothing_is_overwritten_unasked(refused, commands, tmp_path, command):
 def test_refused_before_any_work(refused, commands, tmp_path, command):
     (tmp_path / f"a.{SUFFIX[command]}").write_bytes(b"mine")
     refused(
-        *commands[command](f"a.{SUFFIX[command]}", "-m", tmp_path / "no model"),
+        *commands[command](f"a.{SUFFIX[command]}", model=tmp_path / "no model"),
         says=f"a.{SUFFIX[command]} exists already",
     )
 
@@ -169,7 +158,7 @@ def test_an_interrupt_leaves_nothing(run, commands, monkeypatch, tmp_path, comma
 
 
 @ALL
-@pytest.mark.parametrize("codebooks", [5, 10**6])
+@pytest.mark.parametrize("codebooks", [5, 64])
 def test_more_codebooks_than_the_model_has(refused, commands, command, codebooks):
     refused(
         *commands[command](f"a.{SUFFIX[command]}", "--codebooks", codebooks),
@@ -178,7 +167,7 @@ def test_more_codebooks_than_the_model_has(refused, commands, command, codebooks
 
 
 @pytest.mark.parametrize("command", ["encode", "decode"])
-@pytest.mark.parametrize("kbps", ["0.099", "0", "-1", "nan"])
+@pytest.mark.parametrize("kbps", ["0.099", "0.001"])
 def test_bit_rates_too_low_for_one_codebook(refused, commands, command, kbps):
     refused(
         *commands[command](f"a.{SUFFIX[command]}", "--kbps", kbps),
@@ -190,7 +179,8 @@ def test_bit_rates_too_low_for_one_codebook(refused, commands, command, kbps):
 def test_codebooks_or_a_bit_rate_but_not_both(refused, commands, command):
     refused(
         *commands[command](f"a.{SUFFIX[command]}", "--codebooks", 1, "--kbps", 1),
-        says="give the number of codebooks or the bit rate, not both",
+        says="give --codebooks or --kbps, not both",
+        code=2,
     )
 
 
@@ -222,8 +212,9 @@ def test_usage_errors_are_exit_code_2(run, what, monkeypatch, tmp_path):
     result = run(*USAGE[what])
     assert result.code == 2
     assert result.out == ""
-    assert result.err.startswith("Usage: ")
-    assert "Traceback" not in result.err
+    (line,) = result.err.splitlines()
+    assert line.startswith("speechvq: ")
+    assert line.endswith(" --help`")
     assert contents(tmp_path) == {}
 
 

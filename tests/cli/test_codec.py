@@ -285,7 +285,10 @@ def test_a_full_disk_behind_stdout(run, encoded, monkeypatch):
 
     monkeypatch.setattr(sys, "stdout", Full())
     result = run("info", encoded)
-    assert (result.code, result.err) == (1, "speechvq: No space left on device\n")
+    assert (result.code, result.err) == (
+        1,
+        "speechvq: standard output cannot be written: No space left on device\n",
+    )
 
 
 def test_info_describes_the_default_model(run, codec):

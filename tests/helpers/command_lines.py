@@ -16,7 +16,7 @@ from unittest.mock import MagicMock
 
 import typer
 
-from speechvq.cli import app
+from speechvq.cli.commands import app
 
 OPTIONAL = {
     "ai_edge_litert",

@@ -1,0 +1,69 @@
+"""What holds for the words of every command line, whichever the command."""
+
+import math
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from speechvq.errors import SpeechVQError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Misuse(SpeechVQError):
+    """A command line that says something impossible."""
+
+
+class Command(TyperCommand):
+    """A command that refuses what none of its values may be. Raises Misuse."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's
+        self._check_repetition(ctx, args)
+        rest = super().parse_args(ctx, args)
+        for parameter in self.get_params(ctx):
+            value = ctx.params.get(parameter.name)
+            for item in value if isinstance(value, list | tuple) else [value]:
+                _check(_name(parameter), item)
+        return rest
+
+    def _check_repetition(self, ctx: Any, args: list[str]) -> None:  # noqa: ANN401 - typer's
+        order: Iterable[Any] = self.make_parser(ctx).parse_args(args=list(args))[2]
+        for parameter, count in Counter(order).items():
+            if count > 1 and parameter.param_type_name == "option" and not _repeatable(parameter):
+                raise Misuse(f"{_name(parameter)} is given {count} times; give it once")
+
+
+class Group(TyperGroup):
+    """Commands under one name, which alone shows the help."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's
+        if not args:
+            typer.echo(ctx.get_help(), err=True)
+            raise typer.Exit(2)
+        return super().parse_args(ctx, args)
+
+
+def _repeatable(parameter: Any) -> bool:  # noqa: ANN401 - typer's
+    """Whether an option collects values, or says the same again."""
+    return parameter.multiple or (parameter.is_flag and not parameter.secondary_opts)
+
+
+def _name(parameter: Any) -> str:  # noqa: ANN401 - typer's
+    """How people type a parameter."""
+    if parameter.param_type_name == "option":
+        return max(parameter.opts, key=len)
+    return parameter.metavar or parameter.name.upper()
+
+
+def _check(name: str, value: object) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Misuse(f"{name} is {value}; give a finite number")
+    if isinstance(value, Path) and str(value) == "-":
+        raise Misuse(
+            f"{name} is '-', but standard input and output are no files here; give the name of a "
+            "file, and ./- for one of this name"
+        )

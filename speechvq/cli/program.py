@@ -1,0 +1,117 @@
+"""From a command to the end of its process: what goes wrong is one sentence and an exit code."""
+
+import errno
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+from typer.main import get_command
+
+from speechvq.cli import signals
+from speechvq.cli.command import Misuse
+from speechvq.cli.streams import StandardOutputError, give_up_output, say, standard_streams
+from speechvq.cli.warned import audio_warnings
+from speechvq.errors import SpeechVQError
+from speechvq.extras import missing
+
+REFUSED = 1
+"""The exit code of what cannot be done, for a reason that one sentence gives."""
+
+MISUSED = 2
+"""The exit code of a command line that cannot be understood."""
+
+BROKEN_PIPE = 128 + signal.SIGPIPE
+"""The exit code where nobody reads the output: what a shell says of programs that SIGPIPE ends."""
+
+INTERRUPTED = 128 + signal.SIGINT
+
+ClickError = typer.BadParameter.__mro__[2]
+"""What typer raises for a wrong command line; older releases take it from another package."""
+
+NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")
+"""What torch says."""
+
+
+def run(app: typer.Typer, name: str, words: Sequence[str] | None = None) -> None:
+    """Run a command line, and end the process.
+
+    name: of the program, in front of its errors
+    words: of the command line; by default those of this process
+    """
+    words = sys.argv[1:] if words is None else words
+    with standard_streams(), audio_warnings(), signals.handled() as ended:
+        try:
+            code = _code(app, name, words)
+        except SystemExit as end:
+            code = end.code
+        except Exception as error:  # noqa: BLE001 - the last resort
+            code = ended.code or _said(error, app, name, words)
+    sys.exit(code if ended.code is None else ended.code)
+
+
+def _code(app: typer.Typer, name: str, words: Sequence[str]) -> int:
+    """The exit code of a command line whose results are all written. Raises what is wrong."""
+    command = get_command(app)
+    try:
+        with command.make_context(name, list(words)) as context:
+            command.invoke(context)
+        sys.stdout.flush()
+    except typer.Exit as end:
+        return end.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except StandardOutputError as error:
+        give_up_output()
+        if error.errno == errno.EPIPE:
+            return BROKEN_PIPE
+        say(f"{name}: {error}")
+    except SystemExit as end:
+        if not isinstance(end.code, str):
+            raise
+        say(f"{name}: {end.code}")
+    else:
+        return 0
+    return REFUSED
+
+
+def _said(error: Exception, app: typer.Typer, name: str, words: Sequence[str]) -> int:
+    """Print an error, in one sentence if it is no fault of this program. Its exit code."""
+    if isinstance(error, Misuse | ClickError):
+        text = getattr(error, "format_message", error.__str__)().replace("Value error, ", "")
+        say(f"{name}: {' '.join(text.split()).rstrip('.')}; see `{_path(app, name, words)} --help`")
+        return MISUSED
+    sentence = sentence_of(error)
+    if sentence is None:
+        traceback.print_exception(error)
+        sentence = "this is a fault of the program; please report it with the lines above"
+    say(f"{name}: {sentence}")
+    return REFUSED
+
+
+def sentence_of(error: BaseException) -> str | None:
+    """What is said of an error, or None for one that nobody has thought of."""
+    if isinstance(error, SpeechVQError):
+        return str(error)
+    if isinstance(error, ImportError):
+        return str(missing(error, "this"))
+    if isinstance(error, MemoryError) or any(text in str(error).lower() for text in NO_MEMORY):
+        return "there is not enough memory for this; close other programs, or give less at once"
+    if isinstance(error, RecursionError):
+        return "the input is nested too deeply; give a simpler one"
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}"
+    return None
+
+
+def _path(app: typer.Typer, name: str, words: Sequence[str]) -> str:
+    """The program and the command that words begin with."""
+    command, path = get_command(app), [name]
+    for word in words:
+        command = getattr(command, "commands", {}).get(word)
+        if command is None:
+            break
+        path.append(word)
+    return " ".join(path)
