@@ -360,7 +360,7 @@ def test_a_file_coded_with_a_prior_needs_it(run, own, plan, clip, tmp_path):
     assert default.code == 1
     assert "describes the codes of tiny@" in default.err
     alone = run("encode", clip, tmp_path / "b.codes", "-m", own, "--prior", prior)
-    assert alone.code == 1
+    assert alone.code == 2
     assert "--prior is for --entropy wavenet" in alone.err
     own_prior = run("encode", clip, tmp_path / "b.codes", "-m", own, "--entropy", "wavenet")
     assert own_prior.code == 1

@@ -152,7 +152,7 @@ def test_as_a_command(run, clip, tmp_path):
     assert len(read_codes(tmp_path / "2.codes", [PriorCoder(load_prior())]).codebooks) == 4
     wavenet = ("--entropy", "wavenet")
     for more, code, says in (
-        (("--rdo", 1), 1, "--rdo is for --entropy wavenet"),
+        (("--rdo", 1), 2, "--rdo is for --entropy wavenet"),
         ((*wavenet, "--rdo", -1), 2, "'--rdo'"),
     ):
         done = run("encode", clip, tmp_path / "no.codes", *more)
