@@ -39,8 +39,10 @@ def load(path: str | Path | None = None, *, device: str | torch.device = "cpu") 
     return Codec(network.to(device), header.model, header.voices)
 
 
-def save_model(path: Path, network: Network, name: str, voices: Sequence[Voice]) -> None:
-    """Write a model file. Raises OutputError."""
+def save_model(
+    path: Path, network: Network, name: str, voices: Sequence[Voice], *, force: bool = False
+) -> None:
+    """Write a model file; replace one only with `force`. Raises OutputError."""
     rows = [
         {"name": voice.name, "embedding": voice.embedding.hex(), "metadata": dict(voice.metadata)}
         for voice in voices
@@ -49,5 +51,5 @@ def save_model(path: Path, network: Network, name: str, voices: Sequence[Voice])
     weights = {
         key: value.detach().cpu().half().contiguous() for key, value in network.state_dict().items()
     }
-    with new_file(path) as partial:
-        partial.write_bytes(save(weights, {ENTRY: json.dumps(header, ensure_ascii=False)}))
+    with new_file(path, force=force) as file:
+        file.write(save(weights, {ENTRY: json.dumps(header, ensure_ascii=False)}))

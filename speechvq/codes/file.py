@@ -185,8 +185,8 @@ def write_codes(
     path = checked_path(path, OutputError, "code file")
     check_writable(path, force=force)
     data = dump(codes, coders)
-    with new_file(path) as partial:
-        partial.write_bytes(data)
+    with new_file(path, force=force) as file:
+        file.write(data)
     return len(data)
 
 

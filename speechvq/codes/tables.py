@@ -152,8 +152,10 @@ def save_tables(
     shapes: Sequence[CodebookShape],
     frequencies: NDArray,
     tables: Sequence[FrequencyTable],
+    *,
+    force: bool = False,
 ) -> None:
-    """Write a tables file. Raises OutputError."""
+    """Write a tables file; replace one only with `force`. Raises OutputError."""
     from safetensors.numpy import save
 
     header = {
@@ -165,8 +167,8 @@ def save_tables(
     }
     arrays: dict[str, NDArray] = {"levels": frequencies.astype(np.uint32)}
     arrays |= {f"frequency{index}": table.indices for index, table in enumerate(tables)}
-    with new_file(path) as partial:
-        partial.write_bytes(save(arrays, {ENTRY: json.dumps(header)}))
+    with new_file(path, force=force) as file:
+        file.write(save(arrays, {ENTRY: json.dumps(header)}))
 
 
 def load_tables(path: str | Path) -> TablesCoder:

@@ -59,8 +59,8 @@ class Prior:
             )
 
 
-def save_prior(path: Path, prior: Prior) -> None:
-    """Write a prior's file. Raises OutputError."""
+def save_prior(path: Path, prior: Prior, *, force: bool = False) -> None:
+    """Write a prior's file; replace one only with `force`. Raises OutputError."""
     header = {
         "format": FORMAT,
         "name": prior.name,
@@ -75,8 +75,8 @@ def save_prior(path: Path, prior: Prior) -> None:
         name: value.detach().cpu().half().contiguous()
         for name, value in prior.network.state_dict().items()
     }
-    with new_file(path) as partial:
-        partial.write_bytes(save(weights, {ENTRY: json.dumps(header)}))
+    with new_file(path, force=force) as file:
+        file.write(save(weights, {ENTRY: json.dumps(header)}))
 
 
 @isolated()

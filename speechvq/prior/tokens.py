@@ -82,8 +82,8 @@ class Tokens:
         frames, embeddings = self.frames[mask], self.speaker_embeddings[mask]
         return Tokens(self.model, self.shapes, codebooks, frames, embeddings, voices)
 
-    def save(self, path: Path) -> None:
-        """Write a NumPy archive. Raises OutputError."""
+    def save(self, path: Path, *, force: bool = False) -> None:
+        """Write a NumPy archive; replace one only with `force`. Raises OutputError."""
         arrays: dict[str, Any] = {
             "model": np.array(self.model.name),
             "digest": np.frombuffer(self.model.digest, np.uint8),
@@ -93,7 +93,7 @@ class Tokens:
             "voices": np.array(self.voices, dtype=np.str_),
         }
         arrays |= {f"codebook{index}": codes for index, codes in enumerate(self.codebooks)}
-        with new_file(path) as partial, partial.open("wb") as file:
+        with new_file(path, force=force) as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
 
 

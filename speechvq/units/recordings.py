@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from speechvq.errors import OutputError, UnitsError
 from speechvq.output import check_writable, new_file
@@ -126,11 +126,8 @@ def write_units(path: Path, units: Units, *, force: bool = False) -> None:
     if units.codewords is not None:
         arrays["codebook"] = np.ascontiguousarray(units.codewords, np.float32)
     facts = {"name": units.name, "rate": units.rate, "size": units.size}
-    with new_file(path) as partial:
-        try:
-            save_file(arrays, partial, {"units": json.dumps(facts)})
-        except SafetensorError as error:  # a full disk, for example
-            raise OutputError(f"cannot write {path}: {error}") from error
+    with new_file(path, force=force) as file:
+        file.write(save(arrays, {"units": json.dumps(facts)}))
 
 
 def read_units(path: str | Path) -> Units:

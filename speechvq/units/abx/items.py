@@ -113,8 +113,8 @@ def write_items(path: str | Path, items: Iterable[Item], *, force: bool = False)
     """
     check_writable(Path(path), force=force)
     lines = [" ".join(COLUMNS), *map(_line, items)]
-    with new_file(Path(path)) as partial:
-        partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with new_file(Path(path), force=force) as file:
+        file.write(("\n".join(lines) + "\n").encode())
 
 
 def _line(item: Item) -> str:

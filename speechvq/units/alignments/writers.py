@@ -158,5 +158,5 @@ def _word(text: str, path: Path) -> str:
 def _write(path: Path, lines: Sequence[str], *, force: bool) -> None:
     """Write lines. Raises OutputError."""
     check_writable(path, force=force)
-    with new_file(path) as partial:
-        partial.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
+    with new_file(path, force=force) as file:
+        file.write("".join(f"{line}\n" for line in lines).encode())

@@ -56,8 +56,8 @@ def write_report(
         Section("Notes", (bullets(notes),)) if notes else None,
     ]
     text = page(title, [paragraph(_lead(about))], [section for section in parts if section])
-    with new_file(path) as partial:
-        partial.write_text(text, "utf-8")
+    with new_file(path, force=force) as file:
+        file.write(text.encode())
 
 
 def _lead(about: Scene) -> str:

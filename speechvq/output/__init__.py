@@ -1,0 +1,7 @@
+"""Results appear completely or not at all, and overwrite nothing unasked."""
+
+from speechvq.output.files import new_file
+from speechvq.output.folders import claimed, make_folder, new_folder
+from speechvq.output.targets import check_writable, failure
+
+__all__ = ["check_writable", "claimed", "failure", "make_folder", "new_file", "new_folder"]

@@ -1,0 +1,120 @@
+"""The hidden names under which results grow, and what killed runs leave under them.
+
+A name holds a hash of the target's name, so that the next run on that target finds what was left,
+and random digits, so that nobody can lay anything there beforehand and no two writers meet. It is
+short, whatever the target is called.
+
+A writer holds a lock on its file as long as it lives; the system takes it away when the writer
+dies. What can be locked has no writer and is removed. Where a file system has no locks, nothing
+is removed.
+"""
+
+import atexit
+import hashlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows, which refuses to remove what is open
+    fcntl = None
+
+_live: dict[str, int] = {}
+"""Names in use, and the process that uses them: an exit in between removes them."""
+
+
+def unused_name(target: Path) -> str:
+    """A name for what will take the place of `target`, in the same folder."""
+    return str(target.with_name(f"{_prefix(target)}{secrets.token_hex(8)}.partial"))
+
+
+def opened(create: Callable[[str], int], name: str) -> int | None:
+    """The descriptor of a new file or folder under this name, locked.
+
+    None when it vanished before it was locked: another process took it for a leftover.
+
+    create: makes it, exclusively, and opens it
+    """
+    _live[name] = os.getpid()
+    descriptor = create(name)
+    if locked(descriptor) is not False and os.path.lexists(name):
+        return descriptor
+    os.close(descriptor)
+    remove(name)
+    return None
+
+
+def locked(descriptor: int) -> bool | None:
+    """Try to lock until it is closed. False: someone else holds the lock; None: there are none."""
+    if fcntl is None:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True
+
+
+def remove(name: str) -> None:
+    """Remove a file or folder of this process, if it is there."""
+    try:
+        os.unlink(name)  # noqa: PTH108 - one call: a signal finds no gap before it
+    except FileNotFoundError:
+        pass
+    except OSError:
+        shutil.rmtree(name, ignore_errors=True)
+    _live.pop(name, None)
+
+
+def remove_leftovers(target: Path) -> None:
+    """Remove what killed writers of this target left, and nothing of those that live."""
+    pattern = re.compile(re.escape(_prefix(target)) + r"[0-9a-f]{16}\.partial")
+    try:
+        names = os.listdir(target.parent)
+    except OSError:
+        return  # who writes there says why not
+    for name in filter(pattern.fullmatch, names):
+        path = target.with_name(name)
+        with suppress(OSError):
+            _remove_leftover(path)
+
+
+def _remove_leftover(path: Path) -> None:
+    if path.is_symlink() or not (path.is_file() or path.is_dir()):
+        return  # nothing of ours
+    if fcntl is None:
+        path.unlink()
+        return
+    access = os.O_RDONLY if path.is_dir() else os.O_RDWR  # NFS locks only what can be written
+    descriptor = os.open(path, access | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if locked(descriptor):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+    finally:
+        os.close(descriptor)
+
+
+def _prefix(target: Path) -> str:
+    digest = hashlib.sha256(os.fsencode(target.name)).hexdigest()
+    return f".speechvq-{digest[:16]}-"
+
+
+@atexit.register
+def _remove_live() -> None:
+    """Remove what an exit left between two statements; forked processes leave it to their parent.
+
+    A signal that ends the process may come where no `finally` sees it.
+    """
+    for name, process in list(_live.items()):
+        if process == os.getpid():
+            remove(name)
