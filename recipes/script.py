@@ -2,14 +2,19 @@
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from io import BytesIO
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 from rich.progress import track
 
 from speechvq.errors import SpeechVQError
+from speechvq.output import new_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 T = TypeVar("T")
 
@@ -30,6 +35,14 @@ def run(main: Callable[..., Any]) -> None:
         typer.run(main)
     except SpeechVQError as error:
         sys.exit(f"{Path(sys.argv[0]).stem}: {error}")
+
+
+def save_figure(figure: "Figure", path: Path, dpi: int) -> None:
+    """Write a figure in the format that its name says, whole or not at all. Raises OutputError."""
+    picture = BytesIO()
+    figure.savefig(picture, dpi=dpi, format=path.suffix.removeprefix(".") or "png")
+    with new_file(path, force=True) as file:
+        file.write(picture.getvalue())
 
 
 def progress(items: Sequence[T], label: str) -> Iterable[T]:

@@ -20,6 +20,7 @@ import numpy as np
 import typer
 
 import speechvq
+from recipes import script
 from recipes.benchmark import speed
 from recipes.benchmark.peers import PEERS
 from recipes.benchmark.programs import RATE, programs
@@ -139,7 +140,7 @@ def draw(points: dict[str, Scores], path: Path) -> None:
         axis.grid(alpha=0.3)
     axes[0].legend(fontsize=8)
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    script.save_figure(figure, path, 110)
     plt.close(figure)
 
 

@@ -31,6 +31,7 @@ from recipes.ablation import variant_names, variant_table
 from speechvq.config import override, parse, to_dict
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import ConfigError, SpeechVQError, TrainingError
+from speechvq.output import new_file
 from speechvq.train.codec.config import DataConfig, Experiment
 
 STUDY = Path(__file__).with_name("study.toml")
@@ -124,9 +125,8 @@ def train_one(experiment: Experiment) -> str:
     seconds = time.process_time() - begun
     result = {"made_with": _made_with(experiment), "seconds": seconds} | measure(experiment, last)
     path = Path(experiment.run.folder).with_suffix(".json")
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(result, indent=1), encoding="utf-8")
-    partial.rename(path)
+    with new_file(path, force=True) as file:
+        file.write(json.dumps(result, indent=1).encode())
     return f"{path.stem}: PESQ-WB {result['prefixes'][-1]['PESQ-WB']:.3f} in {seconds:.0f} s"
 
 

@@ -22,6 +22,9 @@ import soundfile
 import soxr
 import typer
 
+from speechvq.audio.sink import new_sound
+from speechvq.output import new_file
+
 try:
     from music21 import corpus, instrument  # pyright: ignore[reportMissingImports]
 except ModuleNotFoundError as error:
@@ -57,7 +60,8 @@ def main(
     for index, chorale in enumerate(corpus.chorales.Iterator(1, count)):
         name = list(INSTRUMENTS)[index % len(INSTRUMENTS)]
         path = folder / f"{index:02d}-{name}.flac"
-        soundfile.write(path, played(chorale, INSTRUMENTS[name](), sounds), RATE)
+        with new_sound(path, RATE, "FLAC", "PCM_16", force=True) as file:
+            file.write(played(chorale, INSTRUMENTS[name](), sounds))
         rows.append(
             {
                 "audio": path.name,
@@ -66,9 +70,8 @@ def main(
                 "instrument": name,
             }
         )
-    (folder / "music.jsonl").write_text(
-        "".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8"
-    )
+    with new_file(folder / "music.jsonl", force=True) as file:
+        file.write("".join(json.dumps(row) + "\n" for row in rows).encode())
 
 
 def played(chorale, plays, sounds: Path):  # noqa: ANN001, ANN201 - music21 objects; samples (t,)

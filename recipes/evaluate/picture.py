@@ -49,7 +49,7 @@ def main(
     model: ModelFile = None,
 ) -> None:
     """Draw four spectrograms of one clip into a PNG file."""
-    check_writable(picture, force=True)
+    check_writable(picture, force=True, sources=[clip, *([model] if model else [])])
     codec = speechvq.load(model)
     source, rate = inspect(clip), codec.sample_rate
     wave = read_mono(clip, rate)[: round(seconds * rate)]
@@ -134,8 +134,8 @@ def save(figure: "Figure", target: Path, colors: int) -> None:
     figure.savefig(buffer, format="png")
     plt.close(figure)
     picture = Image.open(buffer).convert("RGB").quantize(colors, dither=Image.Dither.NONE)
-    with new_file(target) as partial:
-        picture.save(partial, "PNG", optimize=True)
+    with new_file(target, force=True) as file:
+        picture.save(file, "PNG", optimize=True)
 
 
 if __name__ == "__main__":

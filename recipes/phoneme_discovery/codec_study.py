@@ -161,8 +161,8 @@ def main(
         codec = trained(variant, experiment_of(variant, manifest, folder, steps, cache), bf16=bf16)
         rows += scores(variant.name, codec, labeled, split)
     text = comparison(rows, KEYS)
-    with new_file(work / "codec-study.md") as partial:
-        partial.write_text(text, encoding="utf-8")
+    with new_file(work / "codec-study.md", force=True) as file:
+        file.write(text.encode())
     print(text, end="")
 
 

@@ -163,8 +163,8 @@ def check_same(path: Path, record: dict[str, Any]) -> None:
             "delete that one"
         )
     if before != record:
-        with new_file(path) as partial:
-            partial.write_text(json.dumps(record, indent=1), encoding="utf-8")
+        with new_file(path, force=True) as file:
+            file.write(json.dumps(record, indent=1).encode())
 
 
 def completed(before: dict[str, Any], record: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - any JSON

@@ -69,8 +69,8 @@ def detector_scores(
 
 def keep(path: Path, record: Any) -> None:  # noqa: ANN401 - any JSON
     """Write a record as JSON."""
-    with new_file(path) as partial:
-        partial.write_text(json.dumps(record), encoding="utf-8")
+    with new_file(path, force=True) as file:
+        file.write(json.dumps(record).encode())
 
 
 def titled(units: Units) -> str:

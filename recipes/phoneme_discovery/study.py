@@ -142,8 +142,8 @@ def main(
             | evaluate(units, labeled, split)
         )
     text = comparison(rows, KEYS)
-    with new_file(work / "study.md") as partial:
-        partial.write_text(text, encoding="utf-8")
+    with new_file(work / "study.md", force=True) as file:
+        file.write(text.encode())
     print(text, end="")
 
 

@@ -185,7 +185,7 @@ class Discovery:
                 else layer_features(before, speech, self.plan.layer)
             )
             clusters = np.stack(targets(speech, features, sizes, seed=self.plan.seed))
-            with new_file(path) as partial, partial.open("wb") as file:
+            with new_file(path, force=True) as file:
                 np.save(file, clusters, allow_pickle=False)
         return list(np.load(path, allow_pickle=False))
 

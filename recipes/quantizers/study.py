@@ -27,6 +27,7 @@ from recipes.quantizers.tables import picture, rows, table
 from speechvq.config import to_dict
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import SpeechVQError, TrainingError
+from speechvq.output import new_file
 
 PAIRS = (
     *("vqvae2-plain", "vqvae2-committed", "vqvae2", "sqvae2"),
@@ -134,9 +135,8 @@ def train_one(name: str, seed: int, config: Variant, speech: Speech, path: Path)
         )
     except SpeechVQError as error:
         return f"{name} seed {seed} failed: {error}"
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(result, indent=1), encoding="utf-8")
-    partial.rename(path)
+    with new_file(path, force=True) as file:
+        file.write(json.dumps(result, indent=1).encode())
     return f"{name} seed {seed}: {result['hard']['rmse']:.3f} dB in {result['took']:.0f} s"
 
 

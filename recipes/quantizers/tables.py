@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from recipes import script
+
 COLUMNS = (
     "variant",
     "seeds",
@@ -140,7 +142,7 @@ def picture(results: Sequence[dict[str, Any]], path: Path) -> None:
     axes.margins(x=0.12)
     axes.legend()
     figure.tight_layout()
-    figure.savefig(path, dpi=120)
+    script.save_figure(figure, path, 120)
     plt.close(figure)
 
 

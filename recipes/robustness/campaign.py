@@ -84,8 +84,8 @@ class Campaign:
             for name, tally in self.tallies.items()
         }
         text = json.dumps({"seed": self.seed, "kinds": kinds}, indent=2)
-        with new_file(self.path) as partial:
-            partial.write_text(text + "\n", encoding="utf-8")
+        with new_file(self.path, force=True) as file:
+            file.write(f"{text}\n".encode())
 
     def run(
         self,

@@ -10,7 +10,6 @@ trained on. The same --seed gives the same speech.
 from pathlib import Path
 from typing import Annotated
 
-import soundfile
 import torch
 import typer
 from torch.nn import functional
@@ -21,9 +20,11 @@ from recipes.vqvae2017.prior import PRIOR
 from recipes.vqvae2017.system import HOP
 from recipes.vqvae2017.train import trained
 from speechvq.audio.reading import read_mono
+
+from speechvq.audio.sink import new_sound
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import ConfigError
-from speechvq.output import check_writable, new_file
+from speechvq.output import check_writable
 from speechvq.prior.file import load_prior
 from speechvq.prior.sampling import sample
 
@@ -47,7 +48,7 @@ def main(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output.")] = False,
 ) -> None:
     """Sample speech and write it."""
-    check_writable(target, force=force)
+    check_writable(target, force=force, sources=[path for path in (source, manifest) if path])
     _, system, name = trained(folder / "codes")
     voice = torch.tensor([number(speaker, manifest)])
     generator = torch.Generator().manual_seed(seed)
@@ -70,8 +71,8 @@ def main(
     with torch.no_grad():
         condition = system.condition(latent, voice)
     waves = system.sample(condition, generator=generator, temperature=temperature)
-    with new_file(target) as partial:
-        soundfile.write(partial, waves[0].numpy(), SAMPLE_RATE, format="WAV")
+    with new_sound(target, SAMPLE_RATE, "WAV", "PCM_16", force=force) as file:
+        file.write(waves[0].numpy())
     print(f"{target}: {waves.shape[1] / SAMPLE_RATE:.2f} s")
 
 

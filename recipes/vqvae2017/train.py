@@ -27,6 +27,7 @@ from speechvq.config import to_dict
 from speechvq.data.corpus import Corpus, Sampler
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import TrainingError
+from speechvq.output import new_file
 from speechvq.quantize.learning import CodebookLearner, codeword_sums
 from speechvq.train.checkpoint import TrainState, best_weights, checkpoints
 from speechvq.train.codec.config import DataConfig
@@ -143,7 +144,8 @@ class SystemTask(Task):
                 f"{self.folder} holds a run with another plan: give its configuration, or another "
                 "--folder"
             )
-        path.write_text(tomli_w.dumps(to_dict(plan)), encoding="utf-8")
+        with new_file(path, force=True) as file:
+            file.write(tomli_w.dumps(to_dict(plan)).encode())
 
     def loss(self, step: int) -> tuple[Tensor, Numbers]:
         """The objective on the batch of a step; bits per sample."""

@@ -9,11 +9,8 @@ import soundfile
 import soxr
 
 from speechvq.audio.reading import Wave
+from speechvq.audio.sink import new_sound
 from speechvq.errors import AudioWarning, OutputError
-from speechvq.output import new_file
-
-SYSTEM_ERROR = 2
-"""What libsndfile calls any refusal of the operating system."""
 
 MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
@@ -66,37 +63,34 @@ def check_format(path: Path, rate: int) -> tuple[str, str]:
 
 
 def write_mono(
-    path: Path, waves: Iterable[Wave], sample_rate: int, *, rate: int, samples: int
+    path: Path,
+    waves: Iterable[Wave],
+    sample_rate: int,
+    *,
+    rate: int,
+    samples: int,
+    force: bool = False,
 ) -> None:
     """Write chunks of a waveform at `sample_rate` as a file of exactly `samples` samples at `rate`.
 
     Samples beyond full scale are clipped, with an `AudioWarning`. Raises OutputError, and leaves
-    nothing behind, when it cannot be written.
+    nothing behind, when it cannot be written; an existing file is replaced only with `force`.
     """
     kind, subtype = check_format(path, rate)
     resampler = (
         soxr.ResampleStream(sample_rate, rate, 1, dtype="float32") if rate != sample_rate else None
     )
     left, clipped = samples, 0
-    with new_file(path) as partial:
-        try:
-            with soundfile.SoundFile(partial, "w", rate, 1, subtype, format=kind) as file:
-                for wave in waves:
-                    at_rate = wave if resampler is None else resampler.resample_chunk(wave)
-                    clipped += _write(file, at_rate[:left])
-                    left -= len(at_rate[:left])
-                if resampler is not None and left:
-                    rest = resampler.resample_chunk(np.zeros(0, np.float32), last=True)[:left]
-                    clipped += _write(file, rest)
-                    left -= len(rest)
-                file.write(np.zeros(left, np.float32))
-        except soundfile.LibsndfileError as error:
-            reason = (
-                "the system refuses; is the disk full?"
-                if error.code == SYSTEM_ERROR
-                else error.error_string
-            )
-            raise OutputError(f"cannot write {path}: {reason}") from error
+    with new_sound(path, rate, kind, subtype, force=force) as file:
+        for wave in waves:
+            at_rate = wave if resampler is None else resampler.resample_chunk(wave)
+            clipped += _write(file, at_rate[:left])
+            left -= len(at_rate[:left])
+        if resampler is not None and left:
+            rest = resampler.resample_chunk(np.zeros(0, np.float32), last=True)[:left]
+            clipped += _write(file, rest)
+            left -= len(rest)
+        file.write(np.zeros(left, np.float32))
     if clipped:
         warnings.warn(
             AudioWarning(

@@ -18,6 +18,7 @@ from speechvq.cli.options import (
     check_prefix,
     coders,
     count_of,
+    given,
     load_codec,
 )
 from speechvq.cli.progress import audio_progress, codes_progress
@@ -92,7 +93,7 @@ def encode(
         raise OutputError(
             f"{target} ends like an audio file, but holds codes; end the name in .codes"
         )
-    check_writable(target, force=force)
+    check_writable(target, force=force, sources=given(source, model, prior))
     codec = load_codec(model, device)
     n = codec.n_codebooks(codebooks=codebooks, kbps=kbps)
     prior_model = search = None
@@ -144,7 +145,7 @@ def decode(
     check_prefix(codebooks, kbps)
     file = open_codes(source)
     header = file.header
-    check_writable(target, force=force)
+    check_writable(target, force=force, sources=given(source, model, prior))
     check_format(target, header.source_rate)
     codec = load_codec(model, device)
     if header.model != codec.model:
@@ -164,7 +165,7 @@ def decode(
         n = codec.n_codebooks(codebooks=codebooks, kbps=kbps)
         codes = codes.prefix(min(len(codes.shapes), n))
     with audio_progress("decoding", codes.seconds, quiet=quiet) as progress:
-        codec.decode_file(codes, target, speaker=speaker, progress=progress)
+        codec.decode_file(codes, target, speaker=speaker, progress=progress, force=force)
     say(
         f"{target}: {codes.seconds:.2f} s at {codes.source_rate} Hz from "
         f"{count_of(len(codes.shapes))}",
@@ -197,7 +198,7 @@ def convert(
     from speechvq.output import check_writable
 
     recording = inspect(source, channel)
-    check_writable(target, force=force)
+    check_writable(target, force=force, sources=given(source, model))
     check_format(target, recording.rate)
     codec = load_codec(model, device)
     voice = codec.voice(speaker)
@@ -207,7 +208,9 @@ def convert(
     with audio_progress("encoding", recording.seconds, quiet=quiet) as progress:
         codes = codec.encode_file(recording, codebooks=n, progress=progress)
     with audio_progress("decoding", recording.seconds, quiet=quiet) as progress:
-        codec.decode_file(codes, target, speaker=voice, strength=strength, progress=progress)
+        codec.decode_file(
+            codes, target, speaker=voice, strength=strength, progress=progress, force=force
+        )
     say(
         f"{target}: {recording.seconds:.2f} s in the voice of {speaker}, from {n} of "
         f"{len(codec.shapes)} codebooks",

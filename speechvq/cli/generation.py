@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speechvq.cli.options import Force, Model, PriorFile, Quiet, coders
+from speechvq.cli.options import Force, Model, PriorFile, Quiet, coders, given
 from speechvq.cli.streams import say, show
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def sample(
     from speechvq.prior.generate import generate
 
     codec = load(model)
-    check_writable(target, force=force)
+    check_writable(target, force=force, sources=given(prompt, model, prior))
     check_format(target, codec.sample_rate)
     prior_model = load_prior(prior)
     codes = generate(
@@ -66,7 +66,7 @@ def sample(
         top_p=top_p,
         prompt=_codes(codec, prompt, coders(model, prior_model)) if prompt is not None else None,
     )
-    codec.decode_file(codes, target)
+    codec.decode_file(codes, target, force=force)
     say(f"{target}: {codes.seconds:.2f} s", quiet=quiet)
 
 

@@ -89,6 +89,11 @@ def coders(
     return choice
 
 
+def given(*paths: Path | None) -> list[Path]:
+    """The files among the options: those that the user gave."""
+    return [path for path in paths if path is not None]
+
+
 def check_prefix(codebooks: int | None, kbps: float | None) -> None:
     """Raises Misuse where a number of codebooks is given in two ways."""
     if codebooks is not None and kbps is not None:

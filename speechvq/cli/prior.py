@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from speechvq.cli.command import Command, Group
-from speechvq.cli.options import Force
+from speechvq.cli.options import Force, given
 from speechvq.cli.streams import console, show
 from speechvq.extras import needed
 
@@ -76,7 +76,12 @@ def train(
     if init_from is not None:
         source = load_prior(None if init_from == "default" else init_from)
     with needed("training", "train"):
+        from speechvq.train.folder import check_run
         from speechvq.train.prior.run import run
+    made_from = sources_of(model, codes, prior, init_from)
+    if experiment != read_prior_experiment(config):
+        made_from.append(config)
+    check_run(Path(experiment.run.folder), made_from)
     codec, tokens = _codes_of(model, codes, Path(experiment.run.folder), prior)
     with TrainingBar(experiment.optim.steps, prior_line) as bar:
         result = run(
@@ -132,7 +137,7 @@ def tables(
     """
     with needed("making tables", "train"):
         from speechvq.train.prior.run import check_tables, make_tables
-    check_tables(target, force=force)
+    check_tables(target, force=force, sources=sources_of(model, codes, prior))
     codec, tokens = _codes_of(model, codes, folder, prior)
     result = make_tables(codec, tokens, target, held_out=held_out, force=force)
     show(f"{result.path}: tables of {result.model}")
@@ -169,6 +174,19 @@ def _table_lines(result: "TablesResult") -> list[str]:
         bits = f"{row.bits_per_code:.3f} | {total:.3f} | {fixed:.3f}"
         lines.append(f"| {index} | {row.table.context} | {bits} |")
     return lines
+
+
+def sources_of(
+    model: str, codes: Sequence[Path], prior: Path | None, init_from: str | None = None
+) -> list[Path]:
+    """The files that are read: of folders, all that are directly or deeper in them."""
+    named = [Path(name) for name in (model, init_from) if name not in (None, "default")]
+    files = [
+        path
+        for source in codes
+        for path in (source.rglob("*.codes") if source.is_dir() else [source])
+    ]
+    return [*named, *files, *given(prior)]
 
 
 def _codes_of(

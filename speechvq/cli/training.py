@@ -42,18 +42,17 @@ def prepare(
     """
     from speechvq.data.manifest import write_manifest
     from speechvq.data.prepare import find_audio, survey
-    from speechvq.output import check_writable, new_file
+    from speechvq.output import check_writable
 
-    check_writable(manifest, force=force)
     files = find_audio(folder)
+    check_writable(manifest, force=force, sources=files)
     with bar("reading", len(files), quiet=quiet) as advance:
         kept, left_out = survey(
             folder, files, shortest=shortest, longest=longest, done=lambda: advance(1)
         )
     for path, reason in left_out:
         say(f"left out {path}: {reason}", quiet=quiet)
-    with new_file(manifest) as partial:
-        write_manifest(partial, kept)
+    write_manifest(manifest, kept, force=force)
     names = {row.speaker for row in kept if row.speaker is not None}
     hours = sum(row.seconds for row in kept) / 3600
     show(
@@ -107,6 +106,9 @@ def train(
     with needed("training", "train"):
         from speechvq.train.codec.diagnostics import diagnose
         from speechvq.train.codec.run import run
+        from speechvq.train.folder import check_run
+    sources = [] if experiment == read_experiment(config) else [config]
+    check_run(Path(experiment.run.folder), sources)
     sizes = [size for _, size in experiment.codec.codebooks]
     line = partial(codec_line, seconds_per_step=experiment.optim.batch * experiment.data.crop)
     with TrainingBar(experiment.optim.steps, line) as progress:
@@ -146,7 +148,7 @@ def export(
         raise OutputError(f"{target} is no name of a model file; end it in .safetensors")
     with needed("export", "train"):
         from speechvq.train.codec.export import export_run
-    codec = export_run(run, target, seconds)
+    codec = export_run(run, target, seconds, force=force)
     show(
         f"{target}: {codec.model}, {len(codec.voices)} voices, {target.stat().st_size / 1e6:.1f} MB"
     )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speechvq.cli.options import Force, Model, PriorFile, Quiet, coders
+from speechvq.cli.options import Force, Model, PriorFile, Quiet, coders, given
 from speechvq.cli.streams import say, show_lines
 from speechvq.errors import ConfigError
 
@@ -76,6 +76,7 @@ def units(
     from speechvq.units.aligned import aligned, find_alignments, speakers_of
     from speechvq.units.evaluation.results import check_folder, scored, write_results
     from speechvq.units.evaluation.scores import ABX
+    from speechvq.units.inputs import input_files
     from speechvq.units.recordings import check_lengths, length_slack
     from speechvq.units.split import split_speakers
 
@@ -88,7 +89,8 @@ def units(
         check_lengths(system, corpus.recordings)
     split = split_speakers(corpus.recordings, held_out=held_out or ())
     if out is not None:
-        check_folder(out, corpus.recordings, force=force)
+        made_from = [*input_files(sources), *paths.values(), *given(model, prior)]
+        check_folder(out, corpus.recordings, force=force, sources=made_from)
     for remark in corpus.remarks:
         say(remark, quiet=quiet)
     say(

@@ -171,15 +171,17 @@ class Codec:
         speaker: str | Voice | None = None,
         strength: float = STRENGTH,
         progress: Progress | None = None,
+        force: bool = False,
     ) -> None:
         """Decode as `decode` does, into an audio file and in bounded memory.
 
-        Raises what `decode` raises, and OutputError.
+        Raises what `decode` raises, and OutputError; an existing file is overwritten only with
+        `force`.
         """
         embedding = self._embedding(codes, speaker, strength)
         parts = decoded(self.network, codes, embedding, progress)
         rate, samples = codes.source_rate, codes.samples
-        write_mono(path, parts, self.sample_rate, rate=rate, samples=samples)
+        write_mono(path, parts, self.sample_rate, rate=rate, samples=samples, force=force)
 
     def convert(
         self,

@@ -7,7 +7,6 @@ the same batches as an unbroken one.
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from speechvq.data.augment import Augmentation
 from speechvq.data.manifest import Utterance
 from speechvq.errors import ManifestError
+from speechvq.output import make_folder, new_file
 
 
 @dataclass(frozen=True)
@@ -155,23 +155,32 @@ def pack(
     listing = [sample_rate, *((str(u.audio), u.start, u.seconds) for u in utterances)]
     key = hashlib.sha256(json.dumps(listing).encode()).hexdigest()
     samples, index = folder / f"{key[:16]}.i16", folder / f"{key[:16]}.npy"
-    if not index.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        lengths, partial = [], samples.with_suffix(f".{os.getpid()}")
-        with partial.open("wb") as file:
+    lengths = _packed(samples, index)
+    if lengths is None:
+        make_folder(folder)
+        written = []
+        with new_file(samples, force=True) as file:
             for row in utterances:
                 wave = (read(row.audio, sample_rate).clip(-1, 1) * 32767).round().astype("<i2")
                 first = round(row.start * sample_rate)
                 wave = wave[first : first + round(row.seconds * sample_rate)]
-                lengths.append(len(wave))
+                written.append(len(wave))
                 file.write(wave.tobytes())
-        partial.rename(samples)
-        with partial.open("wb") as file:
-            np.save(file, np.array(lengths, np.int64), allow_pickle=False)
-        partial.rename(index)
-    lengths = np.load(index, allow_pickle=False)
+        lengths = np.array(written, np.int64)
+        with new_file(index, force=True) as file:
+            np.save(file, lengths, allow_pickle=False)
     voices = np.array(
         [-1 if row.speaker is None else names.index(row.speaker) for row in utterances]
     )
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     return Corpus(np.memmap(samples, "<i2", "r"), starts, lengths, voices, names)
+
+
+def _packed(samples: Path, index: Path) -> NDArray[np.int64] | None:
+    """The lengths of the files in a pack; None where there is no pack, or not all of it."""
+    try:
+        lengths = np.load(index, allow_pickle=False)
+        whole = samples.stat().st_size == 2 * int(lengths.sum())
+    except (OSError, EOFError, ValueError):
+        return None
+    return lengths if whole else None

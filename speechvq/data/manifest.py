@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from speechvq.errors import ManifestError
+from speechvq.output import new_file
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,13 @@ def _utterance(line: str, path: Path, number: int) -> Utterance:
     )
 
 
-def write_manifest(path: Path, utterances: list[Utterance]) -> None:
-    """Write a manifest; audio paths become relative to its folder where they lie below it."""
+def write_manifest(path: Path, utterances: list[Utterance], *, force: bool = False) -> None:
+    """Write a manifest; audio paths become relative to its folder where they lie below it.
+
+    Raises OutputError; an existing file is replaced only with `force`.
+    """
     folder = path.resolve().parent
-    with path.open("w", encoding="utf-8") as file:
+    with new_file(path, force=force) as file:
         for utterance in utterances:
             audio = utterance.audio.resolve()
             name = (
@@ -101,7 +105,5 @@ def write_manifest(path: Path, utterances: list[Utterance]) -> None:
                 "seconds": round(utterance.seconds, 3),
             }
             row |= {"speaker": utterance.speaker, **utterance.metadata}
-            file.write(
-                json.dumps({k: v for k, v in row.items() if v is not None}, ensure_ascii=False)
-                + "\n"
-            )
+            line = json.dumps({k: v for k, v in row.items() if v is not None}, ensure_ascii=False)
+            file.write(f"{line}\n".encode())

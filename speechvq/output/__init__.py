@@ -2,6 +2,14 @@
 
 from speechvq.output.files import new_file
 from speechvq.output.folders import claimed, make_folder, new_folder
-from speechvq.output.targets import check_writable, failure
+from speechvq.output.targets import check_sources, check_writable, failure
 
-__all__ = ["check_writable", "claimed", "failure", "make_folder", "new_file", "new_folder"]
+__all__ = [
+    "check_sources",
+    "check_writable",
+    "claimed",
+    "failure",
+    "make_folder",
+    "new_file",
+    "new_folder",
+]

@@ -30,7 +30,7 @@ def new_file(path: Path, *, force: bool) -> Iterator[BinaryIO]:
     Raises OutputError, also for what the system refuses in between, such as a full disk.
     """
     target = file_behind(path)
-    partial.remove_leftovers(target)
+    partial.remove_leftovers(target.parent, target)
     before = _facts(target) if force else None
     name = ""
     try:
@@ -65,7 +65,7 @@ def take_place(name: str, path: Path, target: Path, *, force: bool) -> None:
         os.replace(name, target)  # noqa: PTH105
         return
     try:
-        os.link(name, target)  # noqa: PTH200 - unlike renaming it replaces nothing
+        os.link(name, target)  # unlike renaming it replaces nothing
     except FileExistsError as error:
         raise taken(path) from error
     except OSError as error:

@@ -41,6 +41,7 @@ def claimed(folder: Path) -> Iterator[None]:
             raise OutputError(
                 f"another run is writing into {folder}; wait for it, or give another folder"
             )
+        partial.remove_leftovers(folder)
         yield
     finally:
         os.close(descriptor)
@@ -54,7 +55,7 @@ def new_folder(path: Path, *, force: bool) -> Iterator[Path]:
     existing files are replaced only with `force`. Raises OutputError.
     """
     target = Path(os.path.realpath(path))
-    partial.remove_leftovers(target)
+    partial.remove_leftovers(target.parent, target)
     name = ""
     create = _private if os.path.lexists(target) else _public
     try:
@@ -96,6 +97,7 @@ def _settle(filled: Path, target: Path, *, force: bool) -> None:
         _finish(path, target / path.relative_to(filled))
     if not os.path.lexists(target):
         filled.rename(target)
+        _synchronize(target.parent)
         return
     with claimed(target):
         places = {path: target / path.relative_to(filled) for path in files}
@@ -109,10 +111,16 @@ def _settle(filled: Path, target: Path, *, force: bool) -> None:
 
 def _finish(path: Path, place: Path) -> None:
     """Protect a file like the one that it replaces, and wait until it is on the disk."""
+    if place.is_file():
+        with path.open("rb") as file:
+            protect(file.fileno(), place, place.stat())
+    _synchronize(path)
+
+
+def _synchronize(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        if place.is_file():
-            protect(descriptor, place, place.stat())
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

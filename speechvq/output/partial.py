@@ -73,17 +73,18 @@ def remove(name: str) -> None:
     _live.pop(name, None)
 
 
-def remove_leftovers(target: Path) -> None:
-    """Remove what killed writers of this target left, and nothing of those that live."""
-    pattern = re.compile(re.escape(_prefix(target)) + r"[0-9a-f]{16}\.partial")
-    try:
-        names = os.listdir(target.parent)
-    except OSError:
-        return  # who writes there says why not
-    for name in filter(pattern.fullmatch, names):
-        path = target.with_name(name)
-        with suppress(OSError):
-            _remove_leftover(path)
+def remove_leftovers(folder: Path, target: Path | None = None) -> None:
+    """Remove what killed writers left in a folder, and nothing of those that live.
+
+    target: only what was to become this
+    """
+    prefix = re.escape(_prefix(target)) if target else r"\.speechvq-[0-9a-f]{16}-"
+    pattern = re.compile(prefix + r"[0-9a-f]{16}\.partial")
+    with suppress(OSError), os.scandir(folder) as entries:  # who writes there says why not
+        for entry in entries:
+            if pattern.fullmatch(entry.name):
+                with suppress(OSError):
+                    _remove_leftover(Path(entry.path))
 
 
 def _remove_leftover(path: Path) -> None:

@@ -24,7 +24,7 @@ def failure(path: Path, error: OSError) -> OutputError:
     """One sentence on what the system refused."""
     said = error.strerror or str(error)
     reason = REASONS.get(error.errno or 0)
-    return OutputError(f"cannot write {path}: {f'{reason} ({said})' if reason else said}")
+    return OutputError(f"cannot write {path}: {f'{said} ({reason})' if reason else said}")
 
 
 def taken(path: Path) -> OutputError:
@@ -49,7 +49,7 @@ def check_writable(
         raise taken(path)
     if not folder.is_dir():
         raise OutputError(f"the folder {folder} does not exist; make it first")
-    if not os.access(folder, os.W_OK | os.X_OK) or (exists and not os.access(target, os.W_OK)):
+    if not os.access(folder, os.W_OK) or (exists and not os.access(target, os.W_OK)):
         read_only = hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY
         why = REASONS[errno.EROFS] if read_only else "permission denied"
         raise OutputError(f"{path} cannot be written: {why}")

@@ -4,6 +4,7 @@ Nothing is pickled: tensors are saved as safetensors, numbers as JSON.
 """
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,14 +13,16 @@ from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from speechvq.errors import TrainingError
+from speechvq.output import new_folder
 from speechvq.train.ema import WeightEMA
 from speechvq.train.optimizer import flat, restore
 
 NETWORK, OPTIMIZER, EMA = "network.safetensors", "optimizer.safetensors", "ema.safetensors"
+CHECKPOINT = re.compile(r"step-[0-9]{8,}")
 
 
 class Stateful(Protocol):
@@ -44,20 +47,19 @@ class TrainState:
     step: int = 0
 
     def save(self, folder: Path) -> Path:
-        """Write `folder/step-N`, all of it or nothing, and delete the checkpoint before it."""
+        """Write `folder/step-N`, all of it or nothing, and delete the checkpoint before it.
+
+        Raises OutputError.
+        """
         final = folder / f"step-{self.step:08d}"
-        partial = folder / f".partial-{self.step:08d}"
-        partial.mkdir(parents=True, exist_ok=True)
-        save_file(self.network.state_dict(), partial / NETWORK)
-        save_file(flat(self.optimizer), partial / OPTIMIZER)
+        tensors = {NETWORK: self.network.state_dict(), OPTIMIZER: flat(self.optimizer)}
         if self.ema is not None:
-            save_file(self.ema.state_dict(), partial / EMA)
-        for name, part in self.parts.items():
-            save_file(part.state_dict(), partial / f"{name}.safetensors")
-        (partial / "state.json").write_text(json.dumps({"step": self.step}), encoding="utf-8")
-        if final.exists():
-            shutil.rmtree(final)
-        partial.rename(final)
+            tensors[EMA] = self.ema.state_dict()
+        tensors |= {f"{name}.safetensors": part.state_dict() for name, part in self.parts.items()}
+        with new_folder(final, force=True) as new:
+            for name, values in tensors.items():
+                (new / name).write_bytes(save(values))
+            (new / "state.json").write_text(json.dumps({"step": self.step}), encoding="utf-8")
         for old in checkpoints(folder):
             if old != final:
                 shutil.rmtree(old)
@@ -92,8 +94,9 @@ class TrainState:
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints of a run, the newest last."""
-    return sorted(folder.glob("step-*"))
+    """The checkpoints of a run, the newest last; other folders are not touched."""
+    found = [path for path in folder.glob("step-*") if CHECKPOINT.fullmatch(path.name)]
+    return sorted((path for path in found if path.is_dir()), key=lambda path: int(path.name[5:]))
 
 
 def best_weights(checkpoint: Path) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from speechvq.errors import TrainingError
+from speechvq.output import claimed
 from speechvq.train.checkpoint import TrainState
 from speechvq.train.log import Log
 from speechvq.train.schedule import Schedule, learning_rate
@@ -89,27 +90,30 @@ def fit(
     state: its optimizer is used as it is; a network on several devices is wrapped by the task
     folder: of checkpoints; None: nothing is saved
     stop_at: stop early at this step, as if interrupted
-    Raises TrainingError when the loss is not finite or the checkpoint cannot be used.
+    Raises TrainingError when the loss is not finite or the checkpoint cannot be used, OutputError
+    when another run is writing into the folder.
     """
-    new = folder is None or not state.load(folder)
-    fabric.barrier()
-    task.begin(new=new)
-    stop = min(stop_at or plan.steps, plan.steps)
-    tell = _teller(state, fabric, log, report)
-    begun, since = time.perf_counter(), state.step
-    while state.step < stop:
-        numbers = _step(task, state, plan, fabric)
-        if _due(state.step, intervals.log, stop):
-            now = time.perf_counter()
-            pace = (now - begun) / (state.step - since)
-            begun, since = now, state.step
-            tell("train", {**numbers, "seconds_per_step": pace})
-        if _due(state.step, intervals.validate, stop):
-            _validate(task, state, fabric, tell)
-        if folder is not None and _due(state.step, intervals.save, stop):
-            if fabric.global_rank == 0:
-                state.save(folder)
-            fabric.barrier()
+    held = nullcontext() if folder is None or fabric.global_rank else claimed(folder)
+    with held:
+        new = folder is None or not state.load(folder)
+        fabric.barrier()
+        task.begin(new=new)
+        stop = min(stop_at or plan.steps, plan.steps)
+        tell = _teller(state, fabric, log, report)
+        begun, since = time.perf_counter(), state.step
+        while state.step < stop:
+            numbers = _step(task, state, plan, fabric)
+            if _due(state.step, intervals.log, stop):
+                now = time.perf_counter()
+                pace = (now - begun) / (state.step - since)
+                begun, since = now, state.step
+                tell("train", {**numbers, "seconds_per_step": pace})
+            if _due(state.step, intervals.validate, stop):
+                _validate(task, state, fabric, tell)
+            if folder is not None and _due(state.step, intervals.save, stop):
+                if fabric.global_rank == 0:
+                    state.save(folder)
+                fabric.barrier()
 
 
 Tell = Callable[[str, Numbers], None]

@@ -2,11 +2,21 @@
 
 import csv
 from collections.abc import Mapping
+from functools import cached_property
+from io import SEEK_END, StringIO
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 import torch
+
+from speechvq.output import failure, make_folder
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+LONGEST_LINE = 1 << 16
+"""Bytes; lines of a log are far shorter."""
 
 
 class Log:
@@ -17,23 +27,32 @@ class Log:
 
     def __init__(self, folder: Path, sample_rate: int = 0) -> None:
         self.folder, self.sample_rate = folder, sample_rate
-        folder.mkdir(parents=True, exist_ok=True)
+
+    @cached_property
+    def board(self) -> "SummaryWriter | None":
+        """Where TensorBoard's events go; made when there is one."""
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            self.board = None
-        else:
-            self.board = SummaryWriter(str(folder))
+            return None
+        return SummaryWriter(str(self.folder))
 
     def numbers(self, kind: str, step: int, values: Mapping[str, float]) -> None:
-        """Append a line to `kind.csv`; all lines of a kind have the same names."""
+        """Append a line to `kind.csv`; all lines of a kind have the same names.
+
+        Raises OutputError.
+        """
         path = self.folder / f"{kind}.csv"
-        new = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            if new:
-                writer.writerow(["step", *sorted(values)])
-            writer.writerow([step, *(f"{values[name]:.6g}" for name in sorted(values))])
+        row = [step, *(f"{values[name]:.6g}" for name in sorted(values))]
+        make_folder(self.folder)
+        try:
+            with path.open("a+b") as file:
+                new = not _whole_lines(file)
+                lines = StringIO()
+                csv.writer(lines).writerows([["step", *sorted(values)], row] if new else [row])
+                file.write(lines.getvalue().encode())
+        except OSError as error:
+            raise failure(path, error) from error
         if self.board is not None:
             for name, value in values.items():
                 self.board.add_scalar(f"{kind}/{name}", value, step)
@@ -54,5 +73,16 @@ class Log:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.board is not None:
+        if "board" in vars(self) and self.board is not None:
             self.board.close()
+
+
+def _whole_lines(file: BinaryIO) -> bool:
+    """Cut off the beginning of a line that a killed run left at the end; whether lines stay."""
+    size = file.seek(0, SEEK_END)
+    file.seek(max(0, size - LONGEST_LINE))
+    end = file.read()
+    kept = size - len(end) + end.rfind(b"\n") + 1
+    if kept < size:
+        file.truncate(kept)
+    return kept > 0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from speechvq.errors import OutputError, UnitsError
+from speechvq.errors import UnitsError
 from speechvq.output import check_writable, new_file
 from speechvq.units.alignments.alignment import Alignment
 

@@ -114,13 +114,11 @@ def after_the_first_chunk(error, monkeypatch):
             raise error
         write(self, data)
 
-    def write_bytes(self, data):
-        with self.open("wb") as file:
-            file.write(data[: len(data) // 2])
+    def fsync(descriptor):
         raise error
 
     monkeypatch.setattr(soundfile.SoundFile, "write", write_sound)
-    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+    monkeypatch.setattr(os, "fsync", fsync)
 
 
 @ALL
@@ -133,7 +131,7 @@ def test_a_disk_that_fills_up_leaves_what_was(
     after_the_first_chunk(OSError(errno.ENOSPC, "No space left on device"), monkeypatch)
     refused(
         *commands[command](f"a.{SUFFIX[command]}", *words),
-        says=f"a.{SUFFIX[command]}: No space left on device",
+        says=f"a.{SUFFIX[command]}: No space left on device (the disk is full)",
     )
 
 

@@ -113,11 +113,10 @@ def prepare(
     ]
     # The record is written first; without a manifest it counts for nothing.
     (work / "manifest.jsonl").unlink(missing_ok=True)
-    with new_file(work / "prepare.json") as partial:
+    with new_file(work / "prepare.json", force=True) as file:
         facts = {"read as": layout, "inputs": inputs, "remarks": remarks.notes}
-        partial.write_text(json.dumps(facts, indent=1), encoding="utf-8")
-    with new_file(work / "manifest.jsonl") as partial:
-        write_manifest(partial, rows)
+        file.write(json.dumps(facts, indent=1).encode())
+    write_manifest(work / "manifest.jsonl", rows, force=True)
     for line in remarks.lines():
         say(line)
     return load_recordings(work)

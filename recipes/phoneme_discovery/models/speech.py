@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -105,9 +106,9 @@ def speech_of(
         raise UnitsError("every recording is shorter than 40 ms; give some speech")
     if not scales.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        with new_file(frames) as partial:
-            statistics = _write(recordings, lengths, read, partial)
-        with new_file(scales) as partial, partial.open("wb") as file:
+        with new_file(frames, force=True) as file:
+            statistics = _write(recordings, lengths, read, file)
+        with new_file(scales, force=True) as file:
             np.save(file, statistics, allow_pickle=False)
     means, deviations = np.load(scales, allow_pickle=False)[:, lengths > 0]
     kept = [
@@ -131,10 +132,13 @@ def _write(
     recordings: Sequence[Recording],
     lengths: NDArray[np.int64],
     read: Callable[[Recording], Wave],
-    path: Path,
+    file: BinaryIO,
 ) -> NDArray[np.float32]:
     """Write frames in the order of recordings; return their means and deviations, (2, r, bands)."""
-    table = np.lib.format.open_memmap(path, "w+", np.float16, (int(lengths.sum()), BANDS))
+    shape = (int(lengths.sum()), BANDS)
+    kind = {"descr": "<f2", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, kind)
+    first = file.tell()
     starts, scales = np.cumsum(lengths) - lengths, np.ones((2, len(recordings), BANDS), np.float32)
     _, voices = np.unique([recording.speaker for recording in recordings], return_inverse=True)
     for voice in script.progress(range(int(voices.max()) + 1), "spectra"):
@@ -146,8 +150,8 @@ def _write(
         mean, deviation = every.mean(0), np.maximum(every.std(0), LEAST)
         scales[0, own], scales[1, own] = mean, deviation
         for number, frames in zip(own, rows, strict=True):
-            table[starts[number] : starts[number] + len(frames)] = (frames - mean) / deviation
-    table.flush()
+            file.seek(first + 2 * BANDS * int(starts[number]))
+            file.write(((frames - mean) / deviation).astype("<f2").tobytes())
     return scales
 
 

@@ -9,11 +9,13 @@ import tomli_w
 from speechvq.codec.config import CodecConfig
 from speechvq.config import read, require, to_dict
 from speechvq.data.augment import Augmentation
+from speechvq.errors import ConfigError
 from speechvq.losses.discriminators import DiscriminatorsConfig
 from speechvq.losses.mel import MelConfig
 from speechvq.losses.pesq_like import SAMPLE_RATE, PesqLike
 from speechvq.losses.phase import PhaseConfig
 from speechvq.losses.stoi_like import StoiLike
+from speechvq.output import new_file
 from speechvq.train.optimizer import PARTS
 
 
@@ -234,5 +236,14 @@ def read_experiment(path: str | Path) -> Experiment:
 
 
 def write_experiment(path: Path, experiment: Experiment) -> None:
-    """Write the resolved experiment as TOML, every default spelled out."""
-    path.write_text(tomli_w.dumps(to_dict(experiment)), encoding="utf-8")
+    """Write the resolved experiment as TOML, every default spelled out. Raises OutputError.
+
+    A file that says the same already, perhaps with comments, stays.
+    """
+    try:
+        if path.exists() and read_experiment(path) == experiment:
+            return
+    except ConfigError:
+        pass  # of another version, or damaged
+    with new_file(path, force=True) as file:
+        file.write(tomli_w.dumps(to_dict(experiment)).encode())

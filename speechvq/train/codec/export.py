@@ -18,32 +18,38 @@ from speechvq.data.corpus import Corpus, pack
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import TrainingError
 from speechvq.nn import speaker
-from speechvq.train.checkpoint import best_weights
+from speechvq.output import check_writable
+from speechvq.train.checkpoint import best_weights, checkpoints
 from speechvq.train.codec.config import read_experiment
+from speechvq.train.folder import EXPERIMENT
 
 METADATA = ("sex", "language", "age", "corpus")
 FILES = 50
 """The number of files of a voice whose embeddings are averaged."""
 
 
-def export_run(run: Path, target: Path, seconds: float) -> Codec:
+def export_run(run: Path, target: Path, seconds: float, *, force: bool = False) -> Codec:
     """Write the model file of a run and load it again.
 
-    Raises TrainingError when the run has no checkpoint.
+    Raises TrainingError when the run has no checkpoint, and OutputError; an existing file is
+    replaced only with `force`, and never one that the model is made from.
     """
-    checkpoints = sorted(run.glob("step-*"))
-    if not checkpoints or not (run / "experiment.toml").exists():
+    saved = checkpoints(run)
+    if not saved or not (run / EXPERIMENT).exists():
         raise TrainingError(
             f"{run} is not the folder of a training run: it has no checkpoint; run `speechvq "
             "train` first"
         )
-    experiment = read_experiment(run / "experiment.toml")
+    experiment = read_experiment(run / EXPERIMENT)
     network = Network(experiment.codec)
-    network.load_state_dict(best_weights(checkpoints[-1]))
+    network.load_state_dict(best_weights(saved[-1]))
     network.eval()
     rows = read_manifest(experiment.data.manifest)
+    sources = [run / EXPERIMENT, *saved[-1].iterdir(), experiment.data.manifest]
+    check_writable(target, force=force, sources=[*sources, *(row.audio for row in rows)])
     corpus = pack(rows, Path(experiment.data.cache), experiment.codec.sample_rate, read_mono)
-    save_model(target, network, experiment.name, voices_of(network, corpus, rows, seconds))
+    voices = voices_of(network, corpus, rows, seconds)
+    save_model(target, network, experiment.name, voices, force=force)
     return load(target)
 
 

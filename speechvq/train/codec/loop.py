@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from speechvq.data.corpus import Sampler
+from speechvq.data.manifest import read_manifest
 from speechvq.nn.speaker import rounded
-from speechvq.output import make_folder
 from speechvq.quantize.codebook import Codebook
 from speechvq.quantize.learning import CodebookLearner
 from speechvq.train.checkpoint import Stateful, TrainState
@@ -22,6 +22,7 @@ from speechvq.train.codec.schedule import bypass, temperature
 from speechvq.train.ema import WeightEMA
 from speechvq.train.fabric import check_batch
 from speechvq.train.fit import Intervals, Numbers, Report, Task, fit
+from speechvq.train.folder import EXPERIMENT, check_run
 from speechvq.train.log import Log
 from speechvq.train.optimizer import freeze, parameter_groups
 
@@ -53,9 +54,9 @@ def train(
     if change is not None:
         change(objective)
     if fabric.global_rank == 0:
+        sources = [experiment.data.manifest, *([run.init_from] if run.init_from else [])]
+        check_run(folder, sources, read_manifest(experiment.data.manifest))
         load_corpus(experiment.data, experiment.codec.sample_rate)
-        make_folder(folder)
-        write_experiment(folder / "experiment.toml", experiment)
     fabric.barrier()
     training, validation = load_corpus(experiment.data, experiment.codec.sample_rate)
     sampler = training_sampler(experiment, training, objective.network.hop)
@@ -118,8 +119,10 @@ class CodecTask(Task):
         return model, wrapped.optimizer
 
     def begin(self, *, new: bool) -> None:
-        """Initialize a new run from a model, and codebooks by k-means."""
+        """Keep the experiment; initialize a new run from a model, and codebooks by k-means."""
         source = self.experiment.run.init_from
+        if self.fabric.global_rank == 0:
+            write_experiment(Path(self.experiment.run.folder) / EXPERIMENT, self.experiment)
         if not new:
             return
         if source is not None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import tomli_w
 
 from speechvq.config import read, require, to_dict
+from speechvq.errors import ConfigError
+from speechvq.output import new_file
 from speechvq.prior.network import PriorConfig
 
 
@@ -106,5 +108,14 @@ def read_prior_experiment(path: str | Path) -> PriorExperiment:
 
 
 def write_prior_experiment(path: Path, experiment: PriorExperiment) -> None:
-    """Write the resolved experiment as TOML, every default spelled out."""
-    path.write_text(tomli_w.dumps(to_dict(experiment)), encoding="utf-8")
+    """Write the resolved experiment as TOML, every default spelled out. Raises OutputError.
+
+    A file that says the same already, perhaps with comments, stays.
+    """
+    try:
+        if path.exists() and read_prior_experiment(path) == experiment:
+            return
+    except ConfigError:
+        pass  # of another version, or damaged
+    with new_file(path, force=True) as file:
+        file.write(tomli_w.dumps(to_dict(experiment)).encode())

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from speechvq.errors import TrainingError
-from speechvq.output import new_file
+from speechvq.output import make_folder, new_file
 from speechvq.prior.batches import Segments, hold_out
 from speechvq.prior.file import Prior
 from speechvq.prior.network import PriorNetwork
@@ -19,6 +19,7 @@ from speechvq.train.checkpoint import TrainState, best_weights, checkpoints
 from speechvq.train.ema import WeightEMA
 from speechvq.train.fabric import check_batch
 from speechvq.train.fit import Intervals, Numbers, Report, Task, fit
+from speechvq.train.folder import EXPERIMENT
 from speechvq.train.log import Log
 from speechvq.train.prior.config import (
     PriorExperiment,
@@ -86,10 +87,10 @@ def claim(folder: Path, tokens: Tokens) -> None:
         )
     if not note.exists() and checkpoints(folder):
         raise TrainingError(f"{folder} holds a run that is not a prior's: use another --folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     if not note.exists():
-        with new_file(note) as partial:  # other processes see all of it or nothing
-            partial.write_text(own, encoding="utf-8")
+        with new_file(note, force=True) as file:  # other processes see all of it or nothing
+            file.write(own.encode())
 
 
 class Loss(nn.Module):
@@ -128,7 +129,7 @@ class PriorTask(Task):
         """Keep the experiment beside its checkpoints."""
         del new
         if self.fabric.global_rank == 0:
-            path = Path(self.experiment.run.folder) / "experiment.toml"
+            path = Path(self.experiment.run.folder) / EXPERIMENT
             write_prior_experiment(path, self.experiment)
 
     def loss(self, step: int) -> tuple[Tensor, Numbers]:
@@ -188,7 +189,7 @@ def best_prior(folder: Path, tokens: Tokens) -> tuple[PriorExperiment, PriorNetw
         raise TrainingError(
             f"{folder} is not the folder of a prior's training: it has no checkpoint"
         )
-    experiment = read_prior_experiment(folder / "experiment.toml")
+    experiment = read_prior_experiment(folder / EXPERIMENT)
     prior = new_prior(experiment, tokens)
     prior.load_state_dict(best_weights(saved[-1]))
     return experiment, prior.eval()

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from speechvq.codes import CodebookShape, ModelId
 from speechvq.codes.tables import SUFFIX, load_tables, save_tables, tables_beside
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import AudioError, CodesError, OutputError
-from speechvq.output import check_writable, make_folder
+from speechvq.output import check_writable, make_folder, new_file
 from speechvq.prior.batches import hold_out
 from speechvq.prior.compare import Cost, anomaly_thresholds, compare, recording_bits
 from speechvq.prior.file import Prior, load_prior, save_prior
@@ -22,10 +22,9 @@ from speechvq.prior.tables import LEVELS, FittedTable, fit_tables
 from speechvq.prior.tokens import Tokens, from_files, gather, load_tokens
 from speechvq.train.fabric import launched
 from speechvq.train.fit import Report
+from speechvq.train.folder import PRIOR
 from speechvq.train.prior.config import PriorExperiment
 from speechvq.train.prior.loop import best_prior, train
-
-FILE = "prior.safetensors"
 
 Progress = Callable[[int, int], None]
 """Called with how many recordings of how many are encoded."""
@@ -84,11 +83,11 @@ def run(
     train(experiment, tokens, fabric, codebooks=codebooks, source=source, report=report)
     if fabric.global_rank:
         return None
-    return export_prior(folder, tokens, folder / FILE, codec.sample_rate)
+    return export_prior(folder, tokens, folder / PRIOR, codec.sample_rate)
 
 
 def export_prior(folder: Path, tokens: Tokens, target: Path, sample_rate: int) -> PriorResult:
-    """Write the prior's file of a run.
+    """Write the prior's file of a run, and replace the one that is there.
 
     Raises TrainingError when the run has no checkpoint, OutputError.
     """
@@ -96,7 +95,7 @@ def export_prior(folder: Path, tokens: Tokens, target: Path, sample_rate: int) -
     training, held_out = hold_out(tokens, experiment.data.held_out)
     bits = recording_bits(prior, held_out)
     thresholds = anomaly_thresholds(bits, held_out, sample_rate)
-    save_prior(target, Prior(prior, experiment.name, tokens.model, thresholds))
+    save_prior(target, Prior(prior, experiment.name, tokens.model, thresholds), force=True)
     costs = compare(training, held_out, bits, sample_rate)
     return PriorResult(
         target, experiment.name, tokens.model, training, held_out, costs, sample_rate
@@ -111,14 +110,17 @@ def make_tables(
     training, measured = hold_out(tokens, held_out)
     tables = fit_tables(training, measured)
     if target.is_file():  # files coded with the old ones can still be read
-        target.rename(target.with_suffix(f".{load_tables(target).digest.hex()}{SUFFIX}"))
-    save_tables(target, tokens.model, tokens.shapes, LEVELS, [row.table for row in tables])
+        digest = load_tables(target).digest.hex()
+        with new_file(target.with_suffix(f".{digest}{SUFFIX}"), force=True) as file:
+            file.write(target.read_bytes())
+    rows = [row.table for row in tables]
+    save_tables(target, tokens.model, tokens.shapes, LEVELS, rows, force=force)
     return TablesResult(target, tokens.model, tokens.shapes, tables, codec.sample_rate)
 
 
-def check_tables(target: Path, *, force: bool) -> None:
-    """Raises OutputError when tables cannot be written there."""
-    check_writable(target, force=force)
+def check_tables(target: Path, *, force: bool, sources: Iterable[Path] = ()) -> None:
+    """Raises OutputError when tables cannot be written there. sources: what they are made from."""
+    check_writable(target, force=force, sources=sources)
     if target.suffix != SUFFIX:
         raise OutputError(
             f"{target} should end in {SUFFIX}, and be named like the model that it lies beside"
@@ -176,5 +178,5 @@ def encoded(codec: Codec, manifest: Path, folder: Path, progress: Progress | Non
             progress(len(codes), len(rows))
     tokens = gather(codes, [row.speaker or "" for row in rows], [str(row.audio) for row in rows])
     make_folder(folder)
-    tokens.save(path)
+    tokens.save(path, force=True)
     return tokens

@@ -1,12 +1,12 @@
 """Results of all systems: scores, boundaries, and the files with both."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from speechvq.errors import OutputError
-from speechvq.output import check_writable, make_folder, new_file
+from speechvq.output import check_writable, make_folder, new_folder
 from speechvq.units.abx.cells import Subsample
 from speechvq.units.alignments.alignment import Alignment, from_codes
 from speechvq.units.alignments.writers import write_textgrid
@@ -68,18 +68,28 @@ def scored(
     return Results(split, tuple(scores), tuple(boundaries))
 
 
-def check_folder(folder: Path, recordings: Sequence[Recording], *, force: bool) -> None:
-    """Raises OutputError where results could not be written, or need `force` to overwrite files."""
+def check_folder(
+    folder: Path,
+    recordings: Sequence[Recording],
+    *,
+    force: bool,
+    sources: Iterable[Path] = (),
+) -> None:
+    """Raises OutputError where results could not be written, or need `force` to overwrite files.
+
+    sources: the files that the results are made from
+    """
+    sources = list(sources)
     if not folder.exists() and not folder.parent.is_dir():
         raise OutputError(f"the folder {folder.parent} does not exist; make it first")
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; give a folder for the results")
     if folder.is_dir():
         for name in FILES:
-            check_writable(folder / name, force=force)
+            check_writable(folder / name, force=force, sources=sources)
         for path in _textgrids(folder, recordings).values():
             if path.parent.is_dir():
-                check_writable(path, force=force)
+                check_writable(path, force=force, sources=sources)
 
 
 def write_results(
@@ -92,10 +102,10 @@ def write_results(
 ) -> None:
     """Write results as markdown, CSV and JSON, and a TextGrid for each recording.
 
-    TextGrids have tiers of phones, codes and segments. Raises OutputError.
+    TextGrids have tiers of phones, codes and segments. A new folder appears with all of them.
+    Raises OutputError.
     """
     check_folder(folder, recordings, force=force)
-    make_folder(folder / TEXTGRIDS)
     facts = {
         "split": asdict(results.split),
         "scores": results.scores,
@@ -107,16 +117,15 @@ def write_results(
         json_text(facts),
         csv_text(results.boundaries),
     )
-    for name, text in zip(FILES, texts, strict=True):
-        with new_file(folder / name) as partial:
-            partial.write_text(text, encoding="utf-8", newline="\n")
     tiers = unit_tiers(systems, recordings, results.split)
-    for recording in recordings:
-        path = _textgrids(folder, [recording])[recording.name]
-        phones = [Alignment(recording.phones.intervals, "phones")] if recording.phones else []
-        write_textgrid(
-            path, [*phones, *tiers[recording.name]], seconds=recording.seconds, force=force
-        )
+    with new_folder(folder, force=force) as new:
+        for name, text in zip(FILES, texts, strict=True):
+            (new / name).write_text(text, encoding="utf-8", newline="\n")
+        make_folder(new / TEXTGRIDS)
+        for recording in recordings:
+            path = _textgrids(new, [recording])[recording.name]
+            phones = [Alignment(recording.phones.intervals, "phones")] if recording.phones else []
+            write_textgrid(path, [*phones, *tiers[recording.name]], seconds=recording.seconds)
 
 
 def _textgrids(folder: Path, recordings: Sequence[Recording]) -> dict[str, Path]:
