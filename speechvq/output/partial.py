@@ -36,12 +36,19 @@ def unused_name(target: Path) -> str:
 def opened(create: Callable[[str], int], name: str) -> int | None:
     """The descriptor of a new file or folder under this name, locked.
 
-    None when it vanished before it was locked: another process took it for a leftover.
+    None when something is called so already, which stays, or when the new one vanished before it
+    was locked: another process took it for a leftover.
 
     create: makes it, exclusively, and opens it
     """
     _live[name] = os.getpid()
-    descriptor = create(name)
+    try:
+        descriptor = create(name)
+    except OSError as error:
+        del _live[name]
+        if isinstance(error, FileExistsError):
+            return None
+        raise
     if locked(descriptor) is not False and os.path.lexists(name):
         return descriptor
     os.close(descriptor)
@@ -63,9 +70,11 @@ def locked(descriptor: int) -> bool | None:
 
 
 def remove(name: str) -> None:
-    """Remove a file or folder of this process, if it is there."""
+    """Remove an unfinished file or folder of this process, if it is there."""
+    if name not in _live:
+        return
     try:
-        os.unlink(name)  # noqa: PTH108 - one call: a signal finds no gap before it
+        os.unlink(name)  # noqa: PTH108
     except FileNotFoundError:
         pass
     except OSError:

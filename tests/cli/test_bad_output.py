@@ -114,7 +114,7 @@ def after_the_first_chunk(error, monkeypatch):
             raise error
         write(self, data)
 
-    def fsync(descriptor):
+    def fsync(_):
         raise error
 
     monkeypatch.setattr(soundfile.SoundFile, "write", write_sound)
