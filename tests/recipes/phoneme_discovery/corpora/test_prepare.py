@@ -469,7 +469,7 @@ def test_an_interrupted_preparation_can_be_done_again(corpus, tmp_path, monkeypa
     monkeypatch.setattr(
         prepare,
         "write_manifest",
-        lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")),
+        lambda *_, **__: (_ for _ in ()).throw(OutputError("No space left")),
     )
     with pytest.raises(OutputError, match="No space left"):
         prepare_with(corpus, tmp_path / "work")
