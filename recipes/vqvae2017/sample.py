@@ -20,7 +20,6 @@ from recipes.vqvae2017.prior import PRIOR
 from recipes.vqvae2017.system import HOP
 from recipes.vqvae2017.train import trained
 from speechvq.audio.reading import read_mono
-
 from speechvq.audio.sink import new_sound
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import ConfigError
