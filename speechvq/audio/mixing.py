@@ -15,6 +15,9 @@ SILENT = 1e-5
 CANCELED = 0.5
 """Energy of the average, beside that of unrelated channels, below which channels cancel."""
 
+ALIKE = 0.999
+"""Energy beside that of the loudest channel from which the first of them is the loudest."""
+
 SHARE = 0.1
 """Share of a recording's energy that cancels, from which only its loudest channel is used."""
 
@@ -32,7 +35,8 @@ def chosen(windows: Iterable[NDArray[np.float32]]) -> tuple[tuple[int, ...], str
         if together * count**2 < CANCELED * each.sum():
             canceled += float(each.sum())
         energies = energies + each
-    loudest, every = int(energies.argmax()), tuple(range(len(energies)))
+    every = tuple(range(len(energies)))
+    loudest = int((energies >= ALIKE * energies.max()).argmax())
     if canceled > SHARE * energies.sum():
         return (loudest,), (
             "its channels are in opposite phase and cancel one another: only the loudest, channel "

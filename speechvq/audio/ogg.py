@@ -68,7 +68,7 @@ def read(file: BinaryIO, start: int, size: int, name: str) -> Ogg:
         done = page.stop
     return Ogg(
         tuple(tuple(joined(stream.pages)) for stream in walk.streams),
-        done < size or not all(stream.ended for stream in walk.streams),
+        _begins_page(file, done, size) or not all(stream.ended for stream in walk.streams),
     )
 
 
@@ -136,6 +136,13 @@ def _pages(file: BinaryIO, start: int, size: int, name: str) -> Iterator[Page]:
             )
         yield Page(start, stop, flags, serial, number, content[:8])
         start = stop
+
+
+def _begins_page(file: BinaryIO, place: int, size: int) -> bool:
+    """Whether a page begins here that does not end."""
+    file.seek(place)
+    head = file.read(min(len(MAGIC), size - place))
+    return bool(head) and MAGIC.startswith(head)
 
 
 def _checksum(data: bytes) -> int:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speechvq.cli.options import Force, Model, PriorFile, Quiet, coders, given
+from speechvq.cli.options import Channel, Force, Model, PriorFile, Quiet, coders, given
 from speechvq.cli.streams import say, show
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def sample(
     prompt: Annotated[
         Path | None, typer.Option(help="Continue this recording or code file.")
     ] = None,
+    channel: Channel = None,
     prior: PriorFile = None,
     model: Model = None,
     force: Force = False,
@@ -64,7 +65,9 @@ def sample(
         speaker=speaker,
         temperature=temperature,
         top_p=top_p,
-        prompt=_codes(codec, prompt, coders(model, prior_model)) if prompt is not None else None,
+        prompt=_codes(codec, prompt, coders(model, prior_model), channel)
+        if prompt is not None
+        else None,
     )
     codec.decode_file(codes, target, force=force)
     say(f"{target}: {codes.seconds:.2f} s", quiet=quiet)
@@ -83,6 +86,7 @@ def score(
     each_second: Annotated[
         bool, typer.Option("--each-second", help="Also print a line for every second.")
     ] = False,
+    channel: Channel = None,
     prior: PriorFile = None,
     model: Model = None,
 ) -> None:
@@ -100,7 +104,7 @@ def score(
     known = coders(model, prior_model)
     show("file", "second", "nominal", "prior", "anomaly")
     for source in sources:
-        codes = _codes(codec, source, known)
+        codes = _codes(codec, source, known, channel)
         scores, index = score_codes(codec, prior_model, codes), len(codes.shapes) - 1
         thresholds = prior_model.anomaly_thresholds[index : index + 1]
         limit = threshold if threshold is not None else next(iter(thresholds), None)
@@ -116,7 +120,7 @@ def _print_row(
     show(source, second, f"{nominal:.0f}", f"{bits:.0f}", anomaly)
 
 
-def _codes(codec: "Codec", source: Path, known: "list[Coder]") -> "Codes":
+def _codes(codec: "Codec", source: Path, known: "list[Coder]", channel: int | None) -> "Codes":
     """Codes of a code file, or of a recording, which is encoded."""
     from speechvq.audio.reading import inspect
     from speechvq.codes import read_codes
@@ -126,4 +130,4 @@ def _codes(codec: "Codec", source: Path, known: "list[Coder]") -> "Codes":
         with source.open("rb") as file:
             if file.read(len(MAGIC)) == MAGIC:
                 return read_codes(source, known)
-    return codec.encode_file(inspect(source))  # which raises where there is no such file
+    return codec.encode_file(inspect(source, channel))  # which raises where there is no such file

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from speechvq.cli.options import Force, Quiet
+from speechvq.cli.options import Channel, Force, Quiet
 from speechvq.cli.progress import bar
 from speechvq.cli.streams import say, show
 from speechvq.errors import OutputError
@@ -33,6 +33,7 @@ def prepare(
     longest: Annotated[
         float, typer.Option(help="Leave out files with more seconds of speech.", min=0, max=1e6)
     ] = 60.0,
+    channel: Channel = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -48,7 +49,12 @@ def prepare(
     check_writable(manifest, force=force, sources=files)
     with bar("reading", len(files), quiet=quiet) as advance:
         kept, left_out = survey(
-            folder, files, shortest=shortest, longest=longest, done=lambda: advance(1)
+            folder,
+            files,
+            shortest=shortest,
+            longest=longest,
+            channel=channel,
+            done=lambda: advance(1),
         )
     for path, reason in left_out:
         say(f"left out {path}: {reason}", quiet=quiet)

@@ -143,16 +143,18 @@ def pack(
     utterances: Sequence[Utterance],
     folder: Path,
     sample_rate: int,
-    read: Callable[[Path, int], NDArray[np.float32]],
+    read: Callable[[Utterance, int], NDArray[np.float32]],
 ) -> Corpus:
     """The corpus of these files from the pack in `folder`.
 
     The pack is made first where it is missing or belongs to other files.
 
-    read: a function that gives the samples of a file at a rate
+    read: a function that gives the samples of an utterance at a rate
     """
     names = tuple(sorted({row.speaker for row in utterances if row.speaker is not None}))
+    channels = [u.metadata.get("channel") for u in utterances]
     listing = [sample_rate, *((str(u.audio), u.start, u.seconds) for u in utterances)]
+    listing += channels if any(channels) else []
     key = hashlib.sha256(json.dumps(listing).encode()).hexdigest()
     samples, index = folder / f"{key[:16]}.i16", folder / f"{key[:16]}.npy"
     lengths = _packed(samples, index)
@@ -161,9 +163,7 @@ def pack(
         written = []
         with new_file(samples, force=True) as file:
             for row in utterances:
-                wave = (read(row.audio, sample_rate).clip(-1, 1) * 32767).round().astype("<i2")
-                first = round(row.start * sample_rate)
-                wave = wave[first : first + round(row.seconds * sample_rate)]
+                wave = (read(row, sample_rate).clip(-1, 1) * 32767).round().astype("<i2")
                 written.append(len(wave))
                 file.write(wave.tobytes())
         lengths = np.array(written, np.int64)

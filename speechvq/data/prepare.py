@@ -6,7 +6,7 @@ from pathlib import Path
 import librosa
 import numpy as np
 
-from speechvq.audio.reading import inspect, read_mono
+from speechvq.audio.reading import chunks, inspect
 from speechvq.data.manifest import Utterance
 from speechvq.errors import AudioError, ManifestError
 
@@ -36,18 +36,20 @@ def survey(
     *,
     shortest: float,
     longest: float,
+    channel: int | None = None,
     done: Callable[[], None] = lambda: None,
 ) -> tuple[list[Utterance], list[tuple[Path, str]]]:
     """Check every file: what can be used, and what cannot with the reason.
 
     A file's speaker is the first folder on its way from `folder`; files directly in it have none.
+    channel: the one to use of files with several, from 1 on
     Silence at both ends is measured and left out through the utterance's `start` and `seconds`.
     Raises ManifestError when nothing can be used.
     """
     kept, left_out = [], []
     for path in files:
         try:
-            start, seconds = speech_bounds(path)
+            start, seconds = speech_bounds(path, channel)
         except AudioError as error:
             left_out.append((path, str(error).removeprefix(f"{path} ")))
         else:
@@ -62,7 +64,9 @@ def survey(
                     )
                 )
             else:
-                kept.append(Utterance(path, seconds, parts[0] if len(parts) > 1 else None, start))
+                speaker = parts[0] if len(parts) > 1 else None
+                facts = {} if channel is None else {"channel": channel}
+                kept.append(Utterance(path, seconds, speaker, start, facts))
         done()
     if not kept:
         raise ManifestError(
@@ -71,10 +75,10 @@ def survey(
     return kept, left_out
 
 
-def speech_bounds(path: Path) -> tuple[float, float]:
+def speech_bounds(path: Path, channel: int | None = None) -> tuple[float, float]:
     """The start and the duration of speech in seconds, with a margin. Raises AudioError."""
-    rate = inspect(path).rate
-    wave = read_mono(path, rate)
+    source = inspect(path, channel)
+    rate, wave = source.rate, np.concatenate(list(chunks(source, source.rate)))
     _, (first, last) = librosa.effects.trim(wave, top_db=BELOW_PEAK, ref=np.max)
     first, last = max(0, first - round(MARGIN * rate)), min(len(wave), last + round(MARGIN * rate))
     return first / rate, (last - first) / rate

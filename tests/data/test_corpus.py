@@ -13,7 +13,7 @@ from speechvq.errors import ManifestError
 def test_batches_depend_on_seed_step_and_rank_alone(manifest, tmp_path):
     rows = read_manifest(manifest)
     corpus = pack(
-        rows, tmp_path, 16_000, lambda path, _rate: soundfile.read(path, dtype="float32")[0]
+        rows, tmp_path, 16_000, lambda row, _rate: soundfile.read(row.audio, dtype="float32")[0]
     )
 
     def make(seed: int, augment: Augmentation | None = None) -> Sampler:
@@ -37,7 +37,7 @@ def test_batches_depend_on_seed_step_and_rank_alone(manifest, tmp_path):
 def test_sampler_leaves_out_what_is_too_short(manifest, tmp_path):
     rows = read_manifest(manifest)
     corpus = pack(
-        rows, tmp_path, 16_000, lambda path, _rate: soundfile.read(path, dtype="float32")[0]
+        rows, tmp_path, 16_000, lambda row, _rate: soundfile.read(row.audio, dtype="float32")[0]
     )
     with pytest.raises(ManifestError, match=r"shorter data\.crop"):
         Sampler(corpus, crop=64_000, references=1, gain_db=(0.0, 0.0), seed=0, sample_rate=16_000)

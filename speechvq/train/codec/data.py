@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from speechvq.audio.reading import read_mono
 from speechvq.data.corpus import Corpus, Sampler, pack
 from speechvq.data.manifest import Utterance, read_manifest
+from speechvq.data.speech import read_utterance
 from speechvq.data.split import by_hash, split
 from speechvq.train.codec.config import DataConfig, Experiment
 
@@ -17,7 +17,7 @@ from speechvq.train.codec.config import DataConfig, Experiment
 def load_corpus(data: DataConfig, sample_rate: int) -> tuple[Corpus, Corpus]:
     """Training and validation speech, of different speakers."""
     rows = read_manifest(data.manifest)
-    corpus = pack(rows, Path(data.cache), sample_rate, read_mono)
+    corpus = pack(rows, Path(data.cache), sample_rate, read_utterance)
     speakers = validation_speakers(rows, data.validation_speakers)
     parts = split([row.speaker for row in rows], speakers)
     return corpus.restricted(parts.training), corpus.restricted(parts.held_out)

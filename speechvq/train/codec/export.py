@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from speechvq.audio.reading import read_mono
 from speechvq.codec.codec import Codec
 from speechvq.codec.file import load, save_model
 from speechvq.codec.network import Network
 from speechvq.codec.voices import Voice
 from speechvq.data.corpus import Corpus, pack
 from speechvq.data.manifest import Utterance, read_manifest
+from speechvq.data.speech import read_utterance
 from speechvq.errors import TrainingError
 from speechvq.nn import speaker
 from speechvq.output import check_writable
@@ -47,7 +47,7 @@ def export_run(run: Path, target: Path, seconds: float, *, force: bool = False) 
     rows = read_manifest(experiment.data.manifest)
     sources = [run / EXPERIMENT, *saved[-1].iterdir(), experiment.data.manifest]
     check_writable(target, force=force, sources=[*sources, *(row.audio for row in rows)])
-    corpus = pack(rows, Path(experiment.data.cache), experiment.codec.sample_rate, read_mono)
+    corpus = pack(rows, Path(experiment.data.cache), experiment.codec.sample_rate, read_utterance)
     voices = voices_of(network, corpus, rows, seconds)
     save_model(target, network, experiment.name, voices, force=force)
     return load(target)

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from speechvq.audio.reading import read_mono
 from speechvq.codec.codec import Codec
 from speechvq.codec.file import load
 from speechvq.codes import CodebookShape, ModelId
 from speechvq.codes.tables import SUFFIX, load_tables, save_tables, tables_beside
 from speechvq.data.manifest import read_manifest
+from speechvq.data.speech import read_utterance
 from speechvq.errors import AudioError, CodesError, OutputError
 from speechvq.output import check_writable, make_folder, new_file
 from speechvq.prior.batches import hold_out
@@ -162,16 +162,15 @@ def encoded(codec: Codec, manifest: Path, folder: Path, progress: Progress | Non
     listing = [
         str(codec.model),
         *((str(row.audio), row.start, row.seconds, row.speaker) for row in rows),
+        *((i, row.metadata["channel"]) for i, row in enumerate(rows) if "channel" in row.metadata),
     ]
     path = folder / f"tokens-{hashlib.sha256(json.dumps(listing).encode()).hexdigest()[:16]}.npz"
     if path.exists():
         return load_tokens(path)
     sample_rate, codes = codec.sample_rate, []
     for row in rows:
-        first, length = round(row.start * sample_rate), round(row.seconds * sample_rate)
         try:
-            wave = read_mono(row.audio, sample_rate)[first : first + length]
-            codes.append(codec.encode(wave, sample_rate))
+            codes.append(codec.encode(read_utterance(row, sample_rate), sample_rate))
         except AudioError as error:
             raise AudioError(f"{row.audio}, from {row.start:g} s on: {error}") from error
         if progress is not None:
