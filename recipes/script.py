@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
 from rich.progress import track
 
-from speechvq.errors import SpeechVQError
+from speechvq.cli import program
+from speechvq.cli.command import Command
+from speechvq.cli.streams import console
 from speechvq.output import new_file
+from speechvq.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,11 +32,12 @@ PriorFile = Annotated[Path | None, typer.Option(help="A prior file instead of th
 
 
 def run(main: Callable[..., Any]) -> None:
-    """Run a script's `main`; an error of the library is one sentence on standard error."""
-    try:
-        typer.run(main)
-    except SpeechVQError as error:
-        sys.exit(f"{Path(sys.argv[0]).stem}: {error}")
+    """Run a script's `main` as the commands of `speechvq` run, with their exit codes."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(cls=Command)(main)
+    spec = sys.modules["__main__"].__spec__
+    name = Path(sys.argv[0]).stem
+    program.run(app, name, name if spec is None else f"python -m {spec.name}")
 
 
 def save_figure(figure: "Figure", path: Path, dpi: int) -> None:
@@ -47,8 +50,8 @@ def save_figure(figure: "Figure", path: Path, dpi: int) -> None:
 
 def progress(items: Sequence[T], label: str) -> Iterable[T]:
     """The items, with a progress bar on standard error where that is a terminal."""
-    console = Console(stderr=True)
-    return track(items, label, console=console, transient=True, disable=not console.is_terminal)
+    out = console()
+    return track(items, label, console=out, transient=True, disable=not out.is_terminal)
 
 
 def print_header(*columns: str) -> None:
@@ -59,4 +62,4 @@ def print_header(*columns: str) -> None:
 
 def print_row(*cells: object) -> None:
     """Print a row of a Markdown table."""
-    print(f"| {' | '.join(map(str, cells))} |", flush=True)
+    print(f"| {' | '.join(printable(str(cell)) for cell in cells)} |", flush=True)

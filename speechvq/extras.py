@@ -7,12 +7,12 @@ from typing import Final
 from speechvq.errors import MissingExtra
 
 EXTRAS: Final = {
-    "train": ("librosa", "sklearn", "lightning_fabric", "tensorboard", "tomli_w"),
+    "train": ("librosa", "sklearn", "lightning_fabric", "tensorboard", "tomli_w", "scipy"),
     "eval": ("pesq", "pystoi", "resemblyzer", "pkg_resources", "pocketsphinx", "jiwer"),
     "plots": ("matplotlib", "PIL"),
     "bench": ("transformers", "snac"),
 }
-"""The modules of each extra of pyproject.toml. One that is in several is listed once."""
+"""The modules of each extra of pyproject.toml, and what they bring. Each is listed once."""
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 from torch.nn.utils import parametrize
 
-from speechvq.errors import MissingExtra
+from speechvq.extras import needed
 
 Coder = Callable[[Any], Any]
 
@@ -60,10 +60,8 @@ def mimi() -> System:
 
 def snac() -> System:
     """SNAC 24 kHz, 0.98 kbit/s (Siuzdak et al. 2024), in the shape of its speech model."""
-    try:
+    with needed("timing other codecs", "bench"):
         from snac import SNAC  # pyright: ignore[reportMissingImports]
-    except ModuleNotFoundError as error:
-        raise missing(error) from error
     shape: dict[str, Any] = {
         "encoder_dim": 48,
         "encoder_rates": [2, 4, 8, 8],
@@ -103,16 +101,9 @@ PEERS: dict[str, Callable[[], System]] = {
 
 def transformers() -> Any:  # noqa: ANN401 - a module
     """The package of that name. Raises MissingExtra."""
-    try:
+    with needed("timing other codecs", "bench"):
         import transformers  # pyright: ignore[reportMissingImports]
-    except ModuleNotFoundError as error:
-        raise missing(error) from error
     return transformers
-
-
-def missing(error: ModuleNotFoundError) -> MissingExtra:
-    """The error that says how to install the other codecs."""
-    return MissingExtra(f"timing other codecs needs {error.name}: pip install 'speechvq[bench]'")
 
 
 def weights(model: nn.Module) -> int:

@@ -16,18 +16,16 @@ import os
 import sys
 import time
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from itertools import accumulate
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
 from recipes.ablation import variant_names, variant_table
+from recipes.processes import processes
+from recipes.script import progress, run
 from speechvq.config import override, parse, to_dict
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import ConfigError, SpeechVQError, TrainingError
@@ -68,14 +66,11 @@ def main(
     folder.mkdir(parents=True, exist_ok=True)
     results = {run: _read(experiment) for run, experiment in runs.items()}  # before any training
     os.environ["OMP_NUM_THREADS"] = "1"  # for the processes to come
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with processes(jobs) as pool:
         missing = [experiment for run, experiment in runs.items() if results[run] is None]
         started = [pool.submit(train_one, experiment) for experiment in missing]
-        console = Console(stderr=True)
-        for run in track(
-            started, "training", console=console, disable=not (started and console.is_terminal)
-        ):
-            print(run.result(), file=sys.stderr, flush=True)
+        for done in progress(started, "training"):
+            print(done.result(), file=sys.stderr, flush=True)
     results = {run: _read(experiment) for run, experiment in runs.items()}
     groups = {
         name: [result for (other, _), result in results.items() if other == name and result]
@@ -251,7 +246,4 @@ def _read(experiment: Experiment) -> dict[str, Any] | None:
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except SpeechVQError as error:
-        sys.exit(f"study: {error}")
+    run(main)

@@ -35,7 +35,6 @@ import speechvq
 from recipes.evaluate.conversion import VOICES
 from recipes.evaluate.conversion import Voices as VoiceOption
 from recipes.evaluate.intelligibility import pcm
-from recipes.evaluate.measures import missing
 from recipes.evaluate.speaker_similarity import Embedding, SpeakerEncoder, centroid
 from recipes.evaluate.statistics import (
     frequencies,
@@ -58,6 +57,7 @@ from speechvq.audio.reading import Wave
 from speechvq.codec.codec import Codec
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import ManifestError
+from speechvq.extras import needed
 from speechvq.output import check_writable
 from speechvq.prior.file import load_prior
 from speechvq.prior.generate import generate
@@ -85,10 +85,8 @@ class PhoneRecognizer:
     """PocketSphinx's phone loop. Raises MissingExtra."""
 
     def __init__(self) -> None:
-        try:
+        with needed("the evaluation", "eval"):
             from pocketsphinx import Decoder, get_model_path  # pyright: ignore[reportMissingImports]
-        except ModuleNotFoundError as error:
-            raise missing(error) from error
         path = get_model_path("en-us")
         self._decoder = Decoder(
             hmm=f"{path}/en-us", allphone=f"{path}/en-us-phone.lm.bin", lw=2.0, loglevel="FATAL"

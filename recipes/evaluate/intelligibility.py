@@ -15,7 +15,6 @@ import re
 import numpy as np
 
 import speechvq
-from recipes.evaluate.measures import missing
 from recipes.evaluate.utterances import samples, select, spread
 from recipes.script import (
     Corpus,
@@ -29,6 +28,7 @@ from recipes.script import (
 )
 from speechvq.audio.reading import Wave
 from speechvq.errors import ManifestError
+from speechvq.extras import needed
 
 RATE = 16_000
 
@@ -37,10 +37,8 @@ class Recognizer:
     """PocketSphinx: a waveform to words. Raises MissingExtra."""
 
     def __init__(self) -> None:
-        try:
+        with needed("the evaluation", "eval"):
             from pocketsphinx import Decoder  # pyright: ignore[reportMissingImports]
-        except ModuleNotFoundError as error:
-            raise missing(error) from error
         self._decoder = Decoder(samprate=RATE, loglevel="FATAL")
 
     def __call__(self, wave: Wave) -> str:
@@ -93,10 +91,8 @@ def words(text: str) -> str:
 
 def word_error_rate(references: list[str], hypotheses: list[str]) -> float:
     """Word errors over all references, as a fraction of their words. Raises MissingExtra."""
-    try:
+    with needed("the evaluation", "eval"):
         import jiwer  # pyright: ignore[reportMissingImports]
-    except ModuleNotFoundError as error:
-        raise missing(error) from error
     return float(jiwer.wer(references, hypotheses))
 
 

@@ -17,25 +17,22 @@ from numpy.typing import NDArray
 
 from speechvq.audio.reading import Wave
 from speechvq.errors import MissingExtra
+from speechvq.extras import needed
 
 RATE = 16_000
 
 
 def pesq_wb(reference: Wave, decoded: Wave) -> float:
     """Wide-band PESQ. Raises MissingExtra."""
-    try:
+    with needed("the evaluation", "eval"):
         from pesq import pesq  # pyright: ignore[reportMissingImports]
-    except ModuleNotFoundError as error:
-        raise missing(error) from error
     return pesq(RATE, reference, decoded, "wb")
 
 
 def stoi(reference: Wave, decoded: Wave, *, extended: bool = False) -> float:
     """STOI, or its extended form. Raises MissingExtra."""
-    try:
+    with needed("the evaluation", "eval"):
         from pystoi import stoi  # pyright: ignore[reportMissingImports]
-    except ModuleNotFoundError as error:
-        raise missing(error) from error
     return stoi(reference, decoded, RATE, extended=extended)
 
 
@@ -81,8 +78,3 @@ def log_mel(wave: Wave) -> NDArray[np.float32]:
         y=wave.astype(np.float32), sr=RATE, n_fft=1024, hop_length=256, n_mels=80
     )
     return np.log10(np.maximum(power, 1e-5))
-
-
-def missing(error: ModuleNotFoundError) -> MissingExtra:
-    """The error that says how to install what evaluation needs."""
-    return MissingExtra(f"the evaluation needs {error.name}: pip install 'speechvq[eval]'")

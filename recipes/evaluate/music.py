@@ -22,6 +22,7 @@ import soundfile
 import soxr
 import typer
 
+from recipes.script import run
 from speechvq.audio.sink import new_sound
 from speechvq.output import new_file
 
@@ -52,7 +53,7 @@ def main(
     ):
         if not there:
             sys.exit(
-                f"music: {needed} is missing: apt install fluidsynth timgm6mb-soundfont, or name "
+                f"{needed} is missing: apt install fluidsynth timgm6mb-soundfont, or name "
                 "a --sounds file"
             )
     folder.mkdir(parents=True, exist_ok=True)
@@ -101,4 +102,4 @@ def played(chorale, plays, sounds: Path):  # noqa: ANN001, ANN201 - music21 obje
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -20,15 +20,14 @@ import speechvq
 from recipes.script import ModelFile, run
 from speechvq.audio.reading import Wave, inspect, read_mono
 from speechvq.codes import Codes, dump
+from speechvq.extras import needed
 from speechvq.output import check_writable, new_file
 
-try:
+with needed("the picture", "plots"):
     import librosa
     import librosa.display
     import matplotlib as mpl
     from PIL import Image
-except ModuleNotFoundError as error:
-    sys.exit(f"the picture needs {error.name}: pip install 'speechvq[plots]'")
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

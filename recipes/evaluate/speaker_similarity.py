@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes.evaluate.measures import missing
 from speechvq.audio.reading import Wave
+from speechvq.extras import needed
 
 Embedding = NDArray[np.float32]
 """A unit vector (256,)."""
@@ -16,15 +16,12 @@ class SpeakerEncoder:
     """Embeds waveforms with Resemblyzer's encoder, on the CPU. Raises MissingExtra."""
 
     def __init__(self) -> None:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # its webrtcvad imports pkg_resources
-                from resemblyzer import (  # pyright: ignore[reportMissingImports]
-                    VoiceEncoder,
-                    preprocess_wav,
-                )
-        except ModuleNotFoundError as error:
-            raise missing(error) from error
+        with needed("the evaluation", "eval"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # its webrtcvad imports pkg_resources
+            from resemblyzer import (  # pyright: ignore[reportMissingImports]
+                VoiceEncoder,
+                preprocess_wav,
+            )
         self._encoder, self._preprocess = VoiceEncoder("cpu", verbose=False), preprocess_wav
 
     def __call__(self, wave: Wave, rate: int) -> Embedding | None:

@@ -12,18 +12,16 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import track
 
+from recipes.processes import processes
 from recipes.quantizers.config import Speech, Variant, names, variant
 from recipes.quantizers.tables import picture, rows, table
+from recipes.script import progress, run
 from speechvq.config import to_dict
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import SpeechVQError, TrainingError
@@ -75,17 +73,14 @@ def main(
     for (name, _), path in paths.items():
         if path.exists():
             _read(path, configs[name], speech)  # refuse before anything is trained
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with processes(jobs) as pool:
         missing = [(run, path) for run, path in paths.items() if not path.exists()]
         runs = [
             pool.submit(train_one, name, seed, configs[name], speech, path)
             for (name, seed), path in missing
         ]
-        console = Console(stderr=True)
-        for run in track(
-            runs, "training", console=console, disable=not (runs and console.is_terminal)
-        ):
-            print(run.result(), file=sys.stderr)
+        for done in progress(runs, "training"):
+            print(done.result(), file=sys.stderr)
     results = [
         _read(path, configs[name], speech) for (name, _), path in paths.items() if path.exists()
     ]
@@ -141,7 +136,4 @@ def train_one(name: str, seed: int, config: Variant, speech: Speech, path: Path)
 
 
 if __name__ == "__main__":
-    try:
-        typer.run(main)
-    except SpeechVQError as error:
-        sys.exit(f"study: {error}")
+    run(main)

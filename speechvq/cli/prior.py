@@ -65,7 +65,11 @@ def train(
 
     from speechvq.cli.training_progress import TrainingBar, prior_line
     from speechvq.prior.file import load_prior
-    from speechvq.train.prior.config import read_prior_experiment
+
+    with needed("training", "train"):
+        from speechvq.train.folder import check_run
+        from speechvq.train.prior.config import read_prior_experiment
+        from speechvq.train.prior.run import run
 
     experiment = read_prior_experiment(config)
     if folder is not None:
@@ -75,9 +79,6 @@ def train(
     source = None
     if init_from is not None:
         source = load_prior(None if init_from == "default" else init_from)
-    with needed("training", "train"):
-        from speechvq.train.folder import check_run
-        from speechvq.train.prior.run import run
     made_from = sources_of(model, codes, prior, init_from)
     if experiment != read_prior_experiment(config):
         made_from.append(config)

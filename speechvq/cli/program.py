@@ -5,6 +5,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 from typer.main import get_command
@@ -34,20 +35,20 @@ NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory")
 """What torch says."""
 
 
-def run(app: typer.Typer, name: str, words: Sequence[str] | None = None) -> None:
+def run(app: typer.Typer, name: str, typed: str | None = None) -> None:
     """Run a command line, and end the process.
 
     name: of the program, in front of its errors
-    words: of the command line; by default those of this process
+    typed: how people start it, where that is not the name
     """
-    words = sys.argv[1:] if words is None else words
+    words = sys.argv[1:]
     with standard_streams(), audio_warnings(), signals.handled() as ended:
         try:
             code = _code(app, name, words)
         except SystemExit as end:
             code = end.code
         except Exception as error:  # noqa: BLE001 - the last resort
-            code = ended.code or _said(error, app, name, words)
+            code = ended.code or _said(error, name, _path(app, typed or name, words))
     sys.exit(code if ended.code is None else ended.code)
 
 
@@ -76,21 +77,32 @@ def _code(app: typer.Typer, name: str, words: Sequence[str]) -> int:
     return REFUSED
 
 
-def _said(error: Exception, app: typer.Typer, name: str, words: Sequence[str]) -> int:
+def _said(error: Exception, name: str, path: str) -> int:
     """Print an error, in one sentence if it is no fault of this program. Its exit code."""
     if isinstance(error, Misuse | ClickError):
         text = getattr(error, "format_message", error.__str__)().replace("Value error, ", "")
-        say(f"{name}: {' '.join(text.split()).rstrip('.')}; see `{_path(app, name, words)} --help`")
+        say(f"{name}: {' '.join(text.split()).rstrip('.')}; see `{path} --help`")
         return MISUSED
-    sentence = sentence_of(error)
+    _report(error, name)
+    return REFUSED
+
+
+def report_import(kind: type[BaseException], error: BaseException, trace: object) -> None:
+    """A `sys.excepthook` for what goes wrong before `run`, while a program is imported."""
+    del kind, trace
+    with standard_streams():
+        _report(error, Path(sys.argv[0]).stem)
+
+
+def _report(error: BaseException, name: str) -> None:
+    sentence = _sentence(error)
     if sentence is None:
         traceback.print_exception(error)
         sentence = "this is a fault of the program; please report it with the lines above"
     say(f"{name}: {sentence}")
-    return REFUSED
 
 
-def sentence_of(error: BaseException) -> str | None:
+def _sentence(error: BaseException) -> str | None:
     """What is said of an error, or None for one that nobody has thought of."""
     if isinstance(error, SpeechVQError):
         return str(error)
@@ -106,9 +118,9 @@ def sentence_of(error: BaseException) -> str | None:
     return None
 
 
-def _path(app: typer.Typer, name: str, words: Sequence[str]) -> str:
+def _path(app: typer.Typer, typed: str, words: Sequence[str]) -> str:
     """The program and the command that words begin with."""
-    command, path = get_command(app), [name]
+    command, path = get_command(app), [typed]
     for word in words:
         command = getattr(command, "commands", {}).get(word)
         if command is None:

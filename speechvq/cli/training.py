@@ -42,7 +42,9 @@ def prepare(
     It says which files were left out and why.
     """
     from speechvq.data.manifest import write_manifest
-    from speechvq.data.prepare import find_audio, survey
+
+    with needed("preparing speech", "train"):
+        from speechvq.data.prepare import find_audio, survey
     from speechvq.output import check_writable
 
     files = find_audio(folder)
@@ -98,7 +100,12 @@ def train(
     from functools import partial
 
     from speechvq.cli.training_progress import TrainingBar, codec_line
-    from speechvq.train.codec.config import read_experiment
+
+    with needed("training", "train"):
+        from speechvq.train.codec.config import read_experiment
+        from speechvq.train.codec.diagnostics import diagnose
+        from speechvq.train.codec.run import run
+        from speechvq.train.folder import check_run
 
     experiment = read_experiment(config)
     if manifest is not None:
@@ -109,10 +116,6 @@ def train(
         experiment = replace(experiment, run=replace(experiment.run, init_from=init_from))
     if steps is not None:
         experiment = replace(experiment, optim=replace(experiment.optim, steps=steps))
-    with needed("training", "train"):
-        from speechvq.train.codec.diagnostics import diagnose
-        from speechvq.train.codec.run import run
-        from speechvq.train.folder import check_run
     sources = [] if experiment == read_experiment(config) else [config]
     check_run(Path(experiment.run.folder), sources)
     sizes = [size for _, size in experiment.codec.codebooks]

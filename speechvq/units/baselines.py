@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from speechvq.errors import MissingExtra, UnitsError
+from speechvq.errors import UnitsError
+from speechvq.extras import needed
 from speechvq.units.recordings import Units
 
 MOST = 200_000
@@ -36,10 +37,8 @@ def baseline_units(
     Raises UnitsError for names without features and when there are fewer distinct frames than
     codes; MissingExtra.
     """
-    try:
+    with needed("clusters", "train"):
         from sklearn.cluster import KMeans
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"clusters need {error.name}: pip install 'speechvq[train]'") from error
     if lacking := [recording for recording in fit_names if recording not in features]:
         raise UnitsError(
             f"{name}: there are no features of {lacking[0]}, which clusters are to be fitted on"

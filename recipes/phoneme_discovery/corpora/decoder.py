@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 from typing import Any, Protocol
 
-from speechvq.errors import AlignmentError, MissingExtra
+from speechvq.errors import AlignmentError
+from speechvq.extras import needed
 
 RATE = 16_000
 
@@ -68,10 +69,8 @@ def aligner(dictionary: Path | None) -> Decoder:
 
 def pocketsphinx() -> Decoder:
     """PocketSphinx with its English model. Raises MissingExtra."""
-    try:
+    with needed("aligning", "eval"):
         from pocketsphinx import Decoder  # pyright: ignore[reportMissingImports]
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"aligning needs {error.name}: pip install 'speechvq[eval]'") from error
     # With bestpath, alignments have no times of phones.
     return Decoder(samprate=RATE, lm=None, bestpath=False, loglevel="FATAL")
 

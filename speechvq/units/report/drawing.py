@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from speechvq.errors import MissingExtra
+from speechvq.extras import needed
 from speechvq.units.phones.manner import MANNERS, OTHER, SILENCE
 
 if TYPE_CHECKING:
@@ -82,12 +82,8 @@ class Picture:
 
 def check_drawing() -> None:
     """Check that pictures can be drawn. Raises MissingExtra."""
-    try:
-        import librosa  # noqa: F401
-        import matplotlib as mpl  # noqa: F401
-        import PIL  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise MissingExtra(f"a report needs {error.name}: pip install 'speechvq[plots]'") from error
+    with needed("a report", "plots"):
+        pass
 
 
 def drawn(

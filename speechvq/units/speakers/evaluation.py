@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from speechvq.errors import MissingExtra
+from speechvq.extras import needed
 from speechvq.units.phones.frames import labels_of, phone_numbers
 from speechvq.units.phones.joint import NO_LABEL
 from speechvq.units.recordings import Recording, Units
@@ -30,12 +30,8 @@ def speaker_scores(
     )
     if len(set(speakers)) < 2:
         return {}
-    try:
+    with needed("naming speakers from codes", "train"):
         probe = speaker_probe(codes, speakers, seed=seed)
-    except ModuleNotFoundError as error:
-        raise MissingExtra(
-            f"naming speakers from codes needs {error.name}: pip install 'speechvq[train]'"
-        ) from error
     scores = {
         "speaker_codes": probe.accuracy,
         "speaker_majority": probe.majority,
