@@ -53,6 +53,15 @@ CODES_BYTES: Final = 1 << 28
 MANIFEST_BYTES: Final = 1 << 30
 """Bytes of a list of recordings, at most: five million lines."""
 
+ALIGNMENT_BYTES: Final = 32 << 20
+"""Bytes of the alignment or the transcript of a recording, at most: forty hours of phones."""
+
+INTERVALS: Final = 1 << 20
+"""Intervals of an alignment, at most: twenty hours of phones."""
+
+SECONDS: Final = 1e7
+"""Seconds of a recording, and times in one, at most: four months."""
+
 MEMORY_SAMPLES: Final = 1 << 25
 """Samples that are decoded in memory at rates above `USUAL_RATE`, at most: 134 MB."""
 

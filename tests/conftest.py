@@ -58,9 +58,9 @@ def manifest(tmp_path_factory):
             path = folder / f"speaker{speaker}" / f"take{take}.wav"
             path.parent.mkdir(exist_ok=True)
             soundfile.write(path, buzz, 16_000)
-    kept, left_out = survey(folder, find_audio(folder), shortest=1.0, longest=60.0)
-    assert not left_out
-    write_manifest(folder / "manifest.jsonl", kept)
+    surveyed = survey(folder, find_audio(folder), shortest=1.0, longest=60.0)
+    assert not surveyed.left_out
+    write_manifest(folder / "manifest.jsonl", surveyed.kept)
     return folder / "manifest.jsonl"
 
 

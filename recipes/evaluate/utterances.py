@@ -4,8 +4,9 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-from speechvq.audio.reading import Wave, read_mono
+from speechvq.audio.reading import Wave
 from speechvq.data.manifest import Utterance, read_manifest
+from speechvq.data.speech import read_utterance
 from speechvq.errors import ManifestError
 
 
@@ -55,7 +56,9 @@ def corpus_of(utterance: Utterance) -> str:
 
 
 def samples(utterance: Utterance, rate: int, *, max_seconds: float | None = None) -> Wave:
-    """The samples (t,) of an utterance at `rate` Hz, at most `max_seconds`. Raises AudioError."""
-    seconds = utterance.seconds if max_seconds is None else min(utterance.seconds, max_seconds)
-    first = round(utterance.start * rate)
-    return read_mono(utterance.audio, rate)[first : first + round(seconds * rate)]
+    """The samples (t,) of an utterance at `rate` Hz, at most `max_seconds`.
+
+    Raises AudioError and ManifestError.
+    """
+    wave = read_utterance(utterance, rate)
+    return wave if max_seconds is None else wave[: round(max_seconds * rate)]

@@ -35,9 +35,15 @@ def codes_progress(
 
 @contextmanager
 def bar(label: str, total: float, *, quiet: bool) -> Iterator[Callable[[float], None]]:
-    """A bar that vanishes at the end; called with the amount done since the last call."""
+    """A bar that vanishes at the end; called with the amount done since the last call.
+
+    It is shown on a terminal only: elsewhere rich would print an empty line.
+    """
+    if quiet or not console().is_terminal:
+        yield lambda _: None
+        return
     from rich.progress import Progress
 
-    with Progress(console=console(), transient=True, disable=quiet) as progress:
+    with Progress(console=console(), transient=True) as progress:
         task = progress.add_task(label, total=total)
         yield lambda done: progress.advance(task, done)

@@ -33,39 +33,53 @@ def prepare(
     longest: Annotated[
         float, typer.Option(help="Leave out files with more seconds of speech.", min=0, max=1e6)
     ] = 60.0,
+    left_out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write every file and folder that is left out, with the reason, into this file, "
+            "one JSON object per line."
+        ),
+    ] = None,
     channel: Channel = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
     """Write a manifest of the audio below a folder, with speakers and times, for training.
 
-    It says which files were left out and why.
+    Links are followed. It says how many files were left out and why, and names the first of them;
+    --left-out lists all. It fails only when nothing can be used.
     """
+    from speechvq.data.folders import remarks
     from speechvq.data.manifest import write_manifest
 
     with needed("preparing speech", "train"):
-        from speechvq.data.prepare import find_audio, survey
-    from speechvq.output import check_writable
+        from speechvq.data.prepare import check_target, find_audio, survey, write_left_out
 
-    files = find_audio(folder)
-    check_writable(manifest, force=force, sources=files)
-    with bar("reading", len(files), quiet=quiet) as advance:
-        kept, left_out = survey(
+    below = find_audio(folder)
+    check_target(manifest, below, force=force)
+    if left_out is not None:
+        check_target(left_out, below, force=force)
+        if left_out.resolve() == manifest.resolve():
+            raise OutputError(f"{manifest} cannot hold both lists; give --left-out another name")
+    with bar("reading", len(below.files), quiet=quiet) as advance:
+        surveyed = survey(
             folder,
-            files,
+            below,
             shortest=shortest,
             longest=longest,
             channel=channel,
             done=lambda: advance(1),
         )
-    for path, reason in left_out:
-        say(f"left out {path}: {reason}", quiet=quiet)
-    write_manifest(manifest, kept, force=force)
-    names = {row.speaker for row in kept if row.speaker is not None}
-    hours = sum(row.seconds for row in kept) / 3600
+    for sentence in (*remarks(surveyed.left_out), *surveyed.notes):
+        say(sentence, quiet=quiet)
+    if left_out is not None:
+        write_left_out(left_out, surveyed.left_out, force=force)
+    write_manifest(manifest, surveyed.kept, force=force)
+    names = {row.speaker for row in surveyed.kept if row.speaker is not None}
+    hours = sum(row.seconds for row in surveyed.kept) / 3600
     show(
-        f"{len(kept)} files, {hours:.2f} h, {len(names)} speakers in {manifest}; {len(left_out)} "
-        "left out"
+        f"{len(surveyed.kept)} files, {hours:.2f} h, {len(names)} speakers in {manifest}; "
+        f"{len(surveyed.left_out)} left out"
     )
 
 
@@ -157,7 +171,7 @@ def export(
         raise OutputError(f"{target} is no name of a model file; end it in .safetensors")
     with needed("export", "train"):
         from speechvq.train.codec.export import export_run
-    codec = export_run(run, target, seconds, force=force)
+    codec = export_run(run, target, seconds)
     show(
         f"{target}: {codec.model}, {len(codec.voices)} voices, {target.stat().st_size / 1e6:.1f} MB"
     )

@@ -28,7 +28,8 @@ class TrainingBar:
     def __call__(self, kind: str, step: int, numbers: Numbers) -> None:
         """Report numbers of "train" or "validation"."""
         line, training = self.line(kind, numbers), kind == "train"
-        self.bar.start()
+        if self.bar.console.is_terminal:
+            self.bar.start()
         self.bar.update(self.task, completed=step, description=line if training else None)
         if not training or not self.bar.console.is_terminal:
             self.print(f"step {step}  {line}")
@@ -46,7 +47,8 @@ class TrainingBar:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.bar.stop()
+        if self.bar.live.is_started:
+            self.bar.stop()
 
 
 def codec_line(kind: str, numbers: Numbers, *, seconds_per_step: float) -> str:

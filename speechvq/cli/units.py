@@ -7,7 +7,7 @@ import typer
 
 from speechvq.cli.options import Force, Model, PriorFile, Quiet, coders, given
 from speechvq.cli.streams import say, show_lines
-from speechvq.errors import ConfigError
+from speechvq.errors import ConfigError, UnitsError
 
 if TYPE_CHECKING:
     from speechvq.units.inputs import Inputs
@@ -38,7 +38,10 @@ def units(
             help="The number of possible codes in .npy and .km files.", min=1, max=1 << 16
         ),
     ] = None,
-    tier: Annotated[str | None, typer.Option(help="The tier of TextGrids with the phones.")] = None,
+    tier: Annotated[
+        str | None,
+        typer.Option(help="The tier of TextGrids with the phones: its name, or its number from 1."),
+    ] = None,
     suffix: Annotated[
         str | None,
         typer.Option(help="The suffix of alignments, where several share a name, such as .phn."),
@@ -73,6 +76,7 @@ def units(
     A map from codes to phones is fitted on some speakers and scored on others. The shuffled
     baseline and the majority-class baseline are in brackets.
     """
+    from speechvq.data.pattern import speaker_pattern as check_pattern
     from speechvq.units.aligned import aligned, find_alignments, speakers_of
     from speechvq.units.evaluation.results import check_folder, scored, write_results
     from speechvq.units.evaluation.scores import ABX
@@ -80,6 +84,8 @@ def units(
     from speechvq.units.recordings import check_lengths, length_slack
     from speechvq.units.split import split_speakers
 
+    if speaker_pattern is not None:
+        check_pattern(speaker_pattern, UnitsError)
     inputs = _read(sources, codebook, rate, size, model, prior)
     paths = find_alignments(align, inputs.places, suffix)
     speakers = speakers_of(inputs.places, paths, align, speaker_pattern)

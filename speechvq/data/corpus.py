@@ -150,6 +150,8 @@ def pack(
     The pack is made first where it is missing or belongs to other files.
 
     read: a function that gives the samples of an utterance at a rate
+
+    Raises what `read` raises, and OutputError.
     """
     names = tuple(sorted({row.speaker for row in utterances if row.speaker is not None}))
     channels = [u.metadata.get("channel") for u in utterances]
@@ -169,8 +171,9 @@ def pack(
         lengths = np.array(written, np.int64)
         with new_file(index, force=True) as file:
             np.save(file, lengths, allow_pickle=False)
+    numbers = {name: number for number, name in enumerate(names)}
     voices = np.array(
-        [-1 if row.speaker is None else names.index(row.speaker) for row in utterances]
+        [-1 if row.speaker is None else numbers[row.speaker] for row in utterances], np.int64
     )
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     return Corpus(np.memmap(samples, "<i2", "r"), starts, lengths, voices, names)

@@ -2,95 +2,115 @@
 
     {"audio": "bdl/a0001.wav", "seconds": 3.2, "speaker": "bdl", "sex": "m", "language": "en"}
 
-`audio` is relative to the manifest's folder; `start` is where in the file, in seconds, the
-`seconds` begin (0 if absent). Only `audio` and `seconds` are required; other keys are kept.
+`audio` is relative to the manifest's folder, or a whole path (`~` is no home there); `start` is
+where in the file, in seconds, the `seconds` begin (0 if absent). Only `audio` and `seconds` are
+required; other keys are kept. A manifest is UTF-8; blank lines are skipped.
 """
 
 import json
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from speechvq.errors import ManifestError
+from speechvq.errors import ManifestError, shown
+from speechvq.input import read_text
+from speechvq.limits import MANIFEST_BYTES, SECONDS, checked_name
 from speechvq.output import new_file
+from speechvq.parsing import parse_json
+
+TEXTS = ("text", "name", "language", "sex", "split", "corpus", "align")
+"""Metadata that commands and recipes read: texts, where they are there."""
+
+SHORTEST = 1e-3
+"""Seconds of an utterance, at least: manifests have times in milliseconds."""
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """A segment of an audio file: where it lies, its speaker (None: unknown), and metadata."""
+    """A segment of an audio file: where it lies, its speaker (None: unknown), and metadata.
+
+    place: the manifest and the line that it was read from, for messages
+    Raises ManifestError for times that no recording has, and for names and texts that are none.
+    """
 
     audio: Path
     seconds: float
     speaker: str | None = None
     start: float = 0.0
     metadata: dict[str, Any] = field(default_factory=dict)
+    place: str = field(default="", compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        where = self.place or shown(str(self.audio))
+        try:
+            str(self.audio).encode()
+        except UnicodeEncodeError:
+            raise ManifestError(f"{where} is a name that is not UTF-8; rename it") from None
+        for key, value, least in (("seconds", self.seconds, SHORTEST), ("start", self.start, 0.0)):
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ManifestError(f'{where}: "{key}" must be a number, not {shown(value)}')
+            if not least <= value <= SECONDS:
+                raise ManifestError(
+                    f'{where}: "{key}" must be a number of at least {least:g} and at most '
+                    f"{SECONDS:.0f}, not {shown(value)}"
+                )
+        if self.speaker is not None:
+            checked_name(self.speaker, ManifestError, f'{where}: "speaker"')
+        for key in TEXTS:
+            if (text := self.metadata.get(key)) is not None and not isinstance(text, str):
+                raise ManifestError(f'{where}: "{key}" must be a text, not {shown(text)}')
 
 
 def read_manifest(path: str | Path) -> list[Utterance]:
     """Read a manifest.
 
-    Raises ManifestError with the line number when a line is not what it must be, or when there is
-    none.
+    Raises ManifestError with the line number when a line is not what it must be, or lists the same
+    as another, or when there is none.
     """
     path = Path(path)
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError as error:
-        raise ManifestError(
-            f"there is no manifest {path}; make one with `speechvq prepare FOLDER {path.name}`"
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ManifestError(f"cannot read the manifest {path}: {error}") from error
-    rows = [_utterance(line, path, number) for number, line in enumerate(lines, 1) if line.strip()]
+    advice = f"make one with `speechvq prepare FOLDER {path.name}`"
+    text = read_text(path, ManifestError, limit=MANIFEST_BYTES, what="manifest", advice=advice)
+    rows: list[Utterance] = []
+    seen: dict[tuple[Path, float, float], str] = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        row = _utterance(line, path.parent, f"{path}, line {number}")
+        before = seen.setdefault((row.audio, row.start, row.seconds), row.place)
+        if before != row.place:
+            raise ManifestError(f"{row.place}: lists the same as {before}; remove one of them")
+        rows.append(row)
     if not rows:
-        raise ManifestError(
-            f"the manifest {path} lists no audio; make one with `speechvq prepare FOLDER "
-            f"{path.name}`"
-        )
+        raise ManifestError(f"the manifest {path} lists no audio; {advice}")
     return rows
 
 
-def _utterance(line: str, path: Path, number: int) -> Utterance:
-    where = f"{path}, line {number}"
+def _utterance(line: str, folder: Path, where: str) -> Utterance:
     try:
-        metadata = json.loads(line)
+        values = parse_json(line)
     except ValueError as error:
-        raise ManifestError(f"{where}: not JSON ({error})") from error
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("audio"), str):
-        raise ManifestError(f'{where}: needs a table with "audio", a path')
-    for key, least in (("seconds", 1e-3), ("start", 0.0)):
-        value = metadata.get(key, 0.0)
-        if (
-            not isinstance(value, int | float)
-            or isinstance(value, bool)
-            or not math.isfinite(value)
-            or value < least
-        ):
-            raise ManifestError(
-                f'{where}: "{key}" must be a number of at least {least:g}, not {value!r}'
-            )
-    speaker = metadata.get("speaker")
-    if speaker is not None and not isinstance(speaker, str):
-        raise ManifestError(f'{where}: "speaker" must be a text, not {speaker!r}')
-    rest = {
-        key: value
-        for key, value in metadata.items()
-        if key not in ("audio", "seconds", "speaker", "start")
-    }
-    return Utterance(
-        path.parent / metadata["audio"],
-        float(metadata["seconds"]),
-        speaker,
-        float(metadata.get("start", 0)),
-        rest,
-    )
+        raise ManifestError(f"{where}: {error}; fix it there") from error
+    if not isinstance(values, dict) or not isinstance(audio := values.pop("audio", None), str):
+        raise ManifestError(f'{where}: needs a table with "audio", a path, not {shown(line)}')
+    if not Path(audio).name or "\0" in audio:
+        raise ManifestError(f'{where}: "audio" must be the path of a file, not {shown(audio)}')
+    if "seconds" not in values:
+        raise ManifestError(f'{where}: "seconds" is missing: how long the audio is')
+    seconds, start = (_real(values.pop(key, 0.0)) for key in ("seconds", "start"))
+    return Utterance(folder / audio, seconds, values.pop("speaker", None), start, values, where)
 
 
-def write_manifest(path: Path, utterances: list[Utterance], *, force: bool = False) -> None:
+def _real(value: Any) -> Any:  # noqa: ANN401 - any plain value
+    """Whole numbers as floats; anything else as it is."""
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def write_manifest(path: Path, utterances: Sequence[Utterance], *, force: bool = False) -> None:
     """Write a manifest; audio paths become relative to its folder where they lie below it.
 
-    Raises OutputError; an existing file is replaced only with `force`.
+    Raises ManifestError for paths and metadata that it cannot hold; OutputError. An existing file
+    is replaced only with `force`.
     """
     folder = path.resolve().parent
     with new_file(path, force=force) as file:
@@ -105,5 +125,14 @@ def write_manifest(path: Path, utterances: list[Utterance], *, force: bool = Fal
                 "seconds": round(utterance.seconds, 3),
             }
             row |= {"speaker": utterance.speaker, **utterance.metadata}
-            line = json.dumps({k: v for k, v in row.items() if v is not None}, ensure_ascii=False)
-            file.write(f"{line}\n".encode())
+            try:
+                line = json.dumps(
+                    {k: v for k, v in row.items() if v is not None},
+                    ensure_ascii=False,
+                    allow_nan=False,
+                )
+                file.write(f"{line}\n".encode())
+            except (TypeError, ValueError) as error:  # a name that is not UTF-8, for example
+                raise ManifestError(
+                    f"a manifest cannot hold {shown(str(audio))}: {error}; rename it"
+                ) from error

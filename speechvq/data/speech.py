@@ -2,7 +2,7 @@
 
 from speechvq.audio.reading import Wave, read_mono
 from speechvq.data.manifest import Utterance
-from speechvq.errors import AudioError, ManifestError
+from speechvq.errors import ManifestError
 from speechvq.limits import whole
 
 CHANNELS = range(1, 1025)
@@ -15,17 +15,18 @@ TOLERANCE = 0.1
 def read_utterance(row: Utterance, sample_rate: int) -> Wave:
     """The samples (t,) of an utterance at a rate.
 
-    Raises AudioError, also for a file that ends before its utterance does, and ManifestError for
-    a channel that cannot be.
+    Raises AudioError, and ManifestError for a file that ends before its utterance does, and for a
+    channel that cannot be.
     """
     channel = row.metadata.get("channel")
     if channel is not None:
-        channel = whole(channel, CHANNELS, ManifestError, f'the "channel" of {row.audio}')
+        channel = whole(channel, CHANNELS, ManifestError, f'{row.place or row.audio}: "channel"')
     wave = read_mono(row.audio, sample_rate, channel)
     if len(wave) < (row.start + row.seconds - TOLERANCE) * sample_rate:
-        raise AudioError(
-            f"{row.audio} lasts {len(wave) / sample_rate:.2f} s, and its manifest goes to "
-            f"{row.start + row.seconds:.2f} s; make the manifest again"
+        raise ManifestError(
+            f"{row.place or 'an utterance'}: {row.audio} lasts {len(wave) / sample_rate:.3f} s, "
+            f"and its utterance would end at {row.start + row.seconds:.3f} s; run `speechvq "
+            "prepare` again, or fix it there"
         )
     first = round(row.start * sample_rate)
     return wave[first : first + round(row.seconds * sample_rate)]

@@ -1,13 +1,14 @@
 """Recordings from a folder of alignments: the file of each recording, and its speaker."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from unicodedata import normalize
 
-from speechvq.errors import AlignmentError, UnitsError
+from speechvq.data.folders import passed_over, tree
+from speechvq.data.pattern import speaker_pattern, speakers_in
+from speechvq.errors import AlignmentError, UnitsError, shown
 from speechvq.units.alignments.alignment import SIL, TOLERANCE, Alignment, labeled
 from speechvq.units.alignments.readers import SUFFIXES, read_alignment
 from speechvq.units.recordings import Recording
@@ -39,17 +40,15 @@ def find_alignments(
     AlignmentError when a recording has no alignment, or more than one, and for what is not a
     folder.
     """
-    if not folder.is_dir():
-        raise AlignmentError(f"there is no folder {folder}")
     suffixes = (
         {"." + suffix.lower().lstrip(".")}
         if suffix
         else set(SUFFIXES.lower().split(", ")) - set(WORDS)
     )
     by_stem: dict[str, list[Path]] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in suffixes and path.is_file():
-            by_stem.setdefault(normalize("NFC", path.stem), []).append(path)
+    below = tree(folder, suffixes, AlignmentError, "give the one that holds the alignments")
+    for path in below.files:
+        by_stem.setdefault(normalize("NFC", path.stem), []).append(path)
     alignments: dict[str, Path] = {}
     for name, place in places.items():
         candidates = by_stem.get(
@@ -67,7 +66,7 @@ def find_alignments(
         some_names = ", ".join(lacking[:5]) + (", ..." if len(lacking) > 5 else "")
         raise AlignmentError(
             f"{len(lacking)} of {len(places)} recordings have no alignment in {folder}: "
-            f"{some_names}; align them, or leave their codes out"
+            f"{some_names}; align them, or leave their codes out{passed_over(below)}"
         )
     return alignments
 
@@ -169,20 +168,12 @@ def speakers_of(
             else places[name].parent.name or "unknown"
             for name, path in paths.items()
         }
-    try:
-        regex = re.compile(pattern)
-    except re.error as error:
+    regex = speaker_pattern(pattern, UnitsError)
+    matches = speakers_in([places[name].name for name in paths], regex, UnitsError)
+    speakers = {name: match for name, match in zip(paths, matches, strict=True) if match}
+    if unlike := [name for name in paths if name not in speakers]:
         raise UnitsError(
-            f"{pattern!r} is not a regular expression ({error}); fix --speaker-pattern"
-        ) from error
-    if not regex.groups:
-        raise UnitsError(
-            f"{pattern!r} has no group for the speaker; put it in brackets, as in '([a-z]+)-.*'"
+            f"{len(unlike)} of {len(paths)} names do not match {shown(pattern)}, the first is "
+            f"{unlike[0]}; fix --speaker-pattern"
         )
-    matches = {name: regex.search(places[name].name) for name in paths}
-    if unlike := [name for name, match in matches.items() if not match or not match[1]]:
-        raise UnitsError(
-            f"{len(unlike)} of {len(matches)} names do not match {pattern!r}, the first is "
-            f"{unlike[0]}; fix it"
-        )
-    return {name: match[1] for name, match in matches.items() if match}
+    return speakers

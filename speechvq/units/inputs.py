@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from speechvq.codes import Codes, read_codes
 from speechvq.codes.coder import Coder
+from speechvq.data.folders import passed_over, tree
 from speechvq.errors import UnitsError
+from speechvq.input import open_input, read_text
+from speechvq.limits import MANIFEST_BYTES
 from speechvq.units.alignments.readers import read_km
 from speechvq.units.recordings import Units, read_units
 
@@ -49,15 +52,16 @@ def input_files(paths: Iterable[Path]) -> list[Path]:
     """
     files: list[Path] = []
     for path in paths:
-        inner = sorted(path.rglob("*.codes")) if path.is_dir() else [path]
-        if not inner:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        below = tree(path, {".codes"}, UnitsError, "give files or folders")
+        if not below.files:
             raise UnitsError(
                 f"there are no .codes files in {path}; give files by their names if they are "
-                "called otherwise"
+                f"called otherwise{passed_over(below)}"
             )
-        if not path.exists():
-            raise UnitsError(f"there is no file {path}")
-        files += inner
+        files += below.files
     if twice := [path for path, count in Counter(files).items() if count > 1]:
         raise UnitsError(f"{twice[0]} is given twice; give each file once")
     return files
@@ -124,7 +128,7 @@ def read_inputs(
                 more, known = _code_files(names, codebook, coders)
                 seconds |= known
         units += more
-        places |= {name: file.with_suffix("") for name, file in names.items()}
+        places |= {name: file.with_name(file.stem) for name, file in names.items()}
     _check_same(units)
     for system in units:
         for name, codes in system.codes.items():
@@ -198,9 +202,11 @@ def _numbers(name: str, codes: Mapping[str, Ints], rate: float, size: int | None
 
 def _row(file: Path) -> Ints:
     """The codes of a .npy file. Raises UnitsError."""
+    open_input(file, UnitsError, what="array").close()
     try:
-        codes = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        # mapped, so that an array is never made larger than its file
+        codes = np.load(file, "r", allow_pickle=False)
+    except (OSError, ValueError, EOFError, OverflowError, MemoryError, RecursionError) as error:
         raise UnitsError(
             f"{file} is not an array that numpy has saved ({error}); save it again"
         ) from error
@@ -221,15 +227,19 @@ def _lines(file: Path) -> tuple[dict[str, Ints], dict[str, Path]]:
     Raises UnitsError and AlignmentError.
     """
     listed, rows = file.with_suffix(".tsv"), read_km(file)
-    try:
-        audio = [
-            Path(line.split("\t")[0])
-            for line in listed.read_text(encoding="utf-8").splitlines()[1:]
-        ]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnitsError(
-            f"cannot read {listed}, which must say in order whose codes {file} holds: {error}"
-        ) from error
+    text = read_text(
+        listed,
+        UnitsError,
+        limit=MANIFEST_BYTES,
+        what="list of recordings",
+        advice=f"it must say in order whose codes {file} holds",
+    )
+    audio = [Path(line.partition("\t")[0]) for line in text.removesuffix("\n").split("\n")[1:]]
+    for number, path in enumerate(audio, 2):
+        if not path.name or path.name == ".." or "\0" in path.name:
+            raise UnitsError(
+                f"{listed}, line {number}: needs the path of a recording; fix it there"
+            )
     if len(audio) != len(rows):
         raise UnitsError(
             f"{file} has {len(rows)} lines and {listed} lists {len(audio)} files; they must be of "

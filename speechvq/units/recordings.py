@@ -10,11 +10,20 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from speechvq.errors import UnitsError
+from speechvq.errors import UnitsError, shown
+from speechvq.input import open_input
+from speechvq.limits import CODEBOOK_SIZES, SECONDS, checked_name, whole
 from speechvq.output import check_writable, new_file
+from speechvq.parsing import parse_json
 from speechvq.units.alignments.alignment import Alignment
 
 Ints = NDArray[np.integer]
+
+SIZES = range(1, CODEBOOK_SIZES.stop)
+"""Possible codes of a system: one is a baseline that says nothing."""
+
+SLOWEST, FASTEST = 1e-3, 1e5
+"""Codes per second."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,14 @@ class Recording:
     phones: Alignment | None = None
     audio: Path | None = None
     start: float = 0.0
+
+    def __post_init__(self) -> None:
+        for what, name in (("recording", self.name), ("speaker", self.speaker)):
+            checked_name(name, UnitsError, f"the name of a {what}")
+        if not 0 <= self.seconds <= SECONDS:
+            raise UnitsError(
+                f"{self.name} cannot last {shown(self.seconds)} s; check the rate of its codes"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +76,17 @@ class Units:
     codewords: NDArray[np.floating] | None = None
 
     def __post_init__(self) -> None:
-        if not self.rate > 0 or self.size < 1:
+        checked_name(self.name, UnitsError, "the name of units")
+        whole(self.size, SIZES, UnitsError, f"{self.name}: the number of codes")
+        if not SLOWEST <= self.rate <= FASTEST:
             raise UnitsError(
-                f"{self.name}: {self.size} codes at {self.rate:g} per second are invalid; give "
-                "some of each"
+                f"{self.name}: codes have a rate from {SLOWEST:g} to {FASTEST:g} per second, not "
+                f"{shown(self.rate)}"
             )
         for name, codes in self.codes.items():
-            if codes.ndim != 1 or (len(codes) and not 0 <= codes.min() <= codes.max() < self.size):
+            checked_name(name, UnitsError, f"{self.name}: the name of a recording")
+            integers = codes.ndim == 1 and np.issubdtype(codes.dtype, np.integer)
+            if not integers or (len(codes) and not 0 <= codes.min() <= codes.max() < self.size):
                 raise UnitsError(
                     f"{self.name}: the codes of {name} are not one row of numbers from 0 to "
                     f"{self.size - 1}"
@@ -73,12 +94,17 @@ class Units:
         for name, features in self.features.items():
             if (
                 features.ndim != 2
+                or not np.issubdtype(features.dtype, np.floating)
                 or name not in self.codes
                 or len(features) != len(self.codes[name])
             ):
                 raise UnitsError(
                     f"{self.name}: the features of {name} do not fit its codes; both have a row "
                     "for each frame"
+                )
+            if not np.isfinite(features).all():
+                raise UnitsError(
+                    f"{self.name}: the features of {name} have a number that is not finite"
                 )
         if self.codewords is not None and (
             self.codewords.ndim != 2 or len(self.codewords) != self.size
@@ -113,7 +139,7 @@ def check_lengths(units: Units, recordings: Sequence[Recording]) -> None:
 def write_units(path: Path, units: Units, *, force: bool = False) -> None:
     """Write units as safetensors, codes exactly and features in half precision.
 
-    Raises OutputError.
+    Raises UnitsError for features that half precision cannot hold; OutputError.
     """
     check_writable(path, force=force)
     arrays: dict[str, NDArray] = {
@@ -123,6 +149,8 @@ def write_units(path: Path, units: Units, *, force: bool = False) -> None:
         f"features/{name}": np.ascontiguousarray(rows, np.float16)
         for name, rows in units.features.items()
     }
+    if unfit := [name for name, rows in arrays.items() if not np.isfinite(rows).all()]:
+        raise UnitsError(f"{path}: {unfit[0]} are too large for half precision; scale the features")
     if units.codewords is not None:
         arrays["codebook"] = np.ascontiguousarray(units.codewords, np.float32)
     facts = {"name": units.name, "rate": units.rate, "size": units.size}
@@ -132,23 +160,26 @@ def write_units(path: Path, units: Units, *, force: bool = False) -> None:
 
 def read_units(path: str | Path) -> Units:
     """Read a file of `write_units`. Raises UnitsError."""
+    open_input(path, UnitsError, what="file of units").close()
     try:
         with safe_open(path, "np") as file:
-            facts = json.loads((file.metadata() or {})["units"])
+            facts = parse_json((file.metadata() or {})["units"])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - it is no dict
         parts = {
             kind: {n.partition("/")[2]: a for n, a in arrays.items() if n.startswith(kind)}
             for kind in ("codes/", "features/")
         }
         return Units(
-            str(facts["name"]),
-            float(facts["rate"]),
-            int(facts["size"]),
+            facts["name"],
+            facts["rate"],
+            facts["size"],
             parts["codes/"],
             {name: rows.astype(np.float32) for name, rows in parts["features/"].items()},
             arrays.get("codebook"),
         )
     except OSError as error:
         raise UnitsError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnitsError as error:
+        raise UnitsError(f"{path} is not a file of units: {error}") from error
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise UnitsError(f"{path} is not a file of units ({error}); make it again") from error

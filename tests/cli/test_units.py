@@ -284,7 +284,11 @@ def other_model(folder):
         ),
         (None, ("--held-out", "ben"), "there is no speaker ben"),
         (None, ("--speaker-pattern", "("), "is not a regular expression"),
-        (None, ("--speaker-pattern", "s0"), "has no group for the speaker"),
+        (
+            None,
+            ("--speaker-pattern", "s0"),
+            "has no groups; put one group, in brackets, around the speaker",
+        ),
         (
             None,
             ("--speaker-pattern", "(s0)"),
@@ -329,7 +333,7 @@ def test_files_that_cannot_be_read(refused, folder, tmp_path):
         *align,
         "--rate",
         25,
-        says="some.tsv, which must say in order whose codes",
+        says="some.tsv; it must say in order whose codes",
     )
     refused("units", folder / "codes", "--align", tmp_path / "none", says="there is no folder")
     refused("units", folder / "codes" / "s0-0.codes", *align, says="give two at least")

@@ -9,7 +9,7 @@ from speechvq.errors import ManifestError
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("{", "line 1: not JSON"),
+        ("{", "line 1: it is not JSON"),
         ("[]", 'needs a table with "audio"'),
         ('{"audio": "x", "seconds": -1}', '"seconds" must be'),
         ('{"audio": "x", "seconds": 1, "speaker": 3}', '"speaker" must be a text'),

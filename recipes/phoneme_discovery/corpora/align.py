@@ -26,8 +26,9 @@ import typer
 from recipes import script
 from recipes.phoneme_discovery.corpora.decoder import RATE, Decoder, aligner, pronounceable
 from recipes.phoneme_discovery.corpora.naming import aligned_as
-from speechvq.audio.reading import Wave, read_mono
+from speechvq.audio.reading import Wave
 from speechvq.data.manifest import Utterance, read_manifest
+from speechvq.data.speech import read_utterance
 from speechvq.errors import (
     AlignmentError,
     AudioError,
@@ -128,10 +129,9 @@ def align(decoder: Decoder, row: Utterance) -> list[Alignment]:
         raise LeftOut(
             "with words that are in no dictionary", f"in no dictionary: {', '.join(unknown)}"
         )
-    first = round(row.start * RATE)
     try:
-        wave = read_mono(row.audio, RATE)[first : first + round(row.seconds * RATE)]
-    except AudioError as error:
+        wave = read_utterance(row, RATE)
+    except (AudioError, ManifestError) as error:
         raise LeftOut("that cannot be read", str(error)) from error
     if not len(wave) or abs(wave).max() < QUIETEST:
         raise LeftOut("without sound", "it is silent")

@@ -8,10 +8,14 @@ from pathlib import Path
 from recipes.phoneme_discovery.corpora.layouts import LAYOUTS, Entry, text_in
 from speechvq.audio.reading import inspect
 from speechvq.data.manifest import Utterance, read_manifest
+from speechvq.data.pattern import speaker_pattern, speakers_in
 from speechvq.errors import AudioError, ManifestError
 from speechvq.units.alignments.textgrid import text_of
 
 MANIFEST, FOLDER = "manifest", "folder"
+LeftOut = Callable[[Path, AudioError | ManifestError], None]
+"""Is called with every file that is not used and the reason."""
+
 KNOWN = (*LAYOUTS, MANIFEST, FOLDER)
 """The kinds of corpora."""
 
@@ -30,7 +34,7 @@ def utterances(
     corpus: str | None = None,
     *,
     pattern: str | None = None,
-    left_out: Callable[[Path, AudioError], None],
+    left_out: LeftOut,
 ) -> tuple[str, list[Utterance]]:
     """The kind of a corpus, one of `KNOWN`, and its rows.
 
@@ -53,7 +57,7 @@ def utterances(
     if corpus == MANIFEST:
         return corpus, [located(row, path.parent) for row in read_manifest(path)]
     if corpus == FOLDER:
-        entries = list(in_folder(path, pattern))
+        entries = list(in_folder(path, pattern, left_out))
     else:
         layout = LAYOUTS[corpus]
         bases = beginnings(path, corpus)
@@ -100,7 +104,7 @@ def beginnings(path: Path, corpus: str) -> list[Path]:
     return []
 
 
-def in_folder(path: Path, pattern: str | None = None) -> Iterator[Entry]:
+def in_folder(path: Path, pattern: str | None, left_out: LeftOut) -> Iterator[Entry]:
     """Every audio file below a folder. The speaker is the first folder below it.
 
     pattern: a regular expression with one group, searched in the path below `path`: the group is
@@ -112,28 +116,17 @@ def in_folder(path: Path, pattern: str | None = None) -> Iterator[Entry]:
     """
     from speechvq.data.prepare import find_audio
 
-    speaker = None if pattern is None else compiled(pattern)
-    for audio in find_audio(path):
-        way = audio.relative_to(path)
-        if speaker is None:
-            name = way.parts[0] if len(way.parts) > 1 else None
-        else:
-            match = speaker.search(way.as_posix())
-            name = match[1] if match else None
+    regex = None if pattern is None else speaker_pattern(pattern, ManifestError)
+    below = find_audio(path)
+    for item in below.left_out:
+        left_out(item.path, AudioError(f"{item.path}: {item.reason} {item.detail}".rstrip()))
+    ways = [audio.relative_to(path) for audio in below.files]
+    if regex is None:
+        names = [way.parts[0] if len(way.parts) > 1 else None for way in ways]
+    else:
+        names = speakers_in([way.as_posix() for way in ways], regex, ManifestError)
+    for audio, name in zip(below.files, names, strict=True):
         yield Entry(audio, name, beside(audio))
-
-
-def compiled(pattern: str) -> re.Pattern[str]:
-    """A pattern. Raises ManifestError for what is not a regular expression with one group."""
-    try:
-        regex = re.compile(pattern)
-    except re.error as error:
-        raise ManifestError(f"{pattern!r} is not a regular expression: {error}") from error
-    if regex.groups != 1:
-        raise ManifestError(
-            f"{pattern!r} has {regex.groups} groups; give it one, around the speaker"
-        )
-    return regex
 
 
 def beside(audio: Path) -> dict[str, str]:
@@ -161,14 +154,13 @@ def located(row: Utterance, folder: Path) -> Utterance:
     )
 
 
-def measured(
-    entries: list[Entry], left_out: Callable[[Path, AudioError], None]
-) -> Iterator[Utterance]:
+def measured(entries: list[Entry], left_out: LeftOut) -> Iterator[Utterance]:
     """Rows of all files that can be read, each as long as its file."""
     for entry in entries:
         try:
             seconds = inspect(entry.audio).seconds
-        except AudioError as error:
+            row = Utterance(entry.audio, seconds, entry.speaker, metadata=entry.metadata)
+        except (AudioError, ManifestError) as error:
             left_out(entry.audio, error)
         else:
-            yield Utterance(entry.audio, seconds, entry.speaker, metadata=entry.metadata)
+            yield row

@@ -17,7 +17,8 @@ HeldOut = Annotated[
 ]
 Share = Annotated[float, typer.Option(help="The share of speakers to hold out, if none is named.")]
 Tier = Annotated[
-    str | None, typer.Option(help="The tier of TextGrids, if it is not the one called phones.")
+    str | None,
+    typer.Option(help="The tier of TextGrids, its name or number, if it is not called phones."),
 ]
 Inventory = Annotated[
     int, typer.Option(help="The number of phones that TIMIT is folded to: 39, 48, or 61 for none.")

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from speechvq.errors import AlignmentError
+from speechvq.errors import AlignmentError, shown
+from speechvq.limits import INTERVALS, SECONDS
 
 TOLERANCE = 1e-3
 """Overlap of two intervals that counts as rounding, in seconds.
@@ -18,6 +19,9 @@ TOLERANCE = 1e-3
 It is shorter than any phone and longer than the last digit of any file format. `checked` removes
 such overlaps, and a gap up to this long between two intervals counts as none.
 """
+
+CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What no label holds: control characters other than white space, and halves of characters."""
 
 SIL = "SIL"
 """The label of everything that is not a phone, after `labeled`."""
@@ -71,40 +75,53 @@ def checked(intervals: Iterable[Interval], tier: str, source: str | Path) -> Ali
 
     Intervals without length are left out. Where two overlap by at most `TOLERANCE`, the second
     starts where the first ends. Raises AlignmentError with the file and the interval for a time
-    that is not finite or negative, for an interval that ends before it starts or overlaps the
-    previous one, and when no interval is left.
+    that is not finite, negative or beyond any recording, for an interval that ends before it starts
+    or overlaps the previous one, for a label with a control character, and when no interval is
+    left.
     """
     kept: list[Interval] = []
     for number, interval in enumerate(intervals, 1):
-        where = (
-            f"{source}, tier {tier!r}, interval {number} ({interval.label!r}, "
-            f"{interval.start:.6g} to {interval.end:.6g} s)"
-        )
-        if not (math.isfinite(interval.start) and math.isfinite(interval.end)):
-            raise AlignmentError(f"{where} has a time that is not a finite number; fix it there")
-        if interval.start < -TOLERANCE:
-            raise AlignmentError(f"{where} starts before the recording; fix it there")
-        if interval.end < interval.start:
-            raise AlignmentError(f"{where} ends before it starts; fix it there")
-        reached = kept[-1].end if kept else 0.0
-        if interval.start < reached - TOLERANCE:
+        if fault := _fault(interval, kept[-1] if kept else None, number):
             raise AlignmentError(
-                f"{where} overlaps {kept[-1].label!r} before it, which ends at {reached:.6g} s; "
-                "fix it there"
+                f"{source}, tier {shown(tier)}, interval {number} ({shown(interval.label)}, "
+                f"{interval.start:.6g} to {interval.end:.6g} s) {fault}; fix it there"
             )
+        reached = kept[-1].end if kept else 0.0
         if interval.end > max(interval.start, reached):
             kept.append(interval._replace(start=max(interval.start, reached)))
     if not kept:
         raise AlignmentError(
-            f"{source}, tier {tier!r}: there are no intervals; leave the file out or align it again"
+            f"{source}, tier {shown(tier)}: there are no intervals; leave the file out or align it "
+            "again"
         )
     return Alignment(tuple(kept), tier)
+
+
+def _fault(interval: Interval, before: Interval | None, number: int) -> str | None:
+    """What is wrong with an interval behind another one, or None."""
+    start, end, label = interval
+    fault = None
+    if not (math.isfinite(start) and math.isfinite(end)):
+        fault = "has a time that is not a finite number"
+    elif start < -TOLERANCE:
+        fault = "starts before the recording"
+    elif end < start:
+        fault = "ends before it starts"
+    elif end > SECONDS:
+        fault = f"ends later than any recording: after {SECONDS:.0f} s"
+    elif before is not None and start < before.end - TOLERANCE:
+        fault = f"overlaps {shown(before.label)} before it, which ends at {before.end:.6g} s"
+    elif CONTROL.search(label):
+        fault = "has a label with a control character"
+    elif number > INTERVALS:
+        fault = f"is one of more than {INTERVALS}"
+    return fault
 
 
 def labeled(
     alignment: Alignment, *, stress: bool = True, fold: Callable[[str], str | None] | None = None
 ) -> Alignment:
-    """The same intervals with clean labels: stripped, silences called `SIL` and joined.
+    """The same intervals with clean labels: in one line, silences called `SIL` and joined.
 
     stress: keep the 0, 1 or 2 behind ARPAbet vowels
     fold: maps a label to a smaller inventory before silences are recognized (`timit.to39`, for
@@ -114,7 +131,7 @@ def labeled(
     """
     kept: list[Interval] = []
     for interval in alignment.intervals:
-        label: str | None = interval.label.strip()
+        label: str | None = " ".join(interval.label.split())
         label = label if stress else re.sub(r"(?<=[A-Za-z])[012]$", "", label)
         label = fold(label) if fold else label
         if label is None:
@@ -134,7 +151,8 @@ def labeled(
 
 def is_silence(label: str) -> bool:
     """Whether a label is not a phone: one of `SILENCES`, or in brackets like <SIL> and [noise]."""
-    return label.lower() in SILENCES or bool(re.fullmatch(r"<.*>|\{.*\}|\[.*\]", label, re.DOTALL))
+    ends = label[:1] + label[-1:]
+    return label.lower() in SILENCES or (len(label) > 1 and ends in {"<>", "{}", "[]"})
 
 
 def from_codes(codes: NDArray[np.integer], seconds: float, tier: str) -> Alignment:

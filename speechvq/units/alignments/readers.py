@@ -1,15 +1,16 @@
 """Alignment files: TIMIT, TextGrid, CTM, Buckeye, HTK and plain "start end label"."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from speechvq.errors import AlignmentError
+from speechvq.errors import AlignmentError, shown
+from speechvq.limits import MANIFEST_BYTES
 from speechvq.units.alignments.alignment import Alignment, Interval, checked
-from speechvq.units.alignments.textgrid import read_textgrid, text_of
+from speechvq.units.alignments.text import is_whole, lines_of, number_of, rows_of, text_of
+from speechvq.units.alignments.textgrid import read_textgrid
 
 TIMIT_RATE = 16_000
 """The sample rate in which TIMIT counts times."""
@@ -17,7 +18,10 @@ TIMIT_RATE = 16_000
 HTK_UNITS = 10_000_000
 """HTK's time units per second: 100 ns each."""
 
-WHOLE = re.compile(r"\s*[-+]?\d+\s*", re.ASCII)
+CODES = re.compile(r"(?:[0-9]{1,18}(?: |$))*+")
+
+BUCKEYE_HEADER = re.compile(r"^[ \t]*+#[ \t]*+$", re.MULTILINE)
+"""The line that ends the header of ESPS label files."""
 
 SUFFIXES = ".phn, .wrd, .TextGrid, .ctm, .phones, .words, .lab, .txt, .tsv"
 
@@ -41,13 +45,9 @@ def read_alignment(path: str | Path, tier: str | None = None) -> Alignment:
             return read_textgrid(path, tier)
         case ".phones" | ".words" | ".lab" | ".txt" | ".tsv":
             text = text_of(path)
-            if "ooTextFile" in text.partition("\n")[0]:
+            if re.match("[^\n\r]*?(ooTextFile|ooBinaryFile)", text):
                 return read_textgrid(path, tier)
-            return (
-                read_buckeye(path)
-                if re.search(r"^[ \t]*#\s*$", text, re.MULTILINE)
-                else read_lab(path)
-            )
+            return read_buckeye(path) if BUCKEYE_HEADER.search(text) else read_lab(path)
         case other:
             raise AlignmentError(
                 f"{path}: no alignments are known that end in {other!r}; give one of {SUFFIXES}"
@@ -61,13 +61,13 @@ def read_timit(path: str | Path) -> Alignment:
     """
     path = Path(path)
     intervals: list[Interval] = []
-    for where, (first, last, label) in _rows(path, "first sample, last sample, label"):
-        if not (WHOLE.fullmatch(first) and WHOLE.fullmatch(last)):
+    for where, (first, last, label) in rows_of(path, "first sample, last sample, label", rest=True):
+        if not (is_whole(first) and is_whole(last)):
             raise AlignmentError(
-                f"{where}: {first} and {last} are not numbers of samples; if seconds are meant, "
-                "name it .lab"
+                f"{where}: {shown(first)} and {shown(last)} are not numbers of samples; if seconds "
+                "are meant, name it .lab"
             )
-        intervals.append(Interval(int(first) / TIMIT_RATE, int(last) / TIMIT_RATE, label))
+        intervals.append(Interval(float(first) / TIMIT_RATE, float(last) / TIMIT_RATE, label))
     return checked(intervals, "words" if path.suffix.lower() == ".wrd" else "phones", path)
 
 
@@ -80,14 +80,16 @@ def read_ctm(path: str | Path) -> dict[str, Alignment]:
     path = Path(path)
     utterances: dict[str, list[Interval]] = {}
     channels: dict[str, str] = {}
-    for where, (name, channel, start, duration, label) in _rows(
-        path, "utterance, channel, start, duration, label", ";;"
+    for where, (name, channel, start, duration, label) in rows_of(
+        path, "utterance, channel, start, duration, label", ";;", limit=MANIFEST_BYTES
     ):
         if channels.setdefault(name, channel) != channel:
-            raise AlignmentError(f"{where}: {name} has more than one channel; give a file for each")
-        first = _number(start, where)
+            raise AlignmentError(
+                f"{where}: {shown(name)} has more than one channel; give a file for each"
+            )
+        first = number_of(start, where)
         utterances.setdefault(name, []).append(
-            Interval(first, first + _number(duration, where), label)
+            Interval(first, first + number_of(duration, where), label)
         )
     if not utterances:
         raise AlignmentError(
@@ -106,29 +108,23 @@ def read_buckeye(path: str | Path) -> Alignment:
     where the previous one ends, the first at 0. Text after a `;` is ignored. Raises AlignmentError.
     """
     path = Path(path)
-    lines = list(_lines(path))
-    header = next((number for number, line in lines if line.strip() == "#"), None)
-    if header is None:
+    lines = lines_of(path)
+    if not any(line.strip() == "#" for _, line in lines):
         raise AlignmentError(
             f"{path} has no line '#', which ends the header of Buckeye's labels; is it something "
             "else?"
         )
     intervals: list[Interval] = []
-    for number, line in lines[header:]:
+    for number, line in lines:
         parts = line.partition(";")[0].split(None, 2)
         if len(parts) < 2:
             raise AlignmentError(
-                f"{path}, line {number}: needs end, color, label, not {line.strip()!r}; fix it "
-                "there"
+                f"{path}, line {number}: needs end, color, label, not {shown(line.strip())}; fix "
+                "it there"
             )
-        end = _number(parts[0], f"{path}, line {number}")
-        intervals.append(
-            Interval(
-                intervals[-1].end if intervals else 0.0,
-                end,
-                parts[2].strip() if len(parts) == 3 else "",
-            )
-        )
+        end = number_of(parts[0], f"{path}, line {number}")
+        start = intervals[-1].end if intervals else 0.0
+        intervals.append(Interval(start, end, parts[2].strip() if len(parts) == 3 else ""))
     return checked(intervals, "words" if path.suffix.lower() == ".words" else "phones", path)
 
 
@@ -141,11 +137,11 @@ def read_lab(path: str | Path) -> Alignment:
     integers that cannot be in 100 ns because the recording would last less than 10 ms.
     """
     path = Path(path)
-    rows = list(_rows(path, "start, end, label", "\\"))
-    integers = all(WHOLE.fullmatch(time) for _, (start, end, _) in rows for time in (start, end))
+    rows = list(rows_of(path, "start, end, label", "\\"))
+    integers = all(is_whole(time) for _, (start, end, _) in rows for time in (start, end))
     units = HTK_UNITS if integers else 1
     intervals = [
-        Interval(_number(start, at) / units, _number(end, at) / units, label)
+        Interval(number_of(start, at) / units, number_of(end, at) / units, label)
         for at, (start, end, label) in rows
     ]
     alignment = checked(intervals, "phones", path)
@@ -163,13 +159,13 @@ def read_km(path: str | Path) -> list[NDArray[np.int64]]:
     Raises AlignmentError.
     """
     utterances: list[NDArray[np.int64]] = []
-    for number, line in _lines(Path(path), blank=True):
-        if not re.fullmatch(r"(\d{1,18}( |$))*", line, re.ASCII):
+    for number, line in lines_of(Path(path), MANIFEST_BYTES, blank=True):
+        if not CODES.fullmatch(line):
             raise AlignmentError(
-                f"{path}, line {number}: needs integers between spaces, not {line[:40]!r}; "
+                f"{path}, line {number}: needs integers between spaces, not {shown(line)}; "
                 "fix it there"
             )
-        utterances.append(np.array([int(code) for code in line.split()], np.int64))
+        utterances.append(np.fromstring(line, np.int64, sep=" "))
     return utterances
 
 
@@ -181,44 +177,3 @@ def _only(alignments: dict[str, Alignment], path: Path) -> Alignment:
             "read it with `read_ctm`"
         )
     return next(iter(alignments.values()))
-
-
-def _lines(path: Path, *, blank: bool = False) -> Iterator[tuple[int, str]]:
-    """The lines of a file with their numbers from 1; blank ones only if `blank`.
-
-    Raises AlignmentError.
-    """
-    text = text_of(path)
-    lines = text.removesuffix("\n").split("\n") if text else []
-    return (
-        (number, line.rstrip("\r")) for number, line in enumerate(lines, 1) if blank or line.strip()
-    )
-
-
-def _rows(path: Path, needs: str, comment: str | None = None) -> Iterator[tuple[str, list[str]]]:
-    """The place and the fields of each line, split at tabs if these give enough fields.
-
-    needs: the names of the fields, between commas
-    comment: how lines start that are skipped
-
-    Lines with fewer tabs are split at spaces. Raises AlignmentError for a line with too few fields.
-    """
-    count = needs.count(",") + 1
-    for number, line in _lines(path):
-        if comment and line.startswith(comment):
-            continue
-        tabs, spaces = line.split("\t"), line.split()
-        fields = tabs if len(tabs) >= count else spaces
-        if len(fields) < count:
-            raise AlignmentError(
-                f"{path}, line {number}: needs {needs}, not {line.strip()!r}; fix it there"
-            )
-        yield f"{path}, line {number}", fields[:count]
-
-
-def _number(text: str, where: str) -> float:
-    """A time as a number. Raises AlignmentError."""
-    try:
-        return float(text)
-    except ValueError as error:
-        raise AlignmentError(f"{where}: {text!r} is not a time; fix it there") from error

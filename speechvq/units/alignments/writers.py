@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from speechvq.errors import AlignmentError
 from speechvq.output import check_writable, new_file
-from speechvq.units.alignments.alignment import Alignment, Interval
+from speechvq.units.alignments.alignment import Alignment, Interval, checked
 
 
 def write_textgrid(
@@ -22,13 +22,14 @@ def write_textgrid(
     seconds: duration of the recording; the file ends with the last interval if that ends later
 
     Gaps become intervals with an empty label. Raises AlignmentError when there are no tiers or two
-    of one name; OutputError.
+    of one name, and as `checked` does; OutputError.
     """
     names = [tier.tier for tier in tiers]
     if not names or len(set(names)) < len(names):
         raise AlignmentError(
             f"{path} cannot have the tiers {names}: give some, each with its own name"
         )
+    tiers = [checked(tier.intervals, tier.tier, path) for tier in tiers]
     end = _micro(max(seconds, *(tier.end for tier in tiers)))
     lines = [
         'File type = "ooTextFile"',
@@ -65,11 +66,11 @@ def write_ctm(
     """Write a CTM of many utterances by their names; intervals with an empty label are left out.
 
     Raises AlignmentError for names and labels with spaces, which CTM cannot hold, and when no
-    interval has a label; OutputError.
+    interval has a label, and as `checked` does; OutputError.
     """
     lines: list[str] = []
     for name, alignment in alignments.items():
-        for interval in alignment.intervals:
+        for interval in checked(alignment.intervals, alignment.tier, path).intervals:
             if interval.label:
                 first, last = _micro(interval.start), _micro(interval.end)
                 words = (
@@ -90,11 +91,11 @@ def write_ctm(
 def write_audacity(path: Path, alignment: Alignment, *, force: bool = False) -> None:
     """Write labels for Audacity: start, end and label between tabs.
 
-    Raises AlignmentError for labels with tabs or line breaks, which the format cannot hold;
-    OutputError.
+    Raises AlignmentError for labels with tabs or line breaks, which the format cannot hold, and as
+    `checked` does; OutputError.
     """
     lines: list[str] = []
-    for interval in alignment.intervals:
+    for interval in checked(alignment.intervals, alignment.tier, path).intervals:
         if set(interval.label) & set("\t\r\n"):
             raise AlignmentError(
                 f"{path}: the label {interval.label!r} has a tab or lines, which Audacity's labels "

@@ -27,10 +27,11 @@ def majority_map(codes: Codes, labels: Codes, size: int) -> NDArray[np.int64]:
         )
     if labels.min() < 0:
         raise ValueError(f"a label is {labels.min()}: leave frames without a label out")
-    table = np.zeros((size, int(labels.max()) + 1), np.int64)
-    np.add.at(table, (codes, labels), 1)
-    mapping = table.argmax(1)
-    mapping[table.sum(1) == 0] = table.sum(0).argmax()
+    pairs, counts = np.unique(np.stack([codes, labels]), axis=1, return_counts=True)
+    order = np.lexsort([pairs[1], -counts, pairs[0]])
+    used, first = np.unique(pairs[0][order], return_index=True)
+    mapping = np.full(size, np.bincount(labels).argmax(), np.int64)
+    mapping[used] = pairs[1][order][first]
     return mapping
 
 

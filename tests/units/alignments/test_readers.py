@@ -99,7 +99,7 @@ def test_timit_faults(rows, refused):
     refused(
         "a.phn",
         "0 0.1 h#\n",
-        "line 1: 0 and 0.1 are not numbers of samples; if seconds are meant, name it .lab",
+        "line 1: '0' and '0.1' are not numbers of samples; if seconds are meant, name it .lab",
     )
     refused("a.phn", "0 1600 h#\n1500 1700 s\n", "interval 2 .*overlaps 'h#'")
     refused("a.phn", "", "there are no intervals")
@@ -116,7 +116,20 @@ def test_textgrids_of_all_forms(rows, form, encoding):
 @pytest.mark.parametrize("form", [long, short])
 @pytest.mark.parametrize("size", [0, 1, 99])
 def test_textgrids_with_wrong_sizes(rows, form, size):
-    assert rows("a.TextGrid", form(PHONES, WORDS, size=size)) == PHONES[1]
+    points = '"TextTier" "tones" 0 1 0 0.1 "H*"\n'
+    assert rows("a.TextGrid", form(PHONES, WORDS, size=size) + points) == PHONES[1]
+
+
+@pytest.mark.parametrize("form", [long, short])
+def test_textgrids_that_end_before_their_last_tier_does(refused, form):
+    refused(
+        "a.TextGrid",
+        form(WORDS, PHONES, size=4),
+        "is truncated: its last tier, 'phones', has 3 of 4 intervals or points; get a complete",
+    )
+    text = form(WORDS, PHONES).replace("size = 2 \nitem", "size = 3 \nitem")
+    text = text.replace("<exists>\n2\n", "<exists>\n3\n")
+    refused("a.TextGrid", text, "is truncated: it has 2 of 3 tiers; get a complete copy")
 
 
 @pytest.mark.parametrize("form", [long, short])
@@ -182,15 +195,15 @@ def test_textgrid_tiers_are_chosen(rows, refused):
     refused(
         "a.TextGrid",
         long(other, PHONES),
-        "more than one tier that could be 'phones'.*'Anna - phones', 'phones'; name one",
+        "more than one tier that could be 'phones'.*: 1 'Anna - phones', 2 'phones'$",
     )
     refused(
         "a.TextGrid",
         long(WORDS, ("syllables", [])),
-        "no tier that could be 'phones'.*'words', 'syllables'",
+        "no tier that could be 'phones'.*1 'words', 2 'syllables'",
     )
     refused("a.TextGrid", long(WORDS), "no tier that could be 'codes'", "codes")
-    refused("a.TextGrid", long(WORDS), "nor a regular expression", "(")
+    refused("a.TextGrid", long(WORDS), r"no tier that could be '\('", "(")
     refused("a.TextGrid", long(), "its interval tiers: none")
     refused("a.TextGrid", long(("phones", [])), "tier 'phones': there are no intervals")
 
@@ -228,7 +241,7 @@ def test_textgrids_that_are_none(refused, tmp_path):
         "a.TextGrid", long(("phones", [(0, 0.6, "a"), (0.5, 1, "b")])), "interval 2 .*overlaps 'a'"
     )
     for path, words in (
-        (tmp_path / "none.TextGrid", "there is no file"),
+        (tmp_path / "none.TextGrid", "there is no alignment"),
         (tmp_path, "no alignments are known that end in ''"),
     ):
         with pytest.raises(AlignmentError, match=words):
@@ -264,7 +277,7 @@ def test_ctm_holds_many_utterances(tmp_path, rows, refused):
         (1.0, 1.5, "sil"),
     ]
     refused("all.ctm", CTM, "aligns 2 utterances, and one was asked for")
-    refused("all.ctm", CTM.replace("u2", "u1"), "line 4: u1 has more than one channel")
+    refused("all.ctm", CTM.replace("u2", "u1"), "line 4: 'u1' has more than one channel")
     refused(
         "all.ctm",
         CTM.replace("0.25 IY", "0.25"),
@@ -276,7 +289,7 @@ def test_ctm_holds_many_utterances(tmp_path, rows, refused):
         CTM.replace("0.25", "-0.25"),
         "utterance u1, tier 'phones', interval 2 .* ends before it starts",
     )
-    refused("all.ctm", CTM.replace("0.25", "nan"), "interval 2 .* not a finite number")
+    refused("all.ctm", CTM.replace("0.25", "nan"), "line 3: 'nan' is not a time")
     refused("all.ctm", ";; nothing\n", "there are no intervals")
 
 

@@ -10,7 +10,9 @@ from speechvq.units.alignments.alignment import Alignment, Interval
 from speechvq.units.alignments.readers import read_alignment, read_ctm, read_km
 from speechvq.units.alignments.writers import write_audacity, write_ctm, write_km, write_textgrid
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+TEXTS = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("\t\r\n"), max_size=8
+)
 WORDS = TEXTS.filter(lambda text: text.split() == [text] and not text.startswith((";;", "\ufeff")))
 PATIENT = settings(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -87,7 +87,7 @@ def test_invalid_splits(recordings, share, message):
 def test_frames_are_right_as_often_as_codes_are():
     units = noisy(LABELS, 0.25)
     scores = evaluate(units, RECORDINGS, SPLIT, abx=None)
-    codes, labels = flat(units, SPLIT.score), flat(Units("", RATE, 5, LABELS), SPLIT.score)
+    codes, labels = flat(units, SPLIT.score), flat(Units("u", RATE, 5, LABELS), SPLIT.score)
     right = 100 * (codes == labels).mean()
     assert scores["accuracy"] == scores["phone_purity"] == pytest.approx(right)
     assert 70 < right < 80
@@ -95,7 +95,7 @@ def test_frames_are_right_as_often_as_codes_are():
     assert scores["accuracy_speech"] == pytest.approx(
         100 * (by_hand(units)[codes] == labels)[speech].mean()
     )
-    fitted = np.bincount(flat(Units("", RATE, 5, LABELS), SPLIT.fit)).argmax()
+    fitted = np.bincount(flat(Units("u", RATE, 5, LABELS), SPLIT.fit)).argmax()
     assert scores["accuracy_majority"] == pytest.approx(100 * (labels == fitted).mean())
     assert scores["accuracy_shuffled"] == pytest.approx(scores["accuracy_majority"], abs=8)
     assert scores["ceiling"] == 100

@@ -229,7 +229,7 @@ def test_a_folder_says_who_speaks_and_what(tmp_path):
 
 @pytest.mark.parametrize(
     ("pattern", "words"),
-    [("(", "not a regular expression"), ("a", "has 0 groups"), ("(a)(b)", "has 2 groups")],
+    [("(", "not a regular expression"), ("a", "has no groups"), ("(a)(b)", "has 2 groups")],
 )
 def test_patterns_that_name_nobody(tmp_path, pattern, words):
     sound(tmp_path / "a.wav")
