@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from speechvq.audio.pieces import Piece
+from speechvq.audio.sound import Sound
 from speechvq.errors import AudioError
 
 W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")
@@ -82,30 +83,12 @@ class Chunk:
     size: int | None
 
 
-@dataclass(frozen=True)
-class Sound:
-    """What libsndfile shall read; bytes of sound that are there, and that the header tells of.
-
-    told: None where the header does not say
-    behind: bytes behind the sound that are nothing known
-    mpeg: where MPEG frames are, if the sound consists of them
-    """
-
-    pieces: tuple[Piece, ...]
-    found: int
-    told: int | None
-    behind: int
-    mpeg: tuple[int, int] | None = None
-
-
 def read(file: BinaryIO, size: int, name: str) -> Sound | None:
     """The sound of a file of chunks; None where it is none, or is empty.
 
     Raises AudioError for two sounds in one file.
     """
     head = _bytes(file, 0, 64)
-    if head.startswith((b".snd", b"dns.")):
-        return _sun(head, size)
     kind = next((kind for kind in CONTAINERS if _is(kind, head)), None)
     if kind is None:
         return None
@@ -190,19 +173,6 @@ def _behind(file: BinaryIO, kind: Container, place: int, size: int, name: str) -
         return 0
     rest = _bytes(file, place, 1 << 20)
     return size - place if rest.strip(b"\0") and not rest.startswith((b"TAG", b"ID3")) else 0
-
-
-def _sun(head: bytes, size: int) -> Sound | None:
-    """The sound of a Sun/NeXT file, which is not made of chunks."""
-    order = ">" if head.startswith(b".snd") else "<"
-    if len(head) < 24:
-        return None
-    start, told = struct.unpack(f"{order}4xII", head[:12])
-    found = max(0, size - start)
-    known = None if told == LIMIT32 - 1 or (told == 0 and found) else told
-    behind = max(0, found - known) if known is not None else 0
-    right = struct.pack(f"{order}I", min(found - behind, LIMIT32 - 1))
-    return Sound(((0, 8), right, (12, size)), found - behind, known, behind)
 
 
 def _chunks(

@@ -13,12 +13,13 @@ def _suffixes(text: str) -> frozenset[str]:
 
 
 READABLE = _suffixes(
-    ".8svx .aif .aifc .aiff .au .avr .bwf .caf .fla .flac .ircam .mp1 .mp2 .mp3 .mpga .nist .oga "
-    ".ogg .opus .paf .pvf .rf64 .snd .sph .svx .voc .w64 .wav .wave .wve .xi"
+    ".8svx .aif .aifc .aiff .au .bwf .caf .fla .flac .ircam .mp1 .mp2 .mp3 .mpga .nist .oga "
+    ".ogg .opus .paf .pvf .rf64 .snd .sph .svx .voc .w64 .wav .wave"
 )
 """Suffixes of audio that is read, in lower case."""
 
 UNREADABLE = _suffixes(
+    ".avr .sds .wve .xi "
     ".3g2 .3ga .3gp .3gpp .aa .aac .aax .ac3 .adts .aea .alac .amr .ape .asf .at3 .atrac .awb .dff "
     ".ds2 .dsf .dss .dts .dtshd .dvf .eac3 .ec3 .f4a .flv .gsm .m2a .m4a .m4b .m4p .m4r .m4v .mka "
     ".mkv .mlp .mov .mp4 .mpc .mpeg .mpg .msv .oma .ofr .ogv .ogx .pcm .qcp .ra .ram .raw .rm "

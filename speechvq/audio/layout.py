@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from speechvq.audio import containers, mpeg, ogg
+from speechvq.audio import containers, mpeg, ogg, sound
 from speechvq.audio.pieces import Piece
 
 FLAC = b"fLaC"
@@ -82,19 +82,24 @@ def layout(file: BinaryIO, size: int, name: str) -> Layout:
         return Layout(tuple(Stream(pieces) for pieces in pages.streams), cut=pages.cut)
     if head.startswith(FLAC):
         return Layout(tuple(Stream((piece,)) for piece in _flac(file, start, size)))
-    if not start and (sound := containers.read(file, size, name)) is not None:
-        inner = None if sound.mpeg is None else of_mpeg(file, *sound.mpeg, name)
-        found, told = inner or Layout((Stream(sound.pieces),)), sound.told
-        return replace(
-            found,
-            told=told / sound.found if told is not None and told > sound.found > 0 else None,
-            unknown=told is None,
-            foreign=found.foreign + sound.behind,
-        )
+    kinds = () if start else (containers.read, sound.read)
+    for found in filter(None, (read(file, size, name) for read in kinds)):
+        return _of_sound(file, found, name)
     found = of_mpeg(file, start, size, name)
     if found is None and (start or mpeg.looks_like(head)):
         return Layout(())  # libmpg123 would find something
     return found or Layout((Stream(((0, size),)),))
+
+
+def _of_sound(file: BinaryIO, found: sound.Sound, name: str) -> Layout:
+    inner = None if found.mpeg is None else of_mpeg(file, *found.mpeg, name)
+    whole, told = inner or Layout((Stream(found.pieces),)), found.told
+    return replace(
+        whole,
+        told=told / found.found if told is not None and told > found.found > 0 else None,
+        unknown=told is None,
+        foreign=whole.foreign + found.behind,
+    )
 
 
 def of_mpeg(file: BinaryIO, start: int, size: int, name: str) -> Layout | None:

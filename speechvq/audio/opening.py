@@ -17,6 +17,9 @@ from speechvq.codes.file import MAGIC
 from speechvq.errors import AudioError
 from speechvq.input import open_input
 
+UNCERTAIN = ("AVR", "HTK", "MAT4", "MAT5", "MPC2K", "SDS", "WVE", "XI")
+"""Formats of samplers and matrices, of which libsndfile reads truncated files as if whole."""
+
 
 class Reader(soundfile.SoundFile):
     """A file that is read from beginning to end.
@@ -66,6 +69,8 @@ def reader(file: BinaryIO, stream: Stream, path: Path) -> Iterator[Reader]:
             ) from error
         raise no_audio(path, error.error_string.strip().rstrip(".")) from error
     with sound:
+        if sound.format in UNCERTAIN:
+            raise no_audio(path, f"how long a file of type {sound.format} is cannot be told")
         yield sound
     if pieces.error is not None:
         raise pieces.error

@@ -34,6 +34,9 @@ SILENCE = 1e-5
 LOUDEST = 8.0
 """Peak (full scale 1) above which samples are no sound: 18 dB more than full scale."""
 
+INTEGERS = (1 << 16, 1 << 32)
+"""Peaks up to which samples may be integers of 16 and of 32 bits."""
+
 CHUNK_SECONDS = 10
 """Seconds of audio read at a time."""
 
@@ -198,7 +201,10 @@ def _check(block: Wave, seen: int, source: Source) -> None:
 
 def too_loud(peak: float) -> str:
     """What is wrong with samples of such a peak."""
+    if peak > INTEGERS[1]:
+        return f"the samples go up to {peak:g}, which is no sound; repair the recording"
+    scale = 1 << 15 if peak <= INTEGERS[0] else 1 << 31
     return (
         f"the samples go up to {peak:g}, where full scale is 1; they are probably integers stored "
-        f"as floating-point numbers: divide them by {'2147483648' if peak > 2**16 else '32768'}"
+        f"as floating-point numbers: divide them by {scale}"
     )
