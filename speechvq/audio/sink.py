@@ -1,4 +1,8 @@
-"""A new sound file that is written piece by piece, and whole or not at all."""
+"""A new sound file that is written piece by piece, and whole or not at all.
+
+libsndfile neither says why the system refuses to write nor, in compressed formats, always that it
+does. So the system is asked again, and the file is read once before it gets its name.
+"""
 
 import os
 from collections.abc import Iterator
@@ -10,8 +14,8 @@ import soundfile
 from speechvq.errors import OutputError
 from speechvq.output import new_file
 
-PROBE = bytes(1 << 16)
-"""What is written to hear from the system why it refused libsndfile, which does not tell."""
+BLOCK = 1 << 18
+"""Samples read at a time."""
 
 
 @contextmanager
@@ -30,8 +34,30 @@ def new_sound(
                 descriptor, "w", rate, 1, subtype, format=kind, closefd=False
             ) as sound:
                 yield sound
+                written = sound.frames
         except soundfile.LibsndfileError as error:
-            os.lseek(descriptor, 0, os.SEEK_END)
-            os.write(descriptor, PROBE)  # which raises, and all of it is thrown away
-            os.fsync(descriptor)
+            _ask(descriptor)
             raise OutputError(f"cannot write {path}: {error.error_string}") from error
+        _ask(descriptor)
+        if _samples(descriptor) != written:
+            raise OutputError(f"cannot write {path}: the system did not take all of it; try again")
+
+
+def _ask(descriptor: int) -> None:
+    """Raises OSError when the system refuses one more byte, as after it has refused others."""
+    end = os.lseek(descriptor, 0, os.SEEK_END)
+    os.write(descriptor, b"\0")
+    os.ftruncate(descriptor, end)
+
+
+def _samples(descriptor: int) -> int:
+    """How many samples a sound file really holds."""
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    count = 0
+    try:
+        with soundfile.SoundFile(descriptor, closefd=False) as sound:
+            while length := len(sound.read(BLOCK, dtype="int16")):
+                count += length
+    except soundfile.LibsndfileError:
+        pass  # it ends before its end
+    return count

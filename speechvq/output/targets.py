@@ -40,8 +40,6 @@ def check_writable(
     sources: the files that the result is made from; none of them is ever replaced by it, under
       whichever name
     """
-    if str(path) == "-":
-        raise OutputError("- is no file name; give one, or ./- for a file that is called so")
     target = file_behind(path)
     check_sources(path, sources)
     folder, exists = target.parent, os.path.lexists(target)

@@ -112,13 +112,6 @@ def test_names_that_cannot_be(tmp_path, name):
             act(tmp_path / name)
 
 
-def test_a_hyphen_is_no_file(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path.relative_to(tmp_path) / "-"
-    with pytest.raises(OutputError, match="- is no file name"):
-        check_writable(path, force=True)
-
-
 @pytest.mark.parametrize("force", [True, False])
 def test_a_folder_or_pipe_that_appears_meanwhile(tmp_path, force):
     for make, says in ((os.mkdir, "is a folder"), (os.mkfifo, "is a device or a pipe")):
