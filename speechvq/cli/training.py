@@ -171,7 +171,7 @@ def export(
         raise OutputError(f"{target} is no name of a model file; end it in .safetensors")
     with needed("export", "train"):
         from speechvq.train.codec.export import export_run
-    codec = export_run(run, target, seconds)
+    codec = export_run(run, target, seconds, force=force)
     show(
         f"{target}: {codec.model}, {len(codec.voices)} voices, {target.stat().st_size / 1e6:.1f} MB"
     )

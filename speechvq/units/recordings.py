@@ -145,12 +145,13 @@ def write_units(path: Path, units: Units, *, force: bool = False) -> None:
     arrays: dict[str, NDArray] = {
         f"codes/{name}": codes.astype(np.int32) for name, codes in units.codes.items()
     }
+    for name, rows in units.features.items():
+        if np.abs(rows).max(initial=0) > np.finfo(np.float16).max:
+            raise UnitsError(f"{path}: the features of {name} exceed half precision; scale them")
     arrays |= {
         f"features/{name}": np.ascontiguousarray(rows, np.float16)
         for name, rows in units.features.items()
     }
-    if unfit := [name for name, rows in arrays.items() if not np.isfinite(rows).all()]:
-        raise UnitsError(f"{path}: {unfit[0]} are too large for half precision; scale the features")
     if units.codewords is not None:
         arrays["codebook"] = np.ascontiguousarray(units.codewords, np.float32)
     facts = {"name": units.name, "rate": units.rate, "size": units.size}
