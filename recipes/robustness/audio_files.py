@@ -1,10 +1,12 @@
 """Audio files of every format that is read: damaged, cut, and joined.
 
 What is accepted gives as many samples as it says, all of them finite. A file that is not damaged
-gives all its samples, and one that is two files joined those of both, or is refused.
+gives all its samples without a remark. One that is cut off, or several that are joined, give all
+their samples, or a remark.
 """
 
 import io
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -15,7 +17,9 @@ import soundfile
 from recipes.robustness import audio_bytes
 from recipes.robustness.case import Case, require
 from recipes.robustness.damage import damaged
+from recipes.robustness.judge import complaint
 from speechvq.audio.reading import chunks, inspect
+from speechvq.errors import AudioWarning
 
 SECONDS = 0.25
 NAMES = ("wav", "wave", "flac", "ogg", "oga", "opus", "mp3", "aif", "aiff", "au", "caf", "w64")
@@ -74,7 +78,8 @@ class AudioFiles:
         if pick < 0.08:
             return self._joined(random, good)
         if pick < 0.16:
-            return Case(name, good.data[: random.randrange(len(good.data))], "cut")
+            data = good.data[: random.randrange(len(good.data))]
+            return Case(name, data, "cut", good.samples)
         if pick < 0.2:
             name = f"a.{random.choice(NAMES)}"
         ways = ["bytes", "header", "header", "chunks", "chunks"]
@@ -89,7 +94,21 @@ class AudioFiles:
         return Case(name, data, how)
 
     def check(self, case: Case, folder: Path) -> None:
-        source = inspect(case.written(folder))
+        path = case.written(folder)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", AudioWarning)
+            samples = self._read(case, path)
+        for remark in caught:
+            wrong = complaint(str(remark.message), case.name)
+            require(not wrong, f"a remark with {wrong}: {str(remark.message)!a}")
+        if case.how == "good":
+            require(not caught, f"remarks on a good file: {caught}")
+        if case.expected is not None and not caught:
+            require(samples == case.expected, f"{samples}, not {case.expected}: {case.how}")
+
+    def _read(self, case: Case, path: Path) -> int:
+        """Read all samples; how many there are."""
+        source = inspect(path)
         rate = source.rate if len(case.data) % 2 else 16_000
         count = 0
         for part in chunks(source, rate):
@@ -97,13 +116,10 @@ class AudioFiles:
             count += len(part)
         expected = source.samples * rate / source.rate
         require(abs(count - expected) <= (rate != source.rate), f"{count} of {expected} samples")
-        if case.expected is not None:
-            require(source.samples == case.expected, f"{source.samples}, not {case.expected}")
+        return source.samples
 
     def _joined(self, random: Random, good: _Good) -> Case:
         """A stream behind another of its kind: as `cat` joins files."""
-        if good.suffix not in ("ogg", "opus", "mp3"):
-            return Case(f"a.{good.suffix}", good.data * 2, "joined")
         second = audio_bytes.with_serial(good.data, 2) or good.data
         data = good.data + second * random.choice((1, 1, 2))
         count = good.samples * (len(data) // len(good.data))

@@ -6,6 +6,7 @@ Nothing here is shared with the library, which it is compared with.
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import ceil
 
 Field = tuple[str, bytes]
@@ -47,7 +48,7 @@ class Facts:
     coder: bytes = b""
     payload: bytes = field(default=b"", repr=False)
 
-    @property
+    @cached_property
     def shapes(self) -> list[tuple[int, int]]:
         """(samples per code, codewords) of every codebook; of no more than a hundred."""
         return [(hop, size) for count, hop, size in self.runs for _ in range(min(count, 100))][:100]

@@ -15,6 +15,7 @@ by 2 GB, beyond which allocations fail: a file that asks for more than that is f
 MemoryError, or by the words of the message into which the library has turned it.
 """
 
+import os
 import resource
 import signal
 import time
@@ -23,6 +24,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import FrameType
 
@@ -89,24 +91,25 @@ def limit_addresses() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def complaint(text: str, name: str) -> str:
+    """What is wrong with a message about the file of this name; empty if nothing is."""
+    bare = " ".join(word for word in text.split(" ") if name not in word)
+    complaints = {
+        "not one line": len(text.splitlines()) != 1,
+        "control characters": not text.isprintable(),
+        f"{len(bare)} characters": len(bare) > LONGEST,
+        "the file is not named": name not in text,
+        "it asked for more memory than there is": "allocate" in text or "memory" in text.lower(),
+    }
+    return next((what for what, holds in complaints.items() if holds), "")
+
+
 def _refusal(error: SpeechVQError, case: Case) -> Verdict:
-    """The verdict on a message."""
+    """The verdict on an error of the library."""
     text, name = str(error), type(error).__name__
-    bare = " ".join(word for word in text.split(" ") if case.name not in word)
-    complaint = ""
-    if len(text.splitlines()) != 1:
-        complaint = "not one line"
-    elif not text.isprintable():
-        complaint = "control characters"
-    elif len(bare) > LONGEST:
-        complaint = f"{len(bare)} characters"
-    elif case.name not in text:
-        complaint = "the file is not named"
-    elif "allocate" in text or "memory" in text.lower():
-        complaint = "it asked for more memory than there is"
-    if not complaint:
-        return Verdict(name)
-    return Verdict("fault", f"{name}{_place(error)}: {complaint}: {ascii(text)[:160]}")
+    if wrong := complaint(text, case.name):
+        return Verdict("fault", f"{name}{_place(error)}: {wrong}: {ascii(text)[:160]}")
+    return Verdict(name)
 
 
 def _place(error: BaseException) -> str:
@@ -142,7 +145,7 @@ class _Peak:
     """The growth of the resident size since the object was made."""
 
     def __init__(self) -> None:
-        Path("/proc/self/clear_refs").write_bytes(b"5")
+        os.write(_proc("clear_refs", os.O_WRONLY), b"5")
         self.begin = _kilobytes("VmRSS")
 
     def growth(self) -> int:
@@ -150,6 +153,12 @@ class _Peak:
         return (_kilobytes("VmHWM") - self.begin) << 10
 
 
+@cache
+def _proc(name: str, flags: int) -> int:
+    """A file of the system on this process, opened once: that takes longer than reading it."""
+    return os.open(f"/proc/self/{name}", flags)
+
+
 def _kilobytes(entry: str) -> int:
-    status = Path("/proc/self/status").read_bytes()
+    status = os.pread(_proc("status", os.O_RDONLY), 4096, 0)
     return int(status.partition(f"\n{entry}:".encode())[2].split(None, 1)[0])

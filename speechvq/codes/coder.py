@@ -36,7 +36,8 @@ class Coder(Protocol):
     def encode(self, codebooks: Sequence[NDArray[np.uint16]], speaker_embedding: bytes, /) -> bytes:
         """Bytes of the codes of the first few codebooks, given the packed speaker embedding.
 
-        Zeros at their end may be cut off or added.
+        Zeros at their end may be cut off or added. Raises ValueError for codes that it cannot
+        code, such as those with a speaker embedding of another length than it knows.
         """
         ...
 

@@ -27,6 +27,7 @@ must agree with the size of the file before any memory is allocated for it.
 
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,7 +66,8 @@ def dump(codes: Codes, coders: Sequence[Coder] = ()) -> bytes:
     for each in (*_checked(coders), *shipped_tables()):
         if each.model == codes.model and each.shapes[: len(codes.shapes)] == codes.shapes:
             start = header.written(header.of(codes, each.coding, each.digest))
-            bodies.append(start + coder.payload(each, codes.codebooks, codes.speaker_embedding))
+            with suppress(ValueError):  # codes that it cannot code: fixed width holds all
+                bodies.append(start + coder.payload(each, codes.codebooks, codes.speaker_embedding))
     body = min(bodies, key=len)
     if len(body) + 4 > CODES_BYTES:
         raise CodesError(

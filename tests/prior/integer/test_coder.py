@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from speechvq.codes import ModelId
+from speechvq.codes import CodebookShape, Codes, ModelId, dump, parse
 from speechvq.errors import ModelError
 from speechvq.nn.speaker import unpack_embeddings
 from speechvq.prior.file import Prior, load_prior, save_prior
@@ -99,3 +99,16 @@ def test_a_coder_needs_a_prior_with_a_name_and_speaker_vectors_that_fit(network,
     )
     with pytest.raises(ValueError, match="a speaker embedding of 1 bytes does not fit the prior"):
         ready.encode(given, b"1")
+
+
+def test_codes_that_a_coder_cannot_code_are_written_in_fixed_width(network, tmp_path):
+    prior = Prior(network, "p", ModelId("m", b"12345678"))
+    save_prior(tmp_path / "p.safetensors", prior)
+    ready = coder.PriorCoder(load_prior(tmp_path / "p.safetensors"))
+    shapes = tuple(CodebookShape(hop, size) for hop, size in SHAPES)
+    samples, rows = 9 * SHAPES[0][0], tuple(codes(9))
+    for speaker, coding in ((SPEAKER.tobytes(), 2), (b"1", 0)):
+        made = Codes(prior.model, 16_000, 16_000, samples, shapes, rows, speaker)
+        data = dump(made, [ready])
+        assert data[4] == coding
+        assert parse(data, coders=[ready]) == made
