@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from speechvq.codes import CodebookShape, Codes, ModelId
-from speechvq.limits import RATES
+from speechvq.limits import HOPS, RATES
 
 
 def slow_crc32(data):
@@ -102,11 +102,11 @@ def records(draw):
         RATES.start, RATES.stop - 1
     )
     rate, source = draw(rates), draw(rates)
-    finest = draw(st.integers(1, 50))
     factors = sorted(
         draw(st.lists(st.sampled_from([1, 2, 3, 4, 8]), min_size=1, max_size=6)), reverse=True
     )
     steps = [math.prod(factors[index:]) for index in range(len(factors))]
+    finest = draw(st.integers(1, min(50, (HOPS.stop - 1) // steps[0])))
     sizes = st.sampled_from([2, 3, 5, 256, 500, 512, 1000, 1024, 65535, 65536]) | st.integers(
         2, 65536
     )
