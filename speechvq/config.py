@@ -13,14 +13,16 @@ with a message that begins with the name of its own field; `parse` puts the path
 
 import dataclasses
 import re
-import tomllib
 import types
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from speechvq.errors import ConfigError
+from speechvq.errors import ConfigError, shown
+from speechvq.input import read_text
+from speechvq.limits import CONFIGURATION_BYTES
+from speechvq.parsing import parse_toml
 
 C = TypeVar("C")
 
@@ -37,13 +39,14 @@ def parse(cls: type[C], values: Any, path: str = "") -> C:  # noqa: ANN401 - wha
     has the wrong type, or whose value the dataclass refuses.
     """
     if not isinstance(values, dict):
-        raise ConfigError(f"{path or 'the configuration'} must be a table, not {values!r}")
+        raise ConfigError(f"{path or 'the configuration'} must be a table, not {shown(values)}")
     hints = get_type_hints(cls)
     known = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     prefix = f"{path}." if path else ""
     for key in values:
         if key not in known:
-            raise ConfigError(_unknown(prefix + key, cls, list(known)))
+            name = key if str(key).isprintable() and len(str(key)) < 60 else shown(key)
+            raise ConfigError(_unknown(f"{prefix}{name}", cls, list(known)))
     for name, field in known.items():
         required = (
             field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
@@ -71,11 +74,11 @@ def read(cls: type[C], path: str | Path) -> C:
 
 def read_toml(path: str | Path) -> dict[str, Any]:
     """The tables of a TOML file. Raises ConfigError when it cannot be read."""
+    limit, advice = CONFIGURATION_BYTES, "give a TOML file"
+    text = read_text(path, ConfigError, limit=limit, what="configuration", advice=advice)
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(f"there is no configuration {path}; give a TOML file") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        return parse_toml(text)
+    except ValueError as error:
         raise ConfigError(f"cannot read the configuration {path}: {error}") from error
 
 
@@ -112,6 +115,14 @@ def require(condition: bool, message: str) -> None:  # noqa: FBT001
     """
     if not condition:
         raise ConfigError(message)
+
+
+def within(config: object, numbers: range, *names: str) -> None:
+    """Raise ConfigError unless these fields are within a range."""
+    for name in names:
+        value = getattr(config, name)
+        least, most = numbers.start, numbers.stop - 1
+        require(value in numbers, f"{name} must be {least} to {most}, not {shown(value)}")
 
 
 def _value(hint: Any, value: Any, path: str) -> Any:  # noqa: ANN401, PLR0911 - a case a type
@@ -203,5 +214,6 @@ def _quoted(names: Any) -> str:  # noqa: ANN401 - any texts
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401
-    """A value as TOML would write it, where it is a text."""
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    """A value as TOML would write it, where it is a short text."""
+    plain = isinstance(value, str) and value.isprintable() and len(value) < 60
+    return f'"{value}"' if plain else shown(value)

@@ -38,6 +38,27 @@ NAME_BYTES: Final = 255
 PARAMETERS: Final = 60_000_000
 """Numbers in the weights of a network, at most: eight times the default model's, 240 MB."""
 
+LARGEST_WEIGHT: Final = 65_504
+"""Magnitude of a weight, at most: the largest number in half precision, which files have."""
+
+WIDTHS: Final = range(1, (1 << 14) + 1)
+"""Channels and dimensions anywhere in a network."""
+
+KERNELS: Final = range(1, 1_025)
+"""Frames that a convolution sees, and frames that become one."""
+
+WINDOWS: Final = range(2, (1 << 14) + 1)
+"""Samples of a Fourier transform."""
+
+PHASES: Final = 1 << 22
+"""Numbers in the table of the phases of a Fourier transform, at most: 16 MB."""
+
+STAGES: Final = 16
+"""Stages of an encoder or a decoder, at most."""
+
+BLOCKS: Final = 256
+"""Blocks of an encoder or a decoder, at most; layers of all streams of a prior, four times that."""
+
 HEADER_BYTES: Final = 4 << 20
 """Bytes of the header of a file of weights, at most. That of the default model has 0.06 MB."""
 

@@ -17,7 +17,7 @@ from speechvq.codec.network import Network
 from speechvq.codec.reconstruction import Reconstruction, reconstruct
 from speechvq.codec.session import Progress, Search, decoded, encoded
 from speechvq.codec.sources import checked_batch, of_file, side_by_side
-from speechvq.codec.voices import Voice, find_voice
+from speechvq.codec.voices import Voice, checked_voices, find_voice
 from speechvq.codes import CodebookShape, Codes, ModelId
 from speechvq.codes.record import bitrates
 from speechvq.errors import ConfigError
@@ -35,7 +35,8 @@ class Codec:
     """
 
     def __init__(self, network: Network, model: ModelId, voices: Sequence[Voice] = ()) -> None:
-        self.network, self.model, self.voices = network.eval(), model, tuple(voices)
+        self.network, self.model = network.eval(), model
+        self.voices = checked_voices(voices, network.config.speaker.size)
 
     @property
     def sample_rate(self) -> int:

@@ -4,7 +4,18 @@ import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from speechvq.config import kinds, require
+from speechvq.config import kinds, require, within
+from speechvq.limits import (
+    BLOCKS,
+    CODEBOOKS,
+    HOPS,
+    PARAMETERS,
+    PHASES,
+    RATES,
+    STAGES,
+    WIDTHS,
+    WINDOWS,
+)
 from speechvq.nn.encoder import StageConfig, hops
 from speechvq.nn.speaker import SpeakerConfig
 from speechvq.quantize.config import AnyQuantizerConfig, LevelConfig
@@ -41,7 +52,21 @@ class CodecConfig:
 
     def __post_init__(self) -> None:
         for name in ("encoder", "levels", "decoder"):
-            require(bool(getattr(self, name)), f"{name} must not be empty")
+            rows = getattr(self, name)
+            require(bool(rows), f"{name} must not be empty")
+            require(len(rows) <= STAGES, f"{name} has {len(rows)} items, more than {STAGES}")
+        for name in ("encoder", "decoder"):
+            blocks = sum(len(stage.lookahead) for stage in getattr(self, name))
+            require(blocks <= BLOCKS, f"{name} has {blocks} blocks, more than {BLOCKS}")
+        within(self, RATES, "sample_rate")
+        within(self, WINDOWS, "window", "hop")
+        within(self, WIDTHS, "state")
+        for name, hop in (("hop", self.hop), ("speaker.hop", self.speaker.hop)):
+            phases = self.window // math.gcd(self.window, hop)
+            require(
+                phases * self.window <= PHASES,
+                f"{name} must share a larger divisor with the window {self.window}, not be {hop}",
+            )
         require(
             self.window % 2 == 0 and self.window >= 2 * self.hop,
             f"window must be even and at least twice the hop {self.hop}, not {self.window}",
@@ -52,11 +77,8 @@ class CodecConfig:
                 f"levels[{index}].quantizer.kind of a codec must be one of "
                 f"{', '.join(CODEC_KINDS)}, not {level.quantizer.kind}",
             )
-        require(
-            self.speaker.size <= 64,
-            f"speaker.size must be at most 64 (32 bytes in a file), not {self.speaker.size}",
-        )
         self._check_rates()
+        self._check_codebooks()
 
     def _check_rates(self) -> None:
         stages = [level.stage for level in self.levels]
@@ -77,6 +99,21 @@ class CodecConfig:
             stride == needed,
             f"decoder: strides must multiply to {float(needed):g}, from the finest level to the "
             f"hop, not to {stride}",
+        )
+
+    def _check_codebooks(self) -> None:
+        count, sizes = len(self.codebooks), [size for _, size in self.codebooks]
+        require(count <= CODEBOOKS, f"levels have {count} codebooks, more than {CODEBOOKS}")
+        require(
+            self.level_hops[0] in HOPS,
+            f"levels: the hop of the coarsest is {self.level_hops[0]} samples, more than "
+            f"{HOPS.stop - 1}",
+        )
+        dims = max(level.quantizer.dim for level in self.levels)
+        require(
+            count * max(sizes) * dims <= PARAMETERS,
+            f"levels: {count} codebooks of up to {max(sizes)} codewords of {dims} dimensions are "
+            f"more than {PARAMETERS} numbers",
         )
 
     @property

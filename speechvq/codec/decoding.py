@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from speechvq.codec.network import Network
-from speechvq.codec.voices import Voice
+from speechvq.codec.voices import Voice, checked_voices
 from speechvq.codes import CodebookShape, Codes, ModelId
 from speechvq.errors import CodesError, ConfigError, WrongModel
 from speechvq.nn.speaker import beyond, unpack_embeddings
@@ -43,11 +43,13 @@ def embedding_for(network: Network, codes: Codes, voice: Voice | None, strength:
 
     strength: 0 takes the embedding of the voice as it is, 0.5 goes half as far again beyond it,
       seen from that of the source
-    Raises ConfigError for a strength that is not a finite number.
+    Raises ConfigError for a strength that is not a finite number, and SpeakerError for a voice that
+    does not fit.
     """
     if not math.isfinite(strength):
         raise ConfigError(f"the strength of a conversion must be a finite number, not {strength}")
     source = unpacked(network, codes.speaker_embedding)
     if voice is None:
         return source
+    checked_voices([voice], network.config.speaker.size)
     return beyond(source, unpacked(network, voice.embedding), strength)

@@ -10,13 +10,14 @@ from safetensors.torch import save
 from speechvq.codec.codec import Codec
 from speechvq.codec.config import CodecConfig
 from speechvq.codec.former import current_name
-from speechvq.codec.header import ENTRY, FORMAT, read_model
+from speechvq.codec.header import ENTRY, FORMAT, ModelHeader, model_header, read_model
 from speechvq.codec.network import Network
 from speechvq.codec.voices import Voice
 from speechvq.config import parse, to_dict
 from speechvq.errors import ConfigError, ModelError
 from speechvq.nn.isolation import isolated, with_weights
 from speechvq.output import new_file
+from speechvq.weights import WeightsFile, opened
 
 
 @isolated()
@@ -28,21 +29,28 @@ def load(path: str | Path | None = None, *, device: str | torch.device = "cpu") 
     ModelError.
     """
     header, file = read_model(path)
+    network = _network(header, file).requires_grad_(requires_grad=False)
+    return Codec(network.to(device), header.model, header.voices)
+
+
+def _network(header: ModelHeader, file: WeightsFile) -> Network:
+    """The network of a file. Raises ModelError."""
     weights = {current_name(name): value for name, value in file.weights().items()}
     try:
         config = parse(CodecConfig, header.config)
-        network = with_weights(lambda: Network(config), weights)
+        return with_weights(lambda: Network(config), weights)
     except (ConfigError, RuntimeError, TypeError, ValueError) as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise ModelError(f"{file.path} is damaged or made by another speechvq: {reason}") from error
-    network.requires_grad_(requires_grad=False)
-    return Codec(network.to(device), header.model, header.voices)
 
 
 def save_model(
     path: Path, network: Network, name: str, voices: Sequence[Voice], *, force: bool = False
 ) -> None:
-    """Write a model file; replace one only with `force`. Raises OutputError."""
+    """Write a model file; replace one only with `force`.
+
+    Raises OutputError, or ModelError for one that could not be read.
+    """
     rows = [
         {"name": voice.name, "embedding": voice.embedding.hex(), "metadata": dict(voice.metadata)}
         for voice in voices
@@ -51,5 +59,8 @@ def save_model(
     weights = {
         key: value.detach().cpu().half().contiguous() for key, value in network.state_dict().items()
     }
-    with new_file(path, force=force) as file:
-        file.write(save(weights, {ENTRY: json.dumps(header, ensure_ascii=False)}))
+    data = save(weights, {ENTRY: json.dumps(header, ensure_ascii=False)})
+    file = opened(data, path, ENTRY, "model", FORMAT)
+    _network(model_header(file), file)
+    with new_file(path, force=force) as result:
+        result.write(data)

@@ -17,10 +17,21 @@ from typing import Any
 
 from speechvq import shipped
 from speechvq.codec.former import current_config, current_voice
-from speechvq.codec.voices import Voice
+from speechvq.codec.voices import Voice, checked_voices
 from speechvq.codes import CodebookShape, ModelId
 from speechvq.codes.record import bitrates
-from speechvq.errors import ModelError
+from speechvq.errors import ModelError, SpeechVQError
+from speechvq.input import checked_path
+from speechvq.limits import (
+    CODEBOOKS,
+    DIGEST_BYTES,
+    EMBEDDING_BYTES,
+    KERNELS,
+    RATES,
+    STAGES,
+    WINDOWS,
+    whole,
+)
 from speechvq.weights import WeightsFile, read_weights
 
 ENTRY, FORMAT = "speechvq", 1
@@ -97,29 +108,69 @@ def read_model(path: str | Path | None = None) -> tuple[ModelHeader, WeightsFile
 
     Raises ModelError.
     """
-    path = Path(path) if path is not None else shipped.MODEL
+    path = shipped.MODEL if path is None else checked_path(path, ModelError, "model file")
     file = read_weights(path, ENTRY, "model", FORMAT)
+    return model_header(file), file
+
+
+def model_header(file: WeightsFile) -> ModelHeader:
+    """What a file says of its model. Raises ModelError."""
     try:
         config = current_config(file.header["codec"])
-        voices = tuple(_voices(file.header["voices"], config["speaker"]["size"]))
-        model = ModelId(str(file.header["name"]), file.digest[:8])
+        _check_numbers(config)
+        voices = checked_voices(_voices(file.header["voices"]), config["speaker"]["size"])
+        model = ModelId(file.header["name"], file.digest[:DIGEST_BYTES])
         header = ModelHeader(model, config, voices, file.parameters)
-        _check(header)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise ModelError(f"{path} is damaged or made by another speechvq: {error}") from error
-    return header, file
+        _check(header, len(file.shapes))
+    except KeyError as error:
+        raise _damaged(file, f"it lacks {error}") from error
+    except (IndexError, TypeError, ValueError, AttributeError, SpeechVQError) as error:
+        raise _damaged(file, error) from error
+    return header
 
 
-def _check(header: ModelHeader) -> None:
-    """Raises an error of any kind for a configuration from which no shapes or no latency follow."""
+def _damaged(file: WeightsFile, reason: object) -> ModelError:
+    return ModelError(f"{file.path} is damaged or made by another speechvq: {reason}")
+
+
+def _check_numbers(config: dict[str, Any]) -> None:
+    """Raises an error of any kind where the numbers that are used here are not what they must be.
+
+    `CodecConfig` checks all others when the network is built.
+    """
+    stages = [*config["encoder"], *config["decoder"]]
+    whole(len(stages), range(2, 2 * STAGES + 1), ModelError, "the number of its stages")
+    numbers = [
+        *((config, key, range(1, WINDOWS.stop)) for key in ("window", "hop")),
+        *((stage, "stride", KERNELS) for stage in stages),
+        *((level, "stage", range(STAGES)) for level in config["levels"]),
+        *((level, "codebooks", range(1, CODEBOOKS + 1)) for level in config["levels"]),
+        (config, "sample_rate", RATES),
+        (config, "content_codebooks", range(1, CODEBOOKS + 1)),
+        (config["speaker"], "size", range(1, 2 * EMBEDDING_BYTES + 1)),
+    ]
+    for table, key, within in numbers:
+        whole(table[key], within, ModelError, f"its {key}")
+    for stage in stages:
+        for ahead in stage["lookahead"]:
+            whole(ahead, range(KERNELS.stop), ModelError, "its lookahead")
+
+
+def _check(header: ModelHeader, tensors: int) -> None:
+    """Raises an error of any kind for a configuration from which no shapes or no latency follow.
+
+    It is also compared with the number of tensors, so that a small file cannot ask for much.
+    """
     if not header.shapes or header.latency <= 0:
         raise ValueError("its network has no codebooks")
+    if len(header.shapes) > CODEBOOKS:
+        raise ValueError(f"its network has {len(header.shapes)} codebooks, more than {CODEBOOKS}")
+    stages = [*header.config["encoder"], *header.config["decoder"]]
+    if sum(len(stage["lookahead"]) for stage in stages) > tensors:
+        raise ValueError("its network has more blocks than its file has weights")
 
 
-def _voices(rows: list[dict[str, Any]], size: int) -> Iterator[Voice]:
-    """Raises ValueError for an embedding with fewer than `size` dimensions."""
+def _voices(rows: list[dict[str, Any]]) -> Iterator[Voice]:
+    """Raises an error of any kind."""
     for current in map(current_voice, rows):
-        embedding = bytes.fromhex(current["embedding"])
-        if 2 * len(embedding) < size:
-            raise ValueError(f"the embedding of voice {current['name']} is too short")
-        yield Voice(current["name"], embedding, current["metadata"])
+        yield Voice(current["name"], bytes.fromhex(current["embedding"]), current["metadata"])

@@ -12,6 +12,7 @@ from torch.nn import functional
 from speechvq.codec.config import CodecConfig
 from speechvq.nn.decoder import Decoder
 from speechvq.nn.encoder import Encoder
+from speechvq.nn.isolation import limited
 from speechvq.nn.speaker import ReferenceEncoder, rounded
 from speechvq.nn.streaming import State
 from speechvq.quantize.base import Quantized
@@ -29,6 +30,7 @@ class Network(nn.Module):
     latency: samples from a sound going in to the same sound coming out, when both run live
     """
 
+    @limited
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.config = config

@@ -13,7 +13,6 @@ For codebook i the tensor `frequency<i>` (contexts, codewords), uint8, holds ind
 `levels` (256,), uint32, which holds the frequencies.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,12 +28,13 @@ from speechvq import shipped
 from speechvq.codes.header import TABLES
 from speechvq.codes.range_coder import RangeDecoder, RangeEncoder, distribution
 from speechvq.codes.record import CodeArrays, CodebookShape, ModelId
-from speechvq.errors import ModelError
-from speechvq.limits import CODER_BYTES
+from speechvq.errors import ModelError, SpeechVQError, shown
+from speechvq.limits import CODEBOOKS, CODER_BYTES, whole
 from speechvq.output import new_file
+from speechvq.weights import INTEGERS, WeightsFile, opened, read_weights
 
 Context = Literal["order 0", "previous code", "coarser code"]
-ENTRY, FORMAT, SUFFIX = "speechvq-tables", 1, ".tables"
+ENTRY, KIND, FORMAT, SUFFIX = "speechvq-tables", "tables", 1, ".tables"
 
 EARLIER_NAMES = {"nothing": "order 0", "before": "previous code", "above": "coarser code"}
 """What contexts are called in files of the first months, such as the bundled one."""
@@ -155,7 +155,10 @@ def save_tables(
     *,
     force: bool = False,
 ) -> None:
-    """Write a tables file; replace one only with `force`. Raises OutputError."""
+    """Write a tables file; replace one only with `force`.
+
+    Raises OutputError, or ModelError for one that could not be read.
+    """
     from safetensors.numpy import save
 
     header = {
@@ -167,35 +170,36 @@ def save_tables(
     }
     arrays: dict[str, NDArray] = {"levels": frequencies.astype(np.uint32)}
     arrays |= {f"frequency{index}": table.indices for index, table in enumerate(tables)}
-    with new_file(path, force=force) as file:
-        file.write(save(arrays, {ENTRY: json.dumps(header)}))
+    data = save(arrays, {ENTRY: json.dumps(header)})
+    _opened(opened(data, path, ENTRY, KIND, FORMAT, INTEGERS))
+    with new_file(path, force=force) as result:
+        result.write(data)
 
 
 def load_tables(path: str | Path) -> TablesCoder:
     """Read a tables file. Raises ModelError."""
-    from safetensors import SafetensorError, safe_open
-
     path = Path(path)
+    return _opened(read_weights(path, ENTRY, KIND, FORMAT, INTEGERS))
+
+
+def _opened(file: WeightsFile) -> TablesCoder:
+    header, arrays = file.header, file.arrays()
     try:
-        digest = hashlib.sha256(path.read_bytes()).digest()[:CODER_BYTES]
-        with safe_open(path, "np") as file:
-            header = json.loads((file.metadata() or {})[ENTRY])
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if header["format"] != FORMAT:
-            raise ModelError(
-                f"{path} has tables format {header['format']}, this speechvq reads {FORMAT}"
-            )
         pairs = header["table"] if "table" in header else header["shapes"]
-        shapes = [CodebookShape(int(hop), int(size)) for hop, size in pairs]
-        contexts = [EARLIER_NAMES.get(name, name) for name in header["contexts"]]
+        whole(len(pairs), range(1, CODEBOOKS + 1), ModelError, "the number of its codebooks")
+        shapes = [CodebookShape(hop, size) for hop, size in pairs]
+        contexts = [EARLIER_NAMES.get(str(name), name) for name in header["contexts"]]
         tables = [
             _table(context, index, shapes, arrays[f"frequency{index}"])
             for index, (context, _) in enumerate(zip(contexts, shapes, strict=True))
         ]
-        model = ModelId(str(header["model"]), bytes.fromhex(header["digest"]))
+        model = ModelId(header["model"], bytes.fromhex(header["digest"]))
+        digest = file.digest[:CODER_BYTES]
         return TablesCoder(model, shapes, _frequencies(arrays["levels"]), tables, digest)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} is not a file of tables: {error}") from error
+    except KeyError as error:
+        raise ModelError(f"{file.path} is not a file of {KIND}: it lacks {error}") from error
+    except (ValueError, TypeError, SpeechVQError) as error:
+        raise ModelError(f"{file.path} is not a file of {KIND}: {error}") from error
 
 
 def tables_beside(path: str | Path | None) -> list[TablesCoder]:
@@ -225,8 +229,11 @@ def _table(
     indices: NDArray,
 ) -> FrequencyTable:
     """Raises ValueError."""
-    if context not in get_args(Context) or (context == "coarser code" and not index):
-        raise ValueError(f"codebook {index} cannot have the context {context!r}")
+    coarser = shapes[index - 1].hop
+    if context not in get_args(Context) or (
+        context == "coarser code" and (not index or coarser % shapes[index].hop)
+    ):
+        raise ValueError(f"codebook {index} cannot have the context {shown(context)}")
     expected = row_count(context, index, shapes), shapes[index].size
     if indices.shape != expected or indices.dtype != np.uint8:
         raise ValueError(

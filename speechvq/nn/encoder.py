@@ -8,7 +8,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from speechvq.config import require
+from speechvq.config import require, within
+from speechvq.errors import shown
+from speechvq.limits import BLOCKS, KERNELS, WIDTHS
 from speechvq.nn.blocks import Block
 from speechvq.nn.conv import Conv
 from speechvq.nn.modules import Modules
@@ -32,12 +34,17 @@ class StageConfig:
     expansion: int = 3
 
     def __post_init__(self) -> None:
-        require(self.width > 0, f"width must be positive, not {self.width}")
-        require(self.stride > 0, f"stride must be positive, not {self.stride}")
+        within(self, WIDTHS, "width")
+        within(self, KERNELS, "stride", "kernel")
+        within(self, range(1, 65), "expansion")
+        require(
+            len(self.lookahead) <= BLOCKS,
+            f"lookahead lists {len(self.lookahead)} blocks, more than {BLOCKS}",
+        )
         require(
             all(0 <= ahead < self.kernel for ahead in self.lookahead),
             f"lookahead must be between 0 and kernel - 1 = {self.kernel - 1}, not "
-            f"{list(self.lookahead)}",
+            f"{shown(list(self.lookahead))}",
         )
 
     def blocks(self, condition: int = 0) -> list[Block]:

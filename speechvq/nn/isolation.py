@@ -11,12 +11,16 @@ as the caller had set it, also after an error.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import wraps
 from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from speechvq.errors import ConfigError, shown
+from speechvq.limits import PARAMETERS
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -114,7 +118,43 @@ def with_weights(build: Callable[[], N], weights: dict[str, Tensor]) -> N:
     It is built without memory and without drawing a random number; the weights are taken, not
     copied. Raises RuntimeError where their names or shapes are not those of the network.
     """
-    with torch.device("meta"):
-        network = build()
+    network = on_meta(build)
+    expected = network.state_dict()
+    for name, value in expected.items():
+        if name not in weights:
+            raise RuntimeError(f"it lacks the weights {name}")
+        if weights[name].shape != value.shape:
+            have, want = tuple(weights[name].shape), tuple(value.shape)
+            raise RuntimeError(f"its weights {name} have the shape {have}, not {want}")
+    for name in weights:
+        if name not in expected:
+            raise RuntimeError(f"it has the unknown weights {shown(name)}")
     network.load_state_dict(weights, assign=True)
     return network
+
+
+def on_meta(build: Callable[[], N]) -> N:
+    """The network that `build` makes, without memory for its weights; also inside `isolated`."""
+    with torch._C._EnableTorchFunction(), torch.device("meta"):  # type: ignore[attr-defined] # noqa: SLF001 - as above
+        return build()
+
+
+def limited(init: Callable[..., None]) -> Callable[..., None]:
+    """For the `__init__` of a network: refuse one of too many weights before it takes memory.
+
+    It then raises ConfigError.
+    """
+
+    @wraps(init)
+    def measured(self: nn.Module, *args: Any, **options: Any) -> None:  # noqa: ANN401
+        if torch.empty(0).device.type != "meta":
+            on_meta(lambda: type(self)(*args, **options))
+        init(self, *args, **options)
+        numbers = sum(part.numel() for part in (*self.parameters(), *self.buffers()))
+        if numbers > PARAMETERS:
+            raise ConfigError(
+                f"the network has {numbers} weights, and at most {PARAMETERS} are possible; make "
+                "it narrower or shallower"
+            )
+
+    return measured

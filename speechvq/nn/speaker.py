@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from speechvq.config import within
+from speechvq.limits import EMBEDDING_BYTES, WINDOWS
 from speechvq.nn.encoder import StageConfig
 from speechvq.nn.spectral import Analysis
 from speechvq.nn.streaming import Chain, State
@@ -33,6 +35,10 @@ class SpeakerConfig:
     size: int = 32
     hop: int = 320
     stage: StageConfig = field(default_factory=lambda: StageConfig(width=128, lookahead=(3, 3, 3)))
+
+    def __post_init__(self) -> None:
+        within(self, range(1, 2 * EMBEDDING_BYTES + 1), "size")
+        within(self, range(1, WINDOWS.stop), "hop")
 
 
 class ReferenceEncoder(nn.Module):

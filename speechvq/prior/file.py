@@ -16,14 +16,15 @@ from safetensors.torch import save
 from torch import Tensor
 
 from speechvq import shipped
-from speechvq.codes import ModelId
+from speechvq.codes import CodebookShape, ModelId
 from speechvq.config import parse, to_dict
-from speechvq.errors import ConfigError, ModelError, WrongModel
-from speechvq.limits import CODER_BYTES
+from speechvq.errors import ModelError, SpeechVQError, WrongModel, shown
+from speechvq.input import checked_path
+from speechvq.limits import CODEBOOKS, CODER_BYTES, EMBEDDING_BYTES, checked_name, whole
 from speechvq.nn.isolation import isolated, with_weights
 from speechvq.output import new_file
 from speechvq.prior.network import PriorConfig, PriorNetwork
-from speechvq.weights import read_weights
+from speechvq.weights import WeightsFile, opened, read_weights
 
 ENTRY, FORMAT = "speechvq-prior", 1
 
@@ -60,7 +61,10 @@ class Prior:
 
 
 def save_prior(path: Path, prior: Prior, *, force: bool = False) -> None:
-    """Write a prior's file; replace one only with `force`. Raises OutputError."""
+    """Write a prior's file; replace one only with `force`.
+
+    Raises OutputError, or ModelError for one that could not be read.
+    """
     header = {
         "format": FORMAT,
         "name": prior.name,
@@ -75,8 +79,10 @@ def save_prior(path: Path, prior: Prior, *, force: bool = False) -> None:
         name: value.detach().cpu().half().contiguous()
         for name, value in prior.network.state_dict().items()
     }
-    with new_file(path, force=force) as file:
-        file.write(save(weights, {ENTRY: json.dumps(header)}))
+    data = save(weights, {ENTRY: json.dumps(header)})
+    _opened(opened(data, path, ENTRY, "prior", FORMAT))
+    with new_file(path, force=force) as result:
+        result.write(data)
 
 
 @isolated()
@@ -86,22 +92,49 @@ def load_prior(path: str | Path | None = None, *, device: str | torch.device = "
 
     Raises ModelError when the file is missing, damaged or of another kind.
     """
-    path = Path(path) if path is not None else shipped.PRIOR
-    file = read_weights(path, ENTRY, "prior", FORMAT)
-    header, weights = _current(file.header, file.weights())
+    path = shipped.PRIOR if path is None else checked_path(path, ModelError, "prior file")
+    prior = _opened(read_weights(path, ENTRY, "prior", FORMAT))
+    prior.network.to(device).eval()
+    return prior
+
+
+def _opened(file: WeightsFile) -> Prior:
+    """The prior in a file. Raises ModelError."""
     try:
-        shapes = [(int(hop), int(size)) for hop, size in header["shapes"]]
-        config = parse(PriorConfig, header["prior"])
-        speaker_dim = int(header["speaker_dim"])
-        network = with_weights(lambda: PriorNetwork(config, shapes, speaker_dim), weights)
-        model = ModelId(str(header["model"]), bytes.fromhex(header["digest"]))
-        name = str(header["name"])
-        thresholds = tuple(float(bits) for bits in header["anomaly_thresholds"])
-    except (ConfigError, RuntimeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
-        reason = str(error).strip().splitlines()[-1].strip()
-        raise ModelError(f"{path} is damaged or made by another speechvq: {reason}") from error
-    digest = file.digest[:CODER_BYTES]
-    return Prior(network.to(device).eval(), name, model, thresholds, digest)
+        header, weights = _current(file.header, file.weights())
+        config, pairs = parse(PriorConfig, header["prior"]), header["shapes"]
+        whole(len(pairs), range(1, CODEBOOKS + 1), ModelError, "the number of its codebooks")
+        layers = "the number of its layers, which its file has weights for,"
+        whole(len(pairs) * config.layers, range(1, len(weights) + 1), ModelError, layers)
+        shapes = [CodebookShape(hop, size) for hop, size in pairs]
+        table = [(shape.hop, shape.size) for shape in shapes]
+        dims = range(2 * EMBEDDING_BYTES + 1)
+        speaker_dim = whole(header["speaker_dim"], dims, ModelError, "its speaker_dim")
+        network = with_weights(lambda: PriorNetwork(config, table, speaker_dim), weights)
+        return Prior(
+            network,
+            checked_name(header["name"], ModelError, "its name"),
+            ModelId(header["model"], bytes.fromhex(header["digest"])),
+            _thresholds(header["anomaly_thresholds"], len(shapes)),
+            file.digest[:CODER_BYTES],
+        )
+    except KeyError as error:
+        raise _damaged(file, f"it lacks {error}") from error
+    except (SpeechVQError, RuntimeError, TypeError, ValueError, AttributeError) as error:
+        raise _damaged(file, error) from error
+
+
+def _damaged(file: WeightsFile, reason: object) -> ModelError:
+    return ModelError(f"{file.path} is damaged or made by another speechvq: {reason}")
+
+
+def _thresholds(values: Any, codebooks: int) -> tuple[float, ...]:  # noqa: ANN401 - of any file
+    """Raises ValueError."""
+    if not isinstance(values, list) or len(values) not in (0, codebooks):
+        raise ValueError(f"its anomaly_thresholds are {shown(values)}")
+    if not all(type(bits) in (int, float) for bits in values):
+        raise ValueError(f"its anomaly_thresholds are {shown(values)}")
+    return tuple(float(bits) for bits in values)
 
 
 FORMER_KEYS = {"table": "shapes", "speaker": "speaker_dim", "usual": "anomaly_thresholds"}

@@ -9,11 +9,14 @@ prefix of the codebooks has a probability of its own.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from speechvq.config import require
+from speechvq.config import require, within
+from speechvq.limits import BLOCKS, WIDTHS
+from speechvq.nn.isolation import limited
 from speechvq.nn.modules import Modules
 from speechvq.nn.streaming import State
 from speechvq.prior.wavenet import ContextNetwork, WaveNet
@@ -42,12 +45,10 @@ class PriorConfig:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        for name in ("width", "skip", "layers", "cycle"):
-            require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
-        require(
-            self.context_layers >= 0,
-            f"context_layers must not be negative, not {self.context_layers}",
-        )
+        within(self, WIDTHS, "width", "skip")
+        within(self, range(1, BLOCKS + 1), "layers")
+        within(self, range(1, 17), "cycle")
+        within(self, range(17), "context_layers")
         require(
             0 <= self.dropout < 1,
             f"dropout must be at least 0 and less than 1, not {self.dropout}",
@@ -157,10 +158,20 @@ class PriorNetwork(nn.Module):
     speaker_dim: length of the speaker embedding, 0 for a network without speakers
     """
 
+    @limited
     def __init__(
         self, config: PriorConfig, shapes: Sequence[tuple[int, int]], speaker_dim: int = 0
     ) -> None:
         super().__init__()
+        require(
+            all(coarse % fine == 0 for (coarse, _), (fine, _) in pairwise(shapes)),
+            "shapes: the hop of each codebook must be a multiple of the next one's",
+        )
+        require(
+            len(shapes) * config.layers <= 4 * BLOCKS,
+            f"layers must be at most {4 * BLOCKS // len(shapes)} for {len(shapes)} codebooks, not "
+            f"{config.layers}",
+        )
         self.config, self.shapes, self.speaker_dim = config, tuple(shapes), speaker_dim
         self.streams = Modules[Stream](
             [

@@ -22,7 +22,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from speechvq.config import require
+from speechvq.config import within
+from speechvq.limits import CODEBOOK_SIZES, WIDTHS
 from speechvq.quantize.codebook import Codebook
 
 
@@ -69,7 +70,7 @@ class QuantizerConfig(ABC):
     draws: ClassVar[Literal["none", "relaxed", "exact"]] = "none"
 
     def __post_init__(self) -> None:
-        require(self.dim > 0, f"dim must be positive, not {self.dim}")
+        within(self, WIDTHS, "dim")
 
     @abstractmethod
     def build(self, n_codebooks: int) -> "Quantizer":
@@ -102,10 +103,7 @@ class CodebookConfig(QuantizerConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(
-            2 <= self.codebook_size <= 65536,
-            f"codebook_size must be 2 to 65536, not {self.codebook_size}",
-        )
+        within(self, CODEBOOK_SIZES, "codebook_size")
 
     def sizes(self, n_codebooks: int) -> tuple[int, ...]:
         """Codewords of each of `n_codebooks` codebooks."""

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from speechvq.config import require
+from speechvq.config import require, within
+from speechvq.limits import CODEBOOKS
 from speechvq.quantize.base import Quantizer
 from speechvq.quantize.cosine import CosineConfig
 from speechvq.quantize.gaussian import GaussianConfig
@@ -44,6 +45,7 @@ class LevelConfig:
 
     def __post_init__(self) -> None:
         require(self.codebooks > 0, f"codebooks must be at least 1, not {self.codebooks}")
+        within(self, range(1, CODEBOOKS + 1), "codebooks")
         require(
             self.codebooks == 1 or self.quantizer.residual,
             f"codebooks must be 1 for a quantizer of kind {self.quantizer.kind!r}, not "

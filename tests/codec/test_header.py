@@ -8,9 +8,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import speechvq
+from speechvq import weights
 from speechvq.codec.file import save_model
 from speechvq.codec.header import read_model
 from speechvq.errors import ModelError
+from speechvq.input import read_bytes
 from speechvq.nn.encoder import StageConfig
 from tests.helpers.networks import tiny_network
 from tests.helpers.paths import ROOT
@@ -150,10 +152,10 @@ def test_files_that_are_no_safetensors_are_refused(tmp_path, data):
 
 
 def test_a_file_is_read_once_to_load_it(monkeypatch, model):
-    from pathlib import Path
-
-    reads, read_bytes = [], Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda self: reads.append(self) or read_bytes(self))
+    reads = []
+    monkeypatch.setattr(
+        weights, "read_bytes", lambda path, *a, **b: reads.append(path) or read_bytes(path, *a, **b)
+    )
     speechvq.load(model)
     assert reads == [model]
 

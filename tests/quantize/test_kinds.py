@@ -466,7 +466,7 @@ def test_kmeans_initialization_fits_each_codebook_to_its_residuals():
     ("quantizer", "message"),
     [
         ({"kind": "vq", "codebook_size": 1}, "l.quantizer.codebook_size must be 2 to 65536, not 1"),
-        ({"kind": "gumbel", "dim": 0}, "l.quantizer.dim must be positive, not 0"),
+        ({"kind": "gumbel", "dim": 0}, "l.quantizer.dim must be 1 to 16384, not 0"),
         ({"kind": "vq", "variance": 9.0}, ('l.quantizer.variance is no option of kind "vq"; its '
          "options are dim, codebook_size, update, shared, beam")),
         ({"kind": "sq", "update": "ema"}, 'l.quantizer.update is no option of kind "sq"'),
