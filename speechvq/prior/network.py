@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from speechvq.config import require, within
+from speechvq.errors import ConfigError
 from speechvq.limits import BLOCKS, WIDTHS
 from speechvq.nn.isolation import limited
 from speechvq.nn.modules import Modules
@@ -163,15 +164,13 @@ class PriorNetwork(nn.Module):
         self, config: PriorConfig, shapes: Sequence[tuple[int, int]], speaker_dim: int = 0
     ) -> None:
         super().__init__()
-        require(
-            all(coarse % fine == 0 for (coarse, _), (fine, _) in pairwise(shapes)),
-            "shapes: the hop of each codebook must be a multiple of the next one's",
-        )
-        require(
-            len(shapes) * config.layers <= 4 * BLOCKS,
-            f"layers must be at most {4 * BLOCKS // len(shapes)} for {len(shapes)} codebooks, not "
-            f"{config.layers}",
-        )
+        if any(coarse % fine for (coarse, _), (fine, _) in pairwise(shapes)):
+            raise ConfigError("the hop of each codebook must be a multiple of the next one's")
+        if len(shapes) * config.layers > 4 * BLOCKS:
+            raise ConfigError(
+                f"layers must be at most {4 * BLOCKS // len(shapes)} for {len(shapes)} codebooks, "
+                f"not {config.layers}"
+            )
         self.config, self.shapes, self.speaker_dim = config, tuple(shapes), speaker_dim
         self.streams = Modules[Stream](
             [

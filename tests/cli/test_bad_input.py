@@ -118,7 +118,7 @@ def test_voices_that_the_model_does_not_have(run, refused, clip, model, tmp_path
 
 
 CODE_FILES = {
-    "missing": (None, "there is no file"),
+    "missing": (None, "there is no code file"),
     "empty": (lambda _: b"", "is not a speechvq code file"),
     "text": (lambda _: b"Speech is silver.\n", "is not a speechvq code file"),
     "audio": (
@@ -163,7 +163,7 @@ def test_code_files_that_cannot_be_read(run, refused, clip, model, tmp_path, wha
 
 
 def test_a_folder_in_place_of_a_code_file(refused, tmp_path):
-    refused("info", tmp_path, says="is a folder; give a code file")
+    refused("info", tmp_path, says="is a folder, not a code file")
 
 
 def test_codes_of_another_model(run, refused, clip, model, other_model, tmp_path):
@@ -185,10 +185,10 @@ def test_codes_of_another_model(run, refused, clip, model, other_model, tmp_path
     "changes",
     [
         {
-            "rate": 1,
-            "source": 10**6,
+            "rate": 1000,
+            "source": 384_000,
             "samples": 2**35 - 1,
-            "payload": bytes(27),
+            "payload": bytes(69_906),
         },  # a slow model would need 137 GB of samples
         {"rate": 8000, "samples": 640},
         {"runs": ((1, 320, 16),), "samples": 320},
@@ -246,4 +246,4 @@ def test_models_that_cannot_be_loaded(refused, clip, model, tmp_path, what):
 
 
 def test_a_model_that_is_a_folder(refused, tmp_path):
-    refused("speakers", "-m", tmp_path, says="there is no model file")
+    refused("speakers", "-m", tmp_path, says="is a folder, not a model file")
