@@ -38,7 +38,7 @@ def test_sample_and_score_as_commands(run, clip, model, prior_file, tmp_path):
     assert {row[4] for row in rows[1:]} == {"yes"}
     missing = run("score", tmp_path / "nothing.wav", *common)
     assert missing.code == 1
-    assert "there is no file" in missing.err
+    assert "there is no audio file" in missing.err
     assert run("sample", tmp_path / "x.wav", "--prior", clip, "-m", model).code == 1
 
 

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import BinaryIO, cast
 
 import numpy as np
 import soundfile
 
 from recipes import script
 from recipes.phoneme_discovery.corpora.alignments import Folder, Labels, labels_of, segment
+from speechvq.audio.formats import advice
+from speechvq.audio.opening import opened
+from speechvq.audio.pieces import Pieces
 from speechvq.audio.reading import Source, inspect
 from speechvq.data.manifest import Utterance
 from speechvq.errors import AlignmentError, AudioError, ManifestError
@@ -164,8 +168,12 @@ def sounds(source: Source, start: float, seconds: float) -> bool:
 
     Raises AudioError, also for a sample that is not finite, and for a truncated file.
     """
+    if len(source.streams) > 1:
+        raise AudioError(
+            f"{source.path} holds recordings laid end to end; `{advice(source.path)}` joins them"
+        )
     try:
-        with soundfile.SoundFile(source.path) as file:
+        with opened(source.path) as whole, soundfile.SoundFile(stream(whole, source)) as file:
             file.seek(min(round(start * source.rate), source.samples))
             left = round(seconds * source.rate)
             while left > 0 and len(
@@ -176,21 +184,29 @@ def sounds(source: Source, start: float, seconds: float) -> bool:
                         f"{source.path} holds a sample that is not a finite number; fix the file"
                     )
                 if np.abs(block).max() > QUIETEST:
-                    return ends(file, min(round((start + seconds) * source.rate), source.samples))
+                    return ends(
+                        source, file, min(round((start + seconds) * source.rate), source.samples)
+                    )
                 left -= len(block)
     except soundfile.LibsndfileError as error:
         raise AudioError(f"{source.path} cannot be read: {error}") from error
     return False
 
 
-def ends(file: soundfile.SoundFile, samples: int) -> bool:
+def stream(file: BinaryIO, source: Source) -> BinaryIO:
+    """The only stream of a source, as a file."""
+    only = source.streams[0]
+    return cast("BinaryIO", Pieces(file, only.pieces, endless=only.endless))
+
+
+def ends(source: Source, file: soundfile.SoundFile, samples: int) -> bool:
     """True where `samples` samples can be read: the header of a truncated file promises more.
 
     Raises AudioError.
     """
     file.seek(max(0, samples - END))
     if len(file.read(END)) < min(samples, END):
-        raise AudioError(f"{file.name} ends early; it is truncated")
+        raise AudioError(f"{source.path} ends early; it is truncated")
     return True
 
 

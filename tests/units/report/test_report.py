@@ -356,7 +356,7 @@ def test_nothing_is_overwritten_or_left_half(known, tmp_path):
     path.write_text("mine")
     with pytest.raises(OutputError, match="exists already"):
         written(path, units, recordings)
-    with pytest.raises(AudioError, match="there is no file"):
+    with pytest.raises(AudioError, match="there is no audio file"):
         written(
             path,
             units,
