@@ -109,13 +109,12 @@ def main(
 def table(folder: Path, kills: int, rng: random.Random, only: Sequence[str] | None) -> list[str]:
     """Print what the kills of each command met; the faults."""
     (folder / "material").mkdir()
-    if waited(forked(["--version"])) != 0 or not_made(folder):
-        raise SpeechVQError("the material could not be made")
-    chosen = {
-        name: writer
-        for name, writer in writers(folder / "material").items()
-        if not only or name in only
-    }
+    every = writers(folder / "material")
+    chosen = {name: writer for name, writer in every.items() if not only or name in only}
+    material(folder / "material")
+    for words in preparations(folder / "material", run="export" in chosen):
+        if waited(forked(words)):
+            raise SpeechVQError(f"{words} fails")
     own = kills >= OWN_PROCESS * len(chosen)
     references = {name: reference(writer, folder, own=own) for name, writer in chosen.items()}
     tallies = {name: Tally() for name in chosen}
@@ -130,12 +129,6 @@ def table(folder: Path, kills: int, rng: random.Random, only: Sequence[str] | No
     met = [sum(tally.met[column] for tally in tallies.values()) for column in columns]
     print_row("all", kills, *met, sum(tally.left for tally in tallies.values()))
     return [f"{name}: {fault}" for name, tally in tallies.items() for fault in tally.faults]
-
-
-def not_made(folder: Path) -> bool:
-    """Make the material; whether that failed."""
-    material(folder / "material")
-    return any(waited(forked(words)) for words in preparations(folder / "material"))
 
 
 def reference(writer: Writer, folder: Path, *, own: bool) -> Reference:

@@ -12,8 +12,7 @@ from speechvq.codec.config import CodecConfig
 from speechvq.codec.file import load, save_model
 from speechvq.codec.voices import Voice
 from speechvq.config import parse
-from speechvq.data.manifest import write_manifest
-from speechvq.data.prepare import find_audio, survey
+from speechvq.data.manifest import Utterance, write_manifest
 from speechvq.losses.mel import MelConfig
 from speechvq.prior.file import Prior, save_prior
 from speechvq.train.codec.config import (
@@ -69,6 +68,7 @@ def material(folder: Path) -> None:
     """Speech, a model, a prior, and what the commands need beside them."""
     corpus = folder / "corpus"
     random = np.random.default_rng(0)
+    rows: list[Utterance] = []
     time = np.arange(SECONDS * RATE) / RATE
     for speaker in range(4):
         for take in range(2):
@@ -80,8 +80,8 @@ def material(folder: Path) -> None:
             grid = folder / "align" / path.parent.name / f"{path.stem}.TextGrid"
             grid.parent.mkdir(parents=True, exist_ok=True)
             write_textgrid(grid, [Alignment(phones, "phones")], seconds=float(SECONDS))
-    kept, _ = survey(corpus, find_audio(corpus), shortest=0.5, longest=60.0)
-    write_manifest(folder / "manifest.jsonl", kept)
+            rows.append(Utterance(path, float(SECONDS), path.parent.name))
+    write_manifest(folder / "manifest.jsonl", rows)
     voices = [Voice("bdl", bytes(range(3)), {"seconds": 20}), Voice("slt", bytes(3), {})]
     save_model(folder / "m.safetensors", tiny.codec().network, "tiny", voices)
     name = load(folder / "m.safetensors").model
@@ -108,8 +108,8 @@ def experiment(folder: Path) -> Experiment:
     )
 
 
-def preparations(folder: Path) -> list[list[str | Path]]:
-    """Command lines that make the rest of the material."""
+def preparations(folder: Path, *, run: bool) -> list[list[str | Path]]:
+    """Command lines that make the rest of the material. run: also a training, to be exported."""
     model = ["-m", folder / "m.safetensors", "-q"]
     (folder / "codes").mkdir(exist_ok=True)
     made: list[list[str | Path]] = []
@@ -117,7 +117,8 @@ def preparations(folder: Path) -> list[list[str | Path]]:
         place = folder / "codes" / path.parent.name / f"{path.stem}.codes"
         place.parent.mkdir(exist_ok=True)
         made.append(["encode", path, place, *model])
-    made.append(["train", folder / "train.toml", "--folder", folder / "run", *CPU])
+    if run:
+        made.append(["train", folder / "train.toml", "--folder", folder / "run", *CPU])
     return made
 
 

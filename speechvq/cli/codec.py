@@ -18,8 +18,8 @@ from speechvq.cli.options import (
     check_prefix,
     coders,
     count_of,
-    given,
     load_codec,
+    read_files,
 )
 from speechvq.cli.progress import audio_progress, codes_progress
 from speechvq.cli.streams import say
@@ -93,7 +93,7 @@ def encode(
         raise OutputError(
             f"{target} ends like an audio file, but holds codes; end the name in .codes"
         )
-    check_writable(target, force=force, sources=given(source, model, prior))
+    check_writable(target, force=force, sources=read_files(source, prior, model=model))
     codec = load_codec(model, device)
     n = codec.n_codebooks(codebooks=codebooks, kbps=kbps)
     prior_model = search = None
@@ -145,7 +145,7 @@ def decode(
     check_prefix(codebooks, kbps)
     file = open_codes(source)
     header = file.header
-    check_writable(target, force=force, sources=given(source, model, prior))
+    check_writable(target, force=force, sources=read_files(source, prior, model=model))
     check_format(target, header.source_rate)
     codec = load_codec(model, device)
     if header.model != codec.model:
@@ -198,7 +198,7 @@ def convert(
     from speechvq.output import check_writable
 
     recording = inspect(source, channel)
-    check_writable(target, force=force, sources=given(source, model))
+    check_writable(target, force=force, sources=read_files(source, model=model))
     check_format(target, recording.rate)
     codec = load_codec(model, device)
     voice = codec.voice(speaker)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speechvq.cli.options import Channel, Force, Model, PriorFile, Quiet, coders, given
+from speechvq.cli.options import Channel, Force, Model, PriorFile, Quiet, coders, read_files
 from speechvq.cli.streams import say, show
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def sample(
     from speechvq.prior.generate import generate
 
     codec = load(model)
-    check_writable(target, force=force, sources=given(prompt, model, prior))
+    check_writable(target, force=force, sources=read_files(prompt, prior, model=model))
     check_format(target, codec.sample_rate)
     prior_model = load_prior(prior)
     codes = generate(

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 from collections.abc import Callable
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -89,9 +90,16 @@ def coders(
     return choice
 
 
-def given(*paths: Path | None) -> list[Path]:
-    """The files among the options: those that the user gave."""
-    return [path for path in paths if path is not None]
+def read_files(*given: Path | None, model: Path | None) -> list[Path]:
+    """What a command reads: the files that were given, the model with its tables, what is bundled.
+
+    No result may take the place of one of them.
+    """
+    from speechvq import shipped
+
+    beside = [] if model is None else [model, *model.parent.glob(f"{escape(model.stem)}*.tables")]
+    files = [path for path in given if path is not None]
+    return [*files, *beside, shipped.MODEL, shipped.PRIOR, *shipped.TABLES]
 
 
 def check_prefix(codebooks: int | None, kbps: float | None) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from speechvq.cli.command import Command, Group
-from speechvq.cli.options import Force, given
+from speechvq.cli.options import Force
 from speechvq.cli.streams import console, show
 from speechvq.extras import needed
 
@@ -187,7 +187,7 @@ def sources_of(
         for source in codes
         for path in (source.rglob("*.codes") if source.is_dir() else [source])
     ]
-    return [*named, *files, *given(prior)]
+    return [*named, *files, *([] if prior is None else [prior])]
 
 
 def _codes_of(

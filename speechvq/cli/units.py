@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speechvq.cli.options import Force, Model, PriorFile, Quiet, coders, given
+from speechvq.cli.options import Force, Model, PriorFile, Quiet, coders, read_files
 from speechvq.cli.streams import say, show_lines
 from speechvq.errors import ConfigError, UnitsError
 
@@ -95,7 +95,7 @@ def units(
         check_lengths(system, corpus.recordings)
     split = split_speakers(corpus.recordings, held_out=held_out or ())
     if out is not None:
-        made_from = [*input_files(sources), *paths.values(), *given(model, prior)]
+        made_from = [*input_files(sources), *paths.values(), *read_files(prior, model=model)]
         check_folder(out, corpus.recordings, force=force, sources=made_from)
     for remark in corpus.remarks:
         say(remark, quiet=quiet)

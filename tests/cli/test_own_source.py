@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+from speechvq import shipped
 from speechvq.train.codec.config import write_experiment
 from tests.helpers.training import tiny_experiment
 
@@ -32,6 +33,13 @@ def ways(path):
     return [path, path.parent / ".." / path.parent.name / path.name, soft, hard]
 
 
+def test_what_is_bundled(refused, own, monkeypatch):
+    monkeypatch.setattr(shipped, "MODEL", own / "m.safetensors")
+    monkeypatch.setattr(shipped, "PRIOR", own / "p.safetensors")
+    for name in ("m.safetensors", "p.safetensors"):
+        refused("encode", own / "in.flac", own / name, "--force", says=SAYS)
+
+
 def test_convert_encode_decode_and_sample(refused, own):
     model, codes = ["-m", own / "m.safetensors", "-q"], own / "in.codes"
     for force in ([], ["--force"]):
@@ -41,6 +49,9 @@ def test_convert_encode_decode_and_sample(refused, own):
         prompt = ["--prompt", own / "in.flac"]
         refused("sample", own / "in.flac", *prompt, *model, *force, says=SAYS)
     refused("encode", own / "in.flac", own / "m.safetensors", *model, "--force", says=SAYS)
+    (own / "m.tables").write_bytes(b"precious")
+    refused("encode", own / "in.flac", own / "m.tables", *model, "--force", says=SAYS)
+    (own / "m.tables").unlink()
     wavenet = ["--entropy", "wavenet", "--prior", own / "p.safetensors"]
     target = own / "p.safetensors"
     refused("encode", own / "in.flac", target, *model, *wavenet, "--force", says=SAYS)
