@@ -1,5 +1,6 @@
 """What the scripts of the recipes share: how they start, their options, and Markdown tables."""
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
@@ -12,6 +13,9 @@ from rich.progress import track
 from speechvq.cli import program
 from speechvq.cli.command import Command
 from speechvq.cli.streams import console
+from speechvq.errors import OutputError
+from speechvq.input import read_text
+from speechvq.limits import MANIFEST_BYTES
 from speechvq.output import new_file
 from speechvq.printable import printable
 
@@ -38,6 +42,16 @@ def run(main: Callable[..., Any]) -> None:
     spec = sys.modules["__main__"].__spec__
     name = Path(sys.argv[0]).stem
     program.run(app, name, name if spec is None else f"python -m {spec.name}")
+
+
+def read_result(path: Path) -> Any:  # noqa: ANN401 - any JSON
+    """What a script wrote earlier. Raises OutputError where that is damaged."""
+    advice = "delete it, and run the same command again"
+    text = read_text(path, OutputError, limit=MANIFEST_BYTES, what="result", advice=advice)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise OutputError(f"{path} is damaged: {error}; {advice}") from error
 
 
 def save_figure(figure: "Figure", path: Path, dpi: int) -> None:

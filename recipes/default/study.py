@@ -25,7 +25,7 @@ import typer
 
 from recipes.ablation import variant_names, variant_table
 from recipes.processes import processes
-from recipes.script import progress, run
+from recipes.script import progress, read_result, run
 from speechvq.config import override, parse, to_dict
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import ConfigError, SpeechVQError, TrainingError
@@ -232,9 +232,11 @@ def _read(experiment: Experiment) -> dict[str, Any] | None:
     path = Path(experiment.run.folder).with_suffix(".json")
     if not path.exists():
         return None
-    result = json.loads(path.read_text(encoding="utf-8"))
+    result = read_result(path)
     try:  # options newer than the result have their defaults
-        same = parse(Experiment, result["made_with"]) == parse(Experiment, _made_with(experiment))
+        same = parse(Experiment, result.get("made_with")) == parse(
+            Experiment, _made_with(experiment)
+        )
     except ConfigError:
         same = False
     if not same:

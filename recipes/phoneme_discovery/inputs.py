@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from recipes import script
 from recipes.phoneme_discovery.corpora.holding_out import shortened
 from recipes.phoneme_discovery.corpora.prepared import prepared
 from recipes.phoneme_discovery.plan import Plan
@@ -148,11 +149,7 @@ def check_same(path: Path, record: dict[str, Any]) -> None:
 
     Raises OutputError when they differ.
     """
-    before: dict[str, Any] = {}
-    try:
-        before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except (OSError, ValueError) as error:
-        raise OutputError(f"{path} cannot be read: {error}; use another folder") from error
+    before: dict[str, Any] = script.read_result(path) if path.exists() else {}
     if changed := [
         difference
         for key, difference in DIFFERENCES.items()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from recipes import script
 from recipes.phoneme_discovery.corpora.prepared import held_out_of, load_recordings
 from recipes.phoneme_discovery.made_units import file_name
 from recipes.phoneme_discovery.systems import Discovery
@@ -32,7 +33,7 @@ def scored(run: Discovery, work: Path, systems: Sequence[Units]) -> Results:
         if not path.exists():
             print(f"scoring {units.name}, {units.size} codes at {units.rate:g} Hz", file=sys.stderr)
             keep(path, _scores(run, units, labeled, split, baselines=units is systems[0]))
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = script.read_result(path)
         scores.append(record["scores"])
         boundaries += [
             {**row, "units": titled(units) if row["units"] else ""} for row in record["boundaries"]
@@ -64,7 +65,7 @@ def detector_scores(
         fit = set(split.fit)
         target = phone_rate([recording for recording in recordings if recording.name in fit])
         keep(path, detector_rows(run.boundaries(split.score, target), recordings, split))
-    return json.loads(path.read_text(encoding="utf-8"))
+    return script.read_result(path)
 
 
 def keep(path: Path, record: Any) -> None:  # noqa: ANN401 - any JSON

@@ -21,7 +21,7 @@ import typer
 from recipes.processes import processes
 from recipes.quantizers.config import Speech, Variant, names, variant
 from recipes.quantizers.tables import picture, rows, table
-from recipes.script import progress, run
+from recipes.script import progress, read_result, run
 from speechvq.config import to_dict
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import SpeechVQError, TrainingError
@@ -111,8 +111,8 @@ def _read(path: Path, config: Variant, speech: Speech) -> dict[str, Any]:
 
     Raises TrainingError when it was made with something else: figures must not be mixed.
     """
-    result = json.loads(path.read_text(encoding="utf-8"))
-    if result["made_with"] != json.loads(json.dumps(_made_with(config, speech))):
+    result = read_result(path)
+    if result.get("made_with") != json.loads(json.dumps(_made_with(config, speech))):
         raise TrainingError(
             f"{path} was made with another configuration or other speech: delete it, or give "
             "another --folder"

@@ -10,7 +10,7 @@ from speechvq.audio.reading import inspect
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.data.pattern import speaker_pattern, speakers_in
 from speechvq.errors import AudioError, ManifestError
-from speechvq.units.alignments.textgrid import text_of
+from speechvq.units.alignments.text import text_of
 
 MANIFEST, FOLDER = "manifest", "folder"
 LeftOut = Callable[[Path, AudioError | ManifestError], None]

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 from speechvq.errors import AlignmentError
 from speechvq.extras import needed
+from speechvq.input import read_text
+from speechvq.limits import ALIGNMENT_BYTES
 
 RATE = 16_000
 
@@ -77,10 +79,8 @@ def pocketsphinx() -> Decoder:
 
 def pronunciations(path: Path) -> list[tuple[str, str]]:
     """The words and phones of a dictionary like CMU's, without stress. Raises AlignmentError."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise AlignmentError(f"cannot read the dictionary {path}: {error}") from error
+    text = read_text(path, AlignmentError, limit=ALIGNMENT_BYTES, what="dictionary")
+    lines = text.split("\n")
     pairs = [line.split(None, 1) for line in lines if line.strip() and not line.startswith(";;;")]
     if any(len(pair) < 2 for pair in pairs):
         raise AlignmentError(

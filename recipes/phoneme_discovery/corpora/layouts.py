@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from speechvq.errors import AlignmentError
-from speechvq.units.alignments.textgrid import text_of
+from speechvq.units.alignments.text import number_of, rows_of, text_of
 
 
 @dataclass(frozen=True)
@@ -172,15 +171,8 @@ LAYOUTS = {
 def label_first(path: Path) -> list[list[Any]]:
     """[start, end, label] of lines "label start end", in seconds. Raises AlignmentError."""
     intervals: list[list[Any]] = []
-    for number, line in enumerate(text_of(path).splitlines(), 1):
-        try:
-            if line.strip():
-                label, start, end = line.split()
-                intervals.append([float(start), float(end), label])
-        except ValueError as error:
-            raise AlignmentError(
-                f"{path}, line {number}: needs label, start, end, not {line!r}; fix it there"
-            ) from error
+    for where, (label, start, end) in rows_of(path, "label, start, end"):
+        intervals.append([number_of(start, where), number_of(end, where), label])
     return intervals
 
 

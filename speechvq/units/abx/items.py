@@ -18,9 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-from speechvq.errors import UnitsError
+from speechvq.errors import UnitsError, shown
+from speechvq.input import read_text
+from speechvq.limits import MANIFEST_BYTES
 from speechvq.output import check_writable, new_file
 from speechvq.units.alignments.alignment import TOLERANCE
+from speechvq.units.alignments.text import is_number
 
 Interval = tuple[float, float, str]
 Alignments = Mapping[str, tuple[str, Sequence[Interval]]]
@@ -57,12 +60,7 @@ def read_items(path: str | Path) -> list[Item]:
     Raises UnitsError with the file and the line.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UnitsError(f"cannot read {path}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise UnitsError(f"{path} is not an .item file: it is not a text in UTF-8") from error
+    text = read_text(path, UnitsError, limit=MANIFEST_BYTES, what=".item file")
     lines = [
         (number, line.split()) for number, line in enumerate(text.split("\n"), 1) if line.strip()
     ]
@@ -87,12 +85,11 @@ def _item(fields: Sequence[str], header: Sequence[str], where: str) -> Item:
             "and hold none"
         )
     file, start, end, *labels = (fields[header.index(column)] for column in COLUMNS)
-    try:
-        onset, offset = float(start), float(end)
-    except ValueError as error:
+    if not (is_number(start) and is_number(end)):
         raise UnitsError(
-            f"{where}: onset {start!r} and offset {end!r} must be numbers, in seconds"
-        ) from error
+            f"{where}: onset {shown(start)} and offset {shown(end)} must be numbers, in seconds"
+        )
+    onset, offset = float(start), float(end)
     _check_times(onset, offset, where)
     return Item(file, onset, offset, *labels)
 

@@ -78,9 +78,14 @@ def rows_of(
         yield f"{path}, line {number}", fields[:count]
 
 
+def is_number(text: str) -> bool:
+    """Whether a text is a number, in the digits 0 to 9."""
+    return bool(NUMBER.fullmatch(text.strip()))
+
+
 def number_of(text: str, where: str) -> float:
     """A time as a number. Raises AlignmentError."""
-    if not NUMBER.fullmatch(text.strip()):
+    if not is_number(text):
         raise AlignmentError(f"{where}: {shown(text)} is not a time; fix it there")
     return float(text)
 

@@ -94,11 +94,13 @@ def test_columns_are_found_by_name(tmp_path):
             HEADER + "\nf 0 one a b c s\n",
             r"a\.item line 2: onset '0' and offset 'one' must be numbers",
         ),
+        (HEADER + "\nf 0 1_0 a b c s\n", r"onset '0' and offset '1_0' must be numbers"),
+        (HEADER + "\nf 0 1e999 a b c s\n", r"a\.item line 2 goes from 0\.0 to inf"),
         (HEADER + "\nf 1 1 a b c s\n", r"a\.item line 2 goes from 1\.0 to 1\.0 s"),
         (HEADER + "\nf -1 1 a b c s\n", r"a\.item line 2 goes from -1\.0"),
-        (HEADER + "\nf 0 nan a b c s\n", r"a\.item line 2 goes from 0\.0 to nan"),
-        (HEADER + "\nf 0 inf a b c s\n", r"a\.item line 2 goes from 0\.0 to inf"),
-        (b"\xff\xfe#\0f\0", r"a\.item is not an \.item file: it is not a text in UTF-8"),
+        (HEADER + "\nf 0 nan a b c s\n", r"a\.item line 2: onset '0' and offset 'nan' must be"),
+        (HEADER + "\nf 0 inf a b c s\n", r"a\.item line 2: onset '0' and offset 'inf' must be"),
+        (b"\xff\xfe#\0f\0", r"the \.item file .*a\.item is not a text in UTF-8"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(tmp_path, text, message):
@@ -107,7 +109,7 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path, text, message):
 
 
 def test_missing_files(tmp_path):
-    with pytest.raises(UnitsError, match=r"cannot read .*none\.item: No such file"):
+    with pytest.raises(UnitsError, match=r"there is no \.item file .*none\.item"):
         read_items(tmp_path / "none.item")
 
 

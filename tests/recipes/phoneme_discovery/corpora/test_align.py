@@ -161,7 +161,7 @@ def test_dictionaries(tmp_path):
     path.write_text("quilter\n")
     with pytest.raises(AlignmentError, match="a word without phones"):
         decoder.pronunciations(path)
-    with pytest.raises(AlignmentError, match="cannot read the dictionary"):
+    with pytest.raises(AlignmentError, match="dictionary"):
         decoder.pronunciations(tmp_path / "none")
 
 
