@@ -4,9 +4,13 @@ A limit has a reason: what people record, what the code file can say, or memory.
 here can be written and read back; whatever does not is refused before any work.
 """
 
-from typing import Final
+import math
+from numbers import Real
+from typing import Final, TypeVar
 
 from speechvq.errors import SpeechVQError, shown
+
+T = TypeVar("T")
 
 RATES: Final = range(1_000, 384_001)
 """Sample rates in Hz: from the slowest in which words can be heard to the fastest of recorders."""
@@ -119,3 +123,44 @@ def whole(value: object, within: range, error: type[SpeechVQError], what: str) -
     if number not in within:
         raise error(f"{what} must be from {within.start} to {within.stop - 1}, not {shown(number)}")
     return number
+
+
+def real(value: object, error: type[SpeechVQError], what: str) -> float:
+    """A number of any real type but bool; infinite, perhaps, but not NaN.
+
+    Raises `error` for anything else, such as "1".
+    """
+    number = _float(value)
+    if math.isnan(number):
+        raise error(f"{what} must be a number, not {shown(value)}")
+    return number
+
+
+def finite(value: object, error: type[SpeechVQError], what: str) -> float:
+    """A number as `real` takes it, and finite. Raises `error`."""
+    number = _float(value)
+    if not math.isfinite(number):
+        raise error(f"{what} must be a finite number, not {shown(value)}")
+    return number
+
+
+def _float(value: object) -> float:
+    """A number as a float; NaN for what is none."""
+    if getattr(value, "ndim", None) == 0 and callable(item := getattr(value, "item", None)):
+        try:
+            value = item()
+        except (TypeError, ValueError, RuntimeError):  # of a tensor that has no memory
+            return math.nan
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
+
+
+def instance(value: object, cls: type[T], error: type[SpeechVQError], what: str) -> T:
+    """A value of this class. what: for the message, with advice. Raises `error`."""
+    if not isinstance(value, cls):
+        raise error(f"{what}, not {shown(value)}")
+    return value

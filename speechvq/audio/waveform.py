@@ -4,35 +4,64 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from speechvq.audio.reading import LOUDEST, Wave, too_loud
 from speechvq.errors import AudioError
-from speechvq.limits import RATES, whole
+from speechvq.limits import RATES, real, whole
+
+FULL_SCALE = {"int8": 128, "int16": 32768, "int32": 2**31}
+"""What the integers of usual files are divided by."""
 
 
-def checked_rate(rate: float) -> int:
-    """A sample rate that a code file can hold. Raises AudioError."""
-    number = int(rate) if isinstance(rate, float) and rate.is_integer() else rate
-    return whole(number, RATES, AudioError, "a sample rate in Hz")
+def checked_rate(rate: object) -> int:
+    """A sample rate that a code file can hold, of any type of number. Raises AudioError."""
+    number = real(rate, AudioError, "a sample rate in Hz")
+    return whole(
+        int(number) if number.is_integer() else rate, RATES, AudioError, "a sample rate in Hz"
+    )
 
 
 def checked_wave(wave: Any) -> Wave:  # noqa: ANN401 - a list, an array or a tensor
     """A waveform as an array (t,) of float32. Raises AudioError."""
-    values = np.asarray(wave.detach().cpu() if hasattr(wave, "detach") else wave)
-    if not np.issubdtype(values.dtype, np.floating):
-        raise AudioError(
-            f"a waveform holds floating-point numbers in [-1, 1], not {values.dtype}; divide by "
-            "full scale"
-        )
-    with np.errstate(over="ignore"):  # beyond float32 is infinite, which is refused below
-        samples = values.astype(np.float32)
+    samples = checked_samples(wave)
     if samples.ndim != 1 or not len(samples):
-        raise AudioError(f"a waveform has shape (samples,), not {samples.shape}")
+        several = "; encode several with encode_batch" if samples.ndim == 2 else ""
+        raise AudioError(f"a waveform has shape (samples,), not {samples.shape}{several}")
+    return samples
+
+
+def checked_samples(wave: Any) -> Wave:  # noqa: ANN401 - lists, arrays or tensors
+    """Samples of any shape as an array of float32. Raises AudioError."""
+    values = _array(wave)
+    if values.dtype.kind != "f":
+        scale = FULL_SCALE.get(values.dtype.name, "full scale")
+        advice = f"; divide by {scale}" if values.dtype.kind in "iu" else ""
+        raise AudioError(
+            f"a waveform holds floating-point numbers in [-1, 1], not {values.dtype}{advice}"
+        )
+    with np.errstate(over="ignore", under="ignore"):
+        samples = values.astype(np.float32)
     if not np.isfinite(samples).all():
-        raise AudioError("the waveform holds samples that are not finite numbers")
-    if (peak := float(np.abs(samples).max())) > LOUDEST:
+        raise AudioError("the waveform holds samples that are not finite numbers in float32")
+    if (peak := float(np.abs(samples).max(initial=0))) > LOUDEST:
         raise AudioError(too_loud(peak))
     return samples
+
+
+def _array(wave: Any) -> NDArray[Any]:  # noqa: ANN401 - lists, arrays or tensors
+    """As an array of any type. Raises AudioError."""
+    try:
+        if np.ma.is_masked(wave):
+            raise AudioError("the waveform has masked samples; fill them, as with zeros")
+        if hasattr(wave, "is_floating_point") and wave.is_floating_point():
+            wave = wave.detach().float()  # NumPy has no bfloat16
+        return np.asarray(wave.numpy(force=True) if hasattr(wave, "detach") else wave)
+    except (TypeError, ValueError, RuntimeError, OverflowError, BufferError) as error:
+        kind = f"{wave.dtype} on {wave.device}" if hasattr(wave, "detach") else type(wave).__name__
+        raise AudioError(
+            f"a waveform is an array or a tensor (samples,), and no {kind} can be read as one"
+        ) from error
 
 
 def chunks(waves: Wave, size: int) -> Iterator[Wave]:

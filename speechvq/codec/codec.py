@@ -1,26 +1,29 @@
 """The codec as people use it: waveforms and files to codes and back."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import soxr
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from speechvq.audio.reading import Source, Wave
 from speechvq.audio.waveform import checked_rate, checked_wave
 from speechvq.audio.writing import write_mono
 from speechvq.codec.decoding import STRENGTH, check, embedding_for
-from speechvq.codec.network import Network
+from speechvq.codec.network import Network, own_network
 from speechvq.codec.reconstruction import Reconstruction, reconstruct
 from speechvq.codec.session import Progress, Search, decoded, encoded
 from speechvq.codec.sources import checked_batch, of_file, side_by_side
 from speechvq.codec.voices import Voice, checked_voices, find_voice
 from speechvq.codes import CodebookShape, Codes, ModelId
 from speechvq.codes.record import bitrates
-from speechvq.errors import ConfigError
+from speechvq.errors import ConfigError, OutputError, SpeakerError
+from speechvq.input import checked_path
+from speechvq.limits import real, whole
+from speechvq.nn.isolation import isolated
+from speechvq.nn.precision import check_weights
 
 
 class Codec:
@@ -35,8 +38,18 @@ class Codec:
     """
 
     def __init__(self, network: Network, model: ModelId, voices: Sequence[Voice] = ()) -> None:
-        self.network, self.model = network.eval(), model
-        self.voices = checked_voices(voices, network.config.speaker.size)
+        self.network, self.model = network, model
+        self.network.eval()
+        self.voices = checked_voices(voices, self.network.config.speaker.size)
+
+    @property
+    def network(self) -> Network:
+        """The trained parts. Entry points compute with them in float32 and as they were loaded."""
+        return self._network
+
+    @network.setter
+    def network(self, network: nn.Module) -> None:
+        self._network = own_network(network)
 
     @property
     def sample_rate(self) -> int:
@@ -66,22 +79,20 @@ class Codec:
     def n_codebooks(self, *, codebooks: int | None = None, kbps: float | None = None) -> int:
         """How many codebooks to keep: `codebooks`, or as many as fit into `kbps`, or all.
 
-        Raises ConfigError when both are given, or when not even one codebook fits.
+        Raises ConfigError when both are given, when not even one codebook fits, and for what is no
+        whole number or no number.
         """
         if codebooks is not None and kbps is not None:
             raise ConfigError("give the number of codebooks or the bit rate, not both")
         if codebooks is not None:
-            if not 1 <= codebooks <= len(self.shapes):
-                raise ConfigError(
-                    f"codebooks must be between 1 and {len(self.shapes)}, not {codebooks}"
-                )
-            return codebooks
+            return whole(codebooks, range(1, len(self.shapes) + 1), ConfigError, "codebooks")
         if kbps is None:
             return len(self.shapes)
-        fitting = sum(rate <= 1000 * kbps + 1e-6 for rate in self.bitrates)
-        if not fitting or math.isnan(kbps):
+        most = real(kbps, ConfigError, "kbps")
+        fitting = sum(rate <= 1000 * most + 1e-6 for rate in self.bitrates)
+        if not fitting:
             choices = ", ".join(f"{rate / 1000:g}" for rate in self.bitrates)
-            raise ConfigError(f"no prefix has at most {kbps:g} kbit/s; this model has {choices}")
+            raise ConfigError(f"no prefix has at most {most:g} kbit/s; this model has {choices}")
         return fitting
 
     def voice(self, name: str) -> Voice:
@@ -112,13 +123,15 @@ class Codec:
 
     def encode_batch(
         self,
-        waves: Sequence[Wave | Tensor],
+        waves: Sequence[Wave | Tensor] | Wave | Tensor,
         sample_rate: int | None = None,
         *,
         codebooks: int | None = None,
         kbps: float | None = None,
     ) -> list[Codes]:
         """Encode waveforms (t,) of any lengths together. Each has the codes that `encode` gives it.
+
+        waves: a list of arrays or tensors, or one array or tensor (b, t)
 
         All are padded to the longest, so waveforms of similar lengths are the fastest. Raises what
         `encode` raises, saying which waveform it was.
@@ -133,7 +146,7 @@ class Codec:
 
     def encode_file(
         self,
-        source: Source,
+        source: str | Path | Source,
         *,
         codebooks: int | None = None,
         kbps: float | None = None,
@@ -167,7 +180,7 @@ class Codec:
     def decode_file(
         self,
         codes: Codes,
-        path: Path,
+        path: str | Path,
         *,
         speaker: str | Voice | None = None,
         strength: float = STRENGTH,
@@ -182,7 +195,8 @@ class Codec:
         embedding = self._embedding(codes, speaker, strength)
         parts = decoded(self.network, codes, embedding, progress)
         rate, samples = codes.source_rate, codes.samples
-        write_mono(path, parts, self.sample_rate, rate=rate, samples=samples, force=force)
+        target = checked_path(path, OutputError, "audio file")
+        write_mono(target, parts, self.sample_rate, rate=rate, samples=samples, force=force)
 
     def convert(
         self,
@@ -196,10 +210,13 @@ class Codec:
 
         Raises SpeakerError, AudioError, or ConfigError for the strength.
         """
+        if speaker is None:
+            raise SpeakerError("give the speaker of a conversion: the name of a voice, or a Voice")
         voice = self.voice(speaker) if isinstance(speaker, str) else speaker  # before any work
         codes = self.encode(wave, sample_rate, codebooks=self.content_codebooks)
         return self.decode(codes, voice, strength=strength)
 
+    @isolated()
     @torch.no_grad()
     def latents(self, codes: Codes, n_codebooks: int | None = None) -> Tensor:
         """The continuous features (1, d, f) that the decoder gets from the first codebooks.
@@ -210,6 +227,7 @@ class Codec:
         check(codes, self.model, self.network)
         kept = codes if n_codebooks is None else codes.prefix(n_codebooks)
         rows = [torch.from_numpy(row.astype(np.int64))[None] for row in kept.codebooks]
+        check_weights(self.network)
         return self.network.topdown.decode([row.to(self.network.device) for row in rows])
 
     def reconstruct(
@@ -225,7 +243,10 @@ class Codec:
         and `decode`, and gradients pass the quantizers by the straight-through estimator. They
         reach `waves`, and the weights after `codec.network.requires_grad_()`.
         speaker_embedding: (b, n) to decode with, in place of that of the waveforms
-        Raises ConfigError as `n_codebooks()` does.
+        It computes in float32 under autocast, too; to train in lower precision, call
+        `codec.network` itself.
+        Raises ConfigError as `n_codebooks()` does, AudioError for other waveforms and SpeakerError
+        for another embedding.
         """
         n = self.n_codebooks(codebooks=n_codebooks)
         return reconstruct(self.network, waves, n, speaker_embedding)

@@ -15,7 +15,7 @@ from speechvq.codec.network import Network
 from speechvq.codec.voices import Voice
 from speechvq.config import parse, to_dict
 from speechvq.errors import ConfigError, ModelError
-from speechvq.nn.isolation import isolated, with_weights
+from speechvq.nn.isolation import checked_device, isolated, with_weights
 from speechvq.output import new_file
 from speechvq.weights import WeightsFile, opened
 
@@ -26,11 +26,12 @@ def load(path: str | Path | None = None, *, device: str | torch.device = "cpu") 
     """Load a model file, or the default model, which is bundled.
 
     Its weights are frozen; `codec.network.requires_grad_()` prepares them for fine-tuning. Raises
-    ModelError.
+    ModelError, and ConfigError for a device that is not there.
     """
+    where = checked_device(device)
     header, file = read_model(path)
     network = _network(header, file).requires_grad_(requires_grad=False)
-    return Codec(network.to(device), header.model, header.voices)
+    return Codec(network.to(where), header.model, header.voices)
 
 
 def _network(header: ModelHeader, file: WeightsFile) -> Network:

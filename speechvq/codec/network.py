@@ -10,16 +10,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from speechvq.codec.config import CodecConfig
+from speechvq.errors import ModelError
 from speechvq.nn.decoder import Decoder
 from speechvq.nn.encoder import Encoder
 from speechvq.nn.isolation import limited
+from speechvq.nn.portable import Portable
 from speechvq.nn.speaker import ReferenceEncoder, rounded
 from speechvq.nn.streaming import State
 from speechvq.quantize.base import Quantized
 from speechvq.quantize.topdown import Level, TopDown
 
 
-class Network(nn.Module):
+class Network(Portable):
     """The trained parts.
 
     Waveforms are (b, 1, t) at the configured sample rate, codes one tensor (b, f) per codebook.
@@ -53,9 +55,9 @@ class Network(nn.Module):
         self.latency = self.hop + self.encoder_lookahead + self.decoder_lookahead
 
     @property
-    def device(self) -> torch.device:
-        """Where it computes."""
-        return next(self.parameters()).device
+    def arguments(self) -> tuple[CodecConfig]:
+        """Its configuration."""
+        return (self.config,)
 
     def frames(self, samples: int) -> int:
         """Frames of the coarsest level for a number of samples."""
@@ -161,6 +163,22 @@ class Network(nn.Module):
     def _padded(self, latents: Tensor) -> Tensor:
         """With the trailing padding that the decoder looks ahead into."""
         return functional.pad(latents, (0, math.ceil(self.decoder.lookahead)))
+
+
+def own_network(network: object) -> Network:
+    """The network itself, out of what `torch.compile` or a parallel module wraps it in.
+
+    Raises ModelError for anything else.
+    """
+    inner = network
+    while not isinstance(inner, Network) and isinstance(inner, nn.Module):
+        inner = getattr(inner, "_orig_mod", getattr(inner, "module", None))
+    if not isinstance(inner, Network):
+        raise ModelError(
+            f"a codec computes with a Network, as speechvq.load gives it, not with a "
+            f"{type(network).__name__}"
+        )
+    return inner
 
 
 def _integer(value: Fraction) -> int:

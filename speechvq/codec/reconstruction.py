@@ -6,7 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from speechvq.codec.decoding import checked_embedding
 from speechvq.codec.network import Network
+from speechvq.errors import AudioError, shown
+from speechvq.nn.isolation import isolated
+from speechvq.nn.precision import check_weights
 from speechvq.nn.speaker import rounded
 
 
@@ -26,6 +30,7 @@ class Reconstruction:
     speaker_embedding: Tensor
 
 
+@isolated()
 def reconstruct(
     network: Network,
     waves: Tensor,
@@ -39,8 +44,11 @@ def reconstruct(
     chosen, if these are trained by gradient.
     n_codebooks: how many codebooks to keep, all by default
     speaker_embedding: (b, n) to decode with, in place of that of the waveforms
+    Raises AudioError for other waveforms, and SpeakerError for another embedding.
     """
-    wave, samples = waves.unsqueeze(1), waves.shape[-1]
+    check_weights(network)
+    wave = _checked(waves).to(network.device).unsqueeze(1)
+    samples = wave.shape[-1]
     left = sum(network.topdown.counts) if n_codebooks is None else n_codebooks
     features = network.features(wave)
     state = features[0].new_zeros(len(wave), network.topdown.state, features[0].shape[-1])
@@ -63,5 +71,26 @@ def reconstruct(
         begin = network.reference.initial_state(len(wave))
         reference = network.reference.step(padded, begin, ends)
         speaker_embedding = rounded(network.reference.finish(reference, ends))
+    else:
+        speaker_embedding = checked_embedding(network, speaker_embedding, len(wave))
     decoded = network.synthesize(state, speaker_embedding)[:, 0, :samples]
     return Reconstruction(decoded, state, tuple(codes), speaker_embedding)
+
+
+def _checked(waves: object) -> Tensor:
+    """Waveforms (b, t) in float32, with their gradients. Raises AudioError."""
+    if (
+        not isinstance(waves, Tensor)
+        or waves.ndim != 2
+        or not waves.numel()
+        or not waves.is_floating_point()
+        or waves.layout != torch.strided
+        or waves.device.type == "meta"
+    ):
+        raise AudioError(
+            "reconstruct takes a tensor (b, t) of floating-point numbers with b and t at least 1, "
+            f"not {shown(waves)}"
+        )
+    if not waves.isfinite().all():
+        raise AudioError("the waveforms hold samples that are not finite numbers")
+    return waves.float()

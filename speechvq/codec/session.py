@@ -9,7 +9,7 @@ Single waveforms, files and batches go through the same sessions, and the size o
 not change the codes. Memory does not grow with the length of a recording.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -18,16 +18,27 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from speechvq.audio.reading import Wave
-from speechvq.audio.waveform import fixed_length
+from speechvq.audio.waveform import checked_samples, fixed_length
 from speechvq.codec import sources
-from speechvq.codec.network import Network
+from speechvq.codec.decoding import checked_embedding, checked_rows
+from speechvq.codec.network import Network, own_network
 from speechvq.codec.sources import Sources
 from speechvq.codes import CodebookShape, Codes, ModelId
 from speechvq.codes.record import frames
+from speechvq.errors import AudioError, CodesError, ConfigError, shown
+from speechvq.limits import SAMPLES, whole
+from speechvq.nn.isolation import isolated
+from speechvq.nn.precision import check_weights
 from speechvq.nn.speaker import from_steps, pack, to_steps
 
 Progress = Callable[[float], None]
 """Called with the seconds of audio done since the last call."""
+
+
+def check_progress(progress: object) -> None:
+    """Raise ConfigError for what cannot be called."""
+    if progress is not None and not callable(progress):
+        raise ConfigError(f"progress is called with seconds, but {shown(progress)} cannot be")
 
 
 class Search(Protocol):
@@ -56,8 +67,12 @@ class EncodingSession:
       default there is one waveform, and it is as long as what is fed
     search: what chooses the codes, in place of the quantizers. It needs all features of a
       recording, so all codes come at the end
+
+    Raises ConfigError for another number of codebooks, AudioError for samples, lengths or an order
+    of calls that cannot be, and ModelError for a network whose weights were changed in type.
     """
 
+    @isolated()
     def __init__(
         self,
         network: Network,
@@ -66,26 +81,40 @@ class EncodingSession:
         lengths: Sequence[int] | None = None,
         search: Search | None = None,
     ) -> None:
-        batch = 1 if lengths is None else len(lengths)
-        self._network, self.n_codebooks, self._search = network, n_codebooks, search
-        self._lengths = lengths
+        network = own_network(network)
+        self._network, self._search = network, search
+        check_weights(network)
+        config = network.config
+        self.n_codebooks = whole(
+            n_codebooks, range(1, len(config.codebooks) + 1), ConfigError, "codebooks"
+        )
+        self._lengths = None if lengths is None else _checked_lengths(lengths)
+        batch = 1 if self._lengths is None else len(self._lengths)
         self._encoder = network.initial_encoder(batch)
         self._reference = network.reference.initial_state(batch)
         self._features: list[list[Tensor]] = []
         self._samples = self._frames = 0
         self._finished = False
 
+    @isolated()
     @torch.inference_mode()
     def feed(self, samples: Wave, *, last: bool = False) -> list[Tensor]:
         """Take samples (b, n); return the codes (b, f) of each codebook that are known now.
 
         last: nothing follows. Zeros then stand in for what the encoder looks ahead to
         """
-        network = self._network
+        network, samples = self._network, self._checked(samples)
+        if self._finished:
+            return []
         self._samples += samples.shape[-1]
         if last:
             samples = np.pad(samples, ((0, 0), (0, self._padding())))
             self._lengths = [self._samples] if self._lengths is None else self._lengths
+            if max(self._lengths) > self._samples:
+                raise AudioError(
+                    f"the longest waveform has {max(self._lengths)} samples, but {self._samples} "
+                    "were fed"
+                )
             self._finished = True
         wave = torch.tensor(np.ascontiguousarray(samples), device=network.device).unsqueeze(1)
         self._reference = network.reference.step(wave, self._reference, self._ends())
@@ -105,10 +134,20 @@ class EncodingSession:
         batch = 1 if self._lengths is None else len(self._lengths)
         return [] if self._finished else self.feed(np.zeros((batch, 0), np.float32), last=True)
 
+    @isolated()
     @torch.inference_mode()
     def speaker_embeddings(self) -> list[bytes]:
         """The packed speaker embedding of each waveform, from what was fed so far."""
         return [pack(steps) for steps in self._steps().tolist()]
+
+    def _checked(self, samples: object) -> Wave:
+        """Samples as an array (b, n) of float32. Raises AudioError."""
+        chunk, batch = checked_samples(samples), len(self._lengths or (None,))
+        if self._finished and chunk.size:
+            raise AudioError("the session has ended: make another one for what follows")
+        if chunk.ndim != 2 or len(chunk) != batch:
+            raise AudioError(f"this session takes samples of shape ({batch}, n), not {chunk.shape}")
+        return chunk
 
     def _steps(self) -> Tensor:
         return to_steps(self._network.reference.finish(self._reference, self._ends()))
@@ -138,13 +177,20 @@ class DecodingSession:
     """Codes of one recording to its waveform at the model's rate.
 
     embedding: speaker embedding (1, n), which may be replaced between chunks
+
+    Raises CodesError for codes or an order of calls that cannot be, SpeakerError for an embedding
+    that does not fit, and ModelError for a network whose weights were changed in type.
     """
 
+    @isolated()
     def __init__(self, network: Network, embedding: Tensor) -> None:
-        self._network, self.embedding = network, embedding
+        network = own_network(network)
+        check_weights(network)
+        self._network, self.embedding = network, checked_embedding(network, embedding, 1)
         self._decoder = network.initial_decoder(1)
         self._finished = False
 
+    @isolated()
     @torch.inference_mode()
     def feed(self, codebooks: Sequence[NDArray[np.integer]], *, last: bool = False) -> Wave:
         """Take codes (f,) of each codebook; return the samples (n,) that are complete now.
@@ -152,13 +198,17 @@ class DecodingSession:
         codebooks: coarse first, a whole number of frames of the coarsest
         last: nothing follows. Zeros then stand in for what the decoder looks ahead to
         """
+        network = self._network
+        arrays = checked_rows(network, codebooks)
+        if self._finished and arrays[0].size:
+            raise CodesError("the session has ended: make another one for what follows")
+        if self._finished:
+            return np.zeros(0, np.float32)
+        embedding = checked_embedding(network, self.embedding, 1)
         rows = [
-            torch.from_numpy(np.asarray(codes, np.int64))[None].to(self.embedding.device)
-            for codes in codebooks
+            torch.from_numpy(codes.astype(np.int64))[None].to(network.device) for codes in arrays
         ]
-        wave, self._decoder = self._network.decode_step(
-            rows, self.embedding, self._decoder, last=last
-        )
+        wave, self._decoder = network.decode_step(rows, embedding, self._decoder, last=last)
         self._finished = last
         return wave[0, 0].cpu().numpy()
 
@@ -167,6 +217,17 @@ class DecodingSession:
         if self._finished:
             return np.zeros(0, np.float32)
         return self.feed([np.zeros(0, np.int64)], last=True)
+
+
+def _checked_lengths(lengths: Iterable[int]) -> list[int]:
+    """Raises AudioError."""
+    try:
+        counts = list(lengths)
+    except TypeError:
+        counts = []
+    if not counts:
+        raise AudioError(f"lengths must be one number of samples or more, not {shown(lengths)}")
+    return [whole(count, SAMPLES, AudioError, "the length of a waveform") for count in counts]
 
 
 def encoded(
@@ -182,7 +243,12 @@ def encoded(
     Raises what `search.check` raises.
     """
     if search is not None:
+        if not callable(search) or not hasattr(search, "check"):
+            raise ConfigError(
+                f"a search chooses codes, as RateDistortion does; {shown(search)} does not"
+            )
         search.check(model, network, n_codebooks)
+    check_progress(progress)
     lengths = recordings.lengths
     session = EncodingSession(network, n_codebooks, lengths=lengths, search=search)
     known: list[list[Tensor]] = []
@@ -209,6 +275,7 @@ def decoded(
 
     embedding: speaker embedding (1, n)
     """
+    check_progress(progress)
     session = DecodingSession(network, embedding)
     sample_rate, hop = network.config.sample_rate, network.hop
     step = sources.CHUNK_SECONDS * sample_rate // hop

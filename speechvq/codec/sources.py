@@ -1,7 +1,8 @@
 """What an encoding session is fed: recordings side by side, at the model's rate, in chunks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import soxr
 from speechvq.audio import reading as audio
 from speechvq.audio.reading import Wave
 from speechvq.audio.waveform import checked_rate, checked_wave, chunks
-from speechvq.errors import AudioError
+from speechvq.errors import AudioError, shown
+from speechvq.input import checked_path
 
 CHUNK_SECONDS = 10
 """Seconds of audio that go through the network at a time."""
@@ -52,19 +54,27 @@ def side_by_side(waves: Sequence[Wave], rate: int, model_rate: int) -> Sources:
     return Sources(chunks(batch, CHUNK_SECONDS * model_rate), rate, samples, model_rate)
 
 
-def of_file(source: audio.Source, model_rate: int) -> Sources:
+def of_file(source: str | Path | audio.Source, model_rate: int) -> Sources:
     """An audio file, read in bounded memory. Raises AudioError, now or when its chunks are read."""
+    if not isinstance(source, audio.Source):
+        source = audio.inspect(checked_path(source, AudioError, "audio file"))
     parts = (chunk[None] for chunk in audio.chunks(source, model_rate))
     return Sources(parts, checked_rate(source.rate), [source.samples], model_rate)
 
 
-def checked_batch(waves: Sequence[Any]) -> list[Wave]:
+def checked_batch(waves: Any) -> list[Wave]:  # noqa: ANN401 - whatever holds waveforms
     """Waveforms, arrays or tensors, as arrays (t,) of float32.
 
     Raises AudioError that says which of them is wrong.
     """
+    try:
+        rows = list(waves)
+    except (TypeError, RuntimeError, NotImplementedError):  # such as a tensor of no dimension
+        raise AudioError(f"a batch is a list of waveforms, not {shown(waves)}") from None
+    if isinstance(waves, Mapping | str | bytes):
+        raise AudioError(f"a batch is a list of waveforms, not {shown(waves)}")
     checked = []
-    for index, wave in enumerate(waves):
+    for index, wave in enumerate(rows):
         try:
             checked.append(checked_wave(wave))
         except AudioError as error:

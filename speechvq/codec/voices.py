@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from speechvq.errors import SpeakerError, shown
-from speechvq.limits import EMBEDDING_BYTES, checked_name
+from speechvq.limits import EMBEDDING_BYTES, checked_name, instance
 from speechvq.parsing import parse_json
 
 
@@ -59,6 +59,7 @@ def checked_voices(voices: Iterable[Voice], size: int) -> tuple[Voice, ...]:
 
 def find_voice(voices: Sequence[Voice], name: str) -> Voice:
     """The voice of this name. Raises SpeakerError that suggests near names."""
+    instance(name, str, SpeakerError, "a speaker is the name of a voice or a Voice")
     by_name = {voice.name: voice for voice in voices}
     if name in by_name:
         return by_name[name]

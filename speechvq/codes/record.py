@@ -100,7 +100,7 @@ class Codes:
                 f"the codes of {len(self.codebooks)} codebooks do not fit {len(self.shapes)} shapes"
             )
         rows = zip(self.codebooks, self.shapes, self.frames, strict=True)
-        checked = (_checked_codes(index, self.samples, *row) for index, row in enumerate(rows))
+        checked = (checked_codes(index, self.samples, *row) for index, row in enumerate(rows))
         object.__setattr__(self, "codebooks", tuple(checked))
 
     def __eq__(self, other: object) -> bool:
@@ -150,7 +150,7 @@ class Codes:
         integers, and for codes that the codebooks do not have.
         """
         try:
-            rows = [_array(index, codes) for index, codes in enumerate(arrays)]
+            rows = [as_array(index, codes) for index, codes in enumerate(arrays)]
         except TypeError as error:  # what cannot be iterated
             raise CodesError(f"give a list of codes per codebook, not {shown(arrays)}") from error
         if not 1 <= len(rows) <= len(self.shapes):
@@ -197,7 +197,7 @@ def check_facts(facts: Any) -> None:  # noqa: ANN401 - codes, or the header of a
         )
 
 
-def _checked_codes(
+def checked_codes(
     index: int,
     samples: int,
     codes: Any,  # noqa: ANN401 - whatever was given for an array
@@ -226,7 +226,7 @@ def _checked_codes(
     return np.asarray(codes, np.uint16)
 
 
-def _array(index: int, codes: Any) -> NDArray[Any]:  # noqa: ANN401 - a list, array or tensor
+def as_array(index: int, codes: Any) -> NDArray[Any]:  # noqa: ANN401 - a list, array or tensor
     """Codes as an array that a record can check."""
     try:
         array = np.asarray(codes.detach().cpu() if hasattr(codes, "detach") else codes)

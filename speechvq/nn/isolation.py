@@ -112,6 +112,19 @@ def isolated() -> Iterator[None]:
         yield
 
 
+def checked_device(device: object) -> torch.device:
+    """A device that there is, and that has memory. Raises ConfigError."""
+    try:
+        found = torch.device(device)  # type: ignore[arg-type] - whatever was given
+        torch.zeros(1, device=found).cpu()
+    except (RuntimeError, TypeError, ValueError, AssertionError, NotImplementedError) as error:
+        raise ConfigError(
+            f"cannot compute on the device {shown(device)}; give one that torch has here, such as "
+            "cpu"
+        ) from error
+    return found
+
+
 def with_weights(build: Callable[[], N], weights: dict[str, Tensor]) -> N:
     """The network that `build` makes, with these weights.
 

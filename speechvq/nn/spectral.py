@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from speechvq.nn.conv import outputs
+from speechvq.nn.isolation import isolated
 from speechvq.nn.streaming import State, Step
 
 FLOOR = 1e-5
@@ -37,6 +38,7 @@ for them through the codes.
 """
 
 
+@isolated()
 def turns(window: int, hop: int) -> Tensor:
     """exp(2 pi j k i hop / window), the phase that bin k has gained at frame i.
 
@@ -48,6 +50,12 @@ def turns(window: int, hop: int) -> Tensor:
     return torch.polar(torch.ones_like(angles), (angles % 1.0) * 2 * math.pi).to(torch.complex64)
 
 
+@isolated()
+def conjugates(window: int, hop: int) -> Tensor:
+    """The opposite phases."""
+    return turns(window, hop).conj().resolve_conj()
+
+
 def repeated(table: Tensor, first: int, count: int) -> Tensor:
     """Rows first, first + 1, ... of a table that goes on for ever, (count, ...)."""
     return table[torch.arange(first, first + count, device=table.device) % len(table)]
@@ -56,6 +64,26 @@ def repeated(table: Tensor, first: int, count: int) -> Tensor:
 def hann(window: int) -> Tensor:
     """The window (window,) of a frame."""
     return torch.hann_window(window, dtype=torch.float32, device="cpu")
+
+
+@isolated()
+def analysis_window(window: int) -> Tensor:
+    """A window whose sum is one."""
+    return hann(window) / hann(window).sum()
+
+
+@isolated()
+def analysis_gains(window: int) -> Tensor:
+    """The gain of each frequency of the complex spectrum."""
+    gains = torch.full((window // 2 + 1,), 2.0, dtype=torch.float32, device="cpu")
+    gains[: window // 24] *= EMPHASIS
+    return gains
+
+
+@isolated()
+def synthesis_window(window: int, hop: int) -> Tensor:
+    """The window with which frames a hop apart are overlap-added."""
+    return hann(window) / (hann(window).square().sum() / hop)
 
 
 class Tables(Step):
@@ -91,12 +119,9 @@ class Analysis(Tables):
         super().__init__()
         self.left, self.size, self.phase = window // 2, window, phase
         self.stride, self.lookahead = Fraction(hop), Fraction(window - self.left - hop)
-        shape = hann(window)
-        self.register_buffer("window", shape / shape.sum(), persistent=False)
-        self.register_buffer("turns", turns(window, hop).conj().resolve_conj(), persistent=False)
-        gains = torch.full_like(shape[: window // 2 + 1], 2.0)
-        gains[: window // 24] *= EMPHASIS
-        self.register_buffer("gains", gains, persistent=False)
+        self.register_buffer("window", analysis_window(window), persistent=False)
+        self.register_buffer("turns", conjugates(window, hop), persistent=False)
+        self.register_buffer("gains", analysis_gains(window), persistent=False)
         self.linear = nn.Linear((3 if phase else 1) * (window // 2 + 1), width)
         self.norm = nn.LayerNorm(width)
 
@@ -150,8 +175,7 @@ class Synthesis(Tables):
         super().__init__()
         self.size, self.hop, self.skip = window, hop, window // 2
         self.stride, self.lookahead = Fraction(1, hop), Fraction(-(-(window // 2) // hop))
-        shape = hann(window)
-        self.register_buffer("window", shape / (shape.square().sum() / hop), persistent=False)
+        self.register_buffer("window", synthesis_window(window, hop), persistent=False)
         self.register_buffer("turns", turns(window, hop), persistent=False)
         self.norm = nn.LayerNorm(width)
         self.linear = nn.Linear(width, 3 * (window // 2 + 1))

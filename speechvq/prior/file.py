@@ -21,7 +21,8 @@ from speechvq.config import parse, to_dict
 from speechvq.errors import ModelError, SpeechVQError, WrongModel, shown
 from speechvq.input import checked_path
 from speechvq.limits import CODEBOOKS, CODER_BYTES, EMBEDDING_BYTES, checked_name, whole
-from speechvq.nn.isolation import isolated, with_weights
+from speechvq.nn.isolation import checked_device, isolated, with_weights
+from speechvq.nn.precision import check_weights
 from speechvq.output import new_file
 from speechvq.prior.network import PriorConfig, PriorNetwork
 from speechvq.weights import WeightsFile, opened, read_weights
@@ -47,7 +48,11 @@ class Prior:
     digest: bytes = b""
 
     def check(self, model: ModelId, n_codebooks: int) -> None:
-        """Raise WrongModel unless this prior covers the first `n_codebooks` of that model."""
+        """Raise WrongModel unless this prior covers the first `n_codebooks` of that model.
+
+        Raise ModelError for a network whose weights were changed in type.
+        """
+        check_weights(self.network)
         if self.model != model:
             raise WrongModel(
                 f"the prior {self.name} describes the codes of {self.model}, this is {model}; "
@@ -90,11 +95,13 @@ def save_prior(path: Path, prior: Prior, *, force: bool = False) -> None:
 def load_prior(path: str | Path | None = None, *, device: str | torch.device = "cpu") -> Prior:
     """Read a prior from its file; without a path, the bundled prior of the default model.
 
-    Raises ModelError when the file is missing, damaged or of another kind.
+    Raises ModelError when the file is missing, damaged or of another kind, and ConfigError for a
+    device that is not there.
     """
+    where = checked_device(device)
     path = shipped.PRIOR if path is None else checked_path(path, ModelError, "prior file")
     prior = _opened(read_weights(path, ENTRY, "prior", FORMAT))
-    prior.network.to(device).eval()
+    prior.network.to(where).eval()
     return prior
 
 

@@ -7,15 +7,20 @@ import torch
 
 from speechvq.codec.codec import Codec
 from speechvq.codes import Codes
-from speechvq.errors import ConfigError
+from speechvq.errors import CodesError, ConfigError
+from speechvq.limits import instance, real, whole
+from speechvq.nn.isolation import isolated
 from speechvq.prior.file import Prior
 from speechvq.prior.sampling import sample
-from speechvq.prior.score import embedding_of
+from speechvq.prior.score import check_codec, embedding_of
 
 MAX_SECONDS = 3600.0
 """The longest speech that is generated at once; a request for more is probably a typo."""
 
+SEEDS = range(1 << 63)
 
+
+@isolated()
 def generate(
     codec: Codec,
     prior: Prior,
@@ -37,17 +42,21 @@ def generate(
     temperature: divides the logits; 0 takes the most probable code at each step
     top_p: draws from the smallest set of codes with this total probability
     prompt: codes of all codebooks, made by the same model
-    Raises WrongModel for a prior of another model, SpeakerError for an unknown speaker, and
-    ConfigError for numbers out of range.
+    Raises WrongModel for a prior of another model, SpeakerError for an unknown speaker,
+    ConfigError for numbers out of range, and CodesError or ModelError for what is no prompt, no
+    codec or no prior.
     """
+    check_codec(codec, prior)
     shapes, coarsest = codec.shapes, codec.shapes[0].hop
     prior.check(codec.model, len(shapes))
-    if not 0 <= seed < 1 << 63:
-        raise ConfigError(f"the seed must be an integer from 0 to 2^63 - 1, not {seed}")
+    seed = whole(seed, SEEDS, ConfigError, "the seed")
+    seconds = real(seconds, ConfigError, "the number of seconds")
     if not 0 < seconds <= MAX_SECONDS:
         raise ConfigError(
             f"the number of seconds must be above 0 and at most {MAX_SECONDS:g}, not {seconds:g}"
         )
+    if prompt is not None:
+        instance(prompt, Codes, CodesError, "a prompt is Codes, as encode gives them")
     if prompt is not None and (prompt.model != codec.model or len(prompt.shapes) != len(shapes)):
         raise ConfigError(
             f"the prompt must have all {len(shapes)} codebooks of {codec.model}: encode it again"
@@ -56,7 +65,7 @@ def generate(
     packed = _speaker_embedding(codec, speaker, prompt, generator)
     begun, rows = (prompt.frames[0], prompt.codebooks) if prompt is not None else (0, ())
     coarse_frames = begun + math.ceil(seconds * codec.sample_rate / coarsest)
-    samples = coarse_frames * coarsest
+    samples, device = coarse_frames * coarsest, prior.network.device
     codebooks = sample(
         prior.network,
         [samples // shape.hop for shape in shapes],
@@ -64,9 +73,9 @@ def generate(
         speaker_embedding=embedding_of(prior, packed),
         temperature=temperature,
         top_p=top_p,
-        prompt=[torch.from_numpy(codes.astype(np.int64))[None] for codes in rows],
+        prompt=[torch.from_numpy(row.astype(np.int64))[None].to(device) for row in rows],
     )
-    arrays = tuple(codes[0].numpy().astype(np.uint16) for codes in codebooks)
+    arrays = tuple(codes[0].cpu().numpy().astype(np.uint16) for codes in codebooks)
     rate = codec.sample_rate
     return Codes(codec.model, rate, rate, samples, shapes, arrays, packed)
 

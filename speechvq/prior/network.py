@@ -19,6 +19,7 @@ from speechvq.errors import ConfigError
 from speechvq.limits import BLOCKS, WIDTHS
 from speechvq.nn.isolation import limited
 from speechvq.nn.modules import Modules
+from speechvq.nn.portable import Portable
 from speechvq.nn.streaming import State
 from speechvq.prior.wavenet import ContextNetwork, WaveNet
 
@@ -56,6 +57,14 @@ class PriorConfig:
         )
 
 
+class TrainingDropout(nn.Dropout):
+    """Dropout that draws nothing where nothing learns, whatever the mode of the network."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - as in PyTorch
+        """Without gradients, the input as it is."""
+        return super().forward(input) if torch.is_grad_enabled() else input
+
+
 class Stream(nn.Module):
     """The distribution of the codes of one codebook.
 
@@ -78,7 +87,7 @@ class Stream(nn.Module):
         context_layers = config.context_layers if coarser else 0
         self.context_network = ContextNetwork(config.width, layers=context_layers)
         self.speaker_projection = nn.Linear(speaker_dim, config.width) if speaker_dim else None
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = TrainingDropout(config.dropout)
         self.wavenet = WaveNet(
             config.width,
             config.skip,
@@ -152,7 +161,7 @@ class Stream(nn.Module):
         return logits[..., 0], state
 
 
-class PriorNetwork(nn.Module):
+class PriorNetwork(Portable):
     """One stream for each codebook of a codec.
 
     shapes: (hop in samples, codebook size) of every codebook, coarse first
@@ -178,6 +187,11 @@ class PriorNetwork(nn.Module):
                 for index in range(len(self.shapes))
             ]
         )
+
+    @property
+    def arguments(self) -> tuple[PriorConfig, tuple[tuple[int, int], ...], int]:
+        """Its configuration, the shapes of its codebooks, and the length of its embeddings."""
+        return self.config, self.shapes, self.speaker_dim
 
     def nats(
         self, codes: Sequence[Tensor], speaker_embedding: Tensor | None = None

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from speechvq.codec.network import Network
 from speechvq.codes import ModelId
-from speechvq.errors import ConfigError
+from speechvq.errors import ConfigError, ModelError
+from speechvq.limits import finite, instance
 from speechvq.prior.file import Prior
 from speechvq.quantize.base import Quantizer
 
@@ -36,11 +37,14 @@ class RateDistortion:
       where the error D falls by 2 D / d per nat (A. Gersho 1979, "Asymptotically optimal block
       quantization"); D is the mean error of the codebook in this recording. 0: nearest codes
 
-    Raises ConfigError for a weight that is negative or not finite.
+    Raises ConfigError for a weight that is negative or not finite, and ModelError for what is no
+    prior.
     """
 
     def __init__(self, prior: Prior, weight: float = 1.0) -> None:
-        if not 0 <= weight < float("inf"):
+        instance(prior, Prior, ModelError, "a prior is a Prior, as speechvq.load_prior gives it")
+        weight = finite(weight, ConfigError, "the weight of the rate")
+        if weight < 0:
             raise ConfigError(f"the weight of the rate must be a number >= 0, not {weight:g}")
         self.prior, self.weight = prior, weight
 
@@ -69,7 +73,8 @@ class RateDistortion:
         features: of the encoder, (1, d, f), one for each level
         speaker_embedding: (1, s)
         """
-        embedding = speaker_embedding.cpu() if self.prior.network.speaker_dim else None
+        prior = self.prior.network
+        embedding = speaker_embedding.to(prior.device) if prior.speaker_dim else None
         search = partial(self._level, speaker_embedding=embedding)
         return network.topdown.encode(features, n_codebooks, search)
 
@@ -82,13 +87,13 @@ class RateDistortion:
         speaker_embedding: Tensor | None,
     ) -> list[Tensor]:
         """Codes (1, f) of the first `depth` codebooks of a level, of its latent z (1, d, f)."""
-        residual, codes = z[0].T, list[Tensor]()
+        residual, codes, there = z[0].T, list[Tensor](), self.prior.network.device
         for index, codebook in enumerate(quantizer.codebooks[:depth]):
             options, errors = quantizer.options(residual, index, depth, OPTIONS)
-            known = [row.cpu() for row in (*coarser, *codes)]
+            known = [row.to(there) for row in (*coarser, *codes)]
             price = self.weight * 2 * errors.amin(1).mean() / quantizer.dim
             chosen = self._choose(
-                options.cpu(), errors.cpu(), price.cpu(), known, speaker_embedding
+                options.to(there), errors.to(there), price.to(there), known, speaker_embedding
             )
             codes.append(chosen.to(z.device))
             residual = residual - codebook.lookup(codes[-1])[0].T

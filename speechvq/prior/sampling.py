@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from speechvq.errors import ConfigError
+from speechvq.limits import finite
+from speechvq.nn.isolation import isolated
 from speechvq.prior.network import PriorNetwork, Stream
 
 
@@ -25,15 +27,16 @@ class CodeSampler:
     top_p: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.temperature >= 0:
+        if not finite(self.temperature, ConfigError, "the temperature") >= 0:
             raise ConfigError(f"the temperature must not be negative, not {self.temperature}")
-        if not 0 < self.top_p <= 1:
+        if not 0 < finite(self.top_p, ConfigError, "top-p") <= 1:
             raise ConfigError(f"top-p must be above 0 and at most 1, not {self.top_p}")
 
     def __call__(self, logits: Tensor) -> Tensor:
         """One code (b,) for each row of logits (b, k)."""
         if not self.temperature:
             return logits.argmax(1)
+        device, logits = logits.device, logits.cpu()  # where the generator is
         # the maximum is subtracted first, so that a low temperature does not overflow
         relative = logits.double() - logits.double().amax(1, keepdim=True)
         probability = torch.softmax(relative / self.temperature, 1)
@@ -42,9 +45,10 @@ class CodeSampler:
             outside = ordered.cumsum(1) - ordered >= self.top_p
             nucleus = ordered.masked_fill(outside, 0)
             probability = torch.zeros_like(ordered).scatter(1, order, nucleus)
-        return torch.multinomial(probability, 1, generator=self.generator)[:, 0]
+        return torch.multinomial(probability, 1, generator=self.generator)[:, 0].to(device)
 
 
+@isolated()
 @torch.no_grad()
 def sample(
     network: PriorNetwork,
@@ -77,7 +81,7 @@ def sample(
             "speaker embeddings and prompts are of "
             f"{' and '.join(map(str, sorted(batches)))} recordings: give one embedding for each"
         )
-    device = next(network.parameters()).device
+    device = network.device
     empty = torch.zeros(max(batches), 0, dtype=torch.long, device=device)
     prompts = [*prompt, *[empty] * (len(frames) - len(prompt))]
     codebooks: list[Tensor] = []

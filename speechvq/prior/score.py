@@ -8,8 +8,11 @@ import torch
 from numpy.typing import NDArray
 
 from speechvq.codec.codec import Codec
+from speechvq.codec.decoding import check
 from speechvq.codes import Codes
-from speechvq.errors import WrongModel
+from speechvq.errors import ModelError, WrongModel
+from speechvq.limits import instance
+from speechvq.nn.isolation import isolated
 from speechvq.nn.speaker import unpack_embeddings
 from speechvq.prior.file import Prior
 
@@ -31,6 +34,7 @@ class Score:
     bits_per_code: NDArray[np.float64]
 
 
+@isolated()
 @torch.no_grad()
 def score(codec: Codec, prior: Prior, codes: Codes) -> Score:
     """The negative log2-likelihood of a recording's codes under the prior.
@@ -38,17 +42,16 @@ def score(codec: Codec, prior: Prior, codes: Codes) -> Score:
         anomaly = speechvq.score(codec, speechvq.load_prior(), codec.encode(wave, 16_000)).mean
 
     codes: of the first codebooks, any number of them
-    Raises WrongModel where codec, prior and codes do not belong to one model.
+    Raises WrongModel where codec, prior and codes do not belong to one model, and CodesError or
+    ModelError for what is none of these.
     """
-    if codes.model != codec.model:
-        raise WrongModel(
-            f"the codes were made by model {codes.model}, this is {codec.model}; give the right "
-            "one with --model"
-        )
+    check_codec(codec, prior)
+    check(codes, codec.model, codec.network)
     prior.check(codec.model, len(codes.shapes))
-    tensors = [torch.from_numpy(row.astype(np.int64))[None] for row in codes.codebooks]
+    device = prior.network.device
+    tensors = [torch.from_numpy(row.astype(np.int64))[None].to(device) for row in codes.codebooks]
     nats = prior.network.nats(tensors, embedding_of(prior, codes.speaker_embedding))
-    bits = [row[0].double().numpy() / math.log(2) for row in nats]
+    bits = [row[0].double().cpu().numpy() / math.log(2) for row in nats]
     seconds = codes.frames[0] * codes.shapes[0].hop / codes.sample_rate
     n_seconds = math.ceil(seconds)
     sums, covered = np.zeros(n_seconds), np.zeros(n_seconds)
@@ -68,6 +71,19 @@ def score(codec: Codec, prior: Prior, codes: Codes) -> Score:
 
 def embedding_of(prior: Prior, packed: bytes) -> torch.Tensor | None:
     """A packed speaker embedding as the prior takes it, (1, s); None for one without speakers."""
-    if not prior.network.speaker_dim:
+    network = prior.network
+    if not network.speaker_dim:
         return None
-    return unpack_embeddings(np.frombuffer(packed, np.uint8)[None])
+    if 2 * len(packed) < network.speaker_dim:
+        raise WrongModel(
+            f"the prior {prior.name} needs speaker embeddings of {network.speaker_dim} dimensions, "
+            f"not of {len(packed)} bytes; give another one with --prior"
+        )
+    embedding = unpack_embeddings(np.frombuffer(packed, np.uint8)[None], network.speaker_dim)
+    return embedding.to(network.device)
+
+
+def check_codec(codec: object, prior: object) -> None:
+    """Raise ModelError unless these are a codec and a prior."""
+    instance(codec, Codec, ModelError, "a codec is a Codec, as speechvq.load gives it")
+    instance(prior, Prior, ModelError, "a prior is a Prior, as speechvq.load_prior gives it")

@@ -15,7 +15,9 @@ from speechvq.codes.header import PRIOR
 from speechvq.codes.range_coder import RangeDecoder, RangeEncoder, distribution
 from speechvq.codes.record import CodeArrays
 from speechvq.errors import ModelError
-from speechvq.limits import CODER_BYTES
+from speechvq.limits import CODER_BYTES, instance
+from speechvq.nn.isolation import isolated
+from speechvq.nn.precision import check_weights
 from speechvq.prior.file import Prior
 from speechvq.prior.integer.network import IntegerStream, integer_streams
 
@@ -31,12 +33,14 @@ class PriorCoder:
     """A coder of code files (`codes.coder.Coder`) by a prior that was read from its file.
 
     report: called with the number of codes that were coded since its last call
-    Raises ModelError for a prior without a file.
+    Raises ModelError for a prior without a file, and for what is none.
     """
 
     coding = PRIOR
 
     def __init__(self, prior: Prior, report: Report | None = None) -> None:
+        instance(prior, Prior, ModelError, "a prior is a Prior, as speechvq.load_prior gives it")
+        check_weights(prior.network)
         if len(prior.digest) != CODER_BYTES:
             raise ModelError(
                 f"the prior {prior.name} was not read from a file, so no code file can refer to "
@@ -50,10 +54,12 @@ class PriorCoder:
     def _streams(self) -> list[IntegerStream]:
         return integer_streams(self._prior.network)
 
+    @isolated()
     def encode(self, codebooks: Sequence[CodeArray], speaker: bytes) -> bytes:
         """See `Coder`."""
         return encode(self._streams, codebooks, self._embedding(speaker), self._report)
 
+    @isolated()
     def decode(self, counts: Sequence[int], data: bytes, speaker: bytes) -> CodeArrays:
         """See `Coder`."""
         return decode(self._streams, counts, data, self._embedding(speaker), self._report)

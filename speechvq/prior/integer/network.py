@@ -165,7 +165,7 @@ def _speaker_embedding(packed: NDArray[np.uint8] | None, size: int, dtype: type)
 
 def _embedding(layer: nn.Embedding, dtype: type) -> Integers:
     """The vectors of an embedding as activations, (size, width)."""
-    return clamp(to_fixed_point(layer.weight.detach().numpy(), ACTIVATION_BITS, dtype))
+    return clamp(to_fixed_point(layer.weight.numpy(force=True), ACTIVATION_BITS, dtype))
 
 
 def _convolution(layer: nn.Conv1d, dtype: type) -> tuple[list[Linear], Integers]:
@@ -183,5 +183,5 @@ def _pointwise(layer: nn.Conv1d, dtype: type) -> Linear:
 
 def _parameters(layer: nn.Conv1d | nn.Linear) -> tuple[NDArray, NDArray]:
     """Weight and bias; zeros for a layer without bias."""
-    weight = layer.weight.detach().numpy()
-    return weight, layer.bias.detach().numpy() if layer.bias is not None else np.zeros(len(weight))
+    weight = layer.weight.numpy(force=True)
+    return weight, layer.bias.numpy(force=True) if layer.bias is not None else np.zeros(len(weight))
