@@ -160,7 +160,7 @@ def test_an_interrupt_leaves_nothing(run, commands, monkeypatch, tmp_path, comma
 def test_more_codebooks_than_the_model_has(refused, commands, command, codebooks):
     refused(
         *commands[command](f"a.{SUFFIX[command]}", "--codebooks", codebooks),
-        says=f"codebooks must be between 1 and 4, not {codebooks}",
+        says=f"codebooks must be from 1 to 4, not {codebooks}",
     )
 
 
