@@ -45,7 +45,7 @@ from recipes.phoneme_discovery.corpora.options import (
 from recipes.phoneme_discovery.corpora.prepared import held_out_of, load_recordings
 from speechvq.data.manifest import write_manifest
 from speechvq.errors import ManifestError, OutputError, UnitsError
-from speechvq.output import make_folder, new_file
+from speechvq.output import claimed, make_folder, new_file
 from speechvq.units.recordings import Recording
 
 
@@ -111,12 +111,13 @@ def prepare(
         replace(row, metadata=row.metadata | {"name": name} | ({"held_out": True} if held else {}))
         for row, name, held in zip(rows, unique_names(rows), held_out, strict=True)
     ]
-    # The record is written first; without a manifest it counts for nothing.
-    (work / "manifest.jsonl").unlink(missing_ok=True)
-    with new_file(work / "prepare.json", force=True) as file:
-        facts = {"read as": layout, "inputs": inputs, "remarks": remarks.notes}
-        file.write(json.dumps(facts, indent=1).encode())
-    write_manifest(work / "manifest.jsonl", rows, force=True)
+    with claimed(work):
+        # The record is written first; without a manifest it counts for nothing.
+        (work / "manifest.jsonl").unlink(missing_ok=True)
+        with new_file(work / "prepare.json", force=True) as file:
+            facts = {"read as": layout, "inputs": inputs, "remarks": remarks.notes}
+            file.write(json.dumps(facts, indent=1).encode())
+        write_manifest(work / "manifest.jsonl", rows, force=True)
     for line in remarks.lines():
         say(line)
     return load_recordings(work)
