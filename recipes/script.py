@@ -32,6 +32,20 @@ Count = Annotated[
     int | None, typer.Option(help="Only this many recordings, spread over the speakers.", min=1)
 ]
 ModelFile = Annotated[Path | None, typer.Option(help="A model file instead of the bundled one.")]
+Codebooks = Annotated[
+    list[int] | None, typer.Option(help="A number of codebooks; may be given several times.")
+]
+WhisperModel = Annotated[
+    str | None,
+    typer.Option(
+        "--whisper", help="Whisper for word errors: a folder, or a name such as base (downloaded)."
+    ),
+]
+Language = Annotated[str, typer.Option(help="What is spoken, in two letters, as for Whisper.")]
+ResultsFile = Annotated[
+    Path | None,
+    typer.Option(help="A JSON file for what is found; one that exists is gone on with."),
+]
 PriorFile = Annotated[Path | None, typer.Option(help="A prior file instead of the bundled one.")]
 
 

@@ -8,7 +8,10 @@ from speechvq.errors import MissingExtra
 
 EXTRAS: Final = {
     "train": ("librosa", "sklearn", "lightning_fabric", "tensorboard", "tomli_w", "scipy"),
-    "eval": ("pesq", "pystoi", "resemblyzer", "pkg_resources", "pocketsphinx", "jiwer"),
+    "eval": (
+        *("pesq", "pystoi", "resemblyzer", "pkg_resources", "pocketsphinx", "jiwer"),
+        *("distillmos", "speechmos", "onnxruntime", "torchaudio", "faster_whisper"),
+    ),
     "plots": ("matplotlib", "PIL"),
     "bench": ("transformers", "snac"),
 }

@@ -133,12 +133,12 @@ def measure(experiment: Experiment, checkpoint: Path) -> dict[str, Any]:
     from speechvq.codec.network import Network
     from speechvq.nn.speaker import rounded
     from speechvq.train.checkpoint import best_weights
-    from speechvq.train.codec.data import load_corpus, validation_waves
+    from speechvq.train.codec.data import load_speech, validation_waves
 
     network = Network(experiment.codec).eval()
     network.load_state_dict(best_weights(checkpoint))
     rate, data = experiment.codec.sample_rate, replace(experiment.data, **MEASURED)
-    waves = validation_waves(load_corpus(data, rate)[1], data, rate)
+    waves = validation_waves(load_speech(data, rate).validation, data, rate)
     rows: list[list[dict[str, float]]] = []
     with torch.inference_mode():
         for wave in waves:

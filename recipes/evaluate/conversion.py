@@ -1,28 +1,34 @@
-r"""Voice conversion: does a converted recording sound like the target voice or like its source?
+r"""Voice conversion: does a converted recording sound like the target voice, and is it understood?
 
-    python -m recipes.evaluate.conversion eval.jsonl --targets train.jsonl \
-        [--codebooks 1 --codebooks 6] > conversion.md
+    python -m recipes.evaluate.conversion eval.jsonl --targets train.jsonl --whisper base \
+        [--count 10] [--codebooks 1 --codebooks 6] [--results conversion.json] > conversion.md
 
-Utterances of a manifest, spread over its speakers, are each converted to every voice as `speechvq
-convert` does: a prefix of the codebooks, decoded with the voice's stored speaker embedding. "to
-target" is the mean cosine of Resemblyzer embeddings between the converted recording and the target
-(the centroid of real recordings of that speaker), "to source" the same with the recording that was
-converted, "target wins" how often the first is larger. Speakers are never converted to themselves.
+Recordings of a manifest, spread over its speakers, are each converted to every voice as `speechvq
+convert` does: a prefix of the codebooks, decoded with the voice's stored speaker embedding, from
+the bytes of a code file. "to target" is the mean cosine of Resemblyzer embeddings between the
+converted recording and the target (the centroid of real recordings of that speaker), "to source"
+the same with the recording that was converted, "target wins" how often the first is larger. Opinion
+scores and words are those of `judges.py`; words are compared with those that Whisper hears in the
+recording, and those of recordings in which it hears none are left out. Speakers are never converted
+to themselves.
 
-Two kinds of rows are references: "plain" is decoded from all codebooks in the source's own voice;
-"real" are recordings of the target, each against the centroid of the others.
+Two kinds of rows are references: "plain 1" is decoded from as many codebooks in the source's own
+voice, so that its word errors are what a conversion could reach; "real" are recordings of the
+target, each against the centroid of the others. In brackets are 95 % intervals by the bootstrap
+over the recordings that were converted. --results keeps what was found, as in `listening.py`.
 """
 
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 import speechvq
+from recipes.evaluate import intervals
+from recipes.evaluate.judges import MOS, LearnedMOS, Whisper, word_errors
+from recipes.evaluate.measures import RATE
+from recipes.evaluate.results import Results
 from recipes.evaluate.speaker_similarity import (
     Embedding,
     SpeakerEncoder,
@@ -30,9 +36,22 @@ from recipes.evaluate.speaker_similarity import (
     self_similarity,
 )
 from recipes.evaluate.utterances import samples, select
-from recipes.script import ManifestFile, ModelFile, print_header, print_row, progress, run
+from recipes.script import (
+    Codebooks,
+    Corpus,
+    Language,
+    ManifestFile,
+    ModelFile,
+    ResultsFile,
+    WhisperModel,
+    print_header,
+    print_row,
+    progress,
+    run,
+)
 from speechvq.audio.reading import Wave
 from speechvq.codec.codec import Codec
+from speechvq.codes import dump, parse
 from speechvq.data.manifest import Utterance, read_manifest
 from speechvq.errors import ManifestError
 
@@ -49,24 +68,17 @@ Voices = Annotated[
     typer.Option("--voice", help=f"A voice, once or more; default: {', '.join(VOICES)}."),
 ]
 
-
-@dataclass(frozen=True)
-class Similarity:
-    """One recording in one voice: cosines with the target and with the source."""
-
-    voice: str
-    to_target: float
-    to_source: float
+Findings = dict[str, Any]
+"""Of one recording: "words" that are heard in it, and "rows": for each kind of row what was found
+for each voice."""
 
 
 def main(
     manifest: ManifestFile,
     targets: Targets,
     voices: Voices = None,
-    codebooks: Annotated[
-        list[int] | None,
-        typer.Option(help="Number of codebooks, once or more; default: the model's own."),
-    ] = None,
+    codebooks: Codebooks = None,
+    corpus: Corpus = None,
     count: Annotated[int, typer.Option(help="Number of recordings to convert.", min=1)] = 40,
     target_count: Annotated[
         int, typer.Option(help="Number of real recordings of each voice.", min=2)
@@ -74,38 +86,55 @@ def main(
     min_seconds: Annotated[
         float, typer.Option(help="Leave out recordings shorter than this.")
     ] = 2.0,
+    whisper: WhisperModel = None,
+    language: Language = "en",
     model: ModelFile = None,
+    results: ResultsFile = None,
 ) -> None:
     """Compare converted recordings with targets and sources; print a Markdown table."""
     codec, encoder = speechvq.load(model), SpeakerEncoder()
     names = voices or list(VOICES)
     sexes = {name: codec.voice(name).metadata.get("sex", "?") for name in names}
     depths = [codec.n_codebooks(codebooks=n) for n in codebooks or [codec.content_codebooks]]
-    real = {}
-    for name in names:
-        rows = recordings_of(targets, name, min_seconds, target_count)
-        waves = (samples(row, codec.sample_rate, max_seconds=MAX_SECONDS) for row in rows)
-        embeddings = [encoder(wave, codec.sample_rate) for wave in waves]
-        real[name] = [embedding for embedding in embeddings if embedding is not None]
-    centroids = {name: centroid(embeddings) for name, embeddings in real.items()}
-    results: dict[str, list[Similarity]] = {}
-    sources = select(manifest, count=count, min_seconds=min_seconds)
+    settings = {
+        "measure": "conversion",
+        "model": str(codec.model),
+        "voices": names,
+        "codebooks": depths,
+        "target_count": target_count,
+        "min_seconds": min_seconds,
+        "whisper": whisper,
+        "language": language,
+    }
+    kept = Results(results, settings)
+    real = {
+        name: embeddings(encoder, recordings_of(targets, name, min_seconds, target_count))
+        for name in names
+    }
+    centroids = {name: centroid(rows) for name, rows in real.items()}
+    judges = Judges(encoder, LearnedMOS(), None if whisper is None else Whisper(whisper, language))
+    rows: list[Findings] = []
+    sources = select(manifest, corpus=corpus, count=count, min_seconds=min_seconds)
     for utterance in progress(sources, "converting"):
-        others = {name: row for name, row in centroids.items() if name != utterance.speaker}
-        wave = samples(utterance, codec.sample_rate, max_seconds=MAX_SECONDS)
-        for key, similarity in convert(codec, encoder, wave, depths, others):
-            results.setdefault(key, []).append(similarity)
-    print_header(
-        "codebooks", "voice", "sex", "to target", "to source", "target wins %", "recordings"
-    )
-    for key, rows in results.items():
-        for name in names:
-            own = [row for row in rows if row.voice == name]
-            print_row(key, name, sexes[name], *_cells(own))
-        print_row(key, "all", "", *_cells(rows))
+        findings = kept.get(utterance)
+        if findings is None:
+            others = {name: row for name, row in centroids.items() if name != utterance.speaker}
+            wave = samples(utterance, RATE, max_seconds=MAX_SECONDS)
+            findings = convert(codec, judges, wave, depths, others)
+            kept.add(utterance, findings)
+        rows.append(findings)
+    table = [
+        summary(rows, key, name) | {"sex": sexes.get(name, "")}
+        for key in kinds(codec, depths)
+        for name in (*names, ALL)
+    ]
+    kept.finish(table)
+    report(table)
     for name in names:
         own = f"{self_similarity(real[name]):.3f}"
-        print_row("real", name, sexes[name], own, "-", "-", len(real[name]))
+        dashes = ["-"] * (len(columns(table)) - 1)
+        print_row("real", name, sexes[name], own, *dashes, len(real[name]))
+    print(f"\n{len(rows)} recordings; intervals: 95 %, bootstrap over these.")
 
 
 def recordings_of(manifest: Path, speaker: str, min_seconds: float, count: int) -> list[Utterance]:
@@ -123,45 +152,116 @@ def recordings_of(manifest: Path, speaker: str, min_seconds: float, count: int) 
     return rows[:: max(1, len(rows) // count)][:count]
 
 
+def embeddings(encoder: SpeakerEncoder, rows: list[Utterance]) -> list[Embedding]:
+    """The speaker embeddings of recordings, where speech is detected."""
+    waves = (samples(row, RATE, max_seconds=MAX_SECONDS) for row in rows)
+    found = (encoder(wave, RATE) for wave in waves)
+    return [embedding for embedding in found if embedding is not None]
+
+
+class Judges:
+    """Whose voice, how natural, and which words."""
+
+    def __init__(self, encoder: SpeakerEncoder, mos: LearnedMOS, recognize: Whisper | None) -> None:
+        self.encoder, self.mos, self.recognize = encoder, mos, recognize
+
+    def words(self, wave: Wave) -> str | None:
+        """The words of a waveform (t,); None where nobody listens to words."""
+        return None if self.recognize is None else self.recognize(wave)
+
+    def __call__(
+        self, wave: Wave, source: Embedding, targets: dict[str, Embedding]
+    ) -> list[dict[str, Any]]:
+        """What is found of a waveform (t,) beside every target; nothing without any speech."""
+        embedding = self.encoder(wave, RATE)
+        if embedding is None:
+            return []
+        found = self.mos(wave) | {"words": self.words(wave)}
+        found["to source"] = float(embedding @ source)
+        return [
+            {"voice": name, "to target": float(embedding @ target)} | found
+            for name, target in targets.items()
+        ]
+
+
+ALL = "all"
+
+
+def kinds(codec: Codec, depths: list[int]) -> list[str]:
+    """The kinds of rows: conversions, then decoded speech in the source's own voice."""
+    plain = sorted({*depths, len(codec.shapes)})
+    return [*map(str, depths), *(f"plain {depth}" for depth in plain)]
+
+
 def convert(
     codec: Codec,
-    encoder: SpeakerEncoder,
+    judges: Judges,
     wave: Wave,
     depths: list[int],
     centroids: dict[str, Embedding],
-) -> Iterator[tuple[str, Similarity]]:
-    """All conversions of a waveform (t,), by number of codebooks, and the one key "plain".
+) -> Findings:
+    """All conversions of a waveform (t,) and what it is decoded to, by kind of row.
 
     Recordings in which Resemblyzer detects no speech are left out, with a remark.
     """
-    source = encoder(wave, codec.sample_rate)
-    for n_codebooks in depths:
-        codes = codec.encode(wave, codebooks=n_codebooks)
-        for name, target in centroids.items():
-            converted = encoder(codec.decode(codes, name), codec.sample_rate)
-            yield from _compare(str(n_codebooks), name, converted, target, source)
-    decoded = encoder(codec.decode(codec.encode(wave)), codec.sample_rate)
-    for name, target in centroids.items():
-        yield from _compare("plain", name, decoded, target, source)
+    source, rows = judges.encoder(wave, RATE), {}
+    if source is None:
+        print("a recording without speech is left out", file=sys.stderr)
+        return {"words": None, "rows": rows}
+    for key in kinds(codec, depths):
+        codes = parse(dump(codec.encode(wave, RATE, codebooks=int(key.split()[-1]))))
+        if key.startswith("plain"):
+            rows[key] = judges(codec.decode(codes).clip(-1, 1), source, centroids)
+        else:
+            rows[key] = [
+                found
+                for name, target in centroids.items()
+                for found in judges(codec.decode(codes, name).clip(-1, 1), source, {name: target})
+            ]
+        if len(rows[key]) < len(centroids):
+            print(f"no speech detected: {key}", file=sys.stderr)
+    return {"words": judges.words(wave), "rows": rows}
 
 
-def _compare(
-    key: str, name: str, decoded: Embedding | None, target: Embedding, source: Embedding | None
-) -> Iterator[tuple[str, Similarity]]:
-    if decoded is None or source is None:
-        print(f"no speech detected: {key}, {name}", file=sys.stderr)
-    else:
-        yield key, Similarity(name, float(decoded @ target), float(decoded @ source))
+MEANS = ("to target", "to source", *MOS[:1])
+WINS, WORDS = "target wins %", "word error rate %"
 
 
-def _cells(rows: list[Similarity]) -> list[str]:
-    """Mean similarities, how often the target wins, and the number of recordings."""
-    if not rows:
-        return ["-", "-", "-", "0"]
-    to_target = np.array([row.to_target for row in rows])
-    to_source = np.array([row.to_source for row in rows])
-    wins = 100 * (to_target > to_source).mean()
-    return [f"{to_target.mean():.3f}", f"{to_source.mean():.3f}", f"{wins:.1f}", str(len(rows))]
+def summary(rows: list[Findings], key: str, voice: str) -> dict[str, Any]:
+    """A row of the table: means over one voice or all, each as value, low and high."""
+    found = [
+        [one for one in row["rows"].get(key, ()) if voice in (ALL, one["voice"])] for row in rows
+    ]
+    values = {
+        name: intervals.mean([[one[name] for one in some] for some in found]) for name in MEANS
+    }
+    wins = [[100.0 * (one["to target"] > one["to source"]) for one in some] for some in found]
+    values[WINS] = intervals.mean(wins)
+    if any(row["words"] is not None for row in rows):
+        errors = [
+            [word_errors(row["words"], one["words"]) for one in some]
+            for row, some in zip(rows, found, strict=True)
+            if row["words"]
+        ]
+        sums = [(sum(e for e, _ in some), sum(n for _, n in some)) for some in errors]
+        values[WORDS] = intervals.word_error_rate(sums)
+    named = {name: vars(value) for name, value in values.items()}
+    return {"codebooks": key, "voice": voice, "recordings": sum(map(len, found))} | named
+
+
+def columns(table: list[dict[str, Any]]) -> list[str]:
+    """The columns with intervals."""
+    return [name for name in ("to target", "to source", WINS, *MOS[:1], WORDS) if name in table[0]]
+
+
+def report(table: list[dict[str, Any]]) -> None:
+    """Print the table."""
+    digits = {"to target": 3, "to source": 3, WINS: 1, WORDS: 1}
+    names = columns(table)
+    print_header("codebooks", "voice", "sex", *names, "recordings")
+    for row in table:
+        cells = [intervals.Interval(**row[name]).text(digits.get(name, 2)) for name in names]
+        print_row(row["codebooks"], row["voice"], row["sex"], *cells, row["recordings"])
 
 
 if __name__ == "__main__":

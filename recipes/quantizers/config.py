@@ -16,11 +16,11 @@ STUDY = Path(__file__).with_name("study.toml")
 
 @dataclass(frozen=True)
 class Speech:
-    """The speech: a manifest, a folder for packed audio, and how many speakers are held out."""
+    """The speech: a manifest, a folder for packed audio, and how many minutes are held out."""
 
     manifest: Path
     cache: Path
-    held_out: int = 12
+    held_out: float = 20.0
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ from torch import Tensor
 
 from recipes.quantizers.config import Speech
 from speechvq.data.corpus import Corpus, Sampler
+from speechvq.data.split import HeldOut
 from speechvq.errors import ManifestError
 from speechvq.losses.mel import MelConfig, MelLikelihood
 from speechvq.train.codec.config import DataConfig
-from speechvq.train.codec.data import load_corpus, validation_waves
+from speechvq.train.codec.data import load_speech, validation_waves
 
 SAMPLE_RATE = 16_000
 WINDOW = 640
@@ -22,18 +23,21 @@ DECIBELS = 20 / np.log(10)
 class Spectrograms:
     """Training batches and complete validation files.
 
-    There are 48 files of the held-out speakers, up to 4 s each.
+    The latter are those of the held-out speakers, up to 20 s each.
 
     scale: decibels in one unit of the normalized spectrograms
     """
 
     def __init__(self, speech: Speech, *, bands: int, seconds: float, seed: int) -> None:
         plan = DataConfig(
-            str(speech.manifest), validation_speakers=speech.held_out, cache=str(speech.cache)
+            str(speech.manifest), held_out=HeldOut(speech.held_out), cache=str(speech.cache)
         )
-        training, validation = load_corpus(plan, SAMPLE_RATE)
+        data = load_speech(plan, SAMPLE_RATE)
+        training, validation = data.training, data.validation
         if not len(validation.lengths):
-            raise ManifestError(f"{speech.manifest} names no speakers, so none can be held out")
+            raise ManifestError(
+                f"{speech.manifest} names fewer than three speakers, so none can be held out"
+            )
         self.mel = MelLikelihood(MelConfig((WINDOW,), (bands,)), SAMPLE_RATE)
         self.sampler = _sampler(training, seconds, seed)
         waves = validation_waves(validation, plan, SAMPLE_RATE)

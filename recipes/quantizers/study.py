@@ -49,7 +49,9 @@ def main(
         int | None,
         typer.Option(help="Steps, in the place of those in study.toml.", min=1),
     ] = None,
-    held_out: Annotated[int, typer.Option(help="Speakers held out.", min=1)] = 12,
+    held_out: Annotated[
+        float, typer.Option(help="Minutes of speech held out, as far as a tenth of all.", min=0.1)
+    ] = 20.0,
     plot: Annotated[
         Path | None, typer.Option(help="Picture of error against bits to write.")
     ] = None,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from recipes.vqvae2017.system import HOP, SystemConfig
 from speechvq.config import read, require
+from speechvq.data.split import HeldOut
 
 SAMPLE_RATE = 16_000
 
@@ -43,14 +44,14 @@ class Plan:
     """A system and its training.
 
     crop: length of the training crops in seconds
-    held_out: number of held-out speakers, for evaluation
+    held_out: which speech is held out, for evaluation
     conditioning_dropout: fraction of the examples whose speaker is unknown to the decoder
     """
 
     optim: Optim
     system: SystemConfig = field(default_factory=SystemConfig)
     crop: float = 0.512
-    held_out: int = 12
+    held_out: HeldOut = field(default_factory=HeldOut)
     conditioning_dropout: float = 0.1
     seed: int = 0
 

@@ -21,6 +21,7 @@ from recipes.vqvae2017.plan import SAMPLE_RATE
 from recipes.vqvae2017.system import HOP, System
 from recipes.vqvae2017.train import corpora, trained
 from speechvq.cli.prior import cost_lines
+from speechvq.cli.training_progress import prior_line
 from speechvq.codes import CodebookShape, ModelId
 from speechvq.data.corpus import Corpus
 from speechvq.prior.tokens import Tokens
@@ -56,11 +57,12 @@ def main(
     tokens = encoded(system, name, corpora(manifest, cache, plan)[0])
 
     def report(kind: str, step: int, numbers: Mapping[str, float]) -> None:
-        bits = f"{numbers['bits']:.3f} bits per code"
-        print(f"step {step}  {kind}: {bits}", file=sys.stderr, flush=True)
+        line = prior_line(kind, numbers)
+        print(f"step {step}  {line}", file=sys.stderr, flush=True)
 
     codebooks = [codebook.codewords for codebook in system.codebooks]
-    train(experiment, tokens, launched("auto", 1), codebooks=codebooks, report=report)
+    fabric = launched("auto", 1)
+    train(experiment, tokens, fabric, sample_rate=SAMPLE_RATE, codebooks=codebooks, report=report)
     result = export_prior(folder / "prior", tokens, folder / PRIOR, SAMPLE_RATE)
     print("\n".join(cost_lines(result.costs)))
 

@@ -31,7 +31,7 @@ from speechvq.output import new_file
 from speechvq.quantize.learning import CodebookLearner, codeword_sums
 from speechvq.train.checkpoint import TrainState, best_weights, checkpoints
 from speechvq.train.codec.config import DataConfig
-from speechvq.train.codec.data import load_corpus
+from speechvq.train.codec.data import load_speech
 from speechvq.train.ema import WeightEMA
 from speechvq.train.fabric import launched
 from speechvq.train.fit import Intervals, Numbers, Task, fit
@@ -71,9 +71,9 @@ def main(
 def corpora(manifest: Path, cache: Path, plan: Plan) -> tuple[Corpus, Corpus]:
     """Packed audio to train on, and that of the held-out speakers."""
     read_manifest(manifest)
-    return load_corpus(
-        DataConfig(str(manifest), validation_speakers=plan.held_out, cache=str(cache)), SAMPLE_RATE
-    )
+    data = DataConfig(str(manifest), held_out=plan.held_out, cache=str(cache))
+    speech = load_speech(data, SAMPLE_RATE)
+    return speech.training, speech.validation
 
 
 def train(

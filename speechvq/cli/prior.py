@@ -98,11 +98,10 @@ def train(
         return
     training, held_out, sample_rate = result.training, result.held_out, result.sample_rate
     megabytes = result.path.stat().st_size / 1e6
-    what = "voices" if all(tokens.voices) else "recordings"
     show(
         f"{result.path}: {result.name} for {result.model}, {megabytes:.1f} MB; "
         f"trained on {training.seconds(sample_rate) / 3600:.2f} h, measured on "
-        f"{held_out.seconds(sample_rate) / 3600:.2f} h of other {what}"
+        f"{amount_of(held_out, sample_rate)}; standard errors over these"
     )
     for line in cost_lines(result.costs):
         show(line)
@@ -126,9 +125,9 @@ def tables(
     folder: Annotated[Path, typer.Option(help="Where a manifest's codes are kept.")] = Path(
         "runs/prior"
     ),
-    held_out: Annotated[
-        float, typer.Option(help="Share of the codes to measure on.", min=0.001, max=0.9)
-    ] = 0.05,
+    minutes: Annotated[
+        float, typer.Option(help="Minutes of held-out speech to measure on.", min=0.01)
+    ] = 20.0,
     prior: CodedBy = None,
     force: Force = False,
 ) -> None:
@@ -140,10 +139,19 @@ def tables(
         from speechvq.train.prior.run import check_tables, make_tables
     check_tables(target, force=force, sources=sources_of(model, codes, prior))
     codec, tokens = _codes_of(model, codes, folder, prior)
-    result = make_tables(codec, tokens, target, held_out=held_out, force=force)
-    show(f"{result.path}: tables of {result.model}")
+    result = make_tables(codec, tokens, target, minutes=minutes, force=force)
+    amount = amount_of(result.held_out, result.sample_rate)
+    show(f"{result.path}: tables of {result.model}, measured on {amount}")
     for line in _table_lines(result):
         show(line)
+
+
+def amount_of(held_out: "Tokens", sample_rate: int) -> str:
+    """How much speech is held out, and of how many."""
+    minutes = held_out.seconds(sample_rate) / 60
+    if all(held_out.voices):
+        return f"{minutes:.1f} minutes of {len(set(held_out.voices))} other voices"
+    return f"{minutes:.1f} minutes of {len(held_out)} other recordings"
 
 
 def cost_lines(costs: "Sequence[Cost]") -> list[str]:
@@ -155,10 +163,15 @@ def cost_lines(costs: "Sequence[Cost]") -> list[str]:
     ]
     for cost in costs:
         cells = " | ".join(f"{bits:.2f}" for bits in cost.bits_per_code)
-        lines.append(
-            f"| {cost.name} | {cells} | {cost.bits_per_second:.0f} | {100 * cost.saving:.1f} % |"
-        )
+        second = f"{cost.bits_per_second:.0f}{_error(cost.bits_per_second_error, 0)}"
+        saving = f"{100 * cost.saving:.1f}{_error(100 * cost.saving_error, 1)}"
+        lines.append(f"| {cost.name} | {cells} | {second} | {saving} % |")
     return lines
+
+
+def _error(error: float, digits: int) -> str:
+    """A standard error that is not zero, to stand behind its value."""
+    return f" ± {error:.{digits}f}" if error >= 0.5 * 10**-digits else ""
 
 
 def _table_lines(result: "TablesResult") -> list[str]:

@@ -170,8 +170,10 @@ def export(
     if target.suffix != ".safetensors":
         raise OutputError(f"{target} is no name of a model file; end it in .safetensors")
     with needed("export", "train"):
-        from speechvq.train.codec.export import export_run
-    codec = export_run(run, target, seconds, force=force)
+        from speechvq.train.codec.export import export_run, held_out_of
+    codec, held_out = export_run(run, target, seconds, force=force), held_out_of(run)
+    kept = f", {len(held_out)} held-out speakers are none" if held_out else ""
     show(
-        f"{target}: {codec.model}, {len(codec.voices)} voices, {target.stat().st_size / 1e6:.1f} MB"
+        f"{target}: {codec.model}, {len(codec.voices)} voices{kept}, "
+        f"{target.stat().st_size / 1e6:.1f} MB"
     )

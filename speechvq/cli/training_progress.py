@@ -1,5 +1,6 @@
 """The line on the terminal while something is trained."""
 
+import math
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
@@ -26,10 +27,13 @@ class TrainingBar:
         self.task = self.bar.add_task("starting", total=steps)
 
     def __call__(self, kind: str, step: int, numbers: Numbers) -> None:
-        """Report numbers of "train" or "validation"."""
+        """Report numbers of "train", "validation" or "held out"."""
         line, training = self.line(kind, numbers), kind == "train"
         if self.bar.console.is_terminal:
             self.bar.start()
+        if kind == "held out":
+            self.print(line)
+            return
         self.bar.update(self.task, completed=step, description=line if training else None)
         if not training or not self.bar.console.is_terminal:
             self.print(f"step {step}  {line}")
@@ -65,8 +69,11 @@ def codec_line(kind: str, numbers: Numbers, *, seconds_per_step: float) -> str:
             f"{speed:.1f} s of audio per second",
         ]
         return "  ".join(parts)
-    prefixes = [value for name, value in numbers.items() if name.startswith("prefix")]
-    parts = [f"validation: mel {' '.join(f'{value:.3f}' for value in prefixes)}"]
+    if kind == "held out":
+        return held_out_line(numbers)
+    prefixes = [name for name in numbers if name.startswith("prefix") and name.endswith("/mel")]
+    errors = [f"{numbers[name]:.3f}{_error(numbers, name, 3)}" for name in prefixes]
+    parts = [f"validation on {_amount(numbers)}: mel {' '.join(errors)}"]
     for name, label, form in (
         ("utilization", "used", "{:.0%}"),
         ("perplexity", "perplexity", "{:.0f}"),
@@ -80,5 +87,36 @@ def codec_line(kind: str, numbers: Numbers, *, seconds_per_step: float) -> str:
 
 def prior_line(kind: str, numbers: Numbers) -> str:
     """Bits per code in training, or of held-out codes, by codebook and of all."""
-    bits = " ".join(f"{value:.3f}" for name, value in numbers.items() if name.endswith("bits"))
-    return f"{'held out: ' if kind == 'validation' else ''}{bits} bits per code"
+    if kind == "held out":
+        return held_out_line(numbers)
+    names = [name for name in numbers if name.endswith("bits")]
+    bits = " ".join(f"{numbers[name]:.3f}{_error(numbers, name, 3)}" for name in names)
+    where = f"held out, {_amount(numbers)}: " if kind == "validation" else ""
+    return f"{where}{bits} bits per code"
+
+
+def held_out_line(numbers: Numbers) -> str:
+    """What is held out, as `speechvq.data.split.amounts` has it."""
+    if not numbers["minutes"]:
+        return "held out: nothing, so nothing is validated"
+    corpora = [name.removesuffix("/minutes") for name in numbers if name.endswith("/minutes")]
+    parts = [
+        f"{corpus} {numbers[f'{corpus}/minutes']:.1f} of {numbers[f'{corpus}/speakers']:.0f}"
+        for corpus in corpora
+        if f"{corpus}/speakers" in numbers
+    ]
+    by_corpus = f" ({', '.join(parts)})" if parts else ""
+    left_out = numbers["left_out/minutes"]
+    neither = f"; {left_out:.1f} minutes on neither side" if left_out else ""
+    return f"held out: {_amount(numbers)}{by_corpus}{neither}"
+
+
+def _amount(numbers: Numbers) -> str:
+    minutes, speakers = numbers["minutes"], round(numbers["speakers"])
+    return f"{minutes:.1f} minutes of {speakers} speaker{'s' if speakers != 1 else ''}"
+
+
+def _error(numbers: Numbers, name: str, digits: int) -> str:
+    """The standard error of a number, where there is one."""
+    error = numbers.get(f"{name}_standard_error", math.nan)
+    return f" ± {error:.{digits}f}" if math.isfinite(error) else ""

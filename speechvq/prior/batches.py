@@ -1,45 +1,56 @@
 """Training examples of a prior: recordings cut to segments, in batches of equal length."""
 
-from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from speechvq.codes.record import CodeArrays
-from speechvq.data.split import hold_out_size, split
+from speechvq.data.split import HeldOut, Split, hold_out_speech
 from speechvq.errors import CodesError
 from speechvq.nn.speaker import unpack_embeddings
 from speechvq.prior.tokens import Tokens
 
 
-def hold_out(tokens: Tokens, fraction: float) -> tuple[Tokens, Tokens]:
-    """Training and held-out recordings, with no voice in both.
+def hold_out(tokens: Tokens, plan: HeldOut, sample_rate: int) -> tuple[Tokens, Tokens]:
+    """Training and held-out recordings, by the rule of `speechvq.data.split`.
 
-    The voices whose names have the lowest hashes are held out until they hold `fraction` of all
-    frames. Recordings of unknown voices count as voices of their own. Raises CodesError when no
-    recording would be left to train on.
+    No voice is in both, and no text where texts are known. Recordings of unknown voices are trained
+    on, but where there are too few known voices, they count as voices of their own. At least one
+    voice is held out. Raises CodesError when there are not two.
     """
-    voices = [
-        voice.encode() if voice else tokens.recording(index)[0].tobytes()
-        for index, voice in enumerate(tokens.voices)
-    ]
-    frames: dict[bytes, float] = defaultdict(float)
-    for voice, count in zip(voices, tokens.frames, strict=True):
-        frames[voice] += int(count)
-    parts = split(voices, hold_out_size(frames, fraction))
-    if not parts.training.any():
+    parts = parts_of(tokens, plan, sample_rate)
+    return tokens.select(parts.training), tokens.select(parts.held_out)
+
+
+def parts_of(tokens: Tokens, plan: HeldOut, sample_rate: int) -> Split:
+    """Which recordings `hold_out` takes for what. Raises CodesError."""
+    rows = tokens.spoken(sample_rate)
+    parts = hold_out_speech(rows, plan)
+    if not parts.held_out.any():
+        named = [
+            row if row.speaker else replace(row, speaker=_name(tokens, index))
+            for index, row in enumerate(rows)
+        ]
+        parts = hold_out_speech(named, plan, least=1)
+    if not (parts.training.any() and parts.held_out.any()):
         raise CodesError(
             f"all {len(tokens)} recordings are of one voice: a prior needs recordings of several "
             "voices, some to train on and others to be evaluated on"
         )
-    return tokens.select(parts.training), tokens.select(parts.held_out)
+    return parts
+
+
+def _name(tokens: Tokens, index: int) -> str:
+    """A name for the unknown voice of a recording, which is that of no other recording."""
+    return f"\0{tokens.recording(index)[0].tobytes().hex()}"
 
 
 class Segments:
     """Recordings cut to segments of at most `length` coarse codes, sorted by length.
 
-    Each segment has its recording's speaker embedding.
+    Each segment has its recording's speaker embedding and voice.
     """
 
     def __init__(self, tokens: Tokens, length: int) -> None:
@@ -57,7 +68,9 @@ class Segments:
         segments = sorted((segments[i] for i in order), key=lambda segment: len(segment[1][0]))
         self.codebooks = [codebooks for _, codebooks in segments]
         embeddings = unpack_embeddings(tokens.speaker_embeddings)
-        self.speaker_embeddings = embeddings[[recording for recording, _ in segments]]
+        of = [recording for recording, _ in segments]
+        self.speaker_embeddings = embeddings[of]
+        self.voices = [tokens.voices[recording] or recording for recording in of]
 
     def __len__(self) -> int:
         return len(self.codebooks)

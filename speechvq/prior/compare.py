@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from speechvq.data.uncertainty import standard_error
 from speechvq.nn.speaker import unpack_embeddings
 from speechvq.prior.counts import (
     Context,
@@ -18,11 +19,11 @@ from speechvq.prior.counts import (
     previous_codes,
 )
 from speechvq.prior.network import PriorNetwork
-from speechvq.prior.tables import fit_tables
+from speechvq.prior.tables import fit_tables, table_bits
 from speechvq.prior.tokens import Tokens
 
 Bits = NDArray[np.float64]
-"""Bits per code, of every codebook."""
+"""Bits of all codes of a recording, (recordings, codebooks)."""
 
 QUANTILE = 0.95
 """Fraction of held-out clean speech below the anomaly threshold."""
@@ -35,12 +36,15 @@ class Cost:
     bits_per_code: of each codebook
     bits_per_second: over all codebooks
     saving: fraction of the static tables' bits per second that is saved
+    bits_per_second_error, saving_error: their standard errors over voices
     """
 
     name: str
     bits_per_code: tuple[float, ...]
     bits_per_second: float
     saving: float
+    bits_per_second_error: float
+    saving_error: float
 
 
 def compare(training: Tokens, held_out: Tokens, bits: Bits, sample_rate: int) -> list[Cost]:
@@ -48,38 +52,40 @@ def compare(training: Tokens, held_out: Tokens, bits: Bits, sample_rate: int) ->
 
     bits: of the prior, as `recording_bits` gives them
     """
-    codes_per_second = np.array([sample_rate / shape.hop for shape in held_out.shapes])
+    ratios = [held_out.shapes[0].hop // shape.hop for shape in held_out.shapes]
+    codes = held_out.frames[:, None] * np.array(ratios)
     tables = static_tables(training, held_out)
-    rows = {
-        "uniform": uniform(held_out),
+    models = {
+        "uniform": codes * np.log2([shape.size for shape in held_out.shapes]),
         "static tables": tables,
         "order 2 and coarser code": order_2(training, held_out),
-        "WaveNet": bits.sum(0) / [len(codes) for codes in held_out.codebooks],
+        "WaveNet": bits,
     }
-    reference = float(tables @ codes_per_second)
-    return [
-        Cost(
+    seconds = held_out.frames[:, None] * held_out.shapes[0].hop / sample_rate
+    voices = [voice or index for index, voice in enumerate(held_out.voices)]
+    reference, rows = tables.sum(1, keepdims=True), []
+    for name, own in models.items():
+        total = own.sum(1, keepdims=True)
+        row = Cost(
             name,
-            tuple(costs.tolist()),
-            rate := float(costs @ codes_per_second),
-            1 - rate / reference,
+            tuple((own.sum(0) / codes.sum(0)).tolist()),
+            float(total.sum() / seconds.sum()),
+            float(1 - total.sum() / reference.sum()),
+            float(standard_error(total, seconds, voices)[0]),
+            float(standard_error(total, reference, voices)[0]),
         )
-        for name, costs in rows.items()
-    ]
-
-
-def uniform(held_out: Tokens) -> Bits:
-    """Bits per code where all codes are equally likely: the logarithm of the codebook size."""
-    return np.log2([shape.size for shape in held_out.shapes])
+        rows.append(row)
+    return rows
 
 
 def static_tables(training: Tokens, held_out: Tokens) -> Bits:
-    """Bits per code of the static tables of code files."""
-    return np.array([table.bits_per_code for table in fit_tables(training, held_out)])
+    """Bits of recordings under the static tables of code files."""
+    fitted = fit_tables(training, held_out)
+    return np.array([table_bits(row.table, held_out, index) for index, row in enumerate(fitted)]).T
 
 
 def order_2(training: Tokens, held_out: Tokens) -> Bits:
-    """Bits per code given the two previous codes and the coarser code, with back-off smoothing.
+    """Bits of recordings given the two previous codes and the coarser code, by back-off smoothing.
 
     Its tables would be too large to be bundled.
     """
@@ -89,13 +95,13 @@ def order_2(training: Tokens, held_out: Tokens) -> Bits:
 
 
 def count_model(training: Tokens, held_out: Tokens, contexts: Sequence[Context]) -> Bits:
-    """Bits per code of a `CountModel`; contexts: the shortest first."""
+    """Bits of recordings under a `CountModel`; contexts: the shortest first."""
     training_codes, held_out_codes = list(training.recordings()), list(held_out.recordings())
     costs = []
     for index, shape in enumerate(held_out.shapes):
         model = CountModel(training_codes, index, shape.size, contexts)
-        costs.append(np.concatenate([model.bits(codes) for codes in held_out_codes]).mean())
-    return np.array(costs)
+        costs.append([model.bits(codes).sum() for codes in held_out_codes])
+    return np.array(costs).T
 
 
 @torch.no_grad()

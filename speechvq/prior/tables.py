@@ -39,7 +39,8 @@ def fit_tables(training: Tokens, held_out: Tokens) -> list[FittedTable]:
         for kind in get_args(Context):
             if _fits(kind, training.shapes, index):
                 table = FrequencyTable(kind, _fit(training, index, kind))
-                fitted.append(FittedTable(table, _bits_per_code(table, held_out, index)))
+                bits = table_bits(table, held_out, index).sum()
+                fitted.append(FittedTable(table, float(bits / len(held_out.codebooks[index]))))
         order_0, best = fitted[0], min(fitted, key=lambda row: row.bits_per_code)
         better = best.bits_per_code < (1 - MIN_SAVING) * order_0.bits_per_code
         chosen.append(best if better else order_0)
@@ -74,16 +75,17 @@ def _smooth(counts: NDArray, backoff: NDArray[np.float64]) -> NDArray[np.float64
     return witten_bell(counts, total, distinct, backoff)
 
 
-def _bits_per_code(table: FrequencyTable, tokens: Tokens, index: int) -> float:
-    """Mean ideal code length in bits of the codes of a codebook under its table."""
+def table_bits(table: FrequencyTable, tokens: Tokens, index: int) -> NDArray[np.float64]:
+    """Ideal code length in bits of the codes of a codebook under its table, (recordings,)."""
     frequencies = LEVELS[table.indices].astype(np.float64)
     bits = np.log2(frequencies.sum(1, keepdims=True)) - np.log2(frequencies)
-    size, total, count = tokens.shapes[index].size, 0.0, 0
-    for codebooks in tokens.recordings():
-        codes = codebooks[index]
-        total += float(bits[_numbers(table.context, index, codebooks, size), codes].sum())
-        count += len(codes)
-    return total / count
+    size = tokens.shapes[index].size
+    return np.array(
+        [
+            bits[_numbers(table.context, index, codebooks, size), codebooks[index]].sum()
+            for codebooks in tokens.recordings()
+        ]
+    )
 
 
 def _numbers(kind: Context, index: int, codebooks: CodeArrays, size: int) -> NDArray[np.intp]:

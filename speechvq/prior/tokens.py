@@ -4,8 +4,9 @@ import hashlib
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from speechvq.codes import CodebookShape, Codes, ModelId, read_codes
 from speechvq.codes.coder import Coder
 from speechvq.codes.record import CodeArrays
+from speechvq.data.manifest import Utterance
+from speechvq.data.split import Spoken, spoken
 from speechvq.errors import CodesError
 from speechvq.output import new_file
 
@@ -29,6 +32,7 @@ class Tokens:
     frames: number of codes of the coarsest codebook in each recording
     speaker_embeddings: (recordings, bytes), packed
     voices: the speaker of each recording; an empty string where unknown
+    corpora, texts: of each recording, likewise; neither is saved
     """
 
     model: ModelId
@@ -37,6 +41,8 @@ class Tokens:
     frames: NDArray[np.int64]
     speaker_embeddings: NDArray[np.uint8]
     voices: tuple[str, ...]
+    corpora: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -72,15 +78,40 @@ class Tokens:
         """Total length in seconds."""
         return float(self.frames.sum()) * self.shapes[0].hop / sample_rate
 
+    def spoken(self, sample_rate: int) -> list[Spoken]:
+        """What the hold-out rule knows of each recording."""
+        unknown = ("",) * len(self)
+        seconds = (self.frames * self.shapes[0].hop / sample_rate).tolist()
+        facts = zip(
+            seconds, self.voices, self.corpora or unknown, self.texts or unknown, strict=True
+        )
+        return [
+            Spoken(length, voice or None, corpus or None, text or None)
+            for length, voice, corpus, text in facts
+        ]
+
+    def described_by(self, rows: Sequence[Utterance]) -> "Tokens":
+        """The same with the corpora and texts of a manifest's rows, one for each recording."""
+        known = [spoken(row) for row in rows]
+        return replace(
+            self,
+            corpora=tuple(row.corpus or "" for row in known),
+            texts=tuple(row.text or "" for row in known),
+        )
+
     def select(self, mask: NDArray[np.bool_]) -> "Tokens":
         """Only the recordings where `mask` (recordings,) is true."""
         codebooks = tuple(
             codes[np.repeat(mask, self.frames * (self.shapes[0].hop // shape.hop))]
             for codes, shape in zip(self.codebooks, self.shapes, strict=True)
         )
-        voices = tuple(voice for voice, kept in zip(self.voices, mask, strict=True) if kept)
+        voices, corpora, texts = (
+            tuple(compress(names, mask)) for names in (self.voices, self.corpora, self.texts)
+        )
         frames, embeddings = self.frames[mask], self.speaker_embeddings[mask]
-        return Tokens(self.model, self.shapes, codebooks, frames, embeddings, voices)
+        return Tokens(
+            self.model, self.shapes, codebooks, frames, embeddings, voices, corpora, texts
+        )
 
     def save(self, path: Path, *, force: bool = False) -> None:
         """Write a NumPy archive; replace one only with `force`. Raises OutputError."""

@@ -24,7 +24,7 @@ layers = 2
 cycle = 2
 context_layers = 1
 [data]
-held_out = 0.3
+held_out = { share = 0.3 }
 longest = 40
 [run]
 log_every = 2
@@ -205,10 +205,10 @@ def test_wrong_codes_are_refused_before_anything_is_trained(run, model, plan, cl
     )
     assert alone.code == 1
     assert "of one voice" in alone.err
-    plan.write_text(PLAN.replace("held_out = 0.3", "held_out = 2"))
+    plan.write_text(PLAN.replace("share = 0.3", "minutes = 0"))
     wrong = run("prior", "train", plan, model, tmp_path / "a.codes")
     assert wrong.code == 1
-    assert "data.held_out must be between 0 and 1" in wrong.err
+    assert "data.held_out.minutes must be above 0" in wrong.err
 
 
 @pytest.fixture
@@ -223,14 +223,10 @@ def own(run, model, tmp_path):
 
 def test_tables_beside_a_model_make_its_files_smaller(run, own, clip, tmp_path):
     plain = read_codes(tmp_path / "codes" / "female.codes")
-    made = run(
-        "prior", "tables", own, tmp_path / "own.tables", tmp_path / "codes", "--held-out", 0.3
-    )
+    made = run("prior", "tables", own, tmp_path / "own.tables", tmp_path / "codes", "--minutes", 1)
     assert made.code == 0, made.err
     assert "| 0 | " in made.out
-    again = run(
-        "prior", "tables", own, tmp_path / "own.tables", tmp_path / "codes", "--held-out", 0.3
-    )
+    again = run("prior", "tables", own, tmp_path / "own.tables", tmp_path / "codes", "--minutes", 1)
     assert again.code == 1
     assert "--force" in again.err
     assert run("encode", clip, tmp_path / "small.codes", "-m", own).code == 0
@@ -249,8 +245,8 @@ def test_tables_beside_a_model_make_its_files_smaller(run, own, clip, tmp_path):
         tmp_path / "new.tables",
         tmp_path / "small.codes",
         tmp_path / "codes",
-        "--held-out",
-        0.1,
+        "--minutes",
+        1,
     )
     assert fitted.code == 0, fitted.err  # coded files are read like others
     assert plain == read_codes(tmp_path / "small.codes", [load_tables(tmp_path / "own.tables")])
@@ -263,8 +259,8 @@ def test_tables_beside_a_model_make_its_files_smaller(run, own, clip, tmp_path):
         male,
         tmp_path / "codes",
         "--force",
-        "--held-out",
-        0.1,
+        "--minutes",
+        1,
     )
     assert new.code == 0, new.err
     assert (
@@ -282,14 +278,12 @@ def test_tables_beside_a_model_make_its_files_smaller(run, own, clip, tmp_path):
 def test_tables_of_another_model_are_left_alone_and_odd_names_refused(
     run, own, other_model, clip, tmp_path
 ):
-    wrong = run(
-        "prior", "tables", own, tmp_path / "tables.bin", tmp_path / "codes", "--held-out", 0.3
-    )
+    wrong = run("prior", "tables", own, tmp_path / "tables.bin", tmp_path / "codes", "--minutes", 1)
     assert wrong.code == 1
     assert "should end in .tables" in wrong.err
     assert (
         run(
-            "prior", "tables", own, tmp_path / "own.tables", tmp_path / "codes", "--held-out", 0.3
+            "prior", "tables", own, tmp_path / "own.tables", tmp_path / "codes", "--minutes", 1
         ).code
         == 0
     )
@@ -373,14 +367,14 @@ def test_a_file_coded_with_a_prior_needs_it(run, own, plan, clip, tmp_path):
         tmp_path / "new.tables",
         tmp_path / "a.codes",
         tmp_path / "codes",
-        "--held-out",
-        0.1,
+        "--minutes",
+        1,
     )
     unread = run(*tables)
     assert unread.code == 1
     assert "give it with --prior" in unread.err
     assert run(*tables, "--prior", prior).code == 0
-    plan.write_text(PLAN.replace("held_out = 0.3", "held_out = 0.1"))
+    plan.write_text(PLAN.replace("share = 0.3", "share = 0.1"))
     more = (
         "prior",
         "train",

@@ -20,7 +20,6 @@ def tiny_experiment(manifest: Path, folder: Path, **optim) -> Experiment:
         name="tiny",
         data=DataConfig(
             manifest=str(manifest),
-            validation_speakers=1,
             validation_files=2,
             crop=0.5,
             cache=str(folder / "cache"),

@@ -10,6 +10,7 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from tests.helpers.paths import CLIPS
 
@@ -134,3 +135,54 @@ def fake_recognizer(monkeypatch):
 
     module(monkeypatch, "pocketsphinx", Decoder=Decoder, get_model_path=lambda name: name)
     module(monkeypatch, "jiwer", wer=wer)
+
+
+@pytest.fixture
+def fake_judges(monkeypatch):
+    """Opinion scores: 3 and the signal's power; Whisper: "loud" or "quiet" for each half second.
+
+    Raises where what is heard is not as the judges need it.
+    """
+
+    def power(wave):
+        assert wave.dtype == np.float32
+        assert np.abs(wave).max() <= 1
+        return float(np.square(wave).mean())
+
+    class ConvTransformerSQAModel:
+        def eval(self):
+            return self
+
+        def __call__(self, waves):
+            assert waves.shape[0] == 1
+            return torch.tensor([3 + power(waves[0].numpy())])
+
+    def run(wave, sr):
+        assert sr == 16_000
+        return {"sig_mos": 3.5, "ovrl_mos": 3 - power(wave)}
+
+    class WhisperModel:
+        def __init__(self, model, **options):
+            if model == "unknown":
+                raise ValueError("Invalid model size 'unknown'")
+            assert options["device"] == "cpu"
+
+        def transcribe(self, wave, **options):
+            assert options["language"] == "en"
+            halves = [wave[first : first + 8000] for first in range(0, len(wave), 8000)]
+            words = ["Loud," if power(half) > 0.01 else "quiet..." for half in halves]
+            return [SimpleNamespace(text=f" {word}") for word in words], None
+
+    def process_words(reference, hypothesis):
+        one, other = reference.split(), hypothesis.split()
+        wrong = sum(a != b for a, b in zip(one, other, strict=False))
+        return SimpleNamespace(
+            substitutions=wrong,
+            deletions=max(0, len(one) - len(other)),
+            insertions=max(0, len(other) - len(one)),
+        )
+
+    module(monkeypatch, "distillmos", ConvTransformerSQAModel=ConvTransformerSQAModel)
+    module(monkeypatch, "speechmos", dnsmos=SimpleNamespace(run=run))
+    module(monkeypatch, "faster_whisper", WhisperModel=WhisperModel)
+    module(monkeypatch, "jiwer", process_words=process_words)

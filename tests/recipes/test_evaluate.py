@@ -8,7 +8,6 @@ import pytest
 
 from recipes.evaluate import (
     anomaly,
-    conversion,
     file_sizes,
     generation,
     intelligibility,
@@ -110,25 +109,6 @@ def test_intelligibility_counts_errors_against_texts_or_originals(table, manifes
     rows = table(intelligibility.main, manifest, model=model)
     assert numbers(rows, "above the originals") == [0] * 5
     assert intelligibility.words("Don't STOP, 3 times!") == "don't stop times"
-
-
-@pytest.mark.usefixtures("fake_speaker_encoder")
-def test_conversion_compares_with_target_and_source(table, manifest, model):
-    rows = table(
-        conversion.main,
-        manifest,
-        manifest,
-        voices=["bdl", "slt"],
-        codebooks=[1, 4],
-        min_seconds=0.5,
-        model=model,
-    )
-    keys = [(row[0], row[1], row[-1]) for row in rows[1:]]
-    assert keys[:3] == [("1", "bdl", "2"), ("1", "slt", "2"), ("1", "all", "4")]
-    assert [key[0] for key in keys[3:]] == ["4"] * 3 + ["plain"] * 3 + ["real"] * 2
-    assert all(-1 <= value <= 1 for value in numbers(rows, "to target"))
-    with pytest.raises(ManifestError, match="at least two recordings of 'bdl'"):
-        conversion.main(manifest, manifest, voices=["bdl"], min_seconds=9, model=model)
 
 
 @pytest.mark.usefixtures("fake_speaker_encoder", "fake_recognizer")

@@ -14,7 +14,7 @@ from tests.helpers.paths import CLIPS, ROOT
 RECIPE = ROOT / "recipes" / "vqvae2017"
 PLAN = """
 crop = 0.128
-held_out = 1
+held_out = { share = 0.3 }
 [system]
 latent = "codes"
 channels = 8
@@ -41,7 +41,7 @@ skip = 8
 layers = 2
 cycle = 2
 [data]
-held_out = 0.4
+held_out = { share = 0.4 }
 longest = 200
 [optim]
 steps = 4

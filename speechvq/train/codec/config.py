@@ -9,6 +9,7 @@ import tomli_w
 from speechvq.codec.config import CodecConfig
 from speechvq.config import read, require, to_dict
 from speechvq.data.augment import Augmentation
+from speechvq.data.split import HeldOut
 from speechvq.errors import ConfigError
 from speechvq.losses.discriminators import DiscriminatorsConfig
 from speechvq.losses.mel import MelConfig
@@ -24,9 +25,8 @@ class DataConfig:
     """What is trained on.
 
     manifest: path of the manifest, relative to the working directory
-    validation_speakers: how many named speakers are held out, at most a third (see
-      `speechvq.data.split`)
-    validation_files: how many of their files are used
+    held_out: how much speech is held out, of which speakers (see `speechvq.data.split`)
+    validation_files: how many held-out files are used; None: all
     validation_seconds: how much of each is used, from its beginning
     crop: seconds of a training example
     references: further crops of the same voice that the reference encoder sees
@@ -36,9 +36,9 @@ class DataConfig:
     """
 
     manifest: str
-    validation_speakers: int = 12
-    validation_files: int = 48
-    validation_seconds: float = 4.0
+    held_out: HeldOut = field(default_factory=HeldOut)
+    validation_files: int | None = None
+    validation_seconds: float = 20.0
     crop: float = 1.0
     references: int = 2
     gain_db: tuple[float, ...] = (-12.0, 6.0)
@@ -46,6 +46,14 @@ class DataConfig:
     cache: str = "runs/cache"
 
     def __post_init__(self) -> None:
+        require(
+            self.validation_files is None or self.validation_files > 0,
+            f"validation_files must be positive, not {self.validation_files}",
+        )
+        require(
+            self.validation_seconds >= 1,
+            f"validation_seconds must be at least 1, not {self.validation_seconds}",
+        )
         require(self.crop > 0, f"crop must be positive, not {self.crop}")
         require(self.references > 0, f"references must be at least 1, not {self.references}")
         require(

@@ -1,6 +1,6 @@
 """The speech of an experiment: batches to train on, and waveforms to validate on."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,25 +8,34 @@ import torch
 from torch import Tensor
 
 from speechvq.data.corpus import Corpus, Sampler, pack
-from speechvq.data.manifest import Utterance, read_manifest
+from speechvq.data.manifest import read_manifest
 from speechvq.data.speech import read_utterance
-from speechvq.data.split import by_hash, split
+from speechvq.data.split import amounts, hold_out_speech, spoken
 from speechvq.train.codec.config import DataConfig, Experiment
 
 
-def load_corpus(data: DataConfig, sample_rate: int) -> tuple[Corpus, Corpus]:
-    """Training and validation speech, of different speakers."""
+@dataclass(frozen=True)
+class Speech:
+    """The speech of an experiment.
+
+    training, validation: of other speakers, who say other texts
+    held_out: minutes and speakers of the held-out speech, see `speechvq.data.split.amounts`
+    """
+
+    training: Corpus
+    validation: Corpus
+    held_out: dict[str, float]
+
+
+def load_speech(data: DataConfig, sample_rate: int) -> Speech:
+    """The speech to train on and to validate on. Raises ManifestError and AudioError."""
     rows = read_manifest(data.manifest)
     corpus = pack(rows, Path(data.cache), sample_rate, read_utterance)
-    speakers = validation_speakers(rows, data.validation_speakers)
-    parts = split([row.speaker for row in rows], speakers)
-    return corpus.restricted(parts.training), corpus.restricted(parts.held_out)
-
-
-def validation_speakers(rows: Sequence[Utterance], count: int) -> set[str]:
-    """`count` held-out speakers, at most a third of all that are named."""
-    names = {row.speaker for row in rows if row.speaker is not None}
-    return set(by_hash(names, min(count, len(names) // 3)))
+    known = [spoken(row) for row in rows]
+    parts = hold_out_speech(known, data.held_out)
+    return Speech(
+        corpus.restricted(parts.training), corpus.restricted(parts.held_out), amounts(known, parts)
+    )
 
 
 def training_sampler(experiment: Experiment, corpus: Corpus, hop: int) -> Sampler:
@@ -44,13 +53,17 @@ def training_sampler(experiment: Experiment, corpus: Corpus, hop: int) -> Sample
 
 
 def validation_waves(corpus: Corpus, data: DataConfig, sample_rate: int) -> list[Tensor]:
-    """The beginnings of validation files spread evenly over the corpus, (1, 1, t) each."""
-    if not len(corpus.lengths):
-        return []
-    last = len(corpus.lengths) - 1
-    files = np.unique(np.linspace(0, last, data.validation_files).round().astype(int))
+    """The beginnings of the validation files, (1, 1, t) each."""
     longest = round(data.validation_seconds * sample_rate)
     return [
         torch.from_numpy(corpus.wave(file, 0, min(longest, int(corpus.lengths[file]))))[None, None]
-        for file in files
+        for file in validation_files(corpus, data)
     ]
+
+
+def validation_files(corpus: Corpus, data: DataConfig) -> list[int]:
+    """Which files of the validation speech are used, spread evenly over it."""
+    count = len(corpus.lengths)
+    if data.validation_files is None or not count:
+        return list(range(count))
+    return np.unique(np.linspace(0, count - 1, data.validation_files).round().astype(int)).tolist()

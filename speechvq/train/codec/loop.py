@@ -7,7 +7,7 @@ import lightning_fabric
 import torch
 from torch import Tensor, nn
 
-from speechvq.data.corpus import Sampler
+from speechvq.data.corpus import Corpus, Sampler
 from speechvq.data.manifest import read_manifest
 from speechvq.nn.speaker import rounded
 from speechvq.quantize.codebook import Codebook
@@ -15,7 +15,12 @@ from speechvq.quantize.learning import CodebookLearner
 from speechvq.train.checkpoint import Stateful, TrainState
 from speechvq.train.codec.adversary import Adversary
 from speechvq.train.codec.config import Experiment, OptimConfig, adversarial, write_experiment
-from speechvq.train.codec.data import load_corpus, training_sampler, validation_waves
+from speechvq.train.codec.data import (
+    load_speech,
+    training_sampler,
+    validation_files,
+    validation_waves,
+)
 from speechvq.train.codec.init_from import init_from
 from speechvq.train.codec.objective import Evaluation, Objective, validate
 from speechvq.train.codec.schedule import bypass, temperature
@@ -56,15 +61,16 @@ def train(
     if fabric.global_rank == 0:
         sources = [experiment.data.manifest, *([run.init_from] if run.init_from else [])]
         check_run(folder, sources, read_manifest(experiment.data.manifest))
-        load_corpus(experiment.data, experiment.codec.sample_rate)
+        load_speech(experiment.data, experiment.codec.sample_rate)
     fabric.barrier()
-    training, validation = load_corpus(experiment.data, experiment.codec.sample_rate)
-    sampler = training_sampler(experiment, training, objective.network.hop)
-    waves = validation_waves(validation, experiment.data, experiment.codec.sample_rate)
+    speech = load_speech(experiment.data, experiment.codec.sample_rate)
+    sampler = training_sampler(experiment, speech.training, objective.network.hop)
     rank = fabric.global_rank
+    if report is not None and rank == 0:
+        report("held out", 0, speech.held_out)
     place = folder / f"log-{rank}" if rank else folder
     with Log(place, experiment.codec.sample_rate) as log:
-        task = CodecTask(experiment, fabric, objective, sampler, waves, log)
+        task = CodecTask(experiment, fabric, objective, sampler, speech.validation, log)
         fit(
             task,
             task.state,
@@ -88,11 +94,13 @@ class CodecTask(Task):
         fabric: lightning_fabric.Fabric,
         objective: Objective,
         sampler: Sampler,
-        waves: list[Tensor],
+        validation: Corpus,
         log: Log,
     ) -> None:
         self.experiment, self.fabric, self.objective = experiment, fabric, objective
-        self.sampler, self.waves, self.log = sampler, waves, log
+        self.sampler, self.log, data = sampler, log, experiment.data
+        self.waves = validation_waves(validation, data, experiment.codec.sample_rate)
+        self.speakers = validation.voices[validation_files(validation, data)].tolist()
         plan, network = experiment.optim, objective.network
         self.codebooks = CodebookLearner(network.topdown.codebooks, decay=plan.codebook_decay)
         parts: dict[str, Stateful] = {"codebooks": self.codebooks}
@@ -196,7 +204,7 @@ class CodecTask(Task):
         if not self.waves:
             return {}
         waves = [wave.to(self.fabric.device) for wave in self.waves]
-        numbers, network = validate(self.objective, waves), self.objective.network
+        numbers, network = validate(self.objective, waves, self.speakers), self.objective.network
         with torch.inference_mode():
             embedding = rounded(network.reference(waves[0]))
             decoded = network.decode(network.encode(waves[0]), embedding)

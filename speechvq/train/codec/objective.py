@@ -1,12 +1,14 @@
 """The objective of the codec: what a batch costs, in nats."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from speechvq.codec.network import Network
+from speechvq.data.uncertainty import standard_error
 from speechvq.losses.bound import Bound
 from speechvq.losses.likelihood import log_scale
 from speechvq.losses.mel import MelLikelihood
@@ -181,17 +183,20 @@ class Objective(nn.Module):
 
 
 @torch.inference_mode()
-def validate(objective: Objective, waves: list[Tensor]) -> dict[str, float]:
+def validate(
+    objective: Objective, waves: Sequence[Tensor], speakers: Sequence[Hashable]
+) -> dict[str, float]:
     """Numbers of a validation set with argmax codes, for waveforms (1, 1, t).
 
-    They are the mel error of every prefix of the codebooks, the usage of every codebook, and the
-    bound.
+    They are the mel error of every prefix of the codebooks with its standard error over the
+    speakers, who are given for each waveform, the usage of every codebook, the bound, and the
+    minutes and speakers of the set.
     """
     network, n_codebooks = objective.network, objective.n_codebooks
     network.eval()
-    errors, usage = torch.zeros(n_codebooks), Usage(network.topdown.codebooks)
+    errors, usage = np.zeros((len(waves), n_codebooks)), Usage(network.topdown.codebooks)
     distortion, rates = torch.zeros(1), torch.zeros(1, n_codebooks)
-    for wave in waves:
+    for number, wave in enumerate(waves):
         embedding = rounded(network.reference(wave))
         quantized = network.topdown(network.features(wave))
         usage.add(quantized)
@@ -200,10 +205,15 @@ def validate(objective: Objective, waves: list[Tensor]) -> dict[str, float]:
         for index in range(n_codebooks):
             estimate = network.decode(quantized.codes[: index + 1], embedding)
             nats, stats = objective.likelihood(wave[0], estimate[0, :, : wave.shape[-1]], group, 1)
-            errors[index] += sum(stats.values()) / len(stats) / len(waves)
+            errors[number, index] = sum(stats.values()) / len(stats)
         distortion += nats.cpu()  # of all codebooks
         rates += quantized.rates.cpu()
     network.train()
     seconds = sum(wave.shape[-1] for wave in waves) / network.config.sample_rate
-    prefixes = {f"prefix{index + 1}/mel": errors[index].item() for index in range(n_codebooks)}
-    return prefixes | usage.numbers() | Bound(distortion, rates).per_second(seconds)
+    deviations = standard_error(errors, np.ones(len(errors)), speakers)
+    prefixes = dict[str, float]()
+    for index, (mean, deviation) in enumerate(zip(errors.mean(0), deviations, strict=True)):
+        prefixes[f"prefix{index + 1}/mel"] = float(mean)
+        prefixes[f"prefix{index + 1}/mel_standard_error"] = float(deviation)
+    measured = {"minutes": seconds / 60, "speakers": float(len(set(speakers)))}
+    return prefixes | usage.numbers() | Bound(distortion, rates).per_second(seconds) | measured

@@ -6,6 +6,7 @@ from pathlib import Path
 import tomli_w
 
 from speechvq.config import read, require, to_dict
+from speechvq.data.split import HeldOut
 from speechvq.errors import ConfigError
 from speechvq.output import new_file
 from speechvq.prior.network import PriorConfig
@@ -15,21 +16,20 @@ from speechvq.prior.network import PriorConfig
 class PriorData:
     """What a prior is trained on.
 
-    held_out: the share of all codes that is held out, of the voices whose names hash lowest (see
-      `speechvq.data.split`)
+    held_out: how much speech is held out, of which voices (see `speechvq.data.split`)
     longest: longer recordings are cut into chunks of this many codes of the coarsest codebook
     measured: how many held-out chunks are measured during training, at most
     conditioning_dropout: the fraction of the examples that are not conditioned on the speaker
       embedding
     """
 
-    held_out: float = 0.05
+    held_out: HeldOut = field(default_factory=HeldOut)
     longest: int = 400
-    measured: int = 100
+    measured: int = 400
     conditioning_dropout: float = 0.2
 
     def __post_init__(self) -> None:
-        require(0 < self.held_out < 1, f"held_out must be between 0 and 1, not {self.held_out}")
+        require(self.held_out.minutes > 0, "held_out.minutes must be above 0")
         require(
             0 <= self.conditioning_dropout <= 1,
             f"conditioning_dropout must be between 0 and 1, not {self.conditioning_dropout}",

@@ -7,11 +7,14 @@ from pathlib import Path
 import lightning_fabric
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from speechvq.data.split import amounts
+from speechvq.data.uncertainty import standard_error
 from speechvq.errors import TrainingError
 from speechvq.output import make_folder, new_file
-from speechvq.prior.batches import Segments, hold_out
+from speechvq.prior.batches import Segments, parts_of
 from speechvq.prior.file import Prior
 from speechvq.prior.network import PriorNetwork
 from speechvq.prior.tokens import Tokens
@@ -34,6 +37,7 @@ def train(
     tokens: Tokens,
     fabric: lightning_fabric.Fabric,
     *,
+    sample_rate: int,
     codebooks: Sequence[Tensor] = (),
     source: Prior | None = None,
     stop_at: int | None = None,
@@ -41,6 +45,7 @@ def train(
 ) -> Path:
     """Train a prior, or resume, in `experiment.run.folder`; the path of the last checkpoint.
 
+    sample_rate: the codec's
     codebooks: the codec's codewords (size, dim) of each codebook, which a new prior is initialized
       with; none: at random
     source: a prior whose weights a new run is initialized from instead
@@ -52,12 +57,20 @@ def train(
     run, folder = experiment.run, Path(experiment.run.folder)
     check_batch(experiment.optim.batch, fabric)
     torch.manual_seed(run.seed)
-    training, held_out = hold_out(tokens, experiment.data.held_out)
+    parts = parts_of(tokens, experiment.data.held_out, sample_rate)
+    training, held_out = tokens.select(parts.training), tokens.select(parts.held_out)
     prior = new_prior(experiment, training, codebooks, source).to(fabric.device)
     claim(folder, tokens)
     longest, rank = experiment.data.longest, fabric.global_rank
+    if report is not None and rank == 0:
+        report("held out", 0, amounts(tokens.spoken(sample_rate), parts))
     task = PriorTask(
-        experiment, fabric, prior, Segments(training, longest), Segments(held_out, longest)
+        experiment,
+        fabric,
+        prior,
+        Segments(training, longest),
+        Segments(held_out, longest),
+        tokens.shapes[0].hop / sample_rate,
     )
     with Log(folder / f"log-{rank}" if rank else folder) as log:
         fit(
@@ -114,9 +127,11 @@ class PriorTask(Task):
         prior: PriorNetwork,
         training: Segments,
         held_out: Segments,
+        seconds_per_code: float,
     ) -> None:
         self.experiment, self.fabric, self.prior = experiment, fabric, prior
         self.training, self.held_out = training, held_out
+        self.seconds_per_code = seconds_per_code
         plan = experiment.optim
         optimizer = torch.optim.AdamW(
             prior.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay, fused=True
@@ -159,27 +174,43 @@ class PriorTask(Task):
     def validate(self, step: int) -> Numbers:
         """What held-out codes cost."""
         del step
-        return measure(self.prior, self.held_out, self.experiment.data.measured)
+        numbers = measure(self.prior, self.held_out, self.experiment.data.measured)
+        return numbers | {"minutes": numbers.pop("codes") * self.seconds_per_code / 60}
 
 
 @torch.no_grad()
 def measure(prior: PriorNetwork, segments: Segments, count: int) -> dict[str, float]:
-    """Bits per code of every codebook, and over all, on segments of all lengths."""
+    """Bits per code of every codebook, and over all, on segments of all lengths.
+
+    Beside them are their standard errors over voices, how many voices these are, and how many codes
+    of the coarsest codebook.
+    """
     prior.eval()
     device = next(prior.parameters()).device
     chosen = np.unique(np.linspace(0, len(segments) - 1, count).round().astype(int))
-    sums, counts = np.zeros(len(segments.ratios)), np.zeros(len(segments.ratios))
+    sums, counts = [], []
     for index in chosen:
         codes, speaker = segments.batch(int(index), 1)
         nats = prior.nats(
             [indices.to(device) for indices in codes],
             speaker.to(device) if prior.speaker_dim else None,
         )
-        sums += [values.sum().item() / math.log(2) for values in nats]
-        counts += [indices.shape[1] for indices in codes]
+        sums.append([values.sum().item() / math.log(2) for values in nats])
+        counts.append([indices.shape[1] for indices in codes])
     prior.train()
-    bits = {f"codebook{index}/bits": float(value) for index, value in enumerate(sums / counts)}
-    return bits | {"bits": float(sums.sum() / counts.sum())}
+    bits, lengths = _with_total(np.array(sums)), _with_total(np.array(counts))
+    voices = [segments.voices[index] for index in chosen]
+    errors = standard_error(bits, lengths, voices)
+    names = [*(f"codebook{index}/bits" for index in range(len(segments.ratios))), "bits"]
+    numbers = dict[str, float]()
+    for name, value, error in zip(names, bits.sum(0) / lengths.sum(0), errors, strict=True):
+        numbers |= {name: float(value), f"{name}_standard_error": float(error)}
+    return numbers | {"speakers": float(len(set(voices))), "codes": float(lengths[:, 0].sum())}
+
+
+def _with_total(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Numbers (n, codebooks) and their sums over codebooks as a last column."""
+    return np.concatenate([table, table.sum(1, keepdims=True)], 1)
 
 
 def best_prior(folder: Path, tokens: Tokens) -> tuple[PriorExperiment, PriorNetwork]:

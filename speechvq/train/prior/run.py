@@ -12,6 +12,7 @@ from speechvq.codes import CodebookShape, ModelId
 from speechvq.codes.tables import SUFFIX, load_tables, save_tables, tables_beside
 from speechvq.data.manifest import read_manifest
 from speechvq.data.speech import read_utterance
+from speechvq.data.split import HeldOut
 from speechvq.errors import AudioError, CodesError, OutputError
 from speechvq.output import check_writable, make_folder, new_file
 from speechvq.prior.batches import hold_out
@@ -52,6 +53,7 @@ class TablesResult:
     """Static tables of a model, and what held-out codes cost with them.
 
     tables: of each codebook
+    held_out: what they are measured on
     """
 
     path: Path
@@ -59,6 +61,7 @@ class TablesResult:
     shapes: Sequence[CodebookShape]
     tables: Sequence[FittedTable]
     sample_rate: int
+    held_out: Tokens
 
 
 def run(
@@ -80,7 +83,15 @@ def run(
     fabric, folder = launched(accelerator, devices), Path(experiment.run.folder)
     quantizers = codec.network.topdown.codebooks[: len(tokens.shapes)]
     codebooks = [quantizer.codewords for quantizer in quantizers]
-    train(experiment, tokens, fabric, codebooks=codebooks, source=source, report=report)
+    train(
+        experiment,
+        tokens,
+        fabric,
+        sample_rate=codec.sample_rate,
+        codebooks=codebooks,
+        source=source,
+        report=report,
+    )
     if fabric.global_rank:
         return None
     return export_prior(folder, tokens, folder / PRIOR, codec.sample_rate)
@@ -92,7 +103,7 @@ def export_prior(folder: Path, tokens: Tokens, target: Path, sample_rate: int) -
     Raises TrainingError when the run has no checkpoint, OutputError.
     """
     experiment, prior = best_prior(folder, tokens)
-    training, held_out = hold_out(tokens, experiment.data.held_out)
+    training, held_out = hold_out(tokens, experiment.data.held_out, sample_rate)
     bits = recording_bits(prior, held_out)
     thresholds = anomaly_thresholds(bits, held_out, sample_rate)
     save_prior(target, Prior(prior, experiment.name, tokens.model, thresholds), force=True)
@@ -103,11 +114,14 @@ def export_prior(folder: Path, tokens: Tokens, target: Path, sample_rate: int) -
 
 
 def make_tables(
-    codec: Codec, tokens: Tokens, target: Path, *, held_out: float, force: bool
+    codec: Codec, tokens: Tokens, target: Path, *, minutes: float, force: bool
 ) -> TablesResult:
-    """Write the static tables of a model's codes. Raises CodesError and OutputError."""
+    """Write the static tables of a model's codes. Raises CodesError and OutputError.
+
+    minutes: of held-out speech, on which their contexts are chosen and they are measured
+    """
     check_tables(target, force=force)
-    training, measured = hold_out(tokens, held_out)
+    training, measured = hold_out(tokens, HeldOut(minutes), codec.sample_rate)
     tables = fit_tables(training, measured)
     if target.is_file():  # files coded with the old ones can still be read
         digest = load_tables(target).digest.hex()
@@ -115,7 +129,7 @@ def make_tables(
             file.write(target.read_bytes())
     rows = [row.table for row in tables]
     save_tables(target, tokens.model, tokens.shapes, LEVELS, rows, force=force)
-    return TablesResult(target, tokens.model, tokens.shapes, tables, codec.sample_rate)
+    return TablesResult(target, tokens.model, tokens.shapes, tables, codec.sample_rate, measured)
 
 
 def check_tables(target: Path, *, force: bool, sources: Iterable[Path] = ()) -> None:
@@ -166,7 +180,7 @@ def encoded(codec: Codec, manifest: Path, folder: Path, progress: Progress | Non
     ]
     path = folder / f"tokens-{hashlib.sha256(json.dumps(listing).encode()).hexdigest()[:16]}.npz"
     if path.exists():
-        return load_tokens(path)
+        return load_tokens(path).described_by(rows)
     sample_rate, codes = codec.sample_rate, []
     for row in rows:
         try:
@@ -178,4 +192,4 @@ def encoded(codec: Codec, manifest: Path, folder: Path, progress: Progress | Non
     tokens = gather(codes, [row.speaker or "" for row in rows], [str(row.audio) for row in rows])
     make_folder(folder)
     tokens.save(path, force=True)
-    return tokens
+    return tokens.described_by(rows)

@@ -38,9 +38,7 @@ def test_every_shipped_configuration_takes_a_step(path, manifest, tmp_path):
     experiment = read_experiment(path)
     experiment = replace(
         experiment,
-        data=replace(
-            experiment.data, manifest=str(manifest), validation_speakers=1, cache=str(tmp_path)
-        ),
+        data=replace(experiment.data, manifest=str(manifest), cache=str(tmp_path)),
         optim=replace(experiment.optim, batch=2),
         run=replace(experiment.run, folder=str(tmp_path / "run")),
     )

@@ -13,6 +13,8 @@ from torch.nn.functional import pdist
 
 from speechvq.cli.prior import cost_lines
 from speechvq.codes import CodebookShape, ModelId
+from speechvq.data.manifest import Utterance
+from speechvq.data.split import HeldOut, held_out_speakers
 from speechvq.errors import CodesError, ConfigError, ModelError, TrainingError
 from speechvq.nn.speaker import unpack_embeddings
 from speechvq.prior.batches import Segments, hold_out
@@ -32,6 +34,7 @@ from speechvq.train.prior.loop import best_prior, train
 from speechvq.train.prior.run import export_prior
 
 SIZE = 8
+HELD_OUT = HeldOut(share=0.2)
 
 
 def source(voices: int = 6, each: int = 6, seed: int = 0) -> Tokens:
@@ -68,7 +71,7 @@ def experiment(folder: Path, steps: int = 120, **optim) -> PriorExperiment:
             **({"batch": 8, "learning_rate": 1e-2, "warmup": 5, "ema_decay": 0.9} | optim),
         ),
         prior=PriorConfig(width=16, skip=16, layers=2, cycle=2, context_layers=1, dropout=0.05),
-        data=PriorData(held_out=0.2, longest=30),
+        data=PriorData(held_out=HELD_OUT, longest=30),
         run=PriorRun(folder=str(folder), log_every=10, validate_every=60, save_every=20, seed=1),
     )
 
@@ -82,13 +85,19 @@ def fabric() -> lightning_fabric.Fabric:
 def test_a_known_source_is_learned_and_the_file_gives_the_same_prior_back(tmp_path):
     logged: dict[str, float] = {}
     tokens, plan = source(), experiment(tmp_path / "run")
-    train(plan, tokens, fabric(), report=lambda _, __, numbers: logged.update(numbers))
+    train(
+        plan,
+        tokens,
+        fabric(),
+        sample_rate=16_000,
+        report=lambda _, __, numbers: logged.update(numbers),
+    )
     assert logged["codebook0/bits"] < 1.35
     assert logged["codebook1/bits"] < 0.15
     result = export_prior(tmp_path / "run", tokens, tmp_path / "prior.safetensors", 16_000)
     lines = cost_lines(result.costs)
     rows = {
-        line.split("|")[1].strip(): [float(cell.rstrip(" %")) for cell in line.split("|")[2:-1]]
+        line.split("|")[1].strip(): [float(cell.split()[0]) for cell in line.split("|")[2:-1]]
         for line in lines[2:]
     }
     assert rows["uniform"][:3] == [3.0, 3.0, 225.0]
@@ -122,7 +131,7 @@ def test_a_known_source_is_learned_and_the_file_gives_the_same_prior_back(tmp_pa
         )
     assert abs(right - wrong) > 0.01
     assert read_prior_experiment(tmp_path / "run" / "experiment.toml") == plan
-    held = hold_out(tokens, 0.2)[1]
+    held = hold_out(tokens, HELD_OUT, 16_000)[1]
     assert again.anomaly_thresholds == anomaly_thresholds(
         recording_bits(exported, held), held, 16_000
     )
@@ -193,6 +202,7 @@ def test_a_fit_begins_there_and_learns_sooner(tmp_path):
             experiment(tmp_path / name, steps=20),
             tokens,
             fabric(),
+            sample_rate=16_000,
             codebooks=begin,
             report=lambda _, __, n, to=logged: to.append(n["bits"]),
         )
@@ -203,24 +213,48 @@ def test_a_fit_begins_there_and_learns_sooner(tmp_path):
 
 def test_an_interrupted_run_ends_as_an_unbroken_one(tmp_path):
     tokens = source()
-    whole = train(experiment(tmp_path / "a", steps=30), tokens, fabric())
-    train(experiment(tmp_path / "b", steps=30), tokens, fabric(), stop_at=13)
-    pieces = train(experiment(tmp_path / "b", steps=30), tokens, fabric())
+    whole = train(experiment(tmp_path / "a", steps=30), tokens, fabric(), sample_rate=16_000)
+    train(experiment(tmp_path / "b", steps=30), tokens, fabric(), sample_rate=16_000, stop_at=13)
+    pieces = train(experiment(tmp_path / "b", steps=30), tokens, fabric(), sample_rate=16_000)
     one, other = (best_prior(path.parent, tokens)[1].state_dict() for path in (whole, pieces))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_whole_voices_are_held_out():
     tokens = source()
-    learned, held = hold_out(tokens, 0.2)
+    learned, held = hold_out(tokens, HELD_OUT, 16_000)
     assert not set(learned.voices) & set(held.voices)
     assert len(learned) + len(held) == len(tokens)
-    assert 0.2 <= held.frames.sum() / tokens.frames.sum() < 0.5
+    assert 0.1 <= held.frames.sum() / tokens.frames.sum() < 0.5
+    assert set(held.voices) == held_out_speakers(tokens.spoken(16_000), HELD_OUT)
     single = tokens.select(np.array([voice == "v0" for voice in tokens.voices]))
     with pytest.raises(CodesError, match="6 recordings are of one voice"):
-        hold_out(single, 0.2)
+        hold_out(single, HELD_OUT, 16_000)
     unknown = replace(single, voices=("",) * 6)
-    assert len(hold_out(unknown, 0.2)[1]) == 2
+    assert len(hold_out(unknown, HELD_OUT, 16_000)[1]) == 1
+    two = tokens.select(np.array([voice in ("v0", "v1") for voice in tokens.voices]))
+    assert len(set(hold_out(two, HELD_OUT, 16_000)[1].voices)) == 1
+    some = replace(tokens, voices=("",) * 6 + tokens.voices[6:])
+    assert "" not in hold_out(some, HELD_OUT, 16_000)[1].voices
+
+
+def test_held_out_texts_are_not_trained_on():
+    tokens = source()
+    rows = [
+        Utterance(Path("x"), 1.0, voice, metadata={"corpus": "c", "text": f"Take {index % 36}"})
+        for index, voice in enumerate(tokens.voices)
+    ]
+    told = tokens.described_by(rows)
+    assert len(hold_out(told, HELD_OUT, 16_000)[0]) == 30
+    rows[0] = replace(rows[0], metadata=rows[-1].metadata)
+    voices = (set(hold_out(told, HELD_OUT, 16_000)[1].voices), {"v0", "v5"})
+    assert len(voices[0] & voices[1]) <= 1  # they say the same, on two sides or on one
+    expected = 30 - len(voices[0] & {"v5"}) - len(voices[0] & {"v0"})
+    told = tokens.described_by(rows)
+    learned, held = hold_out(told, HELD_OUT, 16_000)
+    assert len(learned) == expected
+    assert not set(learned.texts) & set(held.texts)
+    assert learned.corpora == ("c",) * len(learned)
 
 
 def test_pieces_are_all_of_it_in_lengths_that_fit():
@@ -236,17 +270,22 @@ def test_pieces_are_all_of_it_in_lengths_that_fit():
 
 def test_a_folder_keeps_to_the_codes_it_began_with(tmp_path):
     plan = experiment(tmp_path / "run", steps=4)
-    train(plan, source(), fabric())
+    train(plan, source(), fabric(), sample_rate=16_000)
     kept = (tmp_path / "run" / "experiment.toml").read_bytes()
     for other in (source(seed=1), replace(source(), model=ModelId("m", b"87654321"))):
         with pytest.raises(TrainingError, match="trained on other codes"):
-            train(plan, other, fabric())
+            train(plan, other, fabric(), sample_rate=16_000)
     with pytest.raises(TrainingError, match="cannot resume"):
-        train(replace(plan, prior=replace(plan.prior, width=8)), source(), fabric())
+        train(
+            replace(plan, prior=replace(plan.prior, width=8)),
+            source(),
+            fabric(),
+            sample_rate=16_000,
+        )
     assert (tmp_path / "run" / "experiment.toml").read_bytes() == kept
     (tmp_path / "codec" / "step-00000001").mkdir(parents=True)
     with pytest.raises(TrainingError, match="not a prior's"):
-        train(experiment(tmp_path / "codec"), source(), fabric())
+        train(experiment(tmp_path / "codec"), source(), fabric(), sample_rate=16_000)
     with pytest.raises(ConfigError, match=r"log_every must be positive"):
         PriorRun(log_every=0)
 
@@ -257,7 +296,7 @@ def test_the_loss_must_be_a_number(tmp_path, monkeypatch):
         PriorNetwork, "nats", lambda *given: [codebook * torch.nan for codebook in nats(*given)]
     )
     with pytest.raises(TrainingError, match=r"lower optim\.learning_rate"):
-        train(experiment(tmp_path), source(), fabric())
+        train(experiment(tmp_path), source(), fabric(), sample_rate=16_000)
 
 
 def test_what_is_not_a_prior_is_refused(tmp_path):
@@ -271,7 +310,7 @@ def test_what_is_not_a_prior_is_refused(tmp_path):
         export_prior(tmp_path, source(), path, 16_000)
     prior = new_prior(experiment(tmp_path), source())
     assert prior.speaker_dim == 8
-    with pytest.raises(ConfigError, match=r"held_out must be"):
-        PriorData(held_out=0.0)
+    with pytest.raises(ConfigError, match=r"held_out.minutes must be"):
+        PriorData(held_out=HeldOut(minutes=0.0))
     with pytest.raises(ConfigError, match=r"batch must be"):
         PriorOptim(steps=3, batch=0)

@@ -1,0 +1,63 @@
+"""What a measurement found of each recording, in a JSON file by which it resumes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from speechvq.data.manifest import Utterance
+from speechvq.errors import OutputError
+from speechvq.output import check_writable, new_file
+
+
+class Results:
+    """Findings by recording.
+
+    path: a JSON file, written after each recording; None: nothing is kept. One that exists already
+      is gone on with
+    settings: what the findings depend on
+    Raises OutputError for a file with other settings, and for one that is no such file.
+    """
+
+    def __init__(self, path: Path | None, settings: dict[str, Any]) -> None:
+        self._path = path
+        self._settings = json.loads(json.dumps(settings))
+        self._recordings: dict[str, Any] = {}
+        if path is None:
+            return
+        check_writable(path, force=True)
+        if path.exists():
+            try:
+                found = json.loads(path.read_text(encoding="utf-8"))
+                settings, self._recordings = found["settings"], found["recordings"]
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise OutputError(f"{path} does not hold results: give another file") from error
+            if settings != self._settings:
+                raise OutputError(
+                    f"{path} holds results of other settings: repeat that command, or give another "
+                    "file"
+                )
+
+    def get(self, utterance: Utterance) -> Any:  # noqa: ANN401 - what was added
+        """What was found of a recording before, or None."""
+        return self._recordings.get(_key(utterance))
+
+    def add(self, utterance: Utterance, findings: Any) -> None:  # noqa: ANN401 - JSON values
+        """Keep what was found of a recording."""
+        self._recordings[_key(utterance)] = findings
+        self._write({})
+
+    def finish(self, table: list[dict[str, Any]]) -> None:
+        """Keep the table, too."""
+        self._write({"table": table})
+
+    def _write(self, more: dict[str, Any]) -> None:
+        if self._path is None:
+            return
+        everything = {"settings": self._settings, **more, "recordings": self._recordings}
+        with new_file(self._path, force=True) as file:
+            file.write((json.dumps(everything, indent=1) + "\n").encode())
+
+
+def _key(utterance: Utterance) -> str:
+    """A recording's name among the findings: its path, and where it begins in the file."""
+    return f"{utterance.audio} from {utterance.start:g} s"
