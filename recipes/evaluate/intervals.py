@@ -41,9 +41,9 @@ def ratio(parts: Sequence[float], totals: Sequence[float]) -> Interval:
     return Interval(float(_divided(table.sum(0)[None])[0]), low, high)
 
 
-def mean(values: Sequence[Sequence[float]]) -> Interval:
-    """The mean of all values; of each source some. Values that are NaN are left out."""
-    kept = [[value for value in row if np.isfinite(value)] for row in values]
+def mean(values: Sequence[Sequence[float | None]]) -> Interval:
+    """The mean of all values; of each source some. Values that are None or NaN are left out."""
+    kept = [[value for value in row if value is not None and np.isfinite(value)] for row in values]
     return ratio([sum(row) for row in kept], [len(row) for row in kept])
 
 

@@ -1,12 +1,18 @@
 """What a measurement found of each recording, in a JSON file by which it resumes."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 from speechvq.data.manifest import Utterance
 from speechvq.errors import OutputError
+from speechvq.input import read_bytes
 from speechvq.output import check_writable, new_file
+from speechvq.parsing import parse_json
+
+LARGEST = 1 << 30
+"""Bytes of a file of results."""
 
 
 class Results:
@@ -26,10 +32,11 @@ class Results:
             return
         check_writable(path, force=True)
         if path.exists():
+            data = read_bytes(path, OutputError, limit=LARGEST, what="file of results")
             try:
-                found = json.loads(path.read_text(encoding="utf-8"))
-                settings, self._recordings = found["settings"], found["recordings"]
-            except (OSError, ValueError, KeyError, TypeError) as error:
+                found = parse_json(data)
+                settings, self._recordings = found["settings"], dict(found["recordings"])
+            except (ValueError, KeyError, TypeError) as error:
                 raise OutputError(f"{path} does not hold results: give another file") from error
             if settings != self._settings:
                 raise OutputError(
@@ -43,7 +50,7 @@ class Results:
 
     def add(self, utterance: Utterance, findings: Any) -> None:  # noqa: ANN401 - JSON values
         """Keep what was found of a recording."""
-        self._recordings[_key(utterance)] = findings
+        self._recordings[_key(utterance)] = _plain(findings)
         self._write({})
 
     def finish(self, table: list[dict[str, Any]]) -> None:
@@ -53,9 +60,22 @@ class Results:
     def _write(self, more: dict[str, Any]) -> None:
         if self._path is None:
             return
-        everything = {"settings": self._settings, **more, "recordings": self._recordings}
+        everything = {
+            "settings": self._settings,
+            **_plain(more),
+            "recordings": self._recordings,
+        }
         with new_file(self._path, force=True) as file:
             file.write((json.dumps(everything, indent=1) + "\n").encode())
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON values
+    """The value with null for numbers that are not finite, which JSON does not have."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _key(utterance: Utterance) -> str:

@@ -135,7 +135,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     assert inside >= 85
     rate = intervals.word_error_rate([(1, 10), (3, 10)])
     assert (rate.value, rate.low, rate.high) == (20, 10, 30)
-    assert intervals.mean([[1.0], [float("nan")], []]).text() == "1.00 (1.00 to 1.00)"
+    assert intervals.mean([[1.0], [float("nan"), None], []]).text() == "1.00 (1.00 to 1.00)"
     assert intervals.mean([[], []]).text() == "-"
     assert intervals.mean([[1.0, 2.0], [3.0]]) == intervals.mean([[1.0, 2.0], [3.0]])
 
@@ -170,9 +170,9 @@ def test_a_judge_that_is_missing_or_unknown_is_one_sentence(monkeypatch, tmp_pat
 def test_results_without_a_file_are_kept_in_memory(manifest):
     (row, *_), kept = utterances.select(manifest), Results(None, {})
     assert kept.get(row) is None
-    kept.add(row, {"words": "one"})
+    kept.add(row, {"words": "one", "score": float("nan")})
     kept.finish([])
-    assert kept.get(row) == {"words": "one"}
+    assert kept.get(row) == {"words": "one", "score": None}
 
 
 def test_the_real_scores_are_between_one_and_five():
