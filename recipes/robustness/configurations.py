@@ -40,7 +40,7 @@ PRIOR: Tree = {
     "optim": {"steps": 100, "batch": 4, "ema_decay": 0.9},
     "speaker": True,
     "prior": {"width": 4, "skip": 4, "layers": 2, "cycle": 2, "context_layers": 1},
-    "data": {"held_out": 0.1, "longest": 50},
+    "data": {"held_out": {"share": 0.1}, "longest": 50},
     "run": {"seed": 3},
 }
 STUDY: Tree = {

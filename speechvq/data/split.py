@@ -96,13 +96,7 @@ class Spoken:
 
 def spoken(row: Utterance) -> Spoken:
     """What the rule knows of a manifest's row."""
-    corpus, text = (row.metadata.get(key) for key in ("corpus", "text"))
-    return Spoken(
-        row.seconds,
-        row.speaker,
-        corpus if isinstance(corpus, str) else None,
-        text if isinstance(text, str) else None,
-    )
+    return Spoken(row.seconds, row.speaker, row.metadata.get("corpus"), row.metadata.get("text"))
 
 
 def amounts(rows: Sequence[Spoken], parts: Split) -> dict[str, float]:
