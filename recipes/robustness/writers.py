@@ -39,7 +39,7 @@ layers = 2
 cycle = 2
 context_layers = 1
 [data]
-held_out = 0.3
+held_out = { share = 0.3 }
 longest = 40
 [run]
 log_every = 1
@@ -96,7 +96,6 @@ def experiment(folder: Path) -> Experiment:
         name="tiny",
         data=DataConfig(
             manifest=str(folder / "manifest.jsonl"),
-            validation_speakers=1,
             validation_files=1,
             crop=0.25,
             cache=str(folder / "cache"),
