@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,13 @@ from speechvq.errors import UnitsError
 from speechvq.input import open_input, read_text
 from speechvq.limits import MANIFEST_BYTES
 from speechvq.units.alignments.readers import read_km
-from speechvq.units.recordings import Units, read_units
+from speechvq.units.recordings import SIZES, Units, read_units
 
 Ints = NDArray[np.integer]
+
+NO_ARRAY = (OSError, ValueError, EOFError, SyntaxError, TokenError, MemoryError, RecursionError)
+NO_ARRAY += (OverflowError, TypeError, KeyError, AttributeError)
+"""What numpy raises for files that are none of its own: it reads their header as Python."""
 
 
 @dataclass(frozen=True)
@@ -205,18 +210,19 @@ def _row(file: Path) -> Ints:
     open_input(file, UnitsError, what="array").close()
     try:
         # mapped, so that an array is never made larger than its file
-        codes = np.load(file, "r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, OverflowError, MemoryError, RecursionError) as error:
+        codes = np.lib.format.open_memmap(file, mode="r")
+    except NO_ARRAY as error:
         raise UnitsError(
             f"{file} is not an array that numpy has saved ({error}); save it again"
         ) from error
-    if (
-        not isinstance(codes, np.ndarray)
-        or codes.ndim != 1
-        or not np.issubdtype(codes.dtype, np.integer)
-    ):
+    if codes.ndim != 1 or not np.issubdtype(codes.dtype, np.integer):
         raise UnitsError(
             f"{file} is not a row of integers; save the codes of one recording, of shape (frames,)"
+        )
+    if len(codes) and not 0 <= int(codes.min()) <= int(codes.max()) < SIZES[-1]:
+        raise UnitsError(
+            f"{file} has codes from {codes.min()} to {codes.max()}: they can be from 0 to "
+            f"{SIZES[-1] - 1}; give codes"
         )
     return codes.astype(np.int64)
 

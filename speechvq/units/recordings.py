@@ -107,10 +107,12 @@ class Units:
                     f"{self.name}: the features of {name} have a number that is not finite"
                 )
         if self.codewords is not None and (
-            self.codewords.ndim != 2 or len(self.codewords) != self.size
+            self.codewords.ndim != 2
+            or len(self.codewords) != self.size
+            or not np.isfinite(self.codewords).all()
         ):
             raise UnitsError(
-                f"{self.name}: a codebook {self.codewords.shape} is not one of {self.size} vectors"
+                f"{self.name}: a codebook {self.codewords.shape} is not one of {self.size} vectors of finite numbers"
             )
 
 
@@ -182,5 +184,5 @@ def read_units(path: str | Path) -> Units:
         raise UnitsError(f"cannot read {path}: {error.strerror or error}") from error
     except UnitsError as error:
         raise UnitsError(f"{path} is not a file of units: {error}") from error
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise UnitsError(f"{path} is not a file of units ({error}); make it again") from error

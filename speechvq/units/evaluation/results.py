@@ -84,10 +84,11 @@ def check_folder(
         raise OutputError(f"the folder {folder.parent} does not exist; make it first")
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; give a folder for the results")
+    textgrids = _textgrids(folder, recordings)
     if folder.is_dir():
         for name in FILES:
             check_writable(folder / name, force=force, sources=sources)
-        for path in _textgrids(folder, recordings).values():
+        for path in textgrids.values():
             if path.parent.is_dir():
                 check_writable(path, force=force, sources=sources)
 
@@ -122,18 +123,25 @@ def write_results(
         for name, text in zip(FILES, texts, strict=True):
             (new / name).write_text(text, encoding="utf-8", newline="\n")
         make_folder(new / TEXTGRIDS)
+        paths = _textgrids(new, recordings)
         for recording in recordings:
-            path = _textgrids(new, [recording])[recording.name]
+            path = paths[recording.name]
             phones = [Alignment(recording.phones.intervals, "phones")] if recording.phones else []
             write_textgrid(path, [*phones, *tiers[recording.name]], seconds=recording.seconds)
 
 
 def _textgrids(folder: Path, recordings: Sequence[Recording]) -> dict[str, Path]:
-    """The TextGrid file of each recording."""
-    return {
-        recording.name: folder / TEXTGRIDS / f"{recording.name.replace('/', '-')}.TextGrid"
-        for recording in recordings
-    }
+    """The TextGrid file of each recording. Raises OutputError where two have the same."""
+    paths: dict[str, Path] = {}
+    names: dict[str, str] = {}
+    for recording in recordings:
+        file = f"{recording.name.replace('/', '-')}.TextGrid"
+        if (other := names.setdefault(file, recording.name)) != recording.name:
+            raise OutputError(
+                f"{other} and {recording.name} would both be written into {file}; rename one"
+            )
+        paths[recording.name] = folder / TEXTGRIDS / file
+    return paths
 
 
 def unit_tiers(
