@@ -112,7 +112,8 @@ class Units:
             or not np.isfinite(self.codewords).all()
         ):
             raise UnitsError(
-                f"{self.name}: a codebook {self.codewords.shape} is not one of {self.size} vectors of finite numbers"
+                f"{self.name}: a codebook {self.codewords.shape} is not one of {self.size} vectors "
+                "of finite numbers"
             )
 
 

@@ -1,4 +1,4 @@
-"""Files of codes of any content: read, or refused in one sentence, without memory for what is not there."""
+"""Files of codes of any content: read, or refused in one sentence before memory is taken."""
 
 import json
 import struct
@@ -84,7 +84,9 @@ def test_good_units(tmp_path):
     assert read_units(tmp_path / "a.units").size == 5
 
 
-@pytest.mark.parametrize("line", ["", "..", ".", "/", "a\0b", "x" * 300 + ".wav", "\x1b.wav", "\xff"])
+@pytest.mark.parametrize(
+    "line", ["", "..", ".", "/", "a\0b", "x" * 300 + ".wav", "\x1b.wav", "\xff"]
+)
 def test_lists_of_fairseq_that_name_no_recording(tmp_path, line):
     (tmp_path / "a.km").write_text("1 2\n")
     (tmp_path / "a.tsv").write_bytes(f"/audio\n{line}\t1\n".encode("latin-1"))
@@ -97,8 +99,8 @@ def test_folders_of_code_files(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert input_files([tmp_path]) == [tmp_path / "b" / "X.CODES"]
-    with pytest.raises(UnitsError, match="no .codes files in .*trash"):
-        (tmp_path / "b" / "X.CODES").unlink()
+    (tmp_path / "b" / "X.CODES").unlink()
+    with pytest.raises(UnitsError, match=r"no \.codes files in .*trash"):
         input_files([tmp_path])
 
 
