@@ -313,7 +313,10 @@ def test_files_that_cannot_be_read(refused, folder, tmp_path):
     write_km(tmp_path / "some.km", [LABELS["s0-0"]])
     align = ("--align", folder / "align")
     refused("units", empty, *align, says="there are no .codes files in")
-    refused("units", tmp_path / "none.codes", *align, says="there is no file")
+    refused(  # before anything is read
+        "units", empty, *align, "--speaker-pattern", "(", says="is not a regular expression"
+    )
+    refused("units", tmp_path / "none.codes", *align, says="there is no code file")
     refused(
         "units", folder / "codes", folder / "codes" / "s0-0.codes", *align, says="is given twice"
     )
