@@ -9,9 +9,11 @@ from speechvq.cli.options import Channel, Force, Model, PriorFile, Quiet, coders
 from speechvq.cli.streams import say, show
 
 if TYPE_CHECKING:
+    from speechvq.audio.reading import Source
     from speechvq.codec.codec import Codec
     from speechvq.codes import Codes
     from speechvq.codes.coder import Coder
+    from speechvq.codes.file import CodeFile
 
 
 def sample(
@@ -53,6 +55,7 @@ def sample(
     from speechvq.prior.file import load_prior
     from speechvq.prior.generate import generate
 
+    start = None if prompt is None else _opened(prompt, channel)
     codec = load(model)
     check_writable(target, force=force, sources=read_files(prompt, prior, model=model))
     check_format(target, codec.sample_rate)
@@ -65,9 +68,7 @@ def sample(
         speaker=speaker,
         temperature=temperature,
         top_p=top_p,
-        prompt=_codes(codec, prompt, coders(model, prior_model), channel)
-        if prompt is not None
-        else None,
+        prompt=None if start is None else _codes(codec, start, coders(model, prior_model)),
     )
     codec.decode_file(codes, target, force=force)
     say(f"{target}: {codes.seconds:.2f} s", quiet=quiet)
@@ -102,9 +103,10 @@ def score(
     codec, prior_model = load(model), load_prior(prior)
     prior_model.check(codec.model, 1)
     known = coders(model, prior_model)
+    opened = [(source, _opened(source, channel)) for source in sources]  # refuse before any line
     show("file", "second", "nominal", "prior", "anomaly")
-    for source in sources:
-        codes = _codes(codec, source, known, channel)
+    for source, file in opened:
+        codes = _codes(codec, file, known)
         scores, index = score_codes(codec, prior_model, codes), len(codes.shapes) - 1
         thresholds = prior_model.anomaly_thresholds[index : index + 1]
         limit = threshold if threshold is not None else next(iter(thresholds), None)
@@ -120,14 +122,21 @@ def _print_row(
     show(source, second, f"{nominal:.0f}", f"{bits:.0f}", anomaly)
 
 
-def _codes(codec: "Codec", source: Path, known: "list[Coder]", channel: int | None) -> "Codes":
-    """Codes of a code file, or of a recording, which is encoded."""
+def _opened(source: Path, channel: int | None) -> "CodeFile | Source":
+    """A code file or a recording, whose beginning has been checked."""
     from speechvq.audio.reading import inspect
-    from speechvq.codes import read_codes
+    from speechvq.codes import open_codes
     from speechvq.codes.file import MAGIC
 
-    if source.is_file():
+    codes = source.suffix == ".codes"
+    if not codes and source.is_file():
         with source.open("rb") as file:
-            if file.read(len(MAGIC)) == MAGIC:
-                return read_codes(source, known)
-    return codec.encode_file(inspect(source, channel))  # which raises where there is no such file
+            codes = file.read(len(MAGIC)) == MAGIC
+    return open_codes(source) if codes else inspect(source, channel)
+
+
+def _codes(codec: "Codec", file: "CodeFile | Source", known: "list[Coder]") -> "Codes":
+    """Codes of a code file, or of a recording, which is encoded."""
+    from speechvq.codes.file import CodeFile
+
+    return file.codes(known) if isinstance(file, CodeFile) else codec.encode_file(file)

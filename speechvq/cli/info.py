@@ -23,11 +23,16 @@ def info(
 
 
 def _describe_codes(source: Path) -> None:
-    from speechvq.codes import read_header
+    from speechvq.codes import open_codes
     from speechvq.codes.file import overhead
+    from speechvq.errors import NotACodesFile
 
-    header = read_header(source)
-    size, seconds = source.stat().st_size, header.seconds
+    try:
+        file = open_codes(source)
+    except NotACodesFile as error:
+        raise NotACodesFile(f"{error}; the name of a model file ends in .safetensors") from error
+    header, seconds = file.header, file.header.seconds
+    size = overhead(header) + len(file.payload)
     coding = ("fixed width", "tables", "prior")[header.coding]
     embedding = len(header.speaker_embedding)
     show(f"model: {header.model}")

@@ -212,7 +212,9 @@ def _codes_of(
     from speechvq.train.prior.run import codes_of
 
     out = console()
-    with Progress(console=out, transient=True, disable=not out.is_terminal) as bar:
+    if not out.is_terminal:
+        return codes_of(model, sources, folder, prior=prior)
+    with Progress(console=out, transient=True) as bar:
         task = bar.add_task("encoding", total=None, visible=False)
 
         def progress(done: int, total: int) -> None:

@@ -29,7 +29,9 @@ def speakers(
     voices = [
         voice
         for voice in read_model(model)[0].voices
-        if all(voice.metadata.get(key) == value for key, value in conditions)
+        if all(
+            str(voice.metadata.get(key)).casefold() == value.casefold() for key, value in conditions
+        )
     ]
     if not voices:
         raise SpeakerError(

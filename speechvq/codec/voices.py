@@ -63,6 +63,12 @@ def find_voice(voices: Sequence[Voice], name: str) -> Voice:
     by_name = {voice.name: voice for voice in voices}
     if name in by_name:
         return by_name[name]
-    near = difflib.get_close_matches(name, by_name, n=3, cutoff=0.5)
+    folded: dict[str, list[str]] = {}
+    for known in by_name:
+        folded.setdefault(known.casefold(), []).append(known)
+    close = difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)
+    if name.casefold() in folded:
+        close = [name.casefold()]
+    near = [known for each in close for known in folded[each]]
     hint = f"did you mean {' or '.join(near)}?" if near else "`speechvq speakers` lists them"
-    raise SpeakerError(f"the model has no voice {name!r}; {hint}")
+    raise SpeakerError(f"the model has no voice {shown(name)}; {hint}")

@@ -1,12 +1,20 @@
 """Devices and processes, by Lightning Fabric."""
 
+import atexit
 import os
+import subprocess
+import time
 import warnings
+from collections.abc import Iterable
+from threading import Thread
 
 import lightning_fabric
 import torch
 
-from speechvq.errors import ConfigError
+from speechvq.errors import ConfigError, shown
+
+ACCELERATORS = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 
 
 def launched(
@@ -17,6 +25,12 @@ def launched(
     unused: whether steps may leave out some of the parameters
     Raises ConfigError for devices that are not there.
     """
+    for option, value, known in (
+        ("accelerator", accelerator, ACCELERATORS),
+        ("precision", precision, PRECISIONS),
+    ):
+        if value not in known:
+            raise ConfigError(f"--{option} {shown(value)} is unknown; give {' or '.join(known)}")
     if accelerator == "cpu" and devices > 1:
         # one thread a process: two that spin on the same cores slow each other tenfold
         os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -32,10 +46,32 @@ def launched(
         )
     except (RuntimeError, ValueError) as error:
         raise ConfigError(
-            f"cannot train on {devices} x {accelerator} in {precision}: {error}"
+            f"cannot train on {devices} x {accelerator} in {precision} here: "
+            f"{' '.join(str(error).split())}"
         ) from error
+    _follow()
     fabric.launch()
+    atexit.register(_end, getattr(fabric.strategy.launcher, "procs", ()))
     return fabric
+
+
+def _follow() -> None:
+    """In a further process: end when the first one does, whose steps this one would wait for."""
+    if os.environ.get("LOCAL_RANK", "0") != "0":
+        Thread(target=_wait_for_end, args=(os.getppid(),), daemon=True).start()
+
+
+def _wait_for_end(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
+
+
+def _end(others: Iterable[subprocess.Popen[bytes]]) -> None:
+    """At the end of the first process: end the others, which write nothing."""
+    for process in others:
+        process.kill()
+        process.wait()
 
 
 def check_batch(batch: int, fabric: lightning_fabric.Fabric) -> None:

@@ -97,7 +97,7 @@ def test_a_name_that_is_too_long(refused, model, tmp_path):
     ("name", "says"),
     [
         ("slty", "the model has no voice 'slty'; did you mean slt?"),
-        ("BDL", "the model has no voice 'BDL'; `speechvq speakers` lists them"),
+        ("BDL", "the model has no voice 'BDL'; did you mean bdl?"),
         ("", "the model has no voice ''; `speechvq speakers` lists them"),
         ("nobody like that", "`speechvq speakers` lists them"),
     ],
