@@ -100,10 +100,10 @@ def score(
     from speechvq.prior.file import load_prior
     from speechvq.prior.score import score as score_codes
 
+    opened = [(source, _opened(source, channel)) for source in sources]  # refuse before any line
     codec, prior_model = load(model), load_prior(prior)
     prior_model.check(codec.model, 1)
     known = coders(model, prior_model)
-    opened = [(source, _opened(source, channel)) for source in sources]  # refuse before any line
     show("file", "second", "nominal", "prior", "anomaly")
     for source, file in opened:
         codes = _codes(codec, file, known)

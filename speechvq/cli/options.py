@@ -34,6 +34,7 @@ Channel = Annotated[
         help="Take this channel, from 1 on; without it, channels are averaged, except those that "
         "are silent or cancel one another.",
         min=1,
+        max=1024,
     ),
 ]
 Kbps = Annotated[

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +19,12 @@ REASONS = {
     errno.ENOENT: "what was written has been removed meanwhile",
 }
 """What the errors of the system mean for a result; others speak for themselves."""
+
+DESCRIPTORS = re.compile(r"/dev/fd|/proc/\d+(/task/\d+)?/fd")
+"""Folders of the files that a process has open; /dev/stdout leads there."""
+
+LINKS = 40
+"""Links that lead from one to the next, at most; systems follow no more."""
 
 
 def failure(path: Path, error: OSError) -> OutputError:
@@ -94,4 +101,17 @@ def file_behind(path: Path) -> Path:
         raise OutputError(f"{path} is a folder; give a file name")
     if not stat.S_ISREG(mode):
         raise OutputError(f"{path} is a device or a pipe; give a file name")
+    if _leads_to_descriptor(path):
+        raise OutputError(f"{path} is an open file, such as standard output; give a file name")
     return Path(os.path.realpath(path))
+
+
+def _leads_to_descriptor(path: Path) -> bool:
+    """Whether a path is that of an open file: to replace what that is would lose its content."""
+    for _ in range(LINKS):
+        if DESCRIPTORS.fullmatch(os.path.realpath(path.parent)):
+            return True
+        if not path.is_symlink():
+            break
+        path = path.parent / path.readlink()
+    return False
