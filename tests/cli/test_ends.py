@@ -32,11 +32,11 @@ class Slow:
 def hold(path: Path, lost: bool = False):
     with new_file(path, force=False) as file:
         file.write(b"half")
-        if lost:
-            Slow()  # exceptions in a destructor are lost
-        else:
-            print("ready", flush=True)
         try:
+            if lost:
+                Slow()  # exceptions in a destructor are lost
+            else:
+                print("ready", flush=True)
             time.sleep(60)
         finally:
             for _ in range(50):  # a second signal would interrupt this
