@@ -27,9 +27,11 @@ class CodeSampler:
     top_p: float = 1.0
 
     def __post_init__(self) -> None:
-        if not finite(self.temperature, ConfigError, "the temperature") >= 0:
+        for name, what in {"temperature": "the temperature", "top_p": "top-p"}.items():
+            object.__setattr__(self, name, finite(getattr(self, name), ConfigError, what))
+        if self.temperature < 0:
             raise ConfigError(f"the temperature must not be negative, not {self.temperature}")
-        if not 0 < finite(self.top_p, ConfigError, "top-p") <= 1:
+        if not 0 < self.top_p <= 1:
             raise ConfigError(f"top-p must be above 0 and at most 1, not {self.top_p}")
 
     def __call__(self, logits: Tensor) -> Tensor:
