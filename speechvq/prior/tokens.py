@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from speechvq.codes import CodebookShape, Codes, ModelId, read_codes
 from speechvq.codes.coder import Coder
 from speechvq.codes.record import CodeArrays
+from speechvq.data.folders import tree
 from speechvq.data.manifest import Utterance
 from speechvq.data.split import Spoken, spoken
 from speechvq.errors import CodesError
@@ -213,7 +214,9 @@ def from_files(paths: Sequence[Path], coders: Sequence[Coder] = ()) -> Tokens:
     """
     voices: dict[Path, str] = {}
     for path in paths:
-        for file in sorted(path.rglob("*.codes")) if path.is_dir() else [path]:
+        advice = "give code files or folders of them"
+        below = tree(path, {".codes"}, CodesError, advice).files if path.is_dir() else [path]
+        for file in below:
             inside = file.relative_to(path).parts[:-1] if path.is_dir() else ()
             fallback = path.name if path.is_dir() and len(paths) > 1 else ""
             voices.setdefault(file.resolve(), inside[0] if inside else fallback)

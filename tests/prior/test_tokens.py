@@ -7,6 +7,7 @@ import pytest
 
 from speechvq.codes import CodebookShape, Codes, ModelId, write_codes
 from speechvq.errors import CodesError
+from speechvq.prior import tokens
 from speechvq.prior.tokens import from_files, gather, load_tokens
 
 SHAPES = (CodebookShape(640, 512), CodebookShape(640, 512), CodebookShape(320, 16))
@@ -87,3 +88,14 @@ def test_codes_that_do_not_belong_together_are_refused_by_name(tmp_path):
         path.write_bytes(wrong)
         with pytest.raises(CodesError, match=r"tokens\.npz is not a file of tokens"):
             load_tokens(path)
+
+
+def test_hidden_folders_hold_no_voices(tmp_path, monkeypatch):
+    for name in ("ann/a.codes", ".trash/b.codes", "ann/._a.codes"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    read = []
+    monkeypatch.setattr(tokens, "read_codes", lambda file, _: read.append(file))
+    monkeypatch.setattr(tokens, "gather", lambda rows, voices, _: (list(rows), voices))
+    assert tokens.from_files([tmp_path])[1] == ["ann"]
+    assert [file.name for file in read] == ["a.codes"]

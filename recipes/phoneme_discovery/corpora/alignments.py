@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from unicodedata import normalize
 
 from recipes.phoneme_discovery.corpora.naming import stem
+from speechvq.data.folders import tree
 from speechvq.data.manifest import Utterance
 from speechvq.errors import AlignmentError
 from speechvq.units.alignments.alignment import Alignment, Interval, checked
@@ -51,7 +52,10 @@ def folder_of(path: Path) -> Folder:
         raise AlignmentError(f"there is no folder of alignments {path}")
     files: dict[str, list[Path]] = defaultdict(list)
     utterances: dict[str, tuple[Alignment, Path]] = {}
-    for file in sorted(path.rglob("[!.]*")) if path.is_dir() else [path]:
+    advice = "give a folder of alignments or a .ctm file"
+    wanted = {".ctm", *SUFFIXES}
+    below = tree(path, wanted, AlignmentError, advice).files if path.is_dir() else [path]
+    for file in below:
         if file.suffix.lower() == ".ctm":
             named = read_ctm(file)
             if both := utterances.keys() & named.keys():
