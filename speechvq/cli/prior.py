@@ -126,7 +126,7 @@ def tables(
         "runs/prior"
     ),
     minutes: Annotated[
-        float, typer.Option(help="Minutes of held-out speech to measure on.", min=0.01)
+        float, typer.Option(help="Minutes of held-out speech to measure on.", min=0.01, max=1e6)
     ] = 20.0,
     prior: CodedBy = None,
     force: Force = False,
