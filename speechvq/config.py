@@ -21,7 +21,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 
 from speechvq.errors import ConfigError, shown
 from speechvq.input import read_text
-from speechvq.limits import CONFIGURATION_BYTES
+from speechvq.limits import CONFIGURATION_BYTES, STAGES
 from speechvq.parsing import parse_toml
 
 C = TypeVar("C")
@@ -118,11 +118,13 @@ def require(condition: bool, message: str) -> None:  # noqa: FBT001
 
 
 def within(config: object, numbers: range, *names: str) -> None:
-    """Raise ConfigError unless these fields are within a range."""
+    """Raise ConfigError unless these fields are within a range; of a tuple, each of a few items."""
     for name in names:
         value = getattr(config, name)
-        least, most = numbers.start, numbers.stop - 1
-        require(value in numbers, f"{name} must be {least} to {most}, not {shown(value)}")
+        items = value if isinstance(value, tuple) else (value,)
+        fits = len(items) <= STAGES and all(item in numbers for item in items)
+        each = f"{name} must be {numbers.start} to {numbers.stop - 1}"
+        require(fits, f"{each}, not {shown(list(items) if items is value else value)}")
 
 
 def _value(hint: Any, value: Any, path: str) -> Any:  # noqa: ANN401, PLR0911 - a case a type

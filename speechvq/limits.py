@@ -63,6 +63,9 @@ STAGES: Final = 16
 BLOCKS: Final = 256
 """Blocks of an encoder or a decoder, at most; layers of all streams of a prior, four times that."""
 
+BATCH_SAMPLES: Final = 1 << 26
+"""Samples of one step of training, at most: 268 MB. The default model has 0.8 million."""
+
 HEADER_BYTES: Final = 4 << 20
 """Bytes of the header of a file of weights, at most. That of the default model has 0.06 MB."""
 

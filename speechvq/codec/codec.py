@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from speechvq.audio.reading import Source, Wave
 from speechvq.audio.waveform import checked_rate, checked_wave
 from speechvq.audio.writing import write_mono
-from speechvq.codec.decoding import STRENGTH, check, embedding_for
+from speechvq.codec.decoding import STRENGTH, check, check_memory, embedding_for
 from speechvq.codec.network import Network, own_network
 from speechvq.codec.reconstruction import Reconstruction, reconstruct
 from speechvq.codec.session import Progress, Search, decoded, encoded
@@ -169,13 +169,19 @@ class Codec:
         speaker: another voice, or the name of one of the model's voices
         strength: of the conversion to that voice. 0 takes its speaker embedding as it is, 0.5 goes
           half as far again beyond it, seen from the source's embedding
-        Raises WrongModel, CodesError, SpeakerError, or ConfigError for the strength.
+        Raises WrongModel, CodesError, SpeakerError, or ConfigError for the strength; CodesError
+        also for minutes at a rate that speech does not need, which `decode_file` can write.
         """
-        parts = decoded(self.network, codes, self._embedding(codes, speaker, strength))
-        wave = np.concatenate(list(parts))
+        embedding = self._embedding(codes, speaker, strength)
+        check_memory(codes, self.sample_rate)
+        return self._decoded(codes, embedding)
+
+    def _decoded(self, codes: Codes, embedding: Tensor) -> Wave:
+        wave = np.concatenate(list(decoded(self.network, codes, embedding)))
         if codes.source_rate != self.sample_rate:
             wave = soxr.resample(wave, self.sample_rate, codes.source_rate)
-        return np.pad(wave, (0, max(0, codes.samples - len(wave))))[: codes.samples]
+        missing = codes.samples - len(wave)
+        return np.pad(wave, (0, missing)) if missing > 0 else wave[: codes.samples]
 
     def decode_file(
         self,
@@ -214,7 +220,7 @@ class Codec:
             raise SpeakerError("give the speaker of a conversion: the name of a voice, or a Voice")
         voice = self.voice(speaker) if isinstance(speaker, str) else speaker  # before any work
         codes = self.encode(wave, sample_rate, codebooks=self.content_codebooks)
-        return self.decode(codes, voice, strength=strength)
+        return self._decoded(codes, self._embedding(codes, voice, strength))
 
     @isolated()
     @torch.no_grad()

@@ -12,7 +12,7 @@ from speechvq.codec.voices import Voice, checked_voices
 from speechvq.codes import CodebookShape, Codes, ModelId
 from speechvq.codes.record import as_array, checked_codes
 from speechvq.errors import CodesError, ConfigError, SpeakerError, WrongModel, shown
-from speechvq.limits import finite
+from speechvq.limits import MEMORY_SAMPLES, USUAL_RATE, finite
 from speechvq.nn.isolation import isolated
 from speechvq.nn.speaker import beyond, unpack_embeddings
 
@@ -36,6 +36,21 @@ def check(codes: Codes, model: ModelId, network: Network) -> None:
         raise CodesError(
             "the rate, codebooks or speaker embedding of the codes do not fit the model that they "
             "name"
+        )
+
+
+def check_memory(codes: Codes, sample_rate: int) -> None:
+    """Raises CodesError for codes whose sound is out of proportion to them, before any work.
+
+    A few hundred bytes of codes can name a high rate, and the sound would take gigabytes.
+    sample_rate: of the model
+    """
+    usual = max(USUAL_RATE, sample_rate)
+    if codes.source_rate > usual and codes.samples > MEMORY_SAMPLES:
+        raise CodesError(
+            f"{codes.samples} samples at {codes.source_rate} Hz are too many to decode in memory: "
+            f"above {usual} Hz at most {MEMORY_SAMPLES} are; decode them into a file with "
+            "`decode_file`, or in parts"
         )
 
 

@@ -128,6 +128,7 @@ class Network(Portable):
         n_codebooks: only the first ones, as in `encode`
         """
         features, state = self.encoder.step(wave, state)
+        check_finite(*features)
         if not features[0].shape[-1]:
             empty = features[0].new_zeros(len(wave), 0, dtype=torch.long)
             return [empty for _ in self.config.codebooks[:n_codebooks]], state
@@ -179,6 +180,18 @@ def own_network(network: object) -> Network:
             f"{type(network).__name__}"
         )
     return inner
+
+
+def check_finite(*results: Tensor) -> None:
+    """Raises ModelError for what is no number: weights that are each finite can still be too large.
+
+    Codes or sound from it would be wrong, and nobody would know.
+    """
+    if not all(result.isfinite().all() for result in results):
+        raise ModelError(
+            "the model computes numbers that are not finite: its weights do not fit each other; "
+            "use another model"
+        )
 
 
 def _integer(value: Fraction) -> int:

@@ -21,7 +21,7 @@ from speechvq.audio.reading import Wave
 from speechvq.audio.waveform import checked_samples, fixed_length
 from speechvq.codec import sources
 from speechvq.codec.decoding import checked_embedding, checked_rows
-from speechvq.codec.network import Network, own_network
+from speechvq.codec.network import Network, check_finite, own_network
 from speechvq.codec.sources import Sources
 from speechvq.codes import CodebookShape, Codes, ModelId
 from speechvq.codes.record import frames
@@ -122,6 +122,7 @@ class EncodingSession:
             codes, self._encoder = network.encode_step(wave, self._encoder, self.n_codebooks)
             return self._cut(codes)
         features, self._encoder = network.encoder.step(wave, self._encoder)
+        check_finite(*features)
         self._features.append(features)
         if not last:
             return []
@@ -150,7 +151,9 @@ class EncodingSession:
         return chunk
 
     def _steps(self) -> Tensor:
-        return to_steps(self._network.reference.finish(self._reference, self._ends()))
+        embedding = self._network.reference.finish(self._reference, self._ends())
+        check_finite(embedding)
+        return to_steps(embedding)
 
     def _ends(self) -> Tensor | None:
         lengths = self._lengths
@@ -210,6 +213,7 @@ class DecodingSession:
         ]
         wave, self._decoder = network.decode_step(rows, embedding, self._decoder, last=last)
         self._finished = last
+        check_finite(wave)
         return wave[0, 0].cpu().numpy()
 
     def finish(self) -> Wave:

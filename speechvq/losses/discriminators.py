@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
-from speechvq.config import require
+from speechvq.config import require, within
+from speechvq.limits import WINDOWS
 
 Output = tuple[Tensor, list[Tensor]]
 """Logits (b, n) of a discriminator, high for recordings, and the hidden features behind them."""
@@ -47,6 +48,8 @@ class DiscriminatorsConfig:
             f"periods must be at least 2, not {list(self.periods)}",
         )
         require(self.channels > 0, f"channels must be positive, not {self.channels}")
+        within(self, WINDOWS, "windows", "periods")
+        within(self, range(1, 257), "channels")
         require(
             0 <= self.start < 1,
             f"start must be at least 0 and less than 1, not {self.start}",

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from speechvq.config import require
+from speechvq.config import require, within
+from speechvq.limits import WINDOWS
 from speechvq.losses.likelihood import log_scale
 
 FLOOR = 1e-5
@@ -36,6 +37,8 @@ class MelConfig:
             len(self.windows) == len(self.bands) > 0,
             "windows and bands must be equally long",
         )
+        within(self, WINDOWS, "windows")
+        within(self, range(1, 513), "bands")
         require(
             self.errors in ("laplace", "gaussian"),
             f"errors must be laplace or gaussian, not {self.errors!r}",

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from speechvq.config import within
+from speechvq.limits import WINDOWS
+
 FLOOR = 1e-5
 """Amplitude (full scale 1) below which a bin counts as this loud."""
 
@@ -19,6 +22,9 @@ class PhaseConfig:
 
     window: int = 512
     highest: float = 640.0
+
+    def __post_init__(self) -> None:
+        within(self, WINDOWS, "window")
 
 
 class PhaseLikelihood(nn.Module):

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from speechvq.config import require, within
-from speechvq.errors import ConfigError
+from speechvq.errors import ConfigError, ModelError
 from speechvq.limits import BLOCKS, WIDTHS
 from speechvq.nn.isolation import limited
 from speechvq.nn.modules import Modules
@@ -143,6 +143,7 @@ class Stream(nn.Module):
             targets = codes[:, part, None] if options is None else options[:, part]
             chunks.append(-torch.log_softmax(logits, 1).transpose(1, 2).gather(2, targets))
         nats = torch.cat(chunks, 1)
+        nats = nats if self.training else _finite(nats)
         return nats[..., 0] if options is None else nats
 
     def step(
@@ -158,7 +159,20 @@ class Stream(nn.Module):
             previous = condition.new_full(size, self.codebook_size, dtype=torch.long)
         x = self.previous_code_embedding(previous).unsqueeze(-1)
         logits, state = self.wavenet.step(x, condition, state)
-        return logits[..., 0], state
+        return _finite(logits[..., 0]), state
+
+
+def _finite(results: Tensor) -> Tensor:
+    """Results, if all are numbers: weights that are each finite can still be too large.
+
+    Raises ModelError.
+    """
+    if not results.isfinite().all():
+        raise ModelError(
+            "the prior computes numbers that are not finite: its weights do not fit each other; "
+            "use another prior"
+        )
+    return results
 
 
 class PriorNetwork(Portable):

@@ -3,7 +3,9 @@
 import json
 import struct
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 
 import speechvq
@@ -12,11 +14,12 @@ from speechvq.codec.file import save_model
 from speechvq.codec.header import ENTRY
 from speechvq.codec.network import Network
 from speechvq.codec.voices import Voice
-from speechvq.codes import ModelId
-from speechvq.config import parse, read, to_dict
-from speechvq.errors import ConfigError, ModelError, SpeakerError
+from speechvq.codes import Codes, ModelId
+from speechvq.config import override, parse, read, read_toml, to_dict
+from speechvq.errors import CodesError, ConfigError, ModelError, SpeakerError, shown
 from speechvq.train.codec.config import Experiment
 from tests.helpers.networks import tiny_config, tiny_network
+from tests.helpers.paths import ROOT
 from tests.helpers.weights import file_of, refused_cheaply
 
 VOICE = {"name": "v", "embedding": "112233", "metadata": {"sex": "f"}}
@@ -235,6 +238,33 @@ def test_configurations_that_are_refused(tmp_path, text):
 
 
 @pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        *(("name", name) for name in ("", "\x1b[2J", "x" * 17, 5)),
+        *(("optim.batch", n) for n in (0, 10**9, 2.0)),
+        *(("optim.betas", b) for b in ([2.0, 3.0], [0.9], [])),
+        *(("data.crop", x) for x in (0.0, 1e300, "1")),
+        *(("data.references", n) for n in (0, 10**9)),
+        *(("data.validation_seconds", x) for x in (-1.0, 0, 1e9)),
+        *(("data.validation_files", n) for n in (-1, 0)),
+        *(("mel.windows", w) for w in ([10**9] * 5, [0] * 5)),
+        *(("mel.bands", w) for w in ([10**9] * 5, [0] * 5)),
+        *(("discriminators.channels", n) for n in (0, 10**6)),
+        *(("discriminators.windows", w) for w in ([10**9], [64] * 100)),
+        *(("discriminators.periods", p) for p in ([1], [10**9])),
+        *(("phase.window", n) for n in (0, 10**9)),
+    ],
+    ids=shown,
+)
+def test_experiments_that_are_refused(path, value):
+    table = read_toml(ROOT / "recipes" / "default" / "base5.toml")
+    changed = override(table, {path: value})
+    message = refused_cheaply(lambda: parse(Experiment, changed), ConfigError)
+    assert path.rpartition(".")[2] in message
+    assert message.isprintable()
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"encoder": [STAGE | {"width": 12_000}, *codec()["encoder"][1:]]},
@@ -248,3 +278,39 @@ def test_configurations_that_are_refused(tmp_path, text):
 )
 def test_networks_that_are_too_large_are_not_built(changes):
     refused_cheaply(lambda: Network(parse(type(tiny_config()), codec(**changes))), ConfigError)
+
+
+def sealed(tiny, rate, seconds):
+    """Codes of a long recording, all of them code 0, of one codebook."""
+    shape = tiny.shapes[0]
+    samples = int(rate * seconds)
+    at_rate = -(-samples * tiny.sample_rate // rate)
+    frames = -(-at_rate // shape.hop)
+    codes = (np.zeros(frames, np.uint16),)
+    embedding = bytes(-(-tiny.network.config.speaker.size // 2))
+    return Codes(tiny.model, tiny.sample_rate, rate, samples, (shape,), codes, embedding)
+
+
+def test_sound_out_of_proportion_is_refused_before_any_work(tiny, tmp_path, monkeypatch):
+    codes = sealed(tiny, 384_000, 300)
+    assert "decode_file" in refused_cheaply(lambda: tiny.decode(codes), CodesError)
+    monkeypatch.setattr("speechvq.codec.decoding.MEMORY_SAMPLES", 96_000)
+    assert len(tiny.decode(sealed(tiny, 96_000, 1))) == 96_000
+    assert len(tiny.decode(sealed(tiny, 48_000, 3))) == 144_000
+    for seconds in (1.01, 3):
+        codes = sealed(tiny, 96_000, seconds)
+        with pytest.raises(CodesError, match="too many to decode in memory"):
+            tiny.decode(codes)
+        tiny.decode_file(codes, tmp_path / f"{seconds}.wav")
+        assert soundfile.info(tmp_path / f"{seconds}.wav").frames == codes.samples
+
+
+@pytest.mark.parametrize("part", ["encoder", "reference", "decoder"])
+def test_finite_weights_whose_sums_are_not_are_noticed(part):
+    network = tiny_network()
+    for value in network.get_submodule(part).parameters():
+        value.fill_(1e38)
+    codec = Codec(network, ModelId("m", bytes(8)))
+    good = Codec(tiny_network(), codec.model).encode(np.ones(4000, np.float32) / 9)
+    with pytest.raises(ModelError, match="not finite"):
+        codec.decode(good) if part == "decoder" else codec.encode(np.ones(4000, np.float32) / 9)

@@ -10,7 +10,8 @@ from speechvq.codec.config import CodecConfig
 from speechvq.config import read, require, to_dict
 from speechvq.data.augment import Augmentation
 from speechvq.data.split import HeldOut
-from speechvq.errors import ConfigError
+from speechvq.errors import ConfigError, shown
+from speechvq.limits import BATCH_SAMPLES
 from speechvq.losses.discriminators import DiscriminatorsConfig
 from speechvq.losses.mel import MelConfig
 from speechvq.losses.pesq_like import SAMPLE_RATE, PesqLike
@@ -51,8 +52,8 @@ class DataConfig:
             f"validation_files must be positive, not {self.validation_files}",
         )
         require(
-            self.validation_seconds >= 1,
-            f"validation_seconds must be at least 1, not {self.validation_seconds}",
+            1 <= self.validation_seconds <= 3600,
+            f"validation_seconds must be at least 1, up to an hour, not {self.validation_seconds}",
         )
         require(self.crop > 0, f"crop must be positive, not {self.crop}")
         require(self.references > 0, f"references must be at least 1, not {self.references}")
@@ -127,7 +128,10 @@ class OptimConfig:
                 getattr(self, name) >= 0,
                 f"{name} must not be negative, but is {getattr(self, name)}",
             )
-        require(len(self.betas) == 2, f"betas must be two numbers, not {list(self.betas)}")
+        require(
+            len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas),
+            f"betas must be two numbers of at least 0 and less than 1, not {list(self.betas)}",
+        )
         require(
             len(self.temperature) == 2 and min(self.temperature) > 0,
             f"temperature must be two positive numbers, not {list(self.temperature)}",
@@ -208,9 +212,8 @@ class Experiment:
     run: RunConfig = field(default_factory=RunConfig)
 
     def __post_init__(self) -> None:
-        require(
-            0 < len(self.name.encode()) <= 16, f"name must have 1 to 16 letters, not {self.name!r}"
-        )
+        fits = self.name.isprintable() and 0 < len(self.name.encode()) <= 16
+        require(fits, f"name must have 1 to 16 printable letters, not {shown(self.name)}")
         names = {
             "distortion",
             "phase",
@@ -226,6 +229,13 @@ class Experiment:
                 f"weights.{name} belongs to no term of this experiment; "
                 f"its terms are {', '.join(sorted(names))}",
             )
+        samples = self.optim.batch * (1 + self.data.references) * self.data.crop
+        samples *= self.codec.sample_rate
+        require(
+            samples <= BATCH_SAMPLES,
+            f"optim.batch examples of data.crop seconds have {samples:.0f} samples with their "
+            f"data.references, more than {BATCH_SAMPLES}; make one of the three smaller",
+        )
         weights = {name: self.weights.get(name, WEIGHTS[name]) for name in sorted(names)}
         for name, measure in (("pesq_like", PesqLike), ("stoi_like", StoiLike)):
             rate, shortest = self.codec.sample_rate, measure.shortest / SAMPLE_RATE

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import tomli_w
 
-from speechvq.config import read, require, to_dict
+from speechvq.config import read, require, to_dict, within
 from speechvq.data.split import HeldOut
-from speechvq.errors import ConfigError
+from speechvq.errors import ConfigError, shown
 from speechvq.output import new_file
 from speechvq.prior.network import PriorConfig
 
@@ -34,8 +34,8 @@ class PriorData:
             0 <= self.conditioning_dropout <= 1,
             f"conditioning_dropout must be between 0 and 1, not {self.conditioning_dropout}",
         )
-        for name in ("longest", "measured"):
-            require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
+        within(self, range(1, 1 << 16), "longest")
+        within(self, range(1, 1 << 20), "measured")
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class PriorOptim:
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "learning_rate", "grad_clip"):
             require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
+        within(self, range(1, 1 << 12), "batch")
         for name in ("warmup", "weight_decay"):
             require(
                 getattr(self, name) >= 0,
@@ -97,9 +98,8 @@ class PriorExperiment:
     run: PriorRun = field(default_factory=PriorRun)
 
     def __post_init__(self) -> None:
-        require(
-            0 < len(self.name.encode()) <= 16, f"name must have 1 to 16 letters, not {self.name!r}"
-        )
+        fits = self.name.isprintable() and 0 < len(self.name.encode()) <= 16
+        require(fits, f"name must have 1 to 16 printable letters, not {shown(self.name)}")
 
 
 def read_prior_experiment(path: str | Path) -> PriorExperiment:
