@@ -2,12 +2,14 @@
 
 from speechvq.output.files import new_file
 from speechvq.output.folders import claimed, make_folder, new_folder
+from speechvq.output.partial import discard
 from speechvq.output.targets import check_sources, check_writable, failure
 
 __all__ = [
     "check_sources",
     "check_writable",
     "claimed",
+    "discard",
     "failure",
     "make_folder",
     "new_file",

@@ -82,6 +82,16 @@ def remove(name: str) -> None:
     _live.pop(name, None)
 
 
+def discard(folder: Path) -> None:
+    """Remove a folder at once: what a killed process leaves of it has a hidden name."""
+    name = unused_name(folder)
+    _live[name] = os.getpid()
+    try:
+        os.rename(folder, name)  # noqa: PTH104
+    finally:
+        remove(name)
+
+
 def remove_leftovers(folder: Path, target: Path | None = None) -> None:
     """Remove what killed writers left in a folder, and nothing of those that live.
 

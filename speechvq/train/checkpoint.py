@@ -5,7 +5,6 @@ Nothing is pickled: tensors are saved as safetensors, numbers as JSON.
 
 import json
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from speechvq.errors import TrainingError
-from speechvq.output import new_folder
+from speechvq.output import discard, new_folder
 from speechvq.train.ema import WeightEMA
 from speechvq.train.optimizer import flat, restore
 
@@ -62,7 +61,7 @@ class TrainState:
             (new / "state.json").write_text(json.dumps({"step": self.step}), encoding="utf-8")
         for old in checkpoints(folder):
             if old != final:
-                shutil.rmtree(old)
+                discard(old)
         return final
 
     def load(self, folder: Path) -> bool:

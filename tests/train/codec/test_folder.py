@@ -1,5 +1,6 @@
 """The folder of a run: one run at a time, nothing of others deleted, nothing cut off kept."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,6 +68,26 @@ def test_only_checkpoints_are_deleted(tmp_path):
         "step-1",
         "step-mother",
     ]
+
+
+def test_a_checkpoint_is_deleted_at_once(tmp_path, monkeypatch):
+    """A process that is killed in the middle leaves no half of it."""
+    network = nn.Linear(2, 2)
+    state = TrainState(network, torch.optim.AdamW(network.parameters()), step=1)
+    first = state.save(tmp_path)
+    state.step = 2
+
+    def kill(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", kill)
+    with pytest.raises(KeyboardInterrupt):
+        state.save(tmp_path)
+    assert not first.exists()
+    assert checkpoints(tmp_path) == [tmp_path / "step-00000002"]
+    monkeypatch.undo()
+    with claimed(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == ["step-00000002"]
 
 
 @pytest.mark.parametrize("before", ["", "step,lo", "step,loss\r\n1,2\r\n", "step,loss\r\n1,2\r\n2"])
