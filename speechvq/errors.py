@@ -33,7 +33,8 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
 def shown(value: object) -> str:
     """A value as a message quotes it: in one line, printable, and short however long it is."""
     try:
-        return " ".join(_SHORT.repr(value).split())
+        text = " ".join(_SHORT.repr(value).split())
+        return text if text.isprintable() else ascii(text)
     except (ValueError, RecursionError):  # a number of thousands of digits
         return f"a value of type {type(value).__name__}"
 

@@ -28,8 +28,33 @@ NUMBERS = (
 )
 """What may stand where a number should."""
 
+
+class Escapes:
+    """A thing that a terminal must not be shown as it shows itself."""
+
+    def __repr__(self):
+        return "\x1b[31m\nred"
+
+
 THINGS = (
-    *(None, 3, 2.5, NAN, "x", "", "a\0b", "\ud800", b"\xff", True, [], {}, (), object(), int),
+    *(
+        None,
+        3,
+        2.5,
+        NAN,
+        "x",
+        "",
+        "a\0b",
+        "\ud800",
+        b"\xff",
+        True,
+        [],
+        {},
+        (),
+        object(),
+        int,
+        Escapes(),
+    ),
     *([1, "x"], [[1.0], [2.0, 3.0]], {"a": 1}, range(3), iter([]), lambda: None, np.zeros(3)),
     *(np.array(None), torch.zeros(2, 3), torch.zeros(3, device="meta"), ModelId("m", b"12345678")),
 )
