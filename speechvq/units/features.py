@@ -30,6 +30,7 @@ QUIETEST = 1e-5
 """Smallest mel power: its logarithm is the least value of a log-mel spectrum."""
 
 
+@np.errstate(all="ignore")  # whatever a caller has set
 def log_mel(wave: NDArray[np.floating], bands: int = 40) -> Floats:
     """Natural logarithms of mel power (f, bands) of samples (t,) at 16 kHz, f = t // 160.
 
@@ -57,6 +58,7 @@ def log_mel(wave: NDArray[np.floating], bands: int = 40) -> Floats:
     return np.log(np.maximum(power.T[:frames], QUIETEST)).astype(np.float32)
 
 
+@np.errstate(all="ignore")
 def mfcc(mel: Floats, count: int = 13) -> Floats:
     """MFCCs with first and second differences, (f, 3 count), of log mel power (f, bands)."""
     import librosa
@@ -79,6 +81,7 @@ def pooled(frames: Floats, factor: int) -> Floats:
     return frames[: count * factor].reshape(count, factor, -1).mean(1)
 
 
+@np.errstate(all="ignore")
 def standardized(features: Mapping[K, Floats], owners: Mapping[K, str]) -> dict[K, Floats]:
     """Features (f, d) of each recording with mean 0 and deviation 1 per dimension and speaker.
 
