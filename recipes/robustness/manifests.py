@@ -4,10 +4,11 @@ import math
 from pathlib import Path
 from random import Random
 
-from recipes.robustness.case import Case, require, use
+from recipes.robustness.case import Case, WrongResultError, require
 from recipes.robustness.texts import damaged_text, encoded
 from recipes.robustness.trees import Tree, as_json, changed
 from speechvq.data.manifest import Utterance, read_manifest, write_manifest
+from speechvq.errors import SpeechVQError
 
 ROWS: list[Tree] = [
     {"audio": "bdl/a0001.wav", "seconds": 3.2, "speaker": "bdl", "sex": "m", "language": "en"},
@@ -38,9 +39,11 @@ class Manifests:
         path = case.written(folder)
         rows = read_manifest(path)
         again = path.with_name("again.jsonl")
-        with use(case.name):
+        try:
             write_manifest(again, rows, force=True)
             others = read_manifest(again)
+        except SpeechVQError as error:
+            raise WrongResultError(f"it is read, but not written: {error}") from error
         require(len(rows) == len(others), "another number of lines is written")
         for row, other in zip(rows, others, strict=True):
             require(_alike(row, other), f"{row} is written as {other}")
