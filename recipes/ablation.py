@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from speechvq.config import override, read_toml
-from speechvq.errors import ConfigError
+from speechvq.errors import ConfigError, shown
 
 EXTENDS = "extends"
 
@@ -30,28 +30,42 @@ def variant_names(path: Path) -> list[str]:
 
     Raises ConfigError when the file cannot be read.
     """
-    return list(read_toml(path).get("variants", {}))
+    return list(_tables(path)[1])
 
 
 def variant_table(path: Path, name: str) -> dict[str, Any]:
     """The base of a file with the changes of a variant.
 
-    Raises ConfigError when the file cannot be read, has no such variant, or extends one that does
-    not come before it.
+    Raises ConfigError when the file cannot be read, has no such variant, extends one that does
+    not come before it, or changes what is not there.
     """
-    tables = read_toml(path)
-    variants = tables.get("variants", {})
+    values, variants = _tables(path)
     if name not in variants:
-        raise ConfigError(f"there is no variant {name!r}; variants are {', '.join(variants)}")
+        raise ConfigError(f"there is no variant {shown(name)}; variants are {', '.join(variants)}")
     changes = dict(variants[name])
     chain, known = [changes], list(variants)
     while EXTENDS in changes:
         other = changes.pop(EXTENDS)
         if other not in known[: known.index(name)]:
-            raise ConfigError(f"{path}: variant {name} extends {other!r}, which is not before it")
+            raise ConfigError(
+                f"{path}: variant {shown(name)} extends {shown(other)}, which is not before it"
+            )
         name, changes = other, dict(variants[other])
         chain.append(changes)
-    values = tables.get("base", {})
-    for changes in reversed(chain):
-        values = override(values, changes)
+    try:
+        for changes in reversed(chain):
+            values = override(values, changes)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
     return values
+
+
+def _tables(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The base and the variants of a file. Raises ConfigError."""
+    tables = read_toml(path)
+    base, variants = tables.get("base", {}), tables.get("variants", {})
+    named = variants.items() if isinstance(variants, dict) else [("", variants)]
+    for place, value in (("base", base), *((f"variants.{name}", each) for name, each in named)):
+        if not isinstance(value, dict):
+            raise ConfigError(f"{path}: {shown(place)} must be a table, not {shown(value)}")
+    return base, variants

@@ -26,6 +26,12 @@ from speechvq.parsing import parse_toml
 
 C = TypeVar("C")
 
+STEPS = 32
+"""Names and indices in a path, at most."""
+
+PATH = re.compile(r"(?:(?:^|\.)[^.\[\]]+|(?<!^)\[\d{1,9}\])+")
+"""The form of a path."""
+
 TAG = "kind"
 """The field that tells the members of a tagged union apart."""
 
@@ -103,7 +109,10 @@ def override(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
     """
     changed = deepcopy(dict(values))
     for path, value in changes.items():
-        steps = [int(i) if i else name for name, i in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path)]
+        found = re.findall(r"([^.\[\]]+)|\[(\d{1,9})\]", path)
+        steps = [int(index) if index else name for name, index in found]
+        whole = PATH.fullmatch(path) and len(steps) <= STEPS
+        require(bool(whole), f"{shown(path)} names nothing that can be changed")
         _set(changed, steps, value, path)
     return changed
 
@@ -197,7 +206,7 @@ def _set(values: Any, steps: list[str | int], value: Any, path: str) -> None:  #
     elif isinstance(values, dict) and isinstance(step, str):
         values.setdefault(step, {})
     else:
-        raise ConfigError(f"{path} names nothing that can be changed")
+        raise ConfigError(f"{shown(path)} names nothing that can be changed")
     if rest:
         _set(values[step], rest, value, path)  # type: ignore[index]
     else:

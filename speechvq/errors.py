@@ -28,13 +28,15 @@ import reprlib
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
+_LONGEST = 120  # characters of tables within tables
 
 
 def shown(value: object) -> str:
     """A value as a message quotes it: in one line, printable, and short however long it is."""
     try:
         text = " ".join(_SHORT.repr(value).split())
-        return text if text.isprintable() else ascii(text)
+        text = text if text.isprintable() else ascii(text)
+        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
     except (ValueError, RecursionError):  # a number of thousands of digits
         return f"a value of type {type(value).__name__}"
 

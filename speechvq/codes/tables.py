@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from glob import escape
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -188,6 +189,8 @@ def _opened(file: WeightsFile) -> TablesCoder:
         pairs = header["table"] if "table" in header else header["shapes"]
         whole(len(pairs), range(1, CODEBOOKS + 1), ModelError, "the number of its codebooks")
         shapes = [CodebookShape(hop, size) for hop, size in pairs]
+        if any(coarse.hop % fine.hop for coarse, fine in pairwise(shapes)):
+            raise ModelError("the hop of each codebook must be a multiple of the next one's")
         contexts = [EARLIER_NAMES.get(str(name), name) for name in header["contexts"]]
         tables = [
             _table(context, index, shapes, arrays[f"frequency{index}"])

@@ -228,6 +228,7 @@ def test_files_that_are_no_tables_are_refused(tmp_path):
     with pytest.raises(ModelError, match=r"text\.tables is not a file of tables"):
         load_tables(tmp_path / "text.tables")
     header = read_entry(path)
+    fall = "the hop of each codebook must be a multiple of the next one's"
     cases = [
         ({"format": 2}, {}, "has tables format 2, this speechvq reads 1"),
         (
@@ -237,6 +238,11 @@ def test_files_that_are_no_tables_are_refused(tmp_path):
         ),
         ({"contexts": ["left", *CONTEXTS[1:]]}, {}, "codebook 0 cannot have the context 'left'"),
         ({"contexts": CONTEXTS[:2]}, {}, "not a file of tables"),
+        (
+            {"shapes": [[8, shape.size] for shape in SHAPES[:-1]] + [[16, SHAPES[-1].size]]},
+            {},
+            fall,
+        ),
         (
             {},
             {"frequency1": good["frequency1"][:3]},

@@ -145,7 +145,36 @@ def test_variants_extend_earlier_ones_and_change_single_values(tmp_path):
     assert variant_table(path, "wide") == {"steps": 5, "levels": wide}
     longer = [{"width": 4}, *wide[1:]]
     assert variant_table(path, "wide-long") == {"steps": 7, "levels": longer}
-    with pytest.raises(ConfigError, match="variant circle extends 'later', which is not before it"):
+    with pytest.raises(
+        ConfigError, match="variant 'circle' extends 'later', which is not before it"
+    ):
         variant_table(path, "circle")
     with pytest.raises(ConfigError, match="there is no variant 'odd'; variants are plain, wide"):
         variant_table(path, "odd")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "base = 3",
+        "variants = 3",
+        "variants = ['a']",
+        "variants.a = 3",
+        "variants.a.extends = 3",
+        "variants.a.extends = ['a']",
+        "variants.a.extends = 'a'",
+        "variants.a.'' = 3",
+        "variants.a.'.[x' = 3",
+        f"variants.a.'steps{'[0]' * 3000}' = 3",
+        f"variants.a.'levels[{'9' * 5000}]' = 3",
+        "variants.a.'steps.b' = 3",
+        "variants.a.'levels[5].width' = 3",
+    ],
+)
+def test_studies_of_any_content_are_refused_by_name(text, tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text(text if text.startswith("base") else f"{text}\n[base]\nsteps=1\nlevels=[]\n")
+    with pytest.raises(ConfigError, match=r"study\.toml") as caught:
+        variant_table(path, "a")
+    assert len(str(caught.value)) < 300
+    assert str(caught.value).isprintable()
