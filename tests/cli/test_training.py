@@ -43,7 +43,8 @@ def test_a_step_is_trained_and_the_run_resumes(setup, manifest, tmp_path):
     first = call(script(tmp_path, setup), *words, 1)
     assert first.stdout.strip().endswith("step-00000001")
     assert "step 1  loss " in first.stderr
-    assert "validation: mel " in first.stderr
+    assert "held out: 0.1 minutes of 1 speaker\n" in first.stderr
+    assert "validation on 0.1 minutes of 1 speaker: mel " in first.stderr
     again = call(script(tmp_path, setup), *words, 2)
     assert again.stdout.strip().endswith("step-00000002")
     assert "step 1  loss" not in again.stderr
