@@ -14,6 +14,7 @@ for comparison the mean log-mel spectrum of the recordings. For codes without an
 voice the probe is at chance, also where the speakers say different things often enough.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -37,6 +38,7 @@ from recipes.script import (
 )
 from speechvq.codec.codec import Codec
 from speechvq.codes import dump, parse
+from speechvq.codes.record import CodeArrays
 from speechvq.data.manifest import Utterance
 from speechvq.errors import ManifestError
 from speechvq.extras import needed
@@ -61,22 +63,20 @@ def main(
 ) -> None:
     """Name speakers from codes; print a Markdown table with intervals."""
     codec = speechvq.load(model)
-    settings = {"measure": "speaker probe", "model": str(codec.model), "seconds": seconds}
-    kept = Results(results, settings)
+    settings = {
+        "measure": "speaker probe",
+        "model": str(codec.model),
+        "each": each,
+        "seconds": seconds,
+        "min_seconds": min_seconds,
+    }
+    kept = Results(results, settings)  # the table alone: encoding is quick
     chosen = balanced(select(manifest, corpus=corpus, min_seconds=min_seconds), each)
-    codes, spectra = [], []
+    codes, spectra = list[CodeArrays](), list[Features]()
     for utterance in progress(chosen, "encoding"):
-        findings = kept.get(utterance)
-        if findings is None:
-            wave = samples(utterance, RATE, max_seconds=seconds)
-            rows = parse(dump(codec.encode(wave, RATE))).codebooks
-            findings = {
-                "codes": [row.tolist() for row in rows],
-                "spectrum": log_mel(wave).mean(1).tolist(),
-            }
-            kept.add(utterance, findings)
-        codes.append(findings["codes"])
-        spectra.append(findings["spectrum"])
+        wave = samples(utterance, RATE, max_seconds=seconds)
+        codes.append(parse(dump(codec.encode(wave, RATE))).codebooks)
+        spectra.append(log_mel(wave).mean(1).astype(np.float64))
     speakers = [str(utterance.speaker) for utterance in chosen]
     table: list[dict[str, Any]] = []
     print_header("codebooks", "speakers named, %", "recordings")
@@ -108,7 +108,7 @@ def balanced(rows: list[Utterance], each: int) -> list[Utterance]:
     return [some[index] for some, pick in zip(enough, picks, strict=True) for index in pick]
 
 
-def described(codec: Codec, codes: list[list[list[int]]], spectra: Features) -> dict[str, Features]:
+def described(codec: Codec, codes: Sequence[CodeArrays], spectra: Features) -> dict[str, Features]:
     """Features of all recordings, by what they are of."""
     sizes = [shape.size for shape in codec.shapes]
     rows = {

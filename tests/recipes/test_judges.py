@@ -116,7 +116,8 @@ def test_the_probe_names_speakers_by_their_codewords(table, manifest, model, tin
     assert values(found, "speakers named, %")[-2:] == [100, 50]
     with pytest.raises(ManifestError, match="lower --each or --min-seconds"):
         speaker_probe.main(manifest, each=9, min_seconds=0.5, model=model)
-    codes = [[[0, 0, 1], *[[0]] * 3], [[1, 1, 0], *[[0]] * 3]] * 4
+    first, other = (np.array(row, np.uint16) for row in ([0, 0, 1], [1, 1, 0]))
+    codes = [(first, *[other[2:]] * 3), (other, *[other[2:]] * 3)] * 4
     features = speaker_probe.described(tiny, codes, np.zeros((8, 2)))["0"]
     assert features[0, :3] == pytest.approx(np.sqrt([2 / 3, 1 / 3, 0]))
     assert speaker_probe.identified(features, ["a", "b"] * 4).all()
