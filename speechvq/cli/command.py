@@ -1,5 +1,6 @@
 """What holds for the words of every command line, whichever the command."""
 
+import inspect
 import math
 from collections import Counter
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+from typer.models import ParameterInfo
 
 from speechvq.errors import SpeechVQError
 
@@ -45,6 +47,18 @@ class Group(TyperGroup):
             typer.echo(ctx.get_help(), err=True)
             raise typer.Exit(2)
         return super().parse_args(ctx, args)
+
+
+def let_read(app: typer.Typer) -> None:
+    """Leave files without permission to whatever reads them; typer calls them a wrong command line."""
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            let_read(group.typer_instance)
+    for command in app.registered_commands:
+        for parameter in inspect.signature(command.callback or print).parameters.values():
+            for info in getattr(parameter.annotation, "__metadata__", ()):
+                if isinstance(info, ParameterInfo):
+                    info.readable = False
 
 
 def _repeatable(parameter: Any) -> bool:  # noqa: ANN401 - typer's

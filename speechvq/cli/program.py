@@ -11,7 +11,7 @@ import typer
 from typer.main import get_command
 
 from speechvq.cli import signals
-from speechvq.cli.command import Misuse
+from speechvq.cli.command import Misuse, let_read
 from speechvq.cli.streams import StandardOutputError, give_up_output, say, standard_streams
 from speechvq.cli.warned import audio_warnings
 from speechvq.errors import SpeechVQError
@@ -54,6 +54,7 @@ def run(app: typer.Typer, name: str, typed: str | None = None) -> None:
 
 def _code(app: typer.Typer, name: str, words: Sequence[str]) -> int:
     """The exit code of a command line whose results are all written. Raises what is wrong."""
+    let_read(app)
     command = get_command(app)
     try:
         with command.make_context(name, list(words)) as context:

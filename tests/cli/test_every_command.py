@@ -87,3 +87,13 @@ def test_nothing_that_a_terminal_obeys_is_printed(run, monkeypatch, tmp_path, na
         result = run(*line(name, "nothing", {**model, each.name: HOSTILE}))
         assert result.code in (1, 2)
         assert not set(one_line(result)) & set(HOSTILE) - set("[31mredspeechvq: done")
+
+
+@EVERY
+def test_a_file_without_permission_is_no_wrong_command_line(run, monkeypatch, tmp_path, name):
+    locked = tmp_path / "locked"
+    locked.touch()
+    monkeypatch.setattr("os.access", lambda *_, **__: False)
+    for each in of_kind(name, Path):
+        result = run(*line(name, "nothing", {each.name: locked}))
+        assert "readable" not in result.err, each
