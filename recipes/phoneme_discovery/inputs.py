@@ -16,6 +16,7 @@ from recipes.phoneme_discovery.systems import networks
 from speechvq.audio.reading import inspect
 from speechvq.config import to_dict
 from speechvq.data.manifest import read_manifest
+from speechvq.data.speech import channel_of
 from speechvq.errors import AudioError, ConfigError, ManifestError, OutputError, UnitsError
 from speechvq.output import new_file
 from speechvq.units.recordings import Recording
@@ -36,14 +37,16 @@ def more_speech(manifest: Path, recordings: Sequence[Recording]) -> list[Recordi
         )
     files = {recording.audio.resolve() for recording in recordings if recording.audio}
     for row in rows:
-        inspect(row.audio)
+        inspect(row.audio, channel_of(row))
         if row.audio.resolve() in files:
             raise ManifestError(
                 f"{row.audio} of {manifest} is in the corpus, too; leave it out of one"
             )
     names = [f"train-{number}" for number in range(len(rows))]
     return [
-        Recording(name, row.speaker or name, row.seconds, None, row.audio, row.start)
+        Recording(
+            name, row.speaker or name, row.seconds, None, row.audio, row.start, channel_of(row)
+        )
         for name, row in zip(names, rows, strict=True)
     ]
 

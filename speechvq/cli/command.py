@@ -50,7 +50,7 @@ class Group(TyperGroup):
 
 
 def let_read(app: typer.Typer) -> None:
-    """Leave files without permission to whatever reads them; typer calls them a wrong command line."""
+    """Leave files without permission to what reads them: they are no wrong command line."""
     for group in app.registered_groups:
         if group.typer_instance is not None:
             let_read(group.typer_instance)

@@ -12,16 +12,21 @@ TOLERANCE = 0.1
 """Seconds that a file may be shorter than its manifest says, which rounds."""
 
 
+def channel_of(row: Utterance) -> int | None:
+    """The channel that a manifest names, from 1 on. Raises ManifestError for what cannot be one."""
+    channel = row.metadata.get("channel")
+    if channel is None:
+        return None
+    return whole(channel, CHANNELS, ManifestError, f'{row.place or row.audio}: "channel"')
+
+
 def read_utterance(row: Utterance, sample_rate: int) -> Wave:
     """The samples (t,) of an utterance at a rate.
 
     Raises AudioError, and ManifestError for a file that ends before its utterance does, and for a
     channel that cannot be.
     """
-    channel = row.metadata.get("channel")
-    if channel is not None:
-        channel = whole(channel, CHANNELS, ManifestError, f'{row.place or row.audio}: "channel"')
-    wave = read_mono(row.audio, sample_rate, channel)
+    wave = read_mono(row.audio, sample_rate, channel_of(row))
     if len(wave) < (row.start + row.seconds - TOLERANCE) * sample_rate:
         raise ManifestError(
             f"{row.place or 'an utterance'}: {row.audio} lasts {len(wave) / sample_rate:.3f} s, "

@@ -36,6 +36,7 @@ class Recording:
     phones: the alignment with clean labels (see `alignment.labeled`), in seconds from the start of
         the segment; None: unknown
     audio: the audio file, if there is one; `start`: where the segment starts in it, in seconds
+    channel: the one of the file, from 1 on; None: see `audio.mixing`
     """
 
     name: str
@@ -44,6 +45,7 @@ class Recording:
     phones: Alignment | None = None
     audio: Path | None = None
     start: float = 0.0
+    channel: int | None = None
 
     def __post_init__(self) -> None:
         for what, name in (("recording", self.name), ("speaker", self.speaker)):

@@ -2,18 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import BinaryIO, cast
 
 import numpy as np
-import soundfile
 
 from recipes import script
 from recipes.phoneme_discovery.corpora.alignments import Folder, Labels, labels_of, segment
-from speechvq.audio.formats import advice
-from speechvq.audio.opening import opened
-from speechvq.audio.pieces import Pieces
-from speechvq.audio.reading import Source, inspect
+from speechvq.audio.reading import Source, chunks, inspect
 from speechvq.data.manifest import Utterance
+from speechvq.data.speech import channel_of
 from speechvq.errors import AlignmentError, AudioError, ManifestError
 from speechvq.units.alignments.alignment import SIL, Alignment, labeled
 from speechvq.units.phones.timit import to39, to48
@@ -29,9 +25,6 @@ SHORT = 0.5
 
 QUIETEST = 1e-3
 """Recordings whose samples never exceed this level are silent."""
-
-END = 1000
-"""Samples that are read to verify that a file is complete."""
 
 UNUSABLE = "left out, cannot be used"
 """The remark on audio that is broken, silent, or truncated."""
@@ -149,65 +142,27 @@ def fold_of(row: Utterance, labels: Labels, reading: Reading) -> Callable[[str],
 
 
 def audio_of(row: Utterance) -> Source:
-    """The file of a row. Raises AudioError when it is unreadable, ends too early, or is silent."""
-    source = inspect(row.audio)
-    if row.start + row.seconds > source.seconds + BEYOND:
+    """The file of a row, read from end to end.
+
+    Raises AudioError when it is damaged, ends too early, or is silent there; ManifestError.
+    """
+    source = inspect(row.audio, channel_of(row))
+    first, last = row.start, row.start + row.seconds
+    if last > source.seconds + BEYOND:
         raise AudioError(
-            f"{row.audio} lasts {source.seconds:.3f} s, and its row goes to "
-            f"{row.start + row.seconds:.3f} s"
+            f"{row.audio} lasts {source.seconds:.3f} s, and its row goes to {last:.3f} s"
         )
-    if not sounds(source, row.start, row.seconds):
+    begin, end = round(first * source.rate), round(last * source.rate)
+    peak, seen = 0.0, 0
+    for wave in chunks(source, source.rate):
+        within = wave[max(0, begin - seen) : max(0, end - seen)]
+        peak = max(peak, float(np.abs(within).max(initial=0.0)))
+        seen += len(wave)
+    if peak <= QUIETEST:
         raise AudioError(
             f"{row.audio} holds no sound from {row.start:.3f} s on for {row.seconds:.3f} s"
         )
     return source
-
-
-def sounds(source: Source, start: float, seconds: float) -> bool:
-    """Whether a segment is ever louder than `QUIETEST`; it is read second by second.
-
-    Raises AudioError, also for a sample that is not finite, and for a truncated file.
-    """
-    if len(source.streams) > 1:
-        raise AudioError(
-            f"{source.path} holds recordings laid end to end; `{advice(source.path)}` joins them"
-        )
-    try:
-        with opened(source.path) as whole, soundfile.SoundFile(stream(whole, source)) as file:
-            file.seek(min(round(start * source.rate), source.samples))
-            left = round(seconds * source.rate)
-            while left > 0 and len(
-                block := file.read(min(left, source.rate), dtype="float32", always_2d=True)
-            ):
-                if not np.isfinite(block).all():
-                    raise AudioError(
-                        f"{source.path} holds a sample that is not a finite number; fix the file"
-                    )
-                if np.abs(block).max() > QUIETEST:
-                    return ends(
-                        source, file, min(round((start + seconds) * source.rate), source.samples)
-                    )
-                left -= len(block)
-    except soundfile.LibsndfileError as error:
-        raise AudioError(f"{source.path} cannot be read: {error}") from error
-    return False
-
-
-def stream(file: BinaryIO, source: Source) -> BinaryIO:
-    """The only stream of a source, as a file."""
-    only = source.streams[0]
-    return cast("BinaryIO", Pieces(file, only.pieces, endless=only.endless))
-
-
-def ends(source: Source, file: soundfile.SoundFile, samples: int) -> bool:
-    """True where `samples` samples can be read: the header of a truncated file promises more.
-
-    Raises AudioError.
-    """
-    file.seek(max(0, samples - END))
-    if len(file.read(END)) < min(samples, END):
-        raise AudioError(f"{source.path} ends early; it is truncated")
-    return True
 
 
 def phones_of(

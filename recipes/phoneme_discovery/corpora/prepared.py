@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from recipes.phoneme_discovery.corpora.alignments import inline
-from speechvq.audio.reading import Wave, read_mono
+from speechvq.audio.reading import Wave
 from speechvq.data.manifest import Utterance, read_manifest
+from speechvq.data.speech import channel_of, read_utterance
 from speechvq.errors import AudioError, ManifestError
 from speechvq.units.features import SAMPLE_RATE
 from speechvq.units.recordings import Recording
@@ -23,6 +24,7 @@ def load_recordings(work: Path) -> list[Recording]:
             phones=inline(row) if "phones" in row.metadata else None,
             audio=row.audio,
             start=row.start,
+            channel=channel_of(row),
         )
         for row in prepared(work)
     ]
@@ -47,9 +49,14 @@ def prepared(work: Path) -> list[Utterance]:
 
 
 def load_wave(recording: Recording) -> Wave:
-    """The samples of a recording at 16 kHz, (t,). Raises AudioError."""
+    """The samples of a recording at 16 kHz, (t,). Raises AudioError, or ManifestError."""
     if recording.audio is None:
         raise AudioError(f"{recording.name} has no audio file")
-    first = round(recording.start * SAMPLE_RATE)
-    samples = round(recording.seconds * SAMPLE_RATE)
-    return read_mono(recording.audio, SAMPLE_RATE)[first : first + samples]
+    place = Utterance(
+        recording.audio,
+        recording.seconds,
+        start=recording.start,
+        metadata={"channel": recording.channel},
+        place=recording.name,
+    )
+    return read_utterance(place, SAMPLE_RATE)

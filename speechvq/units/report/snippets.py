@@ -103,12 +103,16 @@ def cut(snippets: Sequence[Snippet]) -> list[Wave]:
 
     Each file is read once. Raises AudioError.
     """
-    places = sorted(range(len(snippets)), key=lambda place: str(snippets[place].recording.audio))
-    waves: dict[int, Wave] = {}
-    for audio, own in groupby(places, key=lambda place: snippets[place].recording.audio):
-        if audio is None:
+
+    def source(place: int) -> tuple[str, int]:
+        recording = snippets[place].recording
+        if recording.audio is None:
             raise ValueError("a snippet of a recording without audio")
-        wave = read_mono(audio, SAMPLE_RATE)
+        return str(recording.audio), recording.channel or 0
+
+    waves: dict[int, Wave] = {}
+    for (audio, channel), own in groupby(sorted(range(len(snippets)), key=source), key=source):
+        wave = read_mono(audio, SAMPLE_RATE, channel or None)
         waves |= {place: _faded(segment(wave, snippets[place])) for place in own}
     return [waves[place] for place in range(len(snippets))]
 

@@ -52,7 +52,7 @@ def examples_shown(scene: Scene) -> Section:
         wave = None
         if example.audio is not None:
             wave = segment(
-                read_mono(example.audio, SAMPLE_RATE),
+                read_mono(example.audio, SAMPLE_RATE, example.channel),
                 Snippet(example, 0.0, min(example.seconds, BEST[1])),
             )
         parts += [heading(f"{example.name}, speaker {example.speaker}")]

@@ -74,7 +74,8 @@ def test_cut(tmp_path):
     """From two files in turn, from the recording's start, and at a rate other than the file's."""
     ramp = np.linspace(0, 0.9, 2 * 8000)
     soundfile.write(tmp_path / "ramp.wav", ramp, 8000, subtype="FLOAT")
-    soundfile.write(tmp_path / "other.wav", np.full(16000, -0.01), 16000, subtype="FLOAT")
+    quiet = np.repeat([-0.01, 0.01], 8000)
+    soundfile.write(tmp_path / "other.wav", quiet, 16000, subtype="FLOAT")
     early, late = (
         spoken(name, "a", audio=tmp_path / "ramp.wav", start=start)
         for name, start in (("x", 0.0), ("y", 1.0))

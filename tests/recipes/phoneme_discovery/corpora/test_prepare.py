@@ -22,6 +22,7 @@ from speechvq.data.manifest import Utterance
 from speechvq.errors import AlignmentError, AudioError, ManifestError, OutputError, UnitsError
 from speechvq.units.alignments.alignment import Alignment, Interval
 from speechvq.units.alignments.writers import write_textgrid
+from speechvq.units.recordings import Recording
 from tests.helpers.unit_corpus import alignment_of
 
 RATE, SECONDS = 8000, 1.0
@@ -173,6 +174,25 @@ def test_audio_that_starts_late_is_not_silent(tmp_path):
     assert checks.audio_of(Utterance(tmp_path / "late.wav", 1.0, "ann", start=2.0)).seconds == 3
     with pytest.raises(AudioError, match=r"lasts 3\.000 s, and its row goes to 3\.500 s"):
         checks.audio_of(Utterance(tmp_path / "late.wav", 1.5, "ann", start=2.0))
+
+
+def test_a_channel_of_a_manifest_is_checked_and_read(tmp_path):
+    wave = np.zeros((RATE, 2))
+    wave[:, 1] = np.random.default_rng(0).normal(0, 0.1, RATE)
+    path = tmp_path / "two.wav"
+    soundfile.write(path, wave, RATE)
+    silent, heard = (Utterance(path, 1.0, "ann", metadata={"channel": n}) for n in (1, 2))
+    with pytest.raises(AudioError, match="silent"):
+        checks.audio_of(silent)
+    assert checks.audio_of(heard).mixed == (1,)
+    recording = Recording("two", "ann", 1.0, None, path, channel=2)
+    np.testing.assert_array_equal(prepared.load_wave(recording), read_mono(path, 16_000, 2))
+
+
+def test_a_recording_that_became_shorter_is_noticed(tmp_path):
+    sound(tmp_path / "a.wav")
+    with pytest.raises(ManifestError, match=r"a\.wav lasts 1\.000 s, and its utterance would end"):
+        prepared.load_wave(Recording("a", "ann", 1.5, None, tmp_path / "a.wav"))
 
 
 def test_alignments_that_do_not_fit(corpus, tmp_path):
