@@ -8,6 +8,7 @@ files, so none is read as a formula.
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -83,7 +84,8 @@ class Picture:
 def check_drawing() -> None:
     """Check that pictures can be drawn. Raises MissingExtra."""
     with needed("a report", "plots"):
-        pass
+        for name in ("librosa", "matplotlib", "PIL"):
+            import_module(name)
 
 
 def drawn(
