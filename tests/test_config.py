@@ -14,8 +14,10 @@ import pytest
 from recipes.ablation import variant_names, variant_table
 from recipes.quantizers.config import Variant
 from speechvq.config import override, parse, read, read_toml, require, to_dict
+from speechvq.data.augment import Augmentation
 from speechvq.errors import ConfigError
-from speechvq.train.codec.config import Experiment
+from speechvq.losses.discriminators import DiscriminatorsConfig
+from speechvq.train.codec.config import DataConfig, Experiment, OptimConfig
 from speechvq.train.prior.loop import PriorExperiment
 from tests.helpers.paths import ROOT
 
@@ -256,3 +258,21 @@ def tables(value: Any, path: str = "") -> list[str]:
     if not isinstance(value, dict) or path == "weights.":
         return []
     return [path, *(p for key, item in value.items() for p in tables(item, f"{path}{key}."))]
+
+
+@pytest.mark.parametrize(
+    ("cls", "values"),
+    [
+        (OptimConfig, {"steps": 1, "betas": (0.5,) * 300}),
+        (OptimConfig, {"steps": 1, "temperature": (0.5,) * 300}),
+        (DataConfig, {"manifest": "a", "gain_db": (0.5,) * 300}),
+        (Augmentation, {"noise_db": (0.5,) * 300}),
+        (DiscriminatorsConfig, {"windows": (1,) * 300}),
+        (DiscriminatorsConfig, {"windows": (), "periods": (1,) * 300}),
+    ],
+    ids=lambda value: next(reversed(value)) if isinstance(value, dict) else value.__name__,
+)
+def test_long_lists_are_refused_in_short(cls, values):
+    with pytest.raises(ConfigError) as caught:
+        cls(**values)
+    assert len(str(caught.value)) < 300

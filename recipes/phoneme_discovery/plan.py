@@ -8,6 +8,7 @@ from recipes.phoneme_discovery.models.contrast import ContrastConfig
 from recipes.phoneme_discovery.models.learning import Optim
 from recipes.phoneme_discovery.models.predictor import RATE, PredictorConfig
 from speechvq.config import read, require
+from speechvq.errors import shown
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Iteration:
         require(self.steps > 0, f"steps must be positive, not {self.steps}")
         require(
             bool(self.clusters) and min(self.clusters) > 1,
-            f"clusters must be numbers above 1, not {list(self.clusters)}",
+            f"clusters must be numbers above 1, not {shown(list(self.clusters))}",
         )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from recipes.ablation import variant_names, variant_table
 from speechvq.config import parse, require
-from speechvq.errors import ConfigError
+from speechvq.errors import ConfigError, shown
 from speechvq.nn.encoder import StageConfig
 from speechvq.quantize.config import LevelConfig
 
@@ -90,7 +90,7 @@ class Variant:
         require(self.draws >= 2, f"draws must be at least 2, not {self.draws}")
         require(
             len(self.temperature) == 2 and min(self.temperature) > 0,
-            f"temperature must be two positive numbers, not {list(self.temperature)}",
+            f"temperature must be two positive numbers, not {shown(list(self.temperature))}",
         )
         stages = [level.stage for level in self.levels]
         require(
@@ -116,7 +116,7 @@ class Variant:
         rates = 2 if self.kind == "joint" else 0
         require(
             len(self.capacity) == rates,
-            f"capacity must be {rates} numbers for {self.kind}, not {list(self.capacity)}",
+            f"capacity must be {rates} numbers for {self.kind}, not {shown(list(self.capacity))}",
         )
         require(
             self.kind != "joint" or len(self.levels) == 1,

@@ -83,7 +83,8 @@ def _read_codec(path: Path) -> None:
     experiment = read_experiment(path)
     again = parse(Experiment, to_dict(experiment))
     require(repr(again) == repr(experiment), "it is not written alike")
-    _build(lambda: Network(experiment.codec))
+    with use(path.name):
+        _build(lambda: Network(experiment.codec))
 
 
 def _read_prior(path: Path) -> None:
@@ -91,7 +92,8 @@ def _read_prior(path: Path) -> None:
     again = parse(PriorExperiment, to_dict(experiment))
     require(repr(again) == repr(experiment), "it is not written alike")
     shapes = [(shape.hop, shape.size) for shape in tiny.shapes()]
-    _build(lambda: PriorNetwork(experiment.prior, shapes, 6 if experiment.speaker else 0))
+    with use(path.name):
+        _build(lambda: PriorNetwork(experiment.prior, shapes, 6 if experiment.speaker else 0))
 
 
 def _read_study(path: Path) -> None:

@@ -74,8 +74,8 @@ def judged(kind: Kind, case: Case, folder: Path) -> Verdict:
         name, text = type(error).__name__, str(error).partition("\n")[0][:120]
         verdict = Verdict("fault", f"{name}{_place(error)}: {text}")
     seconds, growth = time.process_time() - begin, peak.growth()
-    if not verdict.fault and seconds > CPU_SECONDS:
-        return Verdict("fault", f"{seconds:.1f} s of processor time, then {verdict.outcome}")
+    if seconds > CPU_SECONDS and not verdict.fault:
+        verdict = Verdict("fault", f"{seconds:.1f} s of processor time, then {verdict.outcome}")
     if growth > MEMORY:
         return Verdict(
             "fault", f"{growth >> 20} MB of memory, then {verdict.fault or verdict.outcome}"

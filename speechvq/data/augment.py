@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechvq.config import require
+from speechvq.errors import shown
 
 Crops = NDArray[np.float32]
 """Crops (n, t) of one example: they are changed alike, as if recorded together."""
@@ -47,7 +48,7 @@ class Augmentation:
         )
         require(
             len(self.noise_db) == 2 and self.noise_db[0] <= self.noise_db[1],
-            f"noise_db must be two rising numbers, not {list(self.noise_db)}",
+            f"noise_db must be two rising numbers, not {shown(list(self.noise_db))}",
         )
 
     def __call__(

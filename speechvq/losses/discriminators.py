@@ -14,6 +14,7 @@ from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
 from speechvq.config import require, within
+from speechvq.errors import shown
 from speechvq.limits import WINDOWS
 
 Output = tuple[Tensor, list[Tensor]]
@@ -41,11 +42,11 @@ class DiscriminatorsConfig:
         require(bool(self.windows or self.periods), "windows and periods must not both be empty")
         require(
             all(size >= 64 for size in self.windows),
-            f"windows must be at least 64, not {list(self.windows)}",
+            f"windows must be at least 64, not {shown(list(self.windows))}",
         )
         require(
             all(period >= 2 for period in self.periods),
-            f"periods must be at least 2, not {list(self.periods)}",
+            f"periods must be at least 2, not {shown(list(self.periods))}",
         )
         require(self.channels > 0, f"channels must be positive, not {self.channels}")
         within(self, WINDOWS, "windows", "periods")

@@ -14,6 +14,7 @@ from recipes.robustness.case import Case, WrongResultError, generator
 from recipes.robustness.code_files import CodeFiles
 from recipes.robustness.fuzz import main
 from recipes.robustness.judge import judged
+from recipes.robustness.kinds import PLANS
 from speechvq.codes import parse
 from speechvq.errors import CodesError, ConfigError
 from tests.helpers.planted import make_crashing
@@ -199,3 +200,19 @@ def test_ogg_pages_keep_their_checksums():
             pages = ogg_pages(good.data)
             assert b"".join(pages) == good.data
             assert list(map(with_checksum, pages)) == pages
+
+
+COUNTS = {"codes": 500, "models": 30, "priors": 30, "toml": 50}
+"""Files of each kind in the short run; 100 of the others."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PLANS)
+def test_a_short_run_finds_no_fault(name, tmp_path):
+    kind = PLANS[name].make_kind(20)
+    faults = []
+    for index in range(COUNTS.get(name, 100)):
+        verdict = judged(kind, kind.make(generator(20, index)), tmp_path)
+        if verdict.fault:
+            faults.append(f"{index}: {verdict.fault}")
+    assert not faults

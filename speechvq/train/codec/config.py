@@ -59,7 +59,7 @@ class DataConfig:
         require(self.references > 0, f"references must be at least 1, not {self.references}")
         require(
             len(self.gain_db) == 2 and self.gain_db[0] <= self.gain_db[1],
-            f"gain_db must be two rising numbers, not {list(self.gain_db)}",
+            f"gain_db must be two rising numbers, not {shown(list(self.gain_db))}",
         )
 
 
@@ -130,11 +130,12 @@ class OptimConfig:
             )
         require(
             len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas),
-            f"betas must be two numbers of at least 0 and less than 1, not {list(self.betas)}",
+            "betas must be two numbers of at least 0 and less than 1, not "
+            f"{shown(list(self.betas))}",
         )
         require(
             len(self.temperature) == 2 and min(self.temperature) > 0,
-            f"temperature must be two positive numbers, not {list(self.temperature)}",
+            f"temperature must be two positive numbers, not {shown(list(self.temperature))}",
         )
         require(
             self.codebook_init in ("random", "kmeans"),
