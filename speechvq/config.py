@@ -51,7 +51,7 @@ def parse(cls: type[C], values: Any, path: str = "") -> C:  # noqa: ANN401 - wha
     prefix = f"{path}." if path else ""
     for key in values:
         if key not in known:
-            name = key if str(key).isprintable() and len(str(key)) < 60 else shown(key)
+            name = _named(key)
             raise ConfigError(_unknown(f"{prefix}{name}", cls, list(known)))
     for name, field in known.items():
         required = (
@@ -152,6 +152,10 @@ def _value(hint: Any, value: Any, path: str) -> Any:  # noqa: ANN401, PLR0911 - 
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(_value(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(value))
     if origin is dict and isinstance(value, dict):
+        for key in value:
+            require(
+                _named(key) == key, f"{path} has the key {shown(key)}; keys are printable words"
+            )
         return {key: _value(arguments[1], item, f"{path}.{key}") for key, item in value.items()}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
@@ -184,6 +188,12 @@ def _tagged(union: Any, value: Any, path: str) -> Any:  # noqa: ANN401
     if not isinstance(kind, str) or kind not in members:
         raise ConfigError(f"{path}.{TAG} must be one of {_quoted(members)}, not {_shown(kind)}")
     return parse(members[kind], value, path)
+
+
+def _named(key: object) -> str:
+    """A key as a message names it: quoted where it is long or not printable."""
+    text = str(key)
+    return text if text.isprintable() and len(text) < 60 else shown(key)
 
 
 def _unknown(path: str, cls: type[Any], known: list[str]) -> str:

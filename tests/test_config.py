@@ -276,3 +276,13 @@ def test_long_lists_are_refused_in_short(cls, values):
     with pytest.raises(ConfigError) as caught:
         cls(**values)
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("key", ["a\nb", "\u202eabc", "\x1b[2J", "x" * 1000])
+def test_keys_of_any_content_are_refused_in_a_plain_line(key):
+    default = read_toml(ROOT / "recipes" / "default" / "base5.toml")
+    for values in (default | {"weights": {key: 1.0}}, default | {key: 1.0}):
+        with pytest.raises(ConfigError) as caught:
+            parse(Experiment, values)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 300
