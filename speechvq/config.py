@@ -152,11 +152,7 @@ def _value(hint: Any, value: Any, path: str) -> Any:  # noqa: ANN401, PLR0911 - 
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(_value(arguments[0], item, f"{path}[{i}]") for i, item in enumerate(value))
     if origin is dict and isinstance(value, dict):
-        for key in value:
-            require(
-                _named(key) == key, f"{path} has the key {shown(key)}; keys are printable words"
-            )
-        return {key: _value(arguments[1], item, f"{path}.{key}") for key, item in value.items()}
+        return {_key(key, path): _value(arguments[1], value[key], f"{path}.{key}") for key in value}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if (
@@ -188,6 +184,12 @@ def _tagged(union: Any, value: Any, path: str) -> Any:  # noqa: ANN401
     if not isinstance(kind, str) or kind not in members:
         raise ConfigError(f"{path}.{TAG} must be one of {_quoted(members)}, not {_shown(kind)}")
     return parse(members[kind], value, path)
+
+
+def _key(key: str, path: str) -> str:
+    """A key of a dictionary. Raises ConfigError for one that no message could name."""
+    require(_named(key) == key, f"{path} has the key {shown(key)}; keys are short, printable words")
+    return key
 
 
 def _named(key: object) -> str:
