@@ -81,6 +81,9 @@ CODES_BYTES: Final = 1 << 28
 MANIFEST_BYTES: Final = 1 << 30
 """Bytes of a list of recordings, at most: five million lines."""
 
+UNITS_BYTES: Final = 1 << 32
+"""Bytes of a file of units, at most: eleven hours of features of 1,024 dimensions at 50 Hz."""
+
 ALIGNMENT_BYTES: Final = 32 << 20
 """Bytes of the alignment or the transcript of a recording, at most: forty hours of phones."""
 

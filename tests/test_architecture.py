@@ -19,7 +19,7 @@ LAYERS = (
     {"codec", "units", "data"},
     {"quantize", "losses", "audio"},
     {"nn", "codes"},
-    {"weights", "output", "config", "shipped"},
+    {"weights", "arrays", "output", "config", "shipped"},
     {"input", "parsing"},
     {"limits", "extras", "printable"},
     {"errors"},

@@ -136,7 +136,7 @@ def measure(experiment: Experiment, checkpoint: Path) -> dict[str, Any]:
     from speechvq.train.codec.data import load_speech, validation_waves
 
     network = Network(experiment.codec).eval()
-    network.load_state_dict(best_weights(checkpoint))
+    network.load_state_dict(best_weights(checkpoint, network))
     rate, data = experiment.codec.sample_rate, replace(experiment.data, **MEASURED)
     waves = validation_waves(load_speech(data, rate).validation, data, rate)
     rows: list[list[dict[str, float]]] = []

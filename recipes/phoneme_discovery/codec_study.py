@@ -206,7 +206,7 @@ def trained(variant: Variant, experiment: Experiment, *, bf16: bool) -> Codec:
         fabric = launched("auto", 1, "bf16-mixed" if bf16 else "32-true")
         train(experiment, fabric, change=variant.change, report=_show)
     codec = speechvq.load()
-    codec.network.load_state_dict(best_weights(checkpoint))
+    codec.network.load_state_dict(best_weights(checkpoint, codec.network))
     codec.network.eval()
     return codec
 

@@ -34,6 +34,7 @@ from recipes.phoneme_discovery.models.predictor import RATE as FRAMES
 from recipes.phoneme_discovery.models.predictor import Predictor
 from recipes.phoneme_discovery.models.speech import Speech
 from recipes.phoneme_discovery.plan import CodebookSettings, Plan
+from speechvq.arrays import read_array
 from speechvq.codec.codec import Codec
 from speechvq.errors import UnitsError
 from speechvq.output import new_file
@@ -187,7 +188,7 @@ class Discovery:
             clusters = np.stack(targets(speech, features, sizes, seed=self.plan.seed))
             with new_file(path, force=True) as file:
                 np.save(file, clusters, allow_pickle=False)
-        return list(np.load(path, allow_pickle=False))
+        return list(read_array(path, UnitsError, advice="delete it, then it is made again"))
 
     @cached_property
     def predicted(self) -> dict[str, Rows]:

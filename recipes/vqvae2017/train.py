@@ -192,7 +192,7 @@ def trained(folder: Path) -> tuple[Plan, System, ModelId]:
         raise TrainingError(f"{folder} has no run of train.py")
     plan, weights = read_plan(folder / "plan.toml"), best_weights(saved[-1])
     system = System(plan.system, len(weights["speaker.weight"]) - 1)
-    system.load_state_dict(weights)
+    system.load_state_dict(best_weights(saved[-1], system))
     bits = b"".join(weights[name].numpy().tobytes() for name in sorted(weights))
     return plan, system.eval(), ModelId("vqvae2017", hashlib.sha256(bits).digest()[:8])
 

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from speechvq.arrays import read_array
 from speechvq.data.augment import Augmentation
 from speechvq.data.manifest import Utterance
-from speechvq.errors import ManifestError
+from speechvq.errors import AudioError, ManifestError
 from speechvq.output import make_folder, new_file
 
 
@@ -159,7 +160,7 @@ def pack(
     listing += channels if any(channels) else []
     key = hashlib.sha256(json.dumps(listing).encode()).hexdigest()
     samples, index = folder / f"{key[:16]}.i16", folder / f"{key[:16]}.npy"
-    lengths = _packed(samples, index)
+    lengths = _packed(samples, index, len(utterances))
     if lengths is None:
         make_folder(folder)
         written = []
@@ -179,11 +180,15 @@ def pack(
     return Corpus(np.memmap(samples, "<i2", "r"), starts, lengths, voices, names)
 
 
-def _packed(samples: Path, index: Path) -> NDArray[np.int64] | None:
+def _packed(samples: Path, index: Path, count: int) -> NDArray[np.int64] | None:
     """The lengths of the files in a pack; None where there is no pack, or not all of it."""
     try:
-        lengths = np.load(index, allow_pickle=False)
-        whole = samples.stat().st_size == 2 * int(lengths.sum())
-    except (OSError, EOFError, ValueError):
+        lengths = read_array(index, AudioError, advice="")
+        whole = (
+            (lengths.dtype, lengths.shape) == (np.int64, (count,))
+            and lengths.min(initial=0) >= 0
+            and samples.stat().st_size == 2 * sum(lengths.tolist())
+        )
+    except (AudioError, OSError):
         return None
-    return lengths if whole else None
+    return np.array(lengths) if whole else None

@@ -1,8 +1,6 @@
 """The codes of many recordings, concatenated: what a prior is trained on."""
 
 import hashlib
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from speechvq.arrays import read_arrays
 from speechvq.codes import CodebookShape, Codes, ModelId, read_codes
 from speechvq.codes.coder import Coder
 from speechvq.codes.record import CodeArrays
@@ -126,46 +125,49 @@ class Tokens:
         }
         arrays |= {f"codebook{index}": codes for index, codes in enumerate(self.codebooks)}
         with new_file(path, force=force) as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
+            np.savez(file, allow_pickle=False, **arrays)
 
 
 def load_tokens(path: Path) -> Tokens:
     """Read what `Tokens.save` wrote. Raises CodesError."""
-    damage = (
-        OSError,
-        EOFError,
-        ValueError,
-        KeyError,
-        ArithmeticError,
-        zipfile.BadZipFile,
-        zlib.error,
-    )
+    advice = "delete it, then it is made again"
+    arrays = read_arrays(path, CodesError, what="file of tokens", advice=advice)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            shapes = tuple(CodebookShape(int(hop), int(size)) for hop, size in file["shapes"])
-            tokens = Tokens(
-                ModelId(str(file["model"]), file["digest"].tobytes()),
-                shapes,
-                tuple(file[f"codebook{index}"] for index in range(len(shapes))),
-                file["frames"],
-                file["speaker_embeddings"],
-                tuple(map(str, file["voices"])),
-            )
-            _check_lengths(tokens)
-            return tokens
-    except damage as error:
-        raise CodesError(
-            f"{path} is not a file of tokens: {error}; delete it, then it is made again"
-        ) from error
+        shapes = tuple(CodebookShape(*map(int, pair)) for pair in arrays["shapes"])
+        tokens = Tokens(
+            ModelId(str(arrays["model"]), arrays["digest"].tobytes()),
+            shapes,
+            tuple(arrays[f"codebook{index}"] for index in range(len(shapes))),
+            arrays["frames"],
+            arrays["speaker_embeddings"],
+            tuple(map(str, arrays["voices"])),
+        )
+        _check(tokens)
+    except (CodesError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise CodesError(f"{path} is not a file of tokens: {error}; {advice}") from error
+    return tokens
 
 
-def _check_lengths(tokens: Tokens) -> None:
-    """Raise ValueError unless all arrays are of the same recordings."""
-    coarse, hop = int(tokens.frames.sum()), tokens.shapes[0].hop
+def _check(tokens: Tokens) -> None:
+    """Raise ValueError unless all arrays are codes of the same recordings."""
+    frames, embeddings = tokens.frames, tokens.speaker_embeddings
+    if (
+        not tokens.shapes
+        or (frames.dtype, frames.ndim) != (np.int64, 1)
+        or (embeddings.dtype, embeddings.ndim) != (np.uint8, 2)
+        or any((codes.dtype, codes.ndim) != (np.uint16, 1) for codes in tokens.codebooks)
+    ):
+        raise ValueError("its arrays are of other types")
+    coarse, hop = sum(frames.tolist()), tokens.shapes[0].hop
     lengths = [coarse * hop // shape.hop for shape in tokens.shapes]
-    counts = {len(tokens.frames), len(tokens.speaker_embeddings), len(tokens.voices)}
+    counts = {len(frames), len(embeddings), len(tokens.voices)}
     if [len(codes) for codes in tokens.codebooks] != lengths or len(counts) > 1:
         raise ValueError("its arrays differ in length")
+    if frames.min(initial=1) < 1:
+        raise ValueError("it has a recording without codes")
+    for codes, shape in zip(tokens.codebooks, tokens.shapes, strict=True):
+        if codes.max(initial=0) >= shape.size:
+            raise ValueError(f"it has a code beyond a codebook of {shape.size} codewords")
 
 
 def gather(recordings: Iterable[Codes], voices: Sequence[str], names: Sequence[str]) -> Tokens:

@@ -12,15 +12,23 @@ from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from speechvq.errors import TrainingError
+from speechvq.input import read_bytes
+from speechvq.limits import HEADER_BYTES, WEIGHTS_BYTES, whole
 from speechvq.output import discard, new_folder
+from speechvq.parsing import parse_json
 from speechvq.train.ema import WeightEMA
-from speechvq.train.optimizer import flat, restore
+from speechvq.train.optimizer import MOMENTS, fitting, flat, restore
 
 NETWORK, OPTIMIZER, EMA = "network.safetensors", "optimizer.safetensors", "ema.safetensors"
+STATE_BYTES = 1 << 16
+STEPS = range(1 << 53)
+DAMAGE = (TrainingError, SafetensorError, RuntimeError, ValueError, LookupError, TypeError)
+"""What a damaged file raises, or one that belongs to another network."""
+
 CHECKPOINT = re.compile(r"step-[0-9]{8,}")
 
 
@@ -73,23 +81,41 @@ class TrainState:
         for checkpoint in newest:
             try:
                 self._load(checkpoint)
-            except (OSError, SafetensorError, RuntimeError, ValueError, KeyError) as error:
-                reason = str(error).splitlines()[0]
+            except DAMAGE as error:
                 raise TrainingError(
-                    f"cannot resume from {checkpoint}: {reason}; use the configuration it was "
-                    "made with, or delete it"
+                    f"cannot resume from {checkpoint}: {_reason(error)}; use the configuration it "
+                    "was made with, or delete it"
                 ) from error
         return bool(newest)
 
     def _load(self, checkpoint: Path) -> None:
-        self.network.load_state_dict(load_file(checkpoint / NETWORK))
-        restore(self.optimizer, load_file(checkpoint / OPTIMIZER))
+        network = self.network.state_dict()
+        size = _bytes(network)
+        self.network.load_state_dict(fitting(_tensors(checkpoint / NETWORK, size), network))
+        restore(self.optimizer, _tensors(checkpoint / OPTIMIZER, MOMENTS * size))
         if self.ema is not None:
-            self.ema.load_state_dict(load_file(checkpoint / EMA))
+            self.ema.load_state_dict(fitting(_tensors(checkpoint / EMA, size), network))
         for name, part in self.parts.items():
-            part.load_state_dict(load_file(checkpoint / f"{name}.safetensors"))
-        state = json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))
-        self.step = int(state["step"])
+            expected = part.state_dict()
+            values = _tensors(checkpoint / f"{name}.safetensors", (1 + MOMENTS) * _bytes(expected))
+            fitting({key: value for key, value in values.items() if key in expected}, expected)
+            part.load_state_dict(values)
+        text = read_bytes(checkpoint / "state.json", TrainingError, limit=STATE_BYTES)
+        self.step = whole(parse_json(text)["step"], STEPS, TrainingError, "the step")
+
+
+def _tensors(path: Path, size: int) -> dict[str, Tensor]:
+    """What a file holds; tensors of `size` bytes at most. Raises TrainingError."""
+    return load(read_bytes(path, TrainingError, limit=size + HEADER_BYTES))
+
+
+def _bytes(tensors: Mapping[str, Tensor]) -> int:
+    return sum(value.nbytes for value in tensors.values())
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what a library says; of a KeyError, which key."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -98,7 +124,20 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted((path for path in found if path.is_dir()), key=lambda path: int(path.name[5:]))
 
 
-def best_weights(checkpoint: Path) -> dict[str, Tensor]:
-    """The weights of a checkpoint that are fit for use: the averaged ones, if there are any."""
+def best_weights(checkpoint: Path, network: nn.Module | None = None) -> dict[str, Tensor]:
+    """The weights of a checkpoint that are fit for use: the averaged ones, if there are any.
+
+    Raises TrainingError unless they are those of this network, if one is given.
+    """
     ema = checkpoint / EMA
-    return load_file(ema if ema.exists() else checkpoint / NETWORK)
+    path = ema if ema.exists() else checkpoint / NETWORK
+    try:
+        if network is None:
+            return _tensors(path, WEIGHTS_BYTES)
+        expected = network.state_dict()
+        return fitting(_tensors(path, _bytes(expected)), expected)
+    except DAMAGE as error:
+        raise TrainingError(
+            f"cannot use {path}: {_reason(error)}; train again, or use the configuration it was "
+            "made with"
+        ) from error

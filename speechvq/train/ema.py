@@ -48,6 +48,6 @@ class WeightEMA:
         return self.values
 
     def load_state_dict(self, values: Mapping[str, Tensor]) -> None:
-        """Continue from saved values. Raises KeyError when they are another network's."""
+        """Continue from saved values of the same network."""
         for name, value in self.values.items():
             value.copy_(values[name])

@@ -6,7 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from speechvq.errors import shown
 from speechvq.quantize.codebook import Codebook
+
+MOMENTS = 3
+"""How many times as large as its parameters the state of an optimizer is, at most."""
 
 PARTS = ("encoder", "topdown", "decoder", "reference")
 """The parts of a codec's network that can be frozen."""
@@ -68,11 +72,41 @@ def flat(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def restore(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Give an optimizer the state that `flat` made of another."""
+    """Give an optimizer the state that `flat` made of another.
+
+    Raises ValueError when that is the state of other parameters.
+    """
+    groups = optimizer.state_dict()["param_groups"]
+    numbers = [number for group in groups for number in group["params"]]
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    expected = {
+        f"{number}.{name}": torch.zeros(()) if name == "step" else parameter
+        for number, parameter in zip(numbers, parameters, strict=True)
+        if f"{number}.step" in tensors  # what has had no gradient has no state
+        for name in ("step", "exp_avg", "exp_avg_sq")
+    }
     state: dict[int, dict[str, Any]] = {}
-    for key, value in tensors.items():
+    for key, value in fitting(tensors, expected).items():
         index, name = key.split(".", 1)
         state.setdefault(int(index), {})[name] = value
-    optimizer.load_state_dict(
-        {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}
-    )
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def fitting(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors, if they have the names, shapes and types of the expected, and finite numbers.
+
+    Raises ValueError otherwise.
+    """
+    if other := sorted(tensors.keys() ^ expected.keys()):
+        has = "has" if other[0] in tensors else "lacks"
+        raise ValueError(f"it {has} {shown(other[0])}")
+    for name, value in tensors.items():
+        want = expected[name]
+        if (value.shape, value.dtype) != (want.shape, want.dtype):
+            raise ValueError(
+                f"{name} has the shape {tuple(value.shape)} of {value.dtype}, not "
+                f"{tuple(want.shape)} of {want.dtype}"
+            )
+        if not torch.isfinite(value).all():
+            raise ValueError(f"{name} has numbers that are not finite")
+    return dict(tensors)

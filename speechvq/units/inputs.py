@@ -5,25 +5,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
-from tokenize import TokenError
 
 import numpy as np
 from numpy.typing import NDArray
 
+from speechvq.arrays import read_array
 from speechvq.codes import Codes, read_codes
 from speechvq.codes.coder import Coder
 from speechvq.data.folders import passed_over, tree
 from speechvq.errors import UnitsError
-from speechvq.input import open_input, read_text
+from speechvq.input import read_text
 from speechvq.limits import MANIFEST_BYTES
 from speechvq.units.alignments.readers import read_km
 from speechvq.units.recordings import SIZES, Units, read_units
 
 Ints = NDArray[np.integer]
-
-NO_ARRAY = (OSError, ValueError, EOFError, SyntaxError, TokenError, MemoryError, RecursionError)
-NO_ARRAY += (OverflowError, TypeError, KeyError, AttributeError)
-"""What numpy raises for files that are none of its own: it reads their header as Python."""
 
 
 @dataclass(frozen=True)
@@ -207,14 +203,7 @@ def _numbers(name: str, codes: Mapping[str, Ints], rate: float, size: int | None
 
 def _row(file: Path) -> Ints:
     """The codes of a .npy file. Raises UnitsError."""
-    open_input(file, UnitsError, what="array").close()
-    try:
-        # mapped, so that an array is never made larger than its file
-        codes = np.lib.format.open_memmap(file, mode="r")
-    except NO_ARRAY as error:
-        raise UnitsError(
-            f"{file} is not an array that numpy has saved ({error}); save it again"
-        ) from error
+    codes = read_array(file, UnitsError, advice="save it again")
     if codes.ndim != 1 or not np.issubdtype(codes.dtype, np.integer):
         raise UnitsError(
             f"{file} is not a row of integers; save the codes of one recording, of shape (frames,)"

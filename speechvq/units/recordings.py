@@ -1,6 +1,7 @@
 """What is scored: recordings with their phones, and the units of a system with their file."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from safetensors.numpy import save
 
 from speechvq.errors import UnitsError, shown
 from speechvq.input import open_input
-from speechvq.limits import CODEBOOK_SIZES, SECONDS, checked_name, whole
+from speechvq.limits import CODEBOOK_SIZES, SECONDS, UNITS_BYTES, checked_name, whole
 from speechvq.output import check_writable, new_file
 from speechvq.parsing import parse_json
 from speechvq.units.alignments.alignment import Alignment
@@ -166,7 +167,11 @@ def write_units(path: Path, units: Units, *, force: bool = False) -> None:
 
 def read_units(path: str | Path) -> Units:
     """Read a file of `write_units`. Raises UnitsError."""
-    open_input(path, UnitsError, what="file of units").close()
+    with open_input(path, UnitsError, what="file of units") as opened:
+        if os.fstat(opened.fileno()).st_size > UNITS_BYTES:
+            raise UnitsError(
+                f"{path} is too large: files of units have at most {UNITS_BYTES} bytes"
+            )
     try:
         with safe_open(path, "np") as file:
             facts = parse_json((file.metadata() or {})["units"])

@@ -90,6 +90,31 @@ def test_codes_that_do_not_belong_together_are_refused_by_name(tmp_path):
             load_tokens(path)
 
 
+WRONG = {
+    "codebook0": np.full(4, 60_000, np.uint16),
+    "codebook1": np.zeros(8, np.float32),
+    "frames": np.array([5, -1]),
+    "speaker_embeddings": np.zeros(2, np.uint8),
+    "voices": np.array(["a"]),
+    "shapes": np.array([[1, 2, 3]]),
+    "model": np.array("\x1b[2J"),
+    "digest": np.zeros(3, np.uint8),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_arrays_that_are_no_tokens_are_refused(tmp_path, name):
+    path = tmp_path / "tokens.npz"
+    gather([codes(0), codes(1)], ["a", "b"], ["one", "two"]).save(path)
+    with np.load(path) as file:
+        arrays = dict(file) | {name: WRONG[name]}
+    if name == "codebook0":
+        arrays[name] = np.full_like(dict(np.load(path))[name], 60_000)
+    np.savez(path, **arrays)
+    with pytest.raises(CodesError, match=r"tokens\.npz is not a file of tokens"):
+        load_tokens(path)
+
+
 def test_hidden_folders_hold_no_voices(tmp_path, monkeypatch):
     for name in ("ann/a.codes", ".trash/b.codes", "ann/._a.codes"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

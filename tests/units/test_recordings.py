@@ -1,5 +1,7 @@
 """Units on disk."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -71,3 +73,11 @@ def test_what_half_precision_cannot_hold_is_not_written(tmp_path):
     with pytest.raises(UnitsError, match="exceed half precision"):
         write_units(tmp_path / "a.units", units)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_of_units_that_is_too_large_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "a.units"
+    write_units(path, Units("a", 50.0, 2, {"x": np.zeros(3, np.int64)}))
+    os.truncate(path, 1 << 40)
+    with pytest.raises(UnitsError, match=r"a\.units is too large"):
+        read_units(path)

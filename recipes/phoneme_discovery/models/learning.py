@@ -9,7 +9,6 @@ from typing import TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from torch import Tensor, autocast, nn
 
 from recipes.phoneme_discovery.models.autoencoder import Autoencoder, AutoencoderConfig
@@ -127,13 +126,12 @@ def finished(folder: Path, optim: Optim, build: Callable[[dict[str, Tensor]], N]
     if not last.exists():
         return None
     try:
-        weights = best_weights(last)
-        network = build(weights)
-        network.load_state_dict(weights)
-    except (OSError, SafetensorError, RuntimeError, KeyError) as error:
+        network = build(best_weights(last))
+    except (LookupError, TypeError, RuntimeError) as error:
         raise TrainingError(
             f"cannot use {last}: {str(error).splitlines()[0]}; is it of another plan?"
         ) from error
+    network.load_state_dict(best_weights(last, network))
     return network.eval()
 
 

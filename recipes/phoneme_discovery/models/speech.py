@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from recipes import script
+from speechvq.arrays import read_array
 from speechvq.audio.reading import Wave
 from speechvq.errors import UnitsError
 from speechvq.output import new_file
@@ -110,7 +111,8 @@ def speech_of(
             statistics = _write(recordings, lengths, read, file)
         with new_file(scales, force=True) as file:
             np.save(file, statistics, allow_pickle=False)
-    means, deviations = np.load(scales, allow_pickle=False)[:, lengths > 0]
+    advice = f"delete {cache}, then it is made again"
+    means, deviations = read_array(scales, UnitsError, advice=advice)[:, lengths > 0]
     kept = [
         recording for recording, length in zip(recordings, lengths.tolist(), strict=True) if length
     ]
@@ -119,7 +121,7 @@ def speech_of(
         tuple(recording.speaker for recording in kept),
     )
     return Speech(
-        np.load(frames, "r", allow_pickle=False),
+        read_array(frames, UnitsError, advice=advice),
         lengths[lengths > 0],
         means,
         deviations,

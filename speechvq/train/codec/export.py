@@ -38,7 +38,7 @@ def export_run(run: Path, target: Path, seconds: float, *, force: bool = False) 
     """
     experiment, checkpoint = _experiment(run)
     network = Network(experiment.codec)
-    network.load_state_dict(best_weights(checkpoint))
+    network.load_state_dict(best_weights(checkpoint, network))
     network.eval()
     rows = read_manifest(experiment.data.manifest)
     sources = [run / EXPERIMENT, *checkpoint.iterdir(), experiment.data.manifest]

@@ -222,5 +222,5 @@ def best_prior(folder: Path, tokens: Tokens) -> tuple[PriorExperiment, PriorNetw
         )
     experiment = read_prior_experiment(folder / EXPERIMENT)
     prior = new_prior(experiment, tokens)
-    prior.load_state_dict(best_weights(saved[-1]))
+    prior.load_state_dict(best_weights(saved[-1], prior))
     return experiment, prior.eval()
