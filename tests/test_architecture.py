@@ -213,5 +213,6 @@ def test_encoding_and_decoding_need_neither_training_nor_prior():
     assert "torch" in loaded
     training = {"librosa", "lightning_fabric", "sklearn", "tensorboard", "tomli_w", "torchaudio"}
     assert not loaded & training
+    assert "torch._dynamo" not in loaded, "the compiler, which takes longer than a minute of speech"
     parts = ("speechvq.train", "speechvq.losses", "speechvq.prior", "speechvq.units")
     assert not {name for name in loaded if name.startswith(parts)}

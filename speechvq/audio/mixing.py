@@ -29,10 +29,11 @@ def chosen(windows: Iterable[NDArray[np.float32]]) -> tuple[tuple[int, ...], str
     """
     energies, canceled = np.zeros(1), 0.0
     for window in windows:
-        centered = window - window.mean(0, dtype=np.float64)
-        each = (centered**2).sum(0)
-        together, count = float((centered.mean(1) ** 2).sum()), window.shape[1]
-        if together * count**2 < CANCELED * each.sum():
+        centered = window.T.astype(np.float64, order="C")
+        centered -= centered.mean(1, keepdims=True)
+        products = centered @ centered.T
+        each = np.diag(products)
+        if products.sum() < CANCELED * each.sum():
             canceled += float(each.sum())
         energies = energies + each
     every = tuple(range(len(energies)))

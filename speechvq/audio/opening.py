@@ -1,5 +1,6 @@
 """Audio files opened for libsndfile, whatever they are called, and what it says when it cannot."""
 
+import io
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from speechvq.input import open_input
 
 UNCERTAIN = ("AVR", "HTK", "MAT4", "MAT5", "MPC2K", "SDS", "WVE", "XI")
 """Formats of samplers and matrices, of which libsndfile reads truncated files as if whole."""
+
+BUFFER = 1 << 16
+"""Bytes that are read at a time: decoders ask for much less."""
 
 
 class Reader(soundfile.SoundFile):
@@ -58,7 +62,7 @@ def reader(file: BinaryIO, stream: Stream, path: Path) -> Iterator[Reader]:
     """A stream of a file, opened by libsndfile. Raises AudioError, or OSError."""
     pieces = Pieces(file, stream.pieces, endless=stream.endless)
     try:
-        sound = Reader(pieces)  # pyright: ignore[reportArgumentType] - it takes any file object
+        sound = Reader(io.BufferedReader(pieces, BUFFER))  # pyright: ignore[reportArgumentType] - it takes any file object
     except soundfile.LibsndfileError as error:
         if pieces.error is not None:
             raise pieces.error from error

@@ -130,7 +130,7 @@ def chunks(source: Source, sample_rate: int) -> Iterator[Wave]:
         resampler = soxr.ResampleStream(source.rate, sample_rate, 1, dtype="float32")
     lowest, highest, seen = np.inf, -np.inf, 0
     for block in _blocks(source, CHUNK_SECONDS * source.rate):
-        mono = block.mean(1)
+        mono = block.mean(1) if block.shape[1] > 1 else block[:, 0]
         lowest, highest = min(lowest, float(mono.min())), max(highest, float(mono.max()))
         seen += len(mono)
         last = seen >= source.samples
@@ -187,14 +187,13 @@ def _blocks(source: Source, size: int) -> Iterator[Wave]:
 
 def _check(block: Wave, seen: int, source: Source) -> None:
     """Raises AudioError for samples that are no sound."""
-    finite = np.isfinite(block).all(1)
-    if not finite.all():
-        second = (seen + int(np.argmin(finite))) / source.rate
+    peak = float(max(block.max(initial=0.0), -block.min(initial=0.0)))
+    if not np.isfinite(peak):
+        place = int(np.argmin(np.isfinite(block).all(1)))
         raise AudioError(
-            f"{source.path} holds a sample that is not a finite number at {second:.3f} s; "
-            "repair the file"
+            f"{source.path} holds a sample that is not a finite number at "
+            f"{(seen + place) / source.rate:.3f} s; repair the file"
         )
-    peak = float(np.abs(block).max(initial=0.0))
     if peak > LOUDEST:
         raise AudioError(f"{source.path}: {too_loud(peak)}")
 

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from speechvq.errors import ConfigError, shown
 from speechvq.limits import PARAMETERS
@@ -148,8 +149,17 @@ def with_weights(build: Callable[[], N], weights: dict[str, Tensor]) -> N:
 
 def on_meta(build: Callable[[], N]) -> N:
     """The network that `build` makes, without memory for its weights; also inside `isolated`."""
-    with torch._C._EnableTorchFunction(), torch.device("meta"):  # type: ignore[attr-defined] # noqa: SLF001 - as above
+    with torch._C._EnableTorchFunction(), torch.device("meta"), _Undrawn():  # type: ignore[attr-defined] # noqa: SLF001 - as above
         return build()
+
+
+class _Undrawn(TorchFunctionMode):
+    """No normal numbers are drawn where there is no memory: torch would load its compiler first."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401 - torch's
+        if func in (nn.init.normal_, Tensor.normal_):
+            return args[0] if args else kwargs["tensor"]
+        return (torch.empty if func is torch.randn else func)(*args, **kwargs or {})
 
 
 def limited(init: Callable[..., None]) -> Callable[..., None]:
