@@ -19,7 +19,9 @@ from speechvq.codes.tables import load_tables, save_tables
 from speechvq.prior.file import Prior, load_prior, save_prior
 from speechvq.prior.integer.coder import PriorCoder
 
-SECONDS = 0.1
+SAMPLES = 1600
+"""Samples of noise that are encoded and decoded."""
+
 MOST_CODES = 300
 """Codes that are coded with a prior or tables; a damaged one may have longer recordings."""
 
@@ -36,7 +38,7 @@ class Models:
             path = Path(folder, "tiny.safetensors")
             save_model(path, tiny.codec().network, "tiny", voices)
             self.file = TensorFile(path.read_bytes(), "speechvq")
-        self.noise = np.random.default_rng(seed).standard_normal(10**6).astype(np.float32)
+        self.noise = np.random.default_rng(seed).standard_normal(SAMPLES).astype(np.float32)
 
     def make(self, random: Random) -> Case:
         how, data = self.file.damaged(random)
@@ -57,7 +59,7 @@ class Models:
 
     def _use(self, codec: Codec) -> None:
         """Encode and decode a little."""
-        wave = self.noise[: max(1, min(len(self.noise), int(SECONDS * codec.sample_rate)))]
+        wave = self.noise
         codes = codec.encode(wave)
         require(parse(dump(codes)) == codes, "its codes are not written alike")
         for speaker in (None, *codec.voices[:1]):
