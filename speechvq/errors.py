@@ -19,12 +19,15 @@ SpeechVQError
 └── MissingExtra      an optional package that is not installed
 
 Each message says what is wrong, where, and what to do. The command line prints it as one sentence
-and exits with 1. What a message quotes of the input goes through `shown`.
+and exits with 1. What a message quotes of the input goes through `shown`; file names and all else
+that a terminal might obey are printable in the text of every error.
 
 An `AudioWarning` is no error: the work goes on, and the command line prints it even with --quiet.
 """
 
 import reprlib
+
+from speechvq.printable import printable
 
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 60
@@ -44,6 +47,10 @@ def shown(value: object) -> str:
 class SpeechVQError(Exception):
     """Base of every error that bad input can cause."""
 
+    def __str__(self) -> str:
+        """The message as a terminal can show it, whatever file names it quotes."""
+        return printable(super().__str__())
+
 
 class AudioError(SpeechVQError):
     """An audio file cannot be read, or holds nothing that can be encoded."""
@@ -51,6 +58,10 @@ class AudioError(SpeechVQError):
 
 class AudioWarning(UserWarning):
     """Sound is missing, left out or clipped: what was read or written is not all that there is."""
+
+    def __str__(self) -> str:
+        """As that of errors."""
+        return printable(super().__str__())
 
 
 class CodesError(SpeechVQError):

@@ -21,8 +21,9 @@ LAYERS = (
     {"nn", "codes"},
     {"weights", "arrays", "output", "config", "shipped"},
     {"input", "parsing"},
-    {"limits", "extras", "printable"},
+    {"limits", "extras"},
     {"errors"},
+    {"printable"},
 )
 """The package from top to bottom: an import goes down, never up and never to a neighbor."""
 

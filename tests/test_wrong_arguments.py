@@ -1,5 +1,6 @@
 """Every public callable, given what it cannot use: one sentence of the error tree, or a result."""
 
+import io
 from dataclasses import replace
 
 import numpy as np
@@ -46,6 +47,7 @@ THINGS = (
         "",
         "a\0b",
         "\ud800",
+        "\x1b[31m",
         b"\xff",
         True,
         [],
@@ -81,6 +83,10 @@ WAVES = {
     "sparse tensor": torch.zeros(2000).to_sparse(),
     "integer tensor": torch.ones(2000, dtype=torch.int16),
     "complex tensor": torch.zeros(2000, dtype=torch.complex64),
+    "a nested tensor": torch.nested.nested_tensor(
+        [torch.zeros(2), torch.zeros(3)], layout=torch.jagged
+    ),
+    "a stream of bytes": io.BytesIO(b"abc"),  # which has `detach`, as tensors do
     "dates": np.zeros(3, "M8[s]"),
     "fields": np.zeros(3, [("left", "f4")]),
 }
@@ -131,7 +137,7 @@ def test_waves_that_cannot_be_encoded(tiny, name):
     refused(lambda: tiny.convert(wave, "bdl"))
     refused(lambda: tiny.reconstruct(wave))
     refused(lambda: EncodingSession(tiny.network, 1).feed(wave))
-    if name not in ("no samples", "list of lists"):  # a batch of none, and one of two
+    if name not in ("no samples", "list of lists", "a nested tensor"):  # which are batches
         refused(lambda: tiny.encode_batch(wave))
         refused(lambda: tiny.encode_batch([wave]))
 
@@ -224,6 +230,12 @@ def things(tiny, prior, codes, folder):
         "RateDistortion": speechvq.RateDistortion,
         "name of a voice": lambda x: speechvq.Voice(x, b"1"),
         "embedding of a voice": lambda x: speechvq.Voice("v", x),
+        "voices of a codec": lambda x: speechvq.Codec(network, tiny.model, x),
+        "model of a prior": lambda x: prior.check(x, 1),
+        "number of a prior": lambda x: prior.check(prior.model, x),
+        "network of a search": lambda x: speechvq.RateDistortion(prior).check(prior.model, x, 1),
+        "force": lambda x: speechvq.write_codes(folder / "x.codes", codes, force=x),
+        "force of decode_file": lambda x: tiny.decode_file(codes, folder / "x.wav", force=x),
         "network of a codec": lambda x: speechvq.Codec(x, tiny.model),
         "network of a session": lambda x: EncodingSession(x, 1),
         "chunk": lambda x: EncodingSession(network, 1).feed(x),

@@ -51,14 +51,15 @@ def checked_samples(wave: Any) -> Wave:  # noqa: ANN401 - lists, arrays or tenso
 
 def _array(wave: Any) -> NDArray[Any]:  # noqa: ANN401 - lists, arrays or tensors
     """As an array of any type. Raises AudioError."""
+    tensor = hasattr(wave, "is_floating_point")
     try:
         if np.ma.is_masked(wave):
             raise AudioError("the waveform has masked samples; fill them, as with zeros")
-        if hasattr(wave, "is_floating_point") and wave.is_floating_point():
+        if tensor and wave.is_floating_point():
             wave = wave.detach().float()  # NumPy has no bfloat16
-        return np.asarray(wave.numpy(force=True) if hasattr(wave, "detach") else wave)
+        return np.asarray(wave.numpy(force=True) if tensor else wave)
     except (TypeError, ValueError, RuntimeError, OverflowError, BufferError) as error:
-        kind = f"{wave.dtype} on {wave.device}" if hasattr(wave, "detach") else type(wave).__name__
+        kind = f"{wave.dtype} on {wave.device}" if tensor else type(wave).__name__
         raise AudioError(
             f"a waveform is an array or a tensor (samples,), and no {kind} can be read as one"
         ) from error

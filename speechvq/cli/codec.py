@@ -19,6 +19,7 @@ from speechvq.cli.options import (
     coders,
     count_of,
     load_codec,
+    prior_of_files,
     read_files,
 )
 from speechvq.cli.progress import audio_progress, codes_progress
@@ -153,11 +154,7 @@ def decode(
             f"{source} was made by model {header.model}, this is {codec.model}; give the right "
             "one with --model"
         )
-    prior_model = None
-    if header.coding == PRIOR:
-        from speechvq.prior.file import load_prior
-
-        prior_model = load_prior(prior)
+    prior_model = prior_of_files(prior, needed=header.coding == PRIOR, quiet=quiet)
     silent = quiet or prior_model is None
     with codes_progress("reading", header.seconds, sum(header.frames), quiet=silent) as report:
         codes = file.codes(coders(model, prior_model, report))

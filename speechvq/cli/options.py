@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from speechvq.cli.command import Misuse
-from speechvq.errors import ConfigError
+from speechvq.cli.streams import say
 from speechvq.limits import CODEBOOKS
 
 if TYPE_CHECKING:
@@ -61,14 +61,24 @@ def load_codec(model: Path | None, device: str) -> "Codec":
     """The model of an option, on a device. Raises ModelError, or ConfigError for the device."""
     from speechvq.codec.file import load
 
-    codec = load(model)
-    try:
-        codec.network.to(device)
-    except (RuntimeError, AssertionError, ImportError) as error:
-        raise ConfigError(
-            f"cannot compute on {device!r} here; leave out --device, or give cpu, cuda or mps"
-        ) from error
-    return codec
+    return load(model, device=device)
+
+
+def prior_of_files(path: Path | None, *, needed: bool, quiet: bool) -> "Prior | None":
+    """The prior that code files were coded with, where one of them needs it.
+
+    One that is given and not needed is read all the same, so that a wrong path is noticed. Raises
+    ModelError.
+    """
+    if path is None and not needed:
+        return None
+    from speechvq.prior.file import load_prior
+
+    prior = load_prior(path)
+    if needed:
+        return prior
+    say("--prior is not needed: nothing here was coded with a prior", quiet=quiet)
+    return None
 
 
 def coders(

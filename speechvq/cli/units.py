@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speechvq.cli.options import Force, Model, PriorFile, Quiet, coders, read_files
+from speechvq.cli.options import Force, Model, PriorFile, Quiet, coders, prior_of_files, read_files
 from speechvq.cli.streams import say, show_lines
 from speechvq.errors import ConfigError, UnitsError
 
@@ -86,7 +86,7 @@ def units(
 
     if speaker_pattern is not None:
         check_pattern(speaker_pattern, UnitsError)
-    inputs = _read(sources, codebook, rate, size, model, prior)
+    inputs = _read(sources, codebook, rate, size, model, prior, quiet=quiet)
     paths = find_alignments(align, inputs.places, suffix)
     speakers = speakers_of(inputs.places, paths, align, speaker_pattern)
     slack = max(length_slack(system.rate) for system in inputs.units)
@@ -126,6 +126,8 @@ def _read(
     size: int | None,
     model: Path | None,
     prior: Path | None,
+    *,
+    quiet: bool,
 ) -> "Inputs":
     """Read the input files. Raises ConfigError and what readers raise."""
     from speechvq.codes import read_header
@@ -138,10 +140,9 @@ def _read(
         )
     files, known = input_files(sources), []
     by_prior = any(read_header(file).coding == PRIOR for file in files if holds_codes(file))
-    if by_prior or model is not None:
-        from speechvq.prior.file import load_prior
-
-        known = coders(model, load_prior(prior) if by_prior else None)
+    prior_model = prior_of_files(prior, needed=by_prior, quiet=quiet)
+    if prior_model is not None or model is not None:
+        known = coders(model, prior_model)
     return read_inputs(
         files,
         codebook=None if codebook == "all" else int(codebook),

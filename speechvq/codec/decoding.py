@@ -84,6 +84,7 @@ def checked_embedding(network: Network, embedding: object, batch: int) -> Tensor
     size = network.config.speaker.size
     if (
         not isinstance(embedding, Tensor)
+        or embedding.is_nested
         or embedding.shape != (batch, size)
         or not embedding.is_floating_point()
         or embedding.device.type == "meta"

@@ -85,6 +85,7 @@ def _checked(waves: object) -> Tensor:
         or not waves.numel()
         or not waves.is_floating_point()
         or waves.layout != torch.strided
+        or waves.is_nested
         or waves.device.type == "meta"
     ):
         raise AudioError(

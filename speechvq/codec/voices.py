@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,8 @@ def checked_voices(voices: Iterable[Voice], size: int) -> tuple[Voice, ...]:
 
     Raises SpeakerError for two of one name, and for an embedding that is too short.
     """
+    if not isinstance(voices, Sequence | Iterator):
+        raise SpeakerError(f"the voices of a model are a list of Voice, not {shown(voices)}")
     checked = dict[str, Voice]()
     for voice in voices:
         if not isinstance(voice, Voice):

@@ -149,14 +149,15 @@ class Codes:
         Raises CodesError for another number of codes or codebooks, for numbers that are no
         integers, and for codes that the codebooks do not have.
         """
+        most = len(self.shapes)
         try:
-            rows = [as_array(index, codes) for index, codes in enumerate(arrays)]
+            given = enumerate(itertools.islice(arrays, most + 1))
+            rows = [as_array(index, codes) for index, codes in given]
         except TypeError as error:  # what cannot be iterated
             raise CodesError(f"give a list of codes per codebook, not {shown(arrays)}") from error
-        if not 1 <= len(rows) <= len(self.shapes):
-            raise CodesError(
-                f"give the codes of 1 to {len(self.shapes)} codebooks, not of {len(rows)}"
-            )
+        if not 1 <= len(rows) <= most:
+            count = "more" if rows else "none"
+            raise CodesError(f"give the codes of 1 to {most} codebooks, not of {count}")
         return replace(
             self,
             samples=self.samples if samples is None else samples,
@@ -229,7 +230,7 @@ def checked_codes(
 def as_array(index: int, codes: Any) -> NDArray[Any]:  # noqa: ANN401 - a list, array or tensor
     """Codes as an array that a record can check."""
     try:
-        array = np.asarray(codes.detach().cpu() if hasattr(codes, "detach") else codes)
+        array = np.asarray(codes.detach().cpu() if hasattr(codes, "cpu") else codes)
     except (ValueError, TypeError, RuntimeError, OverflowError) as error:
         reason = str(error).partition("\n")[0]
         raise CodesError(f"codebook {index} has codes that are no array: {reason}") from error

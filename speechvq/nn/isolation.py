@@ -118,10 +118,10 @@ def checked_device(device: object) -> torch.device:
     try:
         found = torch.device(device)  # type: ignore[arg-type] - whatever was given
         torch.zeros(1, device=found).cpu()
-    except (RuntimeError, TypeError, ValueError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, TypeError, ValueError, AssertionError, ImportError) as error:
         raise ConfigError(
             f"cannot compute on the device {shown(device)}; give one that torch has here, such as "
-            "cpu"
+            "cpu, the default"
         ) from error
     return found
 

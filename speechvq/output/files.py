@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from speechvq.errors import OutputError
+from speechvq.limits import instance
 from speechvq.output import partial
 from speechvq.output.targets import failure, file_behind, taken
 
@@ -29,6 +30,7 @@ def new_file(path: Path, *, force: bool) -> Iterator[BinaryIO]:
 
     Raises OutputError, also for what the system refuses in between, such as a full disk.
     """
+    instance(force, bool, OutputError, "force is True or False")
     target = file_behind(path)
     partial.remove_leftovers(target.parent, target)
     before = _facts(target) if force else None

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from speechvq.errors import OutputError
+from speechvq.limits import instance
 
 REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -47,8 +48,9 @@ def check_writable(
     sources: the files that the result is made from; none of them is ever replaced by it, under
       whichever name
     """
-    target = file_behind(path)
+    instance(force, bool, OutputError, "force is True or False")
     check_sources(path, sources)
+    target = file_behind(path)
     folder, exists = target.parent, os.path.lexists(target)
     if exists and not force:
         raise taken(path)

@@ -18,9 +18,16 @@ from torch import Tensor
 from speechvq import shipped
 from speechvq.codes import CodebookShape, ModelId
 from speechvq.config import parse, to_dict
-from speechvq.errors import ModelError, SpeechVQError, WrongModel, shown
+from speechvq.errors import ConfigError, ModelError, SpeechVQError, WrongModel, shown
 from speechvq.input import checked_path
-from speechvq.limits import CODEBOOKS, CODER_BYTES, EMBEDDING_BYTES, checked_name, whole
+from speechvq.limits import (
+    CODEBOOKS,
+    CODER_BYTES,
+    EMBEDDING_BYTES,
+    checked_name,
+    instance,
+    whole,
+)
 from speechvq.nn.isolation import checked_device, isolated, with_weights
 from speechvq.nn.precision import check_weights
 from speechvq.output import new_file
@@ -50,9 +57,12 @@ class Prior:
     def check(self, model: ModelId, n_codebooks: int) -> None:
         """Raise WrongModel unless this prior covers the first `n_codebooks` of that model.
 
-        Raise ModelError for a network whose weights were changed in type.
+        Raise ModelError for a network whose weights were changed in type, and for what is no model;
+        ConfigError for what is no number of codebooks.
         """
         check_weights(self.network)
+        instance(model, ModelId, ModelError, "codes are those of a ModelId")
+        whole(n_codebooks, range(1, CODEBOOKS + 1), ConfigError, "the number of codebooks")
         if self.model != model:
             raise WrongModel(
                 f"the prior {self.name} describes the codes of {self.model}, this is {model}; "

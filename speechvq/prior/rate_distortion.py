@@ -51,8 +51,10 @@ class RateDistortion:
     def check(self, model: ModelId, network: Network, n_codebooks: int) -> None:
         """Raise WrongModel for a prior of another model.
 
-        Raise ConfigError for quantizers without codewords that can be compared.
+        Raise ConfigError for quantizers without codewords that can be compared, and ModelError for
+        what is no network.
         """
+        instance(network, Network, ModelError, "codes are searched in a codec's network")
         self.prior.check(model, n_codebooks)
         for level in network.topdown.levels:
             if not level.quantizer.searchable:

@@ -187,7 +187,7 @@ def test_codebooks_or_a_bit_rate_but_not_both(refused, commands, command):
 def test_devices_that_are_not_there(refused, commands, command, device):
     refused(
         *commands[command](f"a.{SUFFIX[command]}", "--device", device),
-        says=f"cannot compute on '{device}' here",
+        says=f"cannot compute on the device '{device}'",
     )
 
 

@@ -54,3 +54,15 @@ def test_anomalies_are_above_the_threshold_of_their_number_of_codebooks(
     rows = [line.split("\t") for line in scores.out.splitlines()[1:]]
     assert [row[4] for row in rows if row[1] == "all"] == ["yes", "no"]  # 1 bit/s, and 1e9
     assert {row[4] for row in rows if row[1] != "all"} == {"?"}
+
+
+def test_a_prior_that_is_not_needed_is_read_and_said(run, clip, model, prior_file, tmp_path):
+    codes, out = tmp_path / "a.codes", tmp_path / "a.wav"
+    assert run("encode", clip, codes, "-m", model).code == 0
+    wrong = run("decode", codes, out, "-m", model, "--prior", tmp_path / "nothing")
+    assert wrong.code == 1
+    assert "there is no prior file" in wrong.err
+    assert not out.exists()
+    done = run("decode", codes, out, "-m", model, "--prior", prior_file)
+    assert done.code == 0
+    assert "--prior is not needed" in done.err

@@ -102,8 +102,9 @@ def test_other_codes_of_another_length():
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        ([], "give the codes of 1 to 3 codebooks, not of 0"),
-        ([[0, 0]] * 4, "give the codes of 1 to 3 codebooks, not of 4"),
+        ([], "give the codes of 1 to 3 codebooks, not of none"),
+        (range(10**12), "give the codes of 1 to 3 codebooks, not of more"),
+        ([[0, 0]] * 4, "give the codes of 1 to 3 codebooks, not of more"),
         ([[0, 0, 0]], r"codebook 0 has codes of shape \(3,\), but 9 samples need \(2,\)"),
         ([[[0, 0]]], r"codebook 0 has codes of shape \(1, 2\)"),
         ([[0, 5]], "codebook 0 holds the code 5, but has only 5 codewords"),
