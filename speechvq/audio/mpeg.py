@@ -41,6 +41,9 @@ LOOK = 64
 STEP = 1 << 16
 """Bytes that are searched at a time."""
 
+FREE = "has no fixed bit rate (free format), which is not read; `lame --decode` makes a WAV file"
+"""What is said of frames whose length nothing tells; ffmpeg does not read them either."""
+
 MONO = 3
 """The mode of one channel."""
 
@@ -127,6 +130,7 @@ def read(file: BinaryIO, start: int, size: int, name: str) -> Mpeg | None:
     """
     first = _next(file, start, min(size, start + LEADING), size, None)
     if first is None:
+        _refuse_free(_bytes(file, start, min(STEP, size - start)), name)
         return None
     walk = _Walk(file, size, name)
     walk.run(first)
@@ -168,7 +172,7 @@ class _Walk:
 
     def _frame(self, place: int, header: Header, data: bytes) -> int:
         if not header.length:
-            raise AudioError(f"{self._name} has no fixed bit rate (free format), which is not read")
+            raise AudioError(f"{self._name} {FREE}")
         stop = place + header.length
         if stop > self._size:
             self.cut = True
@@ -182,6 +186,13 @@ class _Walk:
         self.streams[-1].frames += 1
         self.streams[-1].ranges.append((place, stop))
         return stop
+
+
+def _refuse_free(data: bytes, name: str) -> None:
+    """Raises AudioError for bytes that begin as frames in free format do."""
+    header, mark = _header(data[:4]), re.escape(data[:2])
+    if header and not header.length and len(re.findall(mark + rb"[\x00-\x0f]", data)) >= CHAIN:
+        raise AudioError(f"{name} {FREE}")
 
 
 @lru_cache(maxsize=4096)

@@ -1,9 +1,11 @@
 """Audio files opened for libsndfile, whatever they are called, and what it says when it cannot."""
 
 import io
+import os
 import stat
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -88,7 +90,11 @@ def rest(sound: Reader, size: int, path: Path, before: int = 0) -> Iterator[NDAr
     """
     left = sound.frames  # a decoder that is asked for more may stumble over what follows
     try:
-        while left and len(block := sound.read(min(size, left), dtype="float32", always_2d=True)):
+        while left:
+            with _quiet() if sound.subtype.startswith("MPEG") else nullcontext():
+                block = sound.read(min(size, left), dtype="float32", always_2d=True)
+            if not len(block):
+                break
             before, left = before + len(block), left - len(block)
             yield np.asarray(block, np.float32)
     except soundfile.LibsndfileError as error:
@@ -96,6 +102,30 @@ def rest(sound: Reader, size: int, path: Path, before: int = 0) -> Iterator[NDAr
             f"{path} cannot be read beyond {before / sound.samplerate:.1f} s: it is damaged or cut "
             f"off ({str(error).strip().rstrip('.')}); `{advice(path)}` keeps what can be read"
         ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Drop what libmpg123 prints on standard error itself, also of files in good order.
+
+    That is done where no other thread runs: it might print, or fork a process, meanwhile.
+    """
+    if threading.active_count() > 1:
+        yield
+        return
+    try:
+        before = os.dup(2)
+    except OSError:  # standard error is closed
+        yield
+        return
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(null)
+        os.close(before)
 
 
 def no_audio(path: Path, reason: str) -> AudioError:

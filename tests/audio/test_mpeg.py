@@ -129,6 +129,19 @@ def test_free_format_is_refused_by_name(tmp_path, made):
     (tmp_path / "a.mp3").write_bytes(bytes(data))
     with pytest.raises(AudioError, match="free format"):
         inspect(tmp_path / "a.mp3")
+    frame = b"\xff\xfb\x04\x44" + bytes(1196)
+    (tmp_path / "a.mp3").write_bytes(20 * frame)
+    with pytest.raises(AudioError, match=r"free format.*lame --decode"):
+        inspect(tmp_path / "a.mp3")
+
+
+def test_the_decoder_prints_nothing_of_its_own(tmp_path, made, capfd):
+    data = bytearray(without_info(made))
+    place = 5 * mpeg._header(bytes(data[:4])).length
+    data[place + 5 : place + 7] = b"\x7f\xff"  # a frame that would go beyond its end
+    (tmp_path / "a.mp3").write_bytes(bytes(data))
+    assert len(silently(tmp_path / "a.mp3")) == 576 * frames(without_info(made))
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
