@@ -7,15 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from speechvq.audio import containers, mpeg, ogg, sound
+from speechvq.audio import containers, flac, mpeg, ogg, sound
 from speechvq.audio.pieces import Piece
-
-FLAC = b"fLaC"
-FLAC_STARTS = tuple(FLAC + first + b"\0\0\x22" for first in (b"\0", b"\x80"))
-"""How a FLAC stream begins: its mark, and the header of a block of 34 bytes."""
-
-PIECE = 1 << 20
-"""Bytes that are searched at a time."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +30,20 @@ class Layout:
 
     cut: the end is missing; `told`: how much longer it would be whole, as a factor, if known
     unknown: nothing says how long it is
+    ends: its end is marked, so that its length need not be said
     lost: MPEG frames that the file tells of and does not hold, in samples
     foreign: bytes among or behind the sound that are not read
+    more: something follows the sound, which may be sound, too
     """
 
     streams: tuple[Stream, ...]
     cut: bool = False
     told: float | None = None
     unknown: bool = False
+    ends: bool = False
     lost: int = 0
     foreign: int = 0
+    more: bool = False
     mpeg: bool = False
 
     def remarks(self, samples: int, rate: int) -> Iterator[str]:
@@ -69,6 +66,10 @@ class Layout:
                 f"holds {self.foreign} bytes among or behind its sound that are no sound, or are "
                 "damaged; they are left out"
             )
+        if self.more:
+            yield (
+                f"goes on behind the {seconds:.2f} s that its header tells of; the rest is left out"
+            )
 
 
 def layout(file: BinaryIO, size: int, name: str) -> Layout:
@@ -79,9 +80,11 @@ def layout(file: BinaryIO, size: int, name: str) -> Layout:
     head = _bytes(file, start, 8)
     if head.startswith(ogg.MAGIC):
         pages = ogg.read(file, start, size, name)
-        return Layout(tuple(Stream(pieces) for pieces in pages.streams), cut=pages.cut)
-    if head.startswith(FLAC):
-        return Layout(tuple(Stream((piece,)) for piece in _flac(file, start, size)))
+        return Layout(tuple(Stream(pieces) for pieces in pages.streams), cut=pages.cut, ends=True)
+    if head.startswith(flac.MARK):
+        places = tuple(flac.streams(file, start, size))
+        more = any(flac.goes_on(file, *place) for place in places)
+        return Layout(tuple(Stream((place,)) for place in places), more=more)
     kinds = () if start else (containers.read, sound.read)
     for found in filter(None, (read(file, size, name) for read in kinds)):
         return _of_sound(file, found, name)
@@ -114,21 +117,6 @@ def of_mpeg(file: BinaryIO, start: int, size: int, name: str) -> Layout | None:
         for stream in found.streams
     )
     return Layout(tuple(streams), cut=found.cut, lost=found.lost, foreign=found.foreign, mpeg=True)
-
-
-def _flac(file: BinaryIO, start: int, size: int) -> Iterator[tuple[int, int]]:
-    """FLAC streams that follow one another."""
-    first, place = start, start + len(FLAC)
-    while place < size:
-        data = _bytes(file, place, PIECE + 7)
-        found = [at for mark in FLAC_STARTS if 0 <= (at := data.find(mark)) < PIECE]
-        if found:
-            yield first, place + min(found)
-            first = place + min(found)
-            place = first + len(FLAC)
-        else:
-            place += PIECE
-    yield first, size
 
 
 def _bytes(file: BinaryIO, place: int, count: int) -> bytes:

@@ -1,7 +1,8 @@
 """Ogg files, page by page: the streams that follow one another, and whether all pages are there.
 
 libsndfile reads the first stream and says nothing of the others, of lost pages, or of a missing
-end. A page (RFC 3533) begins with
+end; FLAC in Ogg it may not read at all, so that it is handed over without its pages. A page
+(RFC 3533) begins with
 
     "OggS" | version | flags | granule position 8 | serial number 4 | page number 4 | checksum 4 |
     number of segments | length of each segment
@@ -27,15 +28,22 @@ PADDING = 1 << 20
 AUDIO = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")
 """How the first packet of a stream with sound begins."""
 
+FLAC, FLAC_HEAD = AUDIO[2], 9
+"""What FLAC in Ogg begins with; bytes before what a FLAC file would begin with."""
+
 REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 """Bytes with their bits in the other order: Ogg's checksum is that of zlib, mirrored."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page: its place in the file, its flags, its stream, its number, how its content begins."""
+    """A page: its place in the file, its flags, its stream, its number, how its content begins.
+
+    inside: where the content begins
+    """
 
     start: int
+    inside: int
     stop: int
     flags: int
     serial: int
@@ -45,9 +53,13 @@ class Page:
 
 @dataclass
 class Stream:
-    """The pages of a stream with sound, as ranges of bytes; whether the last of them is there."""
+    """The pages of a stream with sound, as ranges of bytes; whether the last of them is there.
+
+    bare: only what is inside the pages is wanted
+    """
 
     number: int
+    bare: bool = False
     pages: list[tuple[int, int]] = field(default_factory=list)
     ended: bool = False
 
@@ -93,7 +105,8 @@ class _Walk:
                 f"{self._name} is damaged: pages of its sound are missing before byte {page.start}"
             )
         stream.number += 1
-        stream.pages.append((page.start, page.stop))
+        head = FLAC_HEAD if page.flags & FIRST else 0
+        stream.pages.append((page.inside + head if stream.bare else page.start, page.stop))
         if page.flags & LAST:
             stream.ended = True
             del self._open[page.serial]
@@ -108,7 +121,7 @@ class _Walk:
                 "before the next begins"
             )
         self._others.discard(page.serial)
-        self._open[page.serial] = Stream(page.number)
+        self._open[page.serial] = Stream(page.number, page.content.startswith(FLAC))
         self.streams.append(self._open[page.serial])
 
 
@@ -126,7 +139,8 @@ def _pages(file: BinaryIO, start: int, size: int, name: str) -> Iterator[Page]:
         _, version, flags, _, serial, number, checksum, count = HEADER.unpack(head)
         lengths = file.read(count)
         content = file.read(sum(lengths))
-        stop = start + HEADER.size + count + sum(lengths)
+        inside = start + HEADER.size + count
+        stop = inside + sum(lengths)
         if stop > size or len(lengths) < count or len(content) < sum(lengths):
             return
         covered = head[:22] + bytes(4) + head[26:] + lengths + content
@@ -134,7 +148,7 @@ def _pages(file: BinaryIO, start: int, size: int, name: str) -> Iterator[Page]:
             raise AudioError(
                 f"{name} is damaged: the checksum of the page at byte {start} is wrong"
             )
-        yield Page(start, stop, flags, serial, number, content[:8])
+        yield Page(start, inside, stop, flags, serial, number, content[:8])
         start = stop
 
 

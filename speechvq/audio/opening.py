@@ -99,8 +99,8 @@ def rest(sound: Reader, size: int, path: Path, before: int = 0) -> Iterator[NDAr
             yield np.asarray(block, np.float32)
     except soundfile.LibsndfileError as error:
         raise AudioError(
-            f"{path} cannot be read beyond {before / sound.samplerate:.1f} s: it is damaged or cut "
-            f"off ({str(error).strip().rstrip('.')}); `{advice(path)}` keeps what can be read"
+            f"{path} is damaged or cut off, at some time after {before / sound.samplerate:.1f} s "
+            f"({str(error).strip().rstrip('.')}); `{advice(path)}` keeps what can be read"
         ) from error
 
 

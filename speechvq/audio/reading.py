@@ -34,8 +34,11 @@ SILENCE = 1e-5
 LOUDEST = 8.0
 """Peak (full scale 1) above which samples are no sound: 18 dB more than full scale."""
 
-INTEGERS = (1 << 16, 1 << 32)
-"""Peaks up to which samples may be integers of 16 and of 32 bits."""
+INTEGERS = (16, 24, 32)
+"""Bits of samples that may have been stored as floating-point numbers."""
+
+QUIETEST_INTEGERS = 256
+"""Peak up to which samples are hardly integers: such a recording would be silent."""
 
 CHUNK_SECONDS = 10
 """Seconds of audio read at a time."""
@@ -160,7 +163,7 @@ def _facts(file: BinaryIO, size: int, path: Path) -> tuple[Layout, list[tuple[in
                 raise no_audio(path, "it only looks like MPEG audio")
             samples = sound.frames if stream.samples is None else stream.samples
             if samples == UNKNOWN:
-                found = replace(found, unknown=True)
+                found = replace(found, unknown=not found.ends)
                 samples = sum(map(len, rest(sound, CHUNK_NUMBERS // sound.channels, path)))
             facts.append((sound.samplerate, sound.channels, samples))
     if not facts:
@@ -200,10 +203,13 @@ def _check(block: Wave, seen: int, source: Source) -> None:
 
 def too_loud(peak: float) -> str:
     """What is wrong with samples of such a peak."""
-    if peak > INTEGERS[1]:
+    full = next((1 << bits - 1 for bits in INTEGERS if peak <= 1 << bits), None)
+    if full is None:
         return f"the samples go up to {peak:g}, which is no sound; repair the recording"
-    scale = 1 << 15 if peak <= INTEGERS[0] else 1 << 31
+    where = f"the samples go up to {peak:g}, where full scale is 1"
+    if peak <= QUIETEST_INTEGERS:
+        return f"{where}; divide them by {peak:g}"
     return (
-        f"the samples go up to {peak:g}, where full scale is 1; they are probably integers stored "
-        f"as floating-point numbers: divide them by {scale}"
+        f"{where}; they are probably integers stored as floating-point numbers: divide them by "
+        f"{full}"
     )

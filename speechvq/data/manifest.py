@@ -8,6 +8,7 @@ required; other keys are kept. A manifest is UTF-8; blank lines are skipped.
 """
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,13 +73,14 @@ def read_manifest(path: str | Path) -> list[Utterance]:
     advice = f"make one with `speechvq prepare FOLDER {path.name}`"
     text = read_text(path, ManifestError, limit=MANIFEST_BYTES, what="manifest", advice=advice)
     rows: list[Utterance] = []
-    seen: dict[tuple[Path, float, float, str], str] = {}
+    seen: dict[tuple[str, float, float, str], str] = {}
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         row = _utterance(line, path.parent, f"{path}, line {number}")
         before = seen.setdefault(
-            (row.audio, row.start, row.seconds, repr(row.metadata.get("channel"))), row.place
+            (os.path.abspath(row.audio), row.start, row.seconds, repr(row.metadata.get("channel"))),  # noqa: PTH100 - `Path.absolute` leaves `..`
+            row.place,
         )
         if before != row.place:
             raise ManifestError(f"{row.place}: lists the same as {before}; remove one of them")

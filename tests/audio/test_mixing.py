@@ -112,10 +112,18 @@ def test_a_thousand_channels_are_read_in_bounded_blocks(tmp_path, monkeypatch):
     np.testing.assert_allclose(np.concatenate(blocks), wave, atol=1e-6)
 
 
-@pytest.mark.parametrize(("peak", "factor"), [(32767, 32768), (9, 32768), (2**31, 2147483648)])
+@pytest.mark.parametrize(
+    ("peak", "factor"), [(32767, 32768), (300, 32768), (8388607, 8388608), (2**31, 2147483648)]
+)
 def test_integers_stored_as_floating_point_numbers_are_refused(tmp_path, peak, factor):
     soundfile.write(tmp_path / "a.wav", peak * WAVE / np.abs(WAVE).max(), 16000, "FLOAT")
     with pytest.raises(AudioError, match=f"probably integers stored .* divide them by {factor}"):
+        read_mono(tmp_path / "a.wav", 16000)
+
+
+def test_samples_far_too_loud_but_too_quiet_for_integers(tmp_path):
+    soundfile.write(tmp_path / "a.wav", noise(16000, peak=9), 16000, subtype="FLOAT")
+    with pytest.raises(AudioError, match=r"where full scale is 1; divide them by [89]\.\d+$"):
         read_mono(tmp_path / "a.wav", 16000)
 
 

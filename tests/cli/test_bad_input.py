@@ -62,7 +62,7 @@ RECORDINGS = {
         lambda path: soundfile.write(path, [1e300] * SECOND, SECOND, "DOUBLE"),
         "not a finite number",
     ),
-    "a file cut short": (flac_cut_short, "cannot be read beyond"),
+    "a file cut short": (flac_cut_short, "is damaged or cut off"),
     "a rate of a gigahertz": (
         lambda path: soundfile.write(path, noise(SECOND), 10**9),
         "must be from 1000 to 384000, not 1000000000",

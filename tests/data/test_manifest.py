@@ -120,6 +120,15 @@ def test_a_missing_manifest_is_said_to_be_missing(tmp_path):
         read_manifest(tmp_path)
 
 
+@pytest.mark.parametrize("again", ["./a.wav", "b/../a.wav", "{folder}/a.wav"])
+def test_a_recording_is_listed_twice_whatever_the_spelling(tmp_path, again):
+    path = tmp_path / "all.jsonl"
+    rows = [{"audio": name.format(folder=tmp_path), "seconds": 1} for name in ("a.wav", again)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(ManifestError, match=r"line 2: lists the same as .*line 1"):
+        read_manifest(path)
+
+
 def test_lines_that_go_beyond_their_file_are_named(tmp_path):
     soundfile.write(tmp_path / "x.wav", np.tile([0.1, -0.1], 8000), 16_000)
     (tmp_path / "m.jsonl").write_text(f"{row(start=0.5, seconds=0.6)}\n{row(start=0.5, seconds=1)}")
