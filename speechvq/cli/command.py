@@ -13,30 +13,30 @@ from typer.models import ParameterInfo
 from speechvq.errors import SpeechVQError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 class Misuse(SpeechVQError):
     """A command line that says something impossible."""
 
 
+class FileOrDefault(str):
+    """The name of a file, or 'default': a `parser` of typer."""
+
+    __slots__ = ()
+
+
 class Command(TyperCommand):
     """A command that refuses what none of its values may be. Raises Misuse."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's
-        self._check_repetition(ctx, args)
+        typed, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        _check_repetition(order)
         rest = super().parse_args(ctx, args)
         for parameter in self.get_params(ctx):
-            value = ctx.params.get(parameter.name)
-            for item in value if isinstance(value, list | tuple) else [value]:
-                _check(_name(parameter), item)
+            words, values = _several(typed.get(parameter.name)), ctx.params.get(parameter.name)
+            _check(_name(parameter), words, _several(values))
         return rest
-
-    def _check_repetition(self, ctx: Any, args: list[str]) -> None:  # noqa: ANN401 - typer's
-        order: Iterable[Any] = self.make_parser(ctx).parse_args(args=list(args))[2]
-        for parameter, count in Counter(order).items():
-            if count > 1 and parameter.param_type_name == "option" and not _repeatable(parameter):
-                raise Misuse(f"{_name(parameter)} is given {count} times; give it once")
 
 
 class Group(TyperGroup):
@@ -61,6 +61,12 @@ def let_read(app: typer.Typer) -> None:
                     info.readable = False
 
 
+def _check_repetition(order: "Iterable[Any]") -> None:
+    for parameter, count in Counter(order).items():
+        if count > 1 and parameter.param_type_name == "option" and not _repeatable(parameter):
+            raise Misuse(f"{_name(parameter)} is given {count} times; give it once")
+
+
 def _repeatable(parameter: Any) -> bool:  # noqa: ANN401 - typer's
     """Whether an option collects values, or says the same again."""
     return parameter.multiple or (parameter.is_flag and not parameter.secondary_opts)
@@ -73,10 +79,16 @@ def _name(parameter: Any) -> str:  # noqa: ANN401 - typer's
     return parameter.metavar or parameter.name.upper()
 
 
-def _check(name: str, value: object) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise Misuse(f"{name} is {value}; give a finite number")
-    if isinstance(value, Path) and str(value) == "-":
+def _several(value: object) -> "Sequence[object]":
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _check(name: str, words: "Sequence[object]", values: "Sequence[object]") -> None:
+    """words: as they were typed, where the parameter was; values: what was made of them."""
+    for value in values:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise Misuse(f"{name} is {value}; give a finite number")
+    if "-" in words and any(isinstance(value, Path | FileOrDefault) for value in values):
         raise Misuse(
             f"{name} is '-', but standard input and output are no files here; give the name of a "
             "file, and ./- for one of this name"

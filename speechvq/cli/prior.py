@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speechvq.cli.command import Command, Group
+from speechvq.cli.command import Command, FileOrDefault, Group
 from speechvq.cli.options import Force
 from speechvq.cli.streams import console, show
 from speechvq.extras import needed
@@ -34,7 +34,10 @@ app = typer.Typer(
 def train(
     config: Annotated[Path, typer.Argument(help="A TOML file; recipes/prior/prior.toml is one.")],
     model: Annotated[
-        str, typer.Argument(help="The model whose codes these are: a file, or 'default'.")
+        str,
+        typer.Argument(
+            help="The model whose codes these are: a file, or 'default'.", parser=FileOrDefault
+        ),
     ],
     codes: Annotated[
         list[Path],
@@ -50,7 +53,10 @@ def train(
     prior: CodedBy = None,
     init_from: Annotated[
         str | None,
-        typer.Option(help="Initialize from the weights of this prior, a file, or 'default'."),
+        typer.Option(
+            help="Initialize from the weights of this prior, a file, or 'default'.",
+            parser=FileOrDefault,
+        ),
     ] = None,
     accelerator: Annotated[str, typer.Option(help="cpu, cuda, mps, or auto.")] = "auto",
     devices: Annotated[
@@ -110,7 +116,10 @@ def train(
 @app.command(cls=Command)
 def tables(
     model: Annotated[
-        str, typer.Argument(help="The model whose codes these are: a file, or 'default'.")
+        str,
+        typer.Argument(
+            help="The model whose codes these are: a file, or 'default'.", parser=FileOrDefault
+        ),
     ],
     target: Annotated[
         Path,

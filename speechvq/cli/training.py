@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from speechvq.cli.command import FileOrDefault
 from speechvq.cli.options import Channel, Force, Quiet
 from speechvq.cli.progress import bar
 from speechvq.cli.streams import say, show
@@ -94,7 +95,8 @@ def train(
     init_from: Annotated[
         str | None,
         typer.Option(
-            help="Initialize from the weights of this model file; 'default' is the bundled one."
+            help="Initialize from the weights of this model file; 'default' is the bundled one.",
+            parser=FileOrDefault,
         ),
     ] = None,
     steps: Annotated[
@@ -127,7 +129,7 @@ def train(
     if folder is not None:
         experiment = replace(experiment, run=replace(experiment.run, folder=str(folder)))
     if init_from is not None:
-        experiment = replace(experiment, run=replace(experiment.run, init_from=init_from))
+        experiment = replace(experiment, run=replace(experiment.run, init_from=str(init_from)))
     if steps is not None:
         experiment = replace(experiment, optim=replace(experiment.optim, steps=steps))
     sources = [] if experiment == read_experiment(config) else [config]

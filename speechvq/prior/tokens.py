@@ -215,13 +215,16 @@ def from_files(paths: Sequence[Path], coders: Sequence[Coder] = ()) -> Tokens:
     coded the files, beside the bundled tables. Raises CodesError and its subclasses.
     """
     voices: dict[Path, str] = {}
+    met = set[Path]()
     for path in paths:
         advice = "give code files or folders of them"
         below = tree(path, {".codes"}, CodesError, advice).files if path.is_dir() else [path]
         for file in below:
             inside = file.relative_to(path).parts[:-1] if path.is_dir() else ()
             fallback = path.name if path.is_dir() and len(paths) > 1 else ""
-            voices.setdefault(file.resolve(), inside[0] if inside else fallback)
+            if (place := file.resolve()) not in met:  # which names no file where a pipe is given
+                met.add(place)
+                voices[file] = inside[0] if inside else fallback
     return gather(
         (read_codes(file, coders) for file in voices),
         list(voices.values()),

@@ -1,10 +1,11 @@
 """What holds for every command, whichever it is: no command is listed here by hand."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from speechvq.cli.command import Command
+from speechvq.cli.command import Command, FileOrDefault
 from tests.helpers.all_commands import COMMANDS, line, parameters
 
 EVERY = pytest.mark.parametrize("name", COMMANDS)
@@ -35,11 +36,22 @@ def test_there_are_commands_and_all_are_of_one_class():
 @EVERY
 def test_a_dash_is_no_file(run, monkeypatch, tmp_path, name):
     monkeypatch.chdir(tmp_path)
-    for each in of_kind(name, Path):
+    files = [each for each in of_kind(name, str) if each.info.parser is FileOrDefault]
+    for each in (*of_kind(name, Path), *files):
         result = run(*line(name, "nothing", {each.name: "-"}))
         assert result.code == 2, each
         assert "'-'" in one_line(result)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_may_be_called_like_a_dash(run, monkeypatch, clip, model, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(clip, tmp_path / "-")
+    assert run("encode", "./-", "a.codes", "-m", model).code == 0
+    (tmp_path / "-").unlink()
+    assert run("encode", clip, "./-", "-m", model).code == 0
+    assert (tmp_path / "-").read_bytes() == (tmp_path / "a.codes").read_bytes()
+    assert run("info", "./-").code == 0
 
 
 @EVERY

@@ -1,6 +1,8 @@
 """Tokens: what goes in comes out, in any order; codes that do not belong together are refused."""
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,6 +70,16 @@ def test_codes_are_gathered_from_files_and_folders(tmp_path):
         [tmp_path / "corpus" / "bdl", tmp_path / "corpus" / "slt", tmp_path / "corpus"]
     )
     assert several.voices == ("bdl", "slt", "corpus")
+
+
+def test_codes_come_from_a_pipe(tmp_path):
+    write_codes(tmp_path / "a.codes", codes(1))
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb"), os.fdopen(writing, "wb") as into:
+        into.write((tmp_path / "a.codes").read_bytes())
+        into.close()
+        tokens = from_files([Path(f"/dev/fd/{reading}")])
+    assert np.array_equal(tokens.recording(0)[0], codes(1).codebooks[0])
 
 
 def test_codes_that_do_not_belong_together_are_refused_by_name(tmp_path):
