@@ -209,14 +209,6 @@ def test_force_overwrites_and_leaves_one_file(run, clip, encoded, model, tmp_pat
     assert contents(tmp_path) == {encoded: before}
 
 
-def test_a_recording_can_be_converted_in_place(run, speech, model, tmp_path):
-    source = record(tmp_path / "a.wav", speech)
-    before = wave_of(source)
-    assert run("convert", source, source, "-s", "slt", "-m", model, "--force").code == 0
-    assert wave_of(source).shape == before.shape
-    assert not np.array_equal(wave_of(source), before)
-
-
 def test_speakers_are_a_table(run, model):
     result = run("speakers", "-m", model)
     assert (result.code, result.err) == (0, "")
