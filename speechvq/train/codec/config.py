@@ -143,6 +143,7 @@ class OptimConfig:
         )
         for part in self.frozen:
             require(part in PARTS, f"frozen lists parts of {', '.join(PARTS)}, not {part!r}")
+        require(set(self.frozen) < set(PARTS), "frozen must leave a part that learns")
         require(
             0 <= self.ema_decay < 1,
             f"ema_decay must be at least 0 and less than 1, not {self.ema_decay}",

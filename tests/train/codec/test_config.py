@@ -26,6 +26,7 @@ BAD = {
     "[optim]\nsteps = 5\ncodebook_learning_rate = -1": r"optim\.codebook_learning_rate must be",
     "[optim]\nsteps = 5\nbypass = 2": r"optim\.bypass must be between 0 and 1",
     "[optim]\nsteps = 5\nwarmup = -1": r"optim\.warmup must not be negative",
+    "[optim]\nsteps = 5\nfrozen = ['encoder', 'topdown', 'decoder', 'reference']": "must leave",
     "[optim]": r"optim\.steps is missing",
     "[optim]\nsteps = 5\n[codec]\nlevels = 3": r"codec\.levels must be a list",
     "not toml": "cannot read the configuration",

@@ -45,6 +45,19 @@ def test_a_run_keeps_its_experiment_when_it_cannot_be_resumed_with_another(manif
     assert note.read_text() == commented
 
 
+def test_files_of_no_run_stay(manifest, tmp_path):
+    """Lists of other data are often called so."""
+    experiment = tiny_experiment(manifest, tmp_path)
+    for name in ("train.csv", "validation.csv", "prior.safetensors"):
+        run = tmp_path / name.partition(".")[0]
+        run.mkdir()
+        (run / name).write_bytes(b"precious, without a newline at the end")
+        with pytest.raises(TrainingError, match=rf"{name} is of no run.*--folder"):
+            train(in_folder(experiment, run), fabric(), stop_at=1)
+        assert [path.name for path in run.iterdir()] == [name]
+        assert (run / name).read_bytes() == b"precious, without a newline at the end"
+
+
 def test_the_folder_of_the_recordings_is_refused(manifest, tmp_path):
     place = read_manifest(manifest)[0].audio.parent
     before = sorted(place.iterdir())
