@@ -5,10 +5,10 @@ What a file holds decides, never its name.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from speechvq.audio import containers, flac, mpeg, ogg, sound
-from speechvq.audio.pieces import Piece
+from speechvq.audio.pieces import Piece, Pieces
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,10 @@ def layout(file: BinaryIO, size: int, name: str) -> Layout:
         places = tuple(flac.streams(file, start, size))
         more = any(flac.goes_on(file, *place) for place in places)
         return Layout(tuple(Stream((place,)) for place in places), more=more)
-    kinds = () if start else (containers.read, sound.read)
-    for found in filter(None, (read(file, size, name) for read in kinds)):
-        return _of_sound(file, found, name)
+    untagged = cast("BinaryIO", Pieces(file, ((start, size),))) if start else file
+    kinds = (containers.read, sound.read)
+    for found in filter(None, (read(untagged, size - start, name) for read in kinds)):
+        return _shifted(_of_sound(untagged, found, name), start)
     found = of_mpeg(file, start, size, name)
     if found is None and (start or mpeg.looks_like(head)):
         return Layout(())  # libmpg123 would find something
@@ -103,6 +104,21 @@ def _of_sound(file: BinaryIO, found: sound.Sound, name: str) -> Layout:
         unknown=told is None,
         foreign=whole.foreign + found.behind,
     )
+
+
+def _shifted(found: Layout, start: int) -> Layout:
+    """The layout of a file that begins later in another."""
+    streams = (
+        replace(
+            stream,
+            pieces=tuple(
+                piece if isinstance(piece, bytes) else (piece[0] + start, piece[1] + start)
+                for piece in stream.pieces
+            ),
+        )
+        for stream in found.streams
+    )
+    return replace(found, streams=tuple(streams))
 
 
 def of_mpeg(file: BinaryIO, start: int, size: int, name: str) -> Layout | None:

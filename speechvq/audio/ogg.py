@@ -25,6 +25,9 @@ FIRST, LAST = 2, 4
 PADDING = 1 << 20
 """Bytes that are looked at behind the last page: zeros there are no damage."""
 
+TAG = 128
+"""Bytes of a tag behind the last page, which is none either."""
+
 AUDIO = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")
 """How the first packet of a stream with sound begins."""
 
@@ -133,7 +136,8 @@ def _pages(file: BinaryIO, start: int, size: int, name: str) -> Iterator[Page]:
         if len(head) < HEADER.size and (head.startswith(MAGIC) or MAGIC.startswith(head[:4])):
             return
         if not head.startswith(MAGIC):
-            if not (head + file.read(PADDING)).strip(b"\0"):
+            rest = head + file.read(PADDING)
+            if not rest.strip(b"\0") or (rest.startswith(b"TAG") and len(rest) == TAG):
                 return
             raise AudioError(f"{name} is damaged: from byte {start} on, it is no Ogg file")
         _, version, flags, _, serial, number, checksum, count = HEADER.unpack(head)

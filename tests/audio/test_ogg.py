@@ -50,8 +50,9 @@ def silently(path):
 def test_streams_that_follow_one_another_are_all_read(tmp_path, coding):
     path = tmp_path / "a.ogg"
     first, second = made(path, coding), made(path, coding, 24000)
-    path.write_bytes(first + second + first + bytes(100))
-    assert len(silently(path)) == 16000 + 24000 + 16000
+    for behind in (bytes(100), b"TAG" + bytes(125)):
+        path.write_bytes(first + second + first + behind)
+        assert len(silently(path)) == 16000 + 24000 + 16000
 
 
 def flac_in_ogg(path, samples=20000, serial=7, *, told=True):

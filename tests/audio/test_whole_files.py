@@ -55,6 +55,19 @@ def silently(path, **options):
         return read_mono(path, 16000, **options)
 
 
+@pytest.mark.parametrize("kind", ["wav", "rf64", "aiff", "au", "caf"])
+def test_a_tag_in_front_is_passed_over(tmp_path, kind):
+    path = tmp_path / f"a.{kind}"
+    data = b"ID3\3\0\0\0\0\0\x0a" + bytes(10) + made(path, noise(8000))
+    path.write_bytes(data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(read_mono(path, 16000)) == 8000
+    path.write_bytes(data[:9000])
+    with pytest.warns(AudioWarning, match="is cut off"):
+        assert 2000 < len(read_mono(path, 16000)) < 4500
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_whole_file_is_read_without_a_word(tmp_path, kind):
     wave = noise(16001)
