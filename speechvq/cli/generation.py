@@ -1,5 +1,6 @@
 """sample, score."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -129,9 +130,10 @@ def _opened(source: Path, channel: int | None) -> "CodeFile | Source":
     from speechvq.codes.file import MAGIC
 
     codes = source.suffix == ".codes"
-    if not codes and source.is_file():
-        with source.open("rb") as file:
-            codes = file.read(len(MAGIC)) == MAGIC
+    with suppress(OSError):  # which `inspect` says
+        if not codes and source.is_file():
+            with source.open("rb") as file:
+                codes = file.read(len(MAGIC)) == MAGIC
     return open_codes(source) if codes else inspect(source, channel)
 
 

@@ -119,8 +119,18 @@ def _reason(error: Exception) -> str:
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints of a run, the newest last; other folders are not touched."""
-    found = [path for path in folder.glob("step-*") if CHECKPOINT.fullmatch(path.name)]
+    """The checkpoints of a run, the newest last; other folders are not touched.
+
+    Raises TrainingError for a folder that is there and cannot be read.
+    """
+    try:
+        found = [path for path in folder.iterdir() if CHECKPOINT.fullmatch(path.name)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise TrainingError(
+            f"cannot read the folder {folder}: {error.strerror}; give the folder of a run"
+        ) from error
     return sorted((path for path in found if path.is_dir()), key=lambda path: int(path.name[5:]))
 
 

@@ -56,6 +56,15 @@ def test_anomalies_are_above_the_threshold_of_their_number_of_codebooks(
     assert {row[4] for row in rows if row[1] != "all"} == {"?"}
 
 
+def test_what_the_system_refuses_is_said_as_by_other_commands(run, tmp_path):
+    source = tmp_path / f"{'x' * 300}.wav"
+    for words in (["score", source], ["sample", tmp_path / "a.wav", "--prompt", source]):
+        result = run(*words)
+        assert result.code == 1
+        assert "cannot read the audio file" in result.err
+    assert "cannot read the folder" in run("export", source, tmp_path / "m.safetensors").err
+
+
 def test_a_prior_that_is_not_needed_is_read_and_said(run, clip, model, prior_file, tmp_path):
     codes, out = tmp_path / "a.codes", tmp_path / "a.wav"
     assert run("encode", clip, codes, "-m", model).code == 0
