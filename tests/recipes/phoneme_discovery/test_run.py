@@ -15,7 +15,6 @@ from recipes.phoneme_discovery.systems import Discovery
 from speechvq.units.evaluation.results import Results
 from speechvq.units.recordings import read_units
 from speechvq.units.split import Split
-from tests.helpers.discovery import PLAN
 
 
 def test_from_a_corpus_to_a_report(work):
@@ -90,8 +89,11 @@ def test_again_nothing_is_made_again(work):
 
 def test_another_plan_in_the_same_folder(work):
     root, run, _ = work
-    (root / "other.toml").write_text(PLAN.replace("steps = 3,", "steps = 4,"))
-    done = run("--config", root / "other.toml")
+    plan = root / "plan.toml"
+    before = plan.read_text()
+    plan.write_text(before.replace("steps = 3,", "steps = 4,"))
+    done = run()
+    plan.write_text(before)
     assert done.returncode == 1
     assert "another plan" in done.stderr
     assert "Traceback" not in done.stderr
