@@ -68,6 +68,8 @@ def new_folder(path: Path, *, force: bool) -> Iterator[Path]:
             _settle(Path(name), target, force=force)
         finally:
             os.close(descriptor)
+    except OutputError as error:  # perhaps of a file in it, which is to be called otherwise
+        raise OutputError(str(error).replace(name, str(path))) from error
     except OSError as error:
         raise failure(path, error) from error
     finally:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 import torch
 
 from speechvq.output import failure, make_folder
+from speechvq.output.targets import file_behind
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -45,6 +46,7 @@ class Log:
         path = self.folder / f"{kind}.csv"
         row = [step, *(f"{values[name]:.6g}" for name in sorted(values))]
         make_folder(self.folder)
+        file_behind(path)  # no device
         try:
             with path.open("a+b") as file:
                 new = not _whole_lines(file)

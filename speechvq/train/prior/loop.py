@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from speechvq.data.split import amounts
 from speechvq.data.uncertainty import standard_error
 from speechvq.errors import TrainingError
+from speechvq.input import read_bytes
 from speechvq.output import make_folder, new_file
 from speechvq.prior.batches import Segments, parts_of
 from speechvq.prior.file import Prior
@@ -87,13 +88,16 @@ def train(
     return folder / f"step-{task.state.step:08d}"
 
 
+NOTE_BYTES = 1 << 10
+
+
 def claim(folder: Path, tokens: Tokens) -> None:
     """Note in a run's folder which codes it is trained on.
 
     Raises TrainingError when it holds another run.
     """
     note, own = folder / "tokens.txt", f"{tokens.model} {tokens.digest}"
-    if note.exists() and note.read_text(encoding="utf-8") != own:
+    if note.exists() and read_bytes(note, TrainingError, limit=NOTE_BYTES) != own.encode():
         raise TrainingError(
             f"{folder} holds a prior trained on other codes or on codes of another model: use "
             "another --folder"

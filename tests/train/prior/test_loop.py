@@ -30,7 +30,7 @@ from speechvq.train.prior.config import (
     read_prior_experiment,
 )
 from speechvq.train.prior.init import init_codewords, new_prior
-from speechvq.train.prior.loop import best_prior, train
+from speechvq.train.prior.loop import best_prior, claim, train
 from speechvq.train.prior.run import export_prior
 
 SIZE = 8
@@ -191,6 +191,13 @@ def test_a_prior_begins_with_what_the_codec_knows_of_its_codes():
         other = PriorNetwork(shape, [(640, SIZE), (320, SIZE)])
         init_codewords(other, codebooks, tokens)
         assert all(parameter.isfinite().all() for parameter in other.parameters())
+
+
+def test_a_damaged_note_on_the_codes_is_refused(tmp_path):
+    for note in (b"\xff\xfe", b"x" * 5000):
+        (tmp_path / "tokens.txt").write_bytes(note)
+        with pytest.raises(TrainingError, match=r"tokens.txt|another --folder"):
+            claim(tmp_path, source())
 
 
 def test_a_fit_begins_there_and_learns_sooner(tmp_path):
