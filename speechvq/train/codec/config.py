@@ -55,11 +55,11 @@ class DataConfig:
             1 <= self.validation_seconds <= 3600,
             f"validation_seconds must be at least 1, up to an hour, not {self.validation_seconds}",
         )
-        require(self.crop > 0, f"crop must be positive, not {self.crop}")
+        require(self.crop >= 0.01, f"crop must be positive, at least 0.01 s, not {self.crop}")
         require(self.references > 0, f"references must be at least 1, not {self.references}")
         require(
-            len(self.gain_db) == 2 and self.gain_db[0] <= self.gain_db[1],
-            f"gain_db must be two rising numbers, not {shown(list(self.gain_db))}",
+            len(self.gain_db) == 2 and -100 <= self.gain_db[0] <= self.gain_db[1] <= 100,
+            f"gain_db must be two rising numbers from -100 to 100, not {shown(list(self.gain_db))}",
         )
 
 
@@ -172,7 +172,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         for name in ("log_every", "validate_every", "save_every"):
             require(getattr(self, name) > 0, f"{name} must be positive, not {getattr(self, name)}")
-        require(self.seed >= 0, f"seed must not be negative, but is {self.seed}")
+        require(0 <= self.seed < 1 << 32, f"seed must be from 0 to 2^32 - 1, not {self.seed}")
 
 
 WEIGHTS = {

@@ -27,6 +27,7 @@ BAD = {
     "[optim]\nsteps = 5\nbypass = 2": r"optim\.bypass must be between 0 and 1",
     "[optim]\nsteps = 5\nwarmup = -1": r"optim\.warmup must not be negative",
     "[optim]\nsteps = 5\nfrozen = ['encoder', 'topdown', 'decoder', 'reference']": "must leave",
+    "[optim]\nsteps = 5\n[run]\nseed = 4294967296": r"run: seed must be|run\.seed must be",
     "[optim]": r"optim\.steps is missing",
     "[optim]\nsteps = 5\n[codec]\nlevels = 3": r"codec\.levels must be a list",
     "not toml": "cannot read the configuration",
