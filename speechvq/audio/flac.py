@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from speechvq.audio.pieces import read_at
+
 MARK = b"fLaC"
 STARTS = tuple(MARK + first + b"\0\0\x22" for first in (b"\0", b"\x80"))
 """How a stream begins: its mark, and the header of a block of 34 bytes."""
@@ -33,7 +35,7 @@ def streams(file: BinaryIO, start: int, size: int) -> Iterator[tuple[int, int]]:
     """Where each stream begins and ends."""
     first, place = start, start + len(MARK)
     while place < size:
-        data = _bytes(file, place, PIECE + 7)
+        data = read_at(file, place, PIECE + 7)
         found = [at for mark in STARTS if 0 <= (at := data.find(mark)) < PIECE]
         if found:
             yield first, place + min(found)
@@ -49,14 +51,14 @@ def goes_on(file: BinaryIO, start: int, stop: int) -> bool:
 
     A tag of 128 bytes and zeros are nothing. False where that cannot be told.
     """
-    info = _bytes(file, start + len(STARTS[0]), 34)
+    info = read_at(file, start + len(STARTS[0]), 34)
     least, most = (int.from_bytes(info[place : place + 2], "big") for place in (0, 2))
     samples = int.from_bytes(info[13:18], "big") & (1 << 36) - 1
     number = (samples - 1) // most if samples and most else LAST_CODED
     if least != most or number >= LAST_CODED:
         return False
     first = max(start, stop - TAIL)
-    tail = _bytes(file, first, stop - first)
+    tail = read_at(file, first, stop - first)
     if tail[-128:].startswith(b"TAG"):
         tail = tail[:-128]
     for each, more in ((number + 1, True), (number, False)):
@@ -65,7 +67,7 @@ def goes_on(file: BinaryIO, start: int, stop: int) -> bool:
     return any(
         _begins_whole(frames[:TAIL])
         for place in range(start, stop, PIECE)
-        for frames in _from(number, _bytes(file, place, PIECE + TAIL))
+        for frames in _from(number, read_at(file, place, PIECE + TAIL))
     )
 
 
@@ -103,8 +105,3 @@ def _begins_whole(data: bytes) -> bool:
     return any(
         (value := _checksum(data[place : place + 1], value)) == 0 for place in range(len(data))
     )
-
-
-def _bytes(file: BinaryIO, place: int, count: int) -> bytes:
-    file.seek(place)
-    return file.read(count)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import BinaryIO
 
-from speechvq.audio.pieces import Piece, joined
+from speechvq.audio.pieces import Piece, joined, read_at
 from speechvq.errors import AudioError
 
 RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
@@ -130,7 +130,7 @@ def read(file: BinaryIO, start: int, size: int, name: str) -> Mpeg | None:
     """
     first = _next(file, start, min(size, start + LEADING), size, None)
     if first is None:
-        _refuse_free(_bytes(file, start, min(STEP, size - start)), name)
+        _refuse_free(read_at(file, start, min(STEP, size - start)), name)
         return None
     walk = _Walk(file, size, name)
     walk.run(first)
@@ -152,7 +152,7 @@ class _Walk:
         """Take everything from the first frame on."""
         kind = None
         while place < self._size:
-            data = _bytes(self._file, place, LOOK)
+            data = read_at(self._file, place, LOOK)
             header = _header(data[:4])
             if header is not None and kind in (None, header.kind):
                 kind = header.kind
@@ -166,7 +166,7 @@ class _Walk:
             behind = _tag(self._file, place, self._size, data)
             if behind is None:
                 behind = _next(self._file, place + 1, self._size, self._size, kind) or self._size
-                rest = _bytes(self._file, place, min(behind - place, STEP))
+                rest = read_at(self._file, place, min(behind - place, STEP))
                 self.foreign += behind - place if rest.strip(b"\0") else 0
             place = behind
 
@@ -235,7 +235,7 @@ def _chained(file: BinaryIO, place: int, size: int, header: Header) -> bool:
         return False
     for _ in range(CHAIN - 1):
         place += header.length
-        following = _header(_bytes(file, place, 4)) if place < size else None
+        following = _header(read_at(file, place, 4)) if place < size else None
         if following is None or following.kind != header.kind or not following.length:
             return False
         header = following
@@ -247,7 +247,7 @@ def _next(
 ) -> int | None:
     """Where the next frame begins that others follow; of one kind, if it is given."""
     for place in _candidates(file, start, stop):
-        header = _header(_bytes(file, place, 4))
+        header = _header(read_at(file, place, 4))
         if header and kind in (None, header.kind) and _chained(file, place, size, header):
             return place
     return None
@@ -256,7 +256,7 @@ def _next(
 def _candidates(file: BinaryIO, start: int, stop: int) -> Iterator[int]:
     """Where the first bits of a header are."""
     while start < stop:
-        data = _bytes(file, start, min(STEP, stop - start) + 1)
+        data = read_at(file, start, min(STEP, stop - start) + 1)
         for found in re.finditer(rb"\xff(?=[\xe0-\xff])", data):
             yield start + found.start()
         start += STEP
@@ -272,7 +272,7 @@ def _tag(file: BinaryIO, place: int, size: int, data: bytes) -> int | None:
         header = 32 if data[23] & 0x20 else 0
         return min(place + header + int.from_bytes(data[12:16], "little"), size)
     if data.startswith(b"LYRICSBEGIN"):
-        text = _bytes(file, place, 1 << 20)
+        text = read_at(file, place, 1 << 20)
         ends = [text.find(mark) + 9 for mark in (b"LYRICS200", b"LYRICSEND") if mark in text]
         return min(place + min(ends), size) if ends else None
     return None
@@ -284,8 +284,3 @@ def id3_end(data: bytes) -> int | None:
         return None
     length = sum(byte << 7 * (3 - index) for index, byte in enumerate(data[6:10]))
     return length + (20 if data[5] & 0x10 else 10)
-
-
-def _bytes(file: BinaryIO, place: int, count: int) -> bytes:
-    file.seek(place)
-    return file.read(count)

@@ -20,6 +20,12 @@ def length(piece: Piece) -> int:
     return len(piece) if isinstance(piece, bytes) else piece[1] - piece[0]
 
 
+def read_at(file: BinaryIO, place: int, count: int) -> bytes:
+    """At most `count` bytes of a file from a place on."""
+    file.seek(place)
+    return file.read(count)
+
+
 def joined(ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Ranges in order, those that touch made one."""
     first = last = -1

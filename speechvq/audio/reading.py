@@ -163,7 +163,7 @@ def _facts(file: BinaryIO, size: int, path: Path) -> tuple[Layout, list[tuple[in
                 raise no_audio(path, "it only looks like MPEG audio")
             samples = sound.frames if stream.samples is None else stream.samples
             if samples == UNKNOWN:
-                found = replace(found, unknown=not found.ends)
+                found = replace(found, unknown=not found.end_marked)
                 samples = sum(map(len, rest(sound, CHUNK_NUMBERS // sound.channels, path)))
             facts.append((sound.samplerate, sound.channels, samples))
     if not facts:

@@ -29,22 +29,23 @@ VOC_SOUND, VOC_MORE, VOC_NEW = 1, 2, 9
 
 @dataclass(frozen=True)
 class Sound:
-    """What libsndfile shall read; bytes of sound that are there, and that the header tells of.
+    """What libsndfile shall read of a file, and how much sound there is, in bytes.
 
-    told: None where the header does not say
-    behind: bytes behind the sound that are nothing known
-    mpeg: where MPEG frames are, if the sound consists of them
+    present: bytes of sound in the file
+    declared: bytes of sound by the header; None where it does not say
+    trailing: bytes after the sound that are no known structure
+    mpeg: where the MPEG frames begin and end, if the sound consists of them
     """
 
     pieces: tuple[Piece, ...]
-    found: int
-    told: int | None
-    behind: int
+    present: int
+    declared: int | None
+    trailing: int
     mpeg: tuple[int, int] | None = None
 
 
 def read(file: BinaryIO, size: int, name: str) -> Sound | None:
-    """The sound of a file with one header; None where it is of another kind. Raises AudioError."""
+    """The sound of a file with one header; None for other formats. Raises AudioError."""
     file.seek(0)
     head = file.read(SPHERE_LIMIT)
     if head.startswith((b".snd", b"dns.")):
@@ -60,26 +61,29 @@ def _sun(head: bytes, size: int) -> Sound | None:
     order = ">" if head.startswith(b".snd") else "<"
     if len(head) < 24:
         return None
-    start, told = struct.unpack(f"{order}4xII", head[:12])
-    found = max(0, size - start)
-    known = None if told == LIMIT32 - 1 or (told == 0 and found) else told
-    behind = max(0, found - known) if known is not None else 0
-    right = struct.pack(f"{order}I", min(found - behind, LIMIT32 - 1))
-    return Sound(((0, 8), right, (12, size)), found - behind, known, behind)
+    start: int
+    declared: int | None
+    start, declared = struct.unpack(f"{order}4xII", head[:12])
+    present = max(0, size - start)
+    if declared == LIMIT32 - 1 or (declared == 0 and present):
+        declared = None
+    trailing = max(0, present - declared) if declared is not None else 0
+    length = struct.pack(f"{order}I", min(present - trailing, LIMIT32 - 1))
+    return Sound(((0, 8), length, (12, size)), present - trailing, declared, trailing)
 
 
 def _sphere(head: bytes, size: int) -> Sound:
-    facts = {
+    fields = {
         key.decode(): int(value)
         for key, value in re.findall(
             rb"(?m)^(\w{1,40}) -i (\d{1,12})\s*$", head.partition(b"end_head")[0]
         )
     }
     length = re.match(rb"NIST_1A\s+(\d{1,6})\s", head)
-    found = max(0, size - (int(length[1]) if length else 0))
-    frame = facts.get("channel_count", 1) * facts.get("sample_n_bytes", 2)
-    told = facts["sample_count"] * frame if "sample_count" in facts else None
-    return Sound(((0, size),), found, told, 0)
+    present = max(0, size - (int(length[1]) if length else 0))
+    frame = fields.get("channel_count", 1) * fields.get("sample_n_bytes", 2)
+    declared = fields["sample_count"] * frame if "sample_count" in fields else None
+    return Sound(((0, size),), present, declared, 0)
 
 
 def _voc(file: BinaryIO, head: bytes, size: int, name: str) -> Sound:
@@ -94,13 +98,13 @@ def _voc(file: BinaryIO, head: bytes, size: int, name: str) -> Sound:
         if kind in (VOC_SOUND, VOC_MORE, VOC_NEW):
             blocks.append((kind, place + 4, stop))
         place = stop
-    told = sum(stop - start for _, start, stop in blocks)
-    if not blocks or any(kind != VOC_MORE for kind, *_ in blocks[1:]) or told >= VOC_LIMIT:
+    declared = sum(stop - start for _, start, stop in blocks)
+    if not blocks or any(kind != VOC_MORE for kind, *_ in blocks[1:]) or declared >= VOC_LIMIT:
         raise AudioError(
             f"{name} holds {len(blocks)} blocks of sound that are no single recording; "
             f"`{advice(Path(name))}` makes them one"
         )
     ranges = [(start, min(stop, size)) for _, start, stop in blocks if start < size]
-    found = sum(stop - start for start, stop in ranges)
+    present = sum(stop - start for start, stop in ranges)
     first = (0, blocks[0][1] - 3)
-    return Sound((first, found.to_bytes(3, "little"), *ranges, b"\0"), found, told, 0)
+    return Sound((first, present.to_bytes(3, "little"), *ranges, b"\0"), present, declared, 0)

@@ -1,4 +1,4 @@
-"""What follows the samples that the header of a FLAC stream tells of."""
+"""What follows the samples that the header of a FLAC stream declares."""
 
 import warnings
 
@@ -20,7 +20,7 @@ def made(tmp_path):
 
 
 def telling(data, samples):
-    """A stream whose header tells of other samples."""
+    """A stream whose header declares another number of samples."""
     changed = bytearray(data)
     before = int.from_bytes(data[SAMPLES : SAMPLES + 5], "big") >> 36 << 36
     changed[SAMPLES : SAMPLES + 5] = (before | samples).to_bytes(5, "big")
@@ -44,7 +44,7 @@ def test_whole_files_say_nothing(tmp_path, made, behind):
 def test_garbage_behind_the_sound_is_said(tmp_path, made, count):
     path = tmp_path / "a.flac"
     path.write_bytes(made + np.random.default_rng(0).bytes(count))
-    with pytest.warns(AudioWarning, match=r"goes on behind the .* s that its header tells of"):
+    with pytest.warns(AudioWarning, match=r"goes on after the .* s that its header declares"):
         assert len(read_mono(path, 16000)) == told(made)
 
 
@@ -52,7 +52,7 @@ def test_garbage_behind_the_sound_is_said(tmp_path, made, count):
 def test_sound_behind_that_of_the_header_is_said(tmp_path, made, samples):
     path = tmp_path / "a.flac"
     path.write_bytes(telling(made, samples))
-    with pytest.warns(AudioWarning, match=r"goes on behind the"):
+    with pytest.warns(AudioWarning, match=r"goes on after the"):
         assert len(read_mono(path, 16000)) == samples
 
 

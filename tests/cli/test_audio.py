@@ -18,7 +18,7 @@ def test_what_is_missing_is_said_once_and_even_quietly(run, model, tmp_path):
     said = run("encode", tmp_path / "a.wav", tmp_path / "a.codes", "-m", model, "--quiet")
     assert said.code == 0
     assert said.err.count("\n") == 1
-    assert "a.wav is cut off: its header tells of 1.00 s; the 0.62 s that are there" in said.err
+    assert "a.wav is cut off: its header declares 1.00 s, and it holds 0.62 s" in said.err
     assert read_codes(tmp_path / "a.codes").samples == (20000 - 44) // 2
 
 
