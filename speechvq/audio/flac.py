@@ -1,11 +1,11 @@
-"""FLAC streams that follow one another, and whether there is more than their headers tell of.
+"""FLAC streams that follow one another, and whether they go on after their declared end.
 
-libsndfile reads the samples that the header of a stream tells of, and says nothing of what follows
-them. A frame (RFC 9639) begins with
+libsndfile reads as many samples as the header of a stream declares, and does not report what
+follows. A frame (RFC 9639) begins with
 
     11111111 1111100 b | block size, rate | channels, bits | number, as UTF-8 codes it | ...
 
-and ends with a checksum of all of it, over which the checksum is 0.
+and ends with its checksum, so that the checksum of a complete frame is 0.
 """
 
 import re
@@ -22,24 +22,25 @@ PIECE = 1 << 20
 """Bytes that are searched at a time."""
 
 TAIL = 1 << 17
-"""Bytes at the end among which the last frame begins, if nothing follows it."""
+"""Bytes at the end of a stream in which its last frame begins."""
 
 POLYNOMIAL = 0x8005
-"""The checksum's, most significant bit first."""
+"""Polynomial of the CRC-16, most significant bit first."""
 
-LAST_CODED = 0x10FFFF
+LAST_CODE_POINT = 0x10FFFF
 """The highest number that Python codes as UTF-8."""
 
 
 def streams(file: BinaryIO, start: int, size: int) -> Iterator[tuple[int, int]]:
-    """Where each stream begins and ends."""
+    """The offsets at which each stream begins and ends."""
     first, place = start, start + len(MARK)
     while place < size:
         data = read_at(file, place, PIECE + 7)
-        found = [at for mark in STARTS if 0 <= (at := data.find(mark)) < PIECE]
-        if found:
-            yield first, place + min(found)
-            first = place + min(found)
+        offsets = [data.find(mark) for mark in STARTS]
+        offsets = [offset for offset in offsets if 0 <= offset < PIECE]
+        if offsets:
+            yield first, place + min(offsets)
+            first = place + min(offsets)
             place = first + len(MARK)
         else:
             place += PIECE
@@ -47,35 +48,35 @@ def streams(file: BinaryIO, start: int, size: int) -> Iterator[tuple[int, int]]:
 
 
 def goes_on(file: BinaryIO, start: int, stop: int) -> bool:
-    """Whether something follows the last frame that the header of a stream tells of.
+    """Whether anything follows the last frame that the header of a stream declares.
 
-    A tag of 128 bytes and zeros are nothing. False where that cannot be told.
+    An ID3v1 tag and zeros do not count. False where the header does not allow to decide.
     """
     info = read_at(file, start + len(STARTS[0]), 34)
-    least, most = (int.from_bytes(info[place : place + 2], "big") for place in (0, 2))
+    shortest, longest = (int.from_bytes(info[place : place + 2], "big") for place in (0, 2))
     samples = int.from_bytes(info[13:18], "big") & (1 << 36) - 1
-    number = (samples - 1) // most if samples and most else LAST_CODED
-    if least != most or number >= LAST_CODED:
+    number = (samples - 1) // longest if samples and longest else LAST_CODE_POINT
+    if shortest != longest or number >= LAST_CODE_POINT:
         return False
     first = max(start, stop - TAIL)
     tail = read_at(file, first, stop - first)
     if tail[-128:].startswith(b"TAG"):
         tail = tail[:-128]
-    for each, more in ((number + 1, True), (number, False)):
-        if any(not _checksum(frames) for frames in _from(each, tail)):
+    for candidate, more in ((number + 1, True), (number, False)):
+        if any(_checksum(frames) == 0 for frames in _from(candidate, tail)):
             return more
     return any(
-        _begins_whole(frames[:TAIL])
+        _begins_with_frame(frames[:TAIL])
         for place in range(start, stop, PIECE)
         for frames in _from(number, read_at(file, place, PIECE + TAIL))
     )
 
 
 def _from(number: int, data: bytes) -> Iterator[bytes]:
-    """The rest of some bytes from where the frame of a number may begin."""
+    """The data from each offset on at which the frame with this number may begin."""
     coded = re.escape(chr(number).encode(errors="surrogatepass"))
-    for found in re.finditer(rb"\xff[\xf8\xf9].." + coded, data, re.DOTALL):
-        yield data[found.start() :]
+    for match in re.finditer(rb"\xff[\xf8\xf9].." + coded, data, re.DOTALL):
+        yield data[match.start() :]
 
 
 def _table() -> tuple[int, ...]:
@@ -92,15 +93,14 @@ TABLE = _table()
 
 
 def _checksum(data: bytes, value: int = 0) -> int:
-    """CRC-16, on from that of what comes before."""
-    table = TABLE
+    """CRC-16 of data, continued from the value of the preceding data."""
     for byte in data:
-        value = (value & 0xFF) << 8 ^ table[value >> 8 ^ byte]
+        value = (value & 0xFF) << 8 ^ TABLE[value >> 8 ^ byte]
     return value
 
 
-def _begins_whole(data: bytes) -> bool:
-    """Whether the first of some bytes may be a whole frame."""
+def _begins_with_frame(data: bytes) -> bool:
+    """Whether data may begin with a complete frame, by its checksum."""
     value = 0
     return any(
         (value := _checksum(data[place : place + 1], value)) == 0 for place in range(len(data))

@@ -1,8 +1,8 @@
 """MPEG audio (MP3, also layers I and II), frame by frame.
 
-libmpg123 believes the number of frames in the first one (Xing, Info), or else guesses the length
-from the size of the file; either loses sound. Here every frame is found by its header, and tags
-between frames are left out. A stream begins where a frame tells the number of those behind it, so
+libmpg123 trusts the number of frames in the first one (Xing, Info), or else guesses the length from
+the size of the file; either loses sound. Here every frame is located by its header, and tags
+between frames are skipped. A frame that declares the number of frames after it begins a stream, so
 that recordings laid end to end are read one after the other.
 """
 
@@ -30,19 +30,19 @@ KBPS = {
 """Bit rates by version and layer; MPEG 2.5 has those of MPEG 2."""
 
 CHAIN = 3
-"""Frames in a row that are needed to believe the first: noise has two of them by chance."""
+"""Consecutive headers that make a frame credible: two in a row occur in noise by chance."""
 
 LEADING = 1 << 16
 """Bytes that are searched for the first frame."""
 
 LOOK = 64
-"""Bytes that are read of every frame: its header, and what may tell the number of frames."""
+"""Bytes that are read of a frame: its header and the number of frames that it may declare."""
 
 STEP = 1 << 16
 """Bytes that are searched at a time."""
 
 FREE = "has no fixed bit rate (free format), which is not read; `lame --decode` makes a WAV file"
-"""What is said of frames whose length nothing tells; ffmpeg does not read them either."""
+"""The error for frames whose length is stored nowhere; ffmpeg does not read them either."""
 
 MONO = 3
 """The mode of one channel."""
@@ -50,7 +50,12 @@ MONO = 3
 
 @dataclass(frozen=True)
 class Header:
-    """What the four bytes of a frame's header say; `length` is 0 in free format."""
+    """The header of a frame, of four bytes.
+
+    rate: in Hz
+    length: bytes of the frame; 0 in free format
+    samples: per channel
+    """
 
     version: int
     layer: int
@@ -61,7 +66,7 @@ class Header:
 
     @property
     def kind(self) -> tuple[int, int, int, int]:
-        """What all frames of a recording have in common."""
+        """The fields that all frames of a recording share."""
         return self.version, self.layer, self.rate, self.channels
 
     def __str__(self) -> str:
@@ -74,38 +79,42 @@ class Stream:
     """Frames of one recording.
 
     header: of its first frame
-    info: the place of the frame before them that tells their number, if there is one
-    told: that number
-    frames: how many there are
-    ranges: their places
+    info: where a frame without sound that declares their number begins and ends, if there is one
+    declared: that number; None without such a frame, 0 where it leaves the number out
+    frames: the number of frames present
+    ranges: where they begin and end
     """
 
     header: Header
     info: tuple[int, int] | None = None
-    told: int | None = None
+    declared: int | None = None
     frames: int = 0
     ranges: list[tuple[int, int]] = field(default_factory=list)
 
     @property
     def trusted(self) -> bool:
-        """Whether the number of frames is right: then the encoder's padding is cut off as well."""
-        return self.info is not None and self.told == self.frames
+        """Whether all declared frames are there: only then the encoder's padding is cut off."""
+        return self.info is not None and self.declared == self.frames
 
     @property
     def samples(self) -> int:
-        """Samples of all frames, the encoder's padding included."""
+        """Samples per channel of all frames, including the encoder's padding."""
         return self.frames * self.header.samples
 
     @property
     def pieces(self) -> tuple[Piece, ...]:
-        """What libmpg123 shall read."""
+        """The parts of the file that libmpg123 shall read."""
         first = [self.info] if self.trusted and self.info else []
         return tuple(joined([*first, *self.ranges]))
 
 
 @dataclass(frozen=True)
 class Mpeg:
-    """What a file holds: its streams, whether its last frame is cut off, and bytes of no frame."""
+    """The streams of a file.
+
+    cut: its last frame is cut off
+    foreign: bytes that belong to no frame or tag
+    """
 
     streams: tuple[Stream, ...]
     cut: bool
@@ -113,20 +122,20 @@ class Mpeg:
 
     @property
     def lost(self) -> int:
-        """Samples that are told of and not there."""
-        return sum(max(0, (s.told or 0) - s.frames) * s.header.samples for s in self.streams)
+        """Samples per channel that are declared and missing."""
+        return sum(max(0, (s.declared or 0) - s.frames) * s.header.samples for s in self.streams)
 
 
 def looks_like(data: bytes) -> bool:
-    """Whether bytes begin as a frame does."""
+    """Whether data begins with the sync bits of a frame."""
     return len(data) > 1 and data[0] == 0xFF and data[1] & 0xE0 == 0xE0
 
 
 def read(file: BinaryIO, start: int, size: int, name: str) -> Mpeg | None:
-    """The streams of the frames between two places of a file; None where it is no MPEG audio.
+    """The streams of the frames between two offsets of a file; None where it is no MPEG audio.
 
-    Raises AudioError for free format, and for another sample rate, layer or number of channels in
-    the middle.
+    Raises AudioError for free format, and where the version, layer, sample rate or number of
+    channels changes.
     """
     first = _next(file, start, min(size, start + LEADING), size, None)
     if first is None:
@@ -141,7 +150,7 @@ def read(file: BinaryIO, start: int, size: int, name: str) -> Mpeg | None:
 
 
 class _Walk:
-    """From frame to frame, over tags and what is no frame."""
+    """A pass from frame to frame, over tags and foreign bytes."""
 
     def __init__(self, file: BinaryIO, size: int, name: str) -> None:
         self.streams: list[Stream] = []
@@ -149,7 +158,7 @@ class _Walk:
         self._file, self._size, self._name = file, size, name
 
     def run(self, place: int) -> None:
-        """Take everything from the first frame on."""
+        """Collect everything from the first frame on."""
         kind = None
         while place < self._size:
             data = read_at(self._file, place, LOOK)
@@ -163,23 +172,24 @@ class _Walk:
                     f"{self._name} changes from {self.streams[-1].header} to {header} at byte "
                     f"{place}"
                 )
-            behind = _tag(self._file, place, self._size, data)
-            if behind is None:
-                behind = _next(self._file, place + 1, self._size, self._size, kind) or self._size
-                rest = read_at(self._file, place, min(behind - place, STEP))
-                self.foreign += behind - place if rest.strip(b"\0") else 0
-            place = behind
+            stop = _tag(self._file, place, self._size, data)
+            if stop is None:
+                stop = _next(self._file, place + 1, self._size, self._size, kind) or self._size
+                skipped = read_at(self._file, place, min(stop - place, STEP))
+                self.foreign += stop - place if skipped.strip(b"\0") else 0
+            place = stop
 
     def _frame(self, place: int, header: Header, data: bytes) -> int:
+        """Take a frame; return where the next begins. Raises AudioError for free format."""
         if not header.length:
             raise AudioError(f"{self._name} {FREE}")
         stop = place + header.length
         if stop > self._size:
             self.cut = True
             return self._size
-        told = _told(header, data)
-        if told is not None:
-            self.streams.append(Stream(header, (place, stop), told))
+        declared = _declared(header, data)
+        if declared is not None:
+            self.streams.append(Stream(header, (place, stop), declared))
             return stop
         if not self.streams:
             self.streams.append(Stream(header))
@@ -189,7 +199,7 @@ class _Walk:
 
 
 def _refuse_free(data: bytes, name: str) -> None:
-    """Raises AudioError for bytes that begin as frames in free format do."""
+    """Raises AudioError for data that begins with frames in free format."""
     header, mark = _header(data[:4]), re.escape(data[:2])
     if header and not header.length and len(re.findall(mark + rb"[\x00-\x0f]", data)) >= CHAIN:
         raise AudioError(f"{name} {FREE}")
@@ -197,7 +207,7 @@ def _refuse_free(data: bytes, name: str) -> None:
 
 @lru_cache(maxsize=4096)
 def _header(data: bytes) -> Header | None:
-    """What a frame's header says, or None where it is none."""
+    """The header of a frame in four bytes; None where it is invalid."""
     if len(data) < 4 or data[0] != 0xFF or data[1] & 0xE0 != 0xE0:
         return None
     version, layer = data[1] >> 3 & 3, 4 - (data[1] >> 1 & 3)
@@ -215,8 +225,11 @@ def _header(data: bytes) -> Header | None:
     return Header(version, layer, rate, channels, length if kbps else 0, samples)
 
 
-def _told(header: Header, data: bytes) -> int | None:
-    """The number of frames that a frame without sound tells; 0 where it tells none."""
+def _declared(header: Header, data: bytes) -> int | None:
+    """The number of frames that a Xing, Info or VBRI frame declares, 0 where it leaves it out.
+
+    None for a frame of sound.
+    """
     if header.layer != 3:
         return None
     side = (9, 17)[header.channels - 1] if header.version != 3 else (17, 32)[header.channels - 1]
@@ -230,7 +243,7 @@ def _told(header: Header, data: bytes) -> int | None:
 
 
 def _chained(file: BinaryIO, place: int, size: int, header: Header) -> bool:
-    """Whether frames of one kind follow one another from here, or to the end."""
+    """Whether a chain of `CHAIN` frames of the same kind begins at an offset."""
     if not header.length:
         return False
     for _ in range(CHAIN - 1):
@@ -245,7 +258,7 @@ def _chained(file: BinaryIO, place: int, size: int, header: Header) -> bool:
 def _next(
     file: BinaryIO, start: int, stop: int, size: int, kind: tuple[int, int, int, int] | None
 ) -> int | None:
-    """Where the next frame begins that others follow; of one kind, if it is given."""
+    """Offset of the next frame, before `stop`, that begins a chain; of a given kind, if any."""
     for place in _candidates(file, start, stop):
         header = _header(read_at(file, place, 4))
         if header and kind in (None, header.kind) and _chained(file, place, size, header):
@@ -254,16 +267,16 @@ def _next(
 
 
 def _candidates(file: BinaryIO, start: int, stop: int) -> Iterator[int]:
-    """Where the first bits of a header are."""
+    """Offsets of the sync bits of a header."""
     while start < stop:
         data = read_at(file, start, min(STEP, stop - start) + 1)
-        for found in re.finditer(rb"\xff(?=[\xe0-\xff])", data):
-            yield start + found.start()
+        for match in re.finditer(rb"\xff(?=[\xe0-\xff])", data):
+            yield start + match.start()
         start += STEP
 
 
 def _tag(file: BinaryIO, place: int, size: int, data: bytes) -> int | None:
-    """Where a tag ends that begins here; None where there is none."""
+    """Where the tag at an offset ends; None where there is none."""
     if (end := id3_end(data)) is not None:
         return min(place + end, size)
     if data.startswith(b"TAG"):
@@ -279,7 +292,7 @@ def _tag(file: BinaryIO, place: int, size: int, data: bytes) -> int | None:
 
 
 def id3_end(data: bytes) -> int | None:
-    """Bytes of the ID3 tag at the beginning of some bytes; None where there is none."""
+    """The length in bytes of the ID3 tag at the beginning of data; None where there is none."""
     if not data.startswith(b"ID3") or len(data) < 10 or max(data[6:10]) > 127:
         return None
     length = sum(byte << 7 * (3 - index) for index, byte in enumerate(data[6:10]))

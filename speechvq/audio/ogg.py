@@ -1,7 +1,7 @@
 """Ogg files, page by page: the streams that follow one another, and whether all pages are there.
 
-libsndfile reads the first stream and says nothing of the others, of lost pages, or of a missing
-end; FLAC in Ogg it may not read at all, so that it is handed over without its pages. A page
+libsndfile reads the first stream and does not report others, lost pages or a missing end. It may
+fail on FLAC in Ogg, which it therefore gets without the pages. A page
 (RFC 3533) begins with
 
     "OggS" | version | flags | granule position 8 | serial number 4 | page number 4 | checksum 4 |
@@ -23,16 +23,16 @@ FIRST, LAST = 2, 4
 """Flags: the first and the last page of a stream."""
 
 PADDING = 1 << 20
-"""Bytes that are looked at behind the last page: zeros there are no damage."""
+"""Bytes that are examined after the last page: zeros there are no damage."""
 
 TAG = 128
-"""Bytes of a tag behind the last page, which is none either."""
+"""Bytes of an ID3v1 tag, which is no damage either."""
 
 AUDIO = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC", b"Speex   ")
 """How the first packet of a stream with sound begins."""
 
 FLAC, FLAC_HEAD = AUDIO[2], 9
-"""What FLAC in Ogg begins with; bytes before what a FLAC file would begin with."""
+"""How FLAC in Ogg begins; bytes before the beginning of a bare FLAC file."""
 
 REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 """Bytes with their bits in the other order: Ogg's checksum is that of zlib, mirrored."""
@@ -40,9 +40,11 @@ REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 @dataclass(frozen=True)
 class Page:
-    """A page: its place in the file, its flags, its stream, its number, how its content begins.
+    """A page of a file.
 
-    inside: where the content begins
+    start, inside, stop: offsets of the page, of its content, and of its end
+    serial: number of its stream; `number`: of the page in the stream
+    content: the first bytes of its content
     """
 
     start: int
@@ -56,9 +58,12 @@ class Page:
 
 @dataclass
 class Stream:
-    """The pages of a stream with sound, as ranges of bytes; whether the last of them is there.
+    """The pages of a stream with sound.
 
-    bare: only what is inside the pages is wanted
+    number: of the next page
+    bare: the content of the pages is read without their headers
+    pages: where they begin and end
+    ended: the last page has been read
     """
 
     number: int
@@ -76,19 +81,22 @@ class Ogg:
 
 
 def read(file: BinaryIO, start: int, size: int, name: str) -> Ogg:
-    """The streams of a file. Raises AudioError for side by side, lost, damaged or foreign parts."""
-    walk, done = _Walk(name), start
+    """The streams of a file from an offset on.
+
+    Raises AudioError for streams side by side, and for lost, damaged and foreign pages.
+    """
+    walk, stop = _Walk(name), start
     for page in _pages(file, start, size, name):
         walk.take(page)
-        done = page.stop
+        stop = page.stop
     return Ogg(
         tuple(tuple(joined(stream.pages)) for stream in walk.streams),
-        _begins_page(file, done, size) or not all(stream.ended for stream in walk.streams),
+        _begins_page(file, stop, size) or not all(stream.ended for stream in walk.streams),
     )
 
 
 class _Walk:
-    """What is known after some pages."""
+    """The streams after the pages so far."""
 
     def __init__(self, name: str) -> None:
         self.streams: list[Stream] = []
@@ -129,7 +137,7 @@ class _Walk:
 
 
 def _pages(file: BinaryIO, start: int, size: int, name: str) -> Iterator[Page]:
-    """Every whole page. Raises AudioError for bytes that are none, and for a wrong checksum."""
+    """All complete pages. Raises AudioError for other bytes, and for a wrong checksum."""
     while start < size:
         file.seek(start)
         head = file.read(HEADER.size)
@@ -157,7 +165,7 @@ def _pages(file: BinaryIO, start: int, size: int, name: str) -> Iterator[Page]:
 
 
 def _begins_page(file: BinaryIO, place: int, size: int) -> bool:
-    """Whether a page begins here that does not end."""
+    """Whether an incomplete page begins at an offset."""
     file.seek(place)
     head = file.read(min(len(MAGIC), size - place))
     return bool(head) and MAGIC.startswith(head)

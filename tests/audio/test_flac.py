@@ -19,7 +19,7 @@ def made(tmp_path):
     return (tmp_path / "whole.flac").read_bytes()
 
 
-def telling(data, samples):
+def with_samples(data, samples):
     """A stream whose header declares another number of samples."""
     changed = bytearray(data)
     before = int.from_bytes(data[SAMPLES : SAMPLES + 5], "big") >> 36 << 36
@@ -27,7 +27,7 @@ def telling(data, samples):
     return bytes(changed)
 
 
-def told(data):
+def declared_samples(data):
     return int.from_bytes(data[SAMPLES : SAMPLES + 5], "big") & (1 << 36) - 1
 
 
@@ -37,7 +37,7 @@ def test_whole_files_say_nothing(tmp_path, made, behind):
     path.write_bytes(made + behind)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert len(read_mono(path, 16000)) == told(made)
+        assert len(read_mono(path, 16000)) == declared_samples(made)
 
 
 @pytest.mark.parametrize("count", [10, 3000, 2_000_000])
@@ -45,13 +45,13 @@ def test_garbage_behind_the_sound_is_said(tmp_path, made, count):
     path = tmp_path / "a.flac"
     path.write_bytes(made + np.random.default_rng(0).bytes(count))
     with pytest.warns(AudioWarning, match=r"goes on after the .* s that its header declares"):
-        assert len(read_mono(path, 16000)) == told(made)
+        assert len(read_mono(path, 16000)) == declared_samples(made)
 
 
 @pytest.mark.parametrize("samples", [3000, 4096, 8192, 9000])
 def test_sound_behind_that_of_the_header_is_said(tmp_path, made, samples):
     path = tmp_path / "a.flac"
-    path.write_bytes(telling(made, samples))
+    path.write_bytes(with_samples(made, samples))
     with pytest.warns(AudioWarning, match=r"goes on after the"):
         assert len(read_mono(path, 16000)) == samples
 

@@ -55,11 +55,11 @@ def test_streams_that_follow_one_another_are_all_read(tmp_path, coding):
         assert len(silently(path)) == 16000 + 24000 + 16000
 
 
-def flac_in_ogg(path, samples=20000, serial=7, *, told=True):
+def flac_in_ogg(path, samples=20000, serial=7, *, declared=True):
     """As flac and ffmpeg write it: the header in the first page, and the frames in others."""
     soundfile.write(path, noise(samples), 16000, format="FLAC", subtype="PCM_16")
     data = path.read_bytes()
-    if not told:
+    if not declared:
         data = data[:21] + bytes([data[21] & 0xF0, 0, 0, 0, 0]) + data[26:]
     parts = [b"\x7fFLAC\1\0\0\1" + data[:42]]
     parts += [data[place : place + 60000] for place in range(42, len(data), 60000)]
@@ -77,14 +77,14 @@ def flac_in_ogg(path, samples=20000, serial=7, *, told=True):
     )
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_flac_in_ogg_is_read(tmp_path, told):
+@pytest.mark.parametrize("declared", [True, False])
+def test_flac_in_ogg_is_read(tmp_path, declared):
     path = tmp_path / "a.oga"
-    data = flac_in_ogg(path, told=told)
+    data = flac_in_ogg(path, declared=declared)
     expected = read_mono(path, 16000)
     path.write_bytes(data)
     np.testing.assert_array_equal(silently(path), expected)
-    path.write_bytes(data + flac_in_ogg(path, serial=8, told=told))
+    path.write_bytes(data + flac_in_ogg(path, serial=8, declared=declared))
     assert len(silently(path)) == 2 * len(expected)
 
 
