@@ -1,7 +1,7 @@
 """Which kinds of audio files can be read, by their suffixes, and what to do about the others.
 
-What a file holds decides how it is read, never its name: the suffixes are for finding recordings
-in a folder, and for advice.
+The content of a file decides how it is read, never its name: the suffixes serve to find recordings
+in a folder, and to give advice.
 """
 
 import shlex
@@ -34,7 +34,7 @@ KNOWN = "wav, flac, ogg, opus, mp3, aiff, au, caf, w64, sph and more"
 
 
 def advice(path: Path) -> str:
-    """How to turn a file into one that can be read: a command, quoted for a shell."""
+    """A command, quoted for a shell, that converts a file into one that can be read."""
     source, target = map(_argument, (path, path.with_suffix(".wav")))
     if path.suffix.lower() in HEADERLESS:
         return f"ffmpeg -f s16le -ar 16000 -ac 1 -i {source} {target}"
@@ -44,7 +44,7 @@ def advice(path: Path) -> str:
 
 
 def _argument(path: Path) -> str:
-    """A path that neither a shell nor ffmpeg takes for anything else."""
+    """A path that neither a shell nor ffmpeg misinterprets."""
     text = str(path)
     if text.startswith("-") or (":" in text and not path.is_absolute()):
         text = f"./{text}"

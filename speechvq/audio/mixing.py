@@ -10,20 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 SILENT = 1e-5
-"""Energy beside that of the loudest channel, -50 dB, below which a channel is silent."""
+"""Energy relative to the loudest channel, -50 dB, below which a channel is silent."""
 
 CANCELED = 0.5
-"""Energy of the average, beside that of unrelated channels, below which channels cancel."""
+"""Energy of the sum, relative to that of uncorrelated channels, below which channels cancel."""
 
 ALIKE = 0.999
-"""Energy beside that of the loudest channel from which the first of them is the loudest."""
+"""Energy relative to the loudest channel from which the first such channel is chosen."""
 
 SHARE = 0.1
-"""Share of a recording's energy that cancels, from which only its loudest channel is used."""
+"""Share of the energy in canceling seconds above which only the loudest channel is used."""
 
 
 def chosen(windows: Iterable[NDArray[np.float32]]) -> tuple[tuple[int, ...], str]:
-    """The indices of the channels to average, and why they are not all, or nothing.
+    """The indices of the channels to average, and why some are left out (empty if none is).
 
     windows: the samples (n, c), about a second at a time. Constant offsets do not count.
     """
@@ -32,21 +32,21 @@ def chosen(windows: Iterable[NDArray[np.float32]]) -> tuple[tuple[int, ...], str
         centered = window.T.astype(np.float64, order="C")
         centered -= centered.mean(1, keepdims=True)
         products = centered @ centered.T
-        each = np.diag(products)
-        if products.sum() < CANCELED * each.sum():
-            canceled += float(each.sum())
-        energies = energies + each
-    every = tuple(range(len(energies)))
+        energy = np.diag(products)
+        if products.sum() < CANCELED * energy.sum():
+            canceled += float(energy.sum())
+        energies = energies + energy
+    indices = tuple(range(len(energies)))
     loudest = int((energies >= ALIKE * energies.max()).argmax())
     if canceled > SHARE * energies.sum():
         return (loudest,), (
             "its channels are in opposite phase and cancel one another: only the loudest, channel "
             f"{loudest + 1}, is used"
         )
-    audible = tuple(np.flatnonzero(energies > SILENT * energies[loudest]).tolist()) or every
-    if audible == every:
-        return every, ""
-    silent = ", ".join(str(index + 1) for index in every if index not in audible)
-    which = f"channels {silent} are" if len(every) - len(audible) > 1 else f"channel {silent} is"
+    audible = tuple(np.flatnonzero(energies > SILENT * energies[loudest]).tolist()) or indices
+    if audible == indices:
+        return indices, ""
+    silent = ", ".join(str(index + 1) for index in indices if index not in audible)
+    which = f"channels {silent} are" if len(indices) - len(audible) > 1 else f"channel {silent} is"
     used = ", ".join(str(index + 1) for index in audible)
     return audible, f"{which} silent and left out: channel {used} is used"

@@ -21,30 +21,30 @@ from speechvq.errors import AudioError
 from speechvq.input import open_input
 
 UNCERTAIN = ("AVR", "HTK", "MAT4", "MAT5", "MPC2K", "SDS", "WVE", "XI")
-"""Formats of samplers and matrices, of which libsndfile reads truncated files as if whole."""
+"""Formats of which libsndfile reads truncated files as if they were complete."""
 
 BUFFER = 1 << 16
-"""Bytes that are read at a time: decoders ask for much less."""
+"""Bytes that are read at a time; decoders ask for far fewer."""
 
 
 class Reader(soundfile.SoundFile):
     """A file that is read from beginning to end.
 
-    soundfile would seek after every read, and read no further than the length that it was told.
+    soundfile would otherwise seek after each read, and stop at the length that the header declares.
     """
 
     def seekable(self) -> bool:
-        """Never, as far as soundfile shall know."""
+        """Always false, so that soundfile does not seek."""
         return False
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """An audio file. Raises AudioError for what is none, and for what the system refuses."""
+    """An open audio file. Raises AudioError for anything but a file that the system can read."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):
-        mode = stat.S_IFREG  # and `open_input` says what is wrong
+        mode = stat.S_IFREG  # `open_input` gives the reason
     if stat.S_ISDIR(mode):
         raise AudioError(f"{path} is a folder; give an audio file")
     if not stat.S_ISREG(mode):
@@ -76,19 +76,19 @@ def reader(file: BinaryIO, stream: Stream, path: Path) -> Iterator[Reader]:
         raise no_audio(path, error.error_string.strip().rstrip(".")) from error
     with sound:
         if sound.format in UNCERTAIN:
-            raise no_audio(path, f"how long a file of type {sound.format} is cannot be told")
+            raise no_audio(path, f"the length of a file of type {sound.format} cannot be verified")
         yield sound
     if pieces.error is not None:
         raise pieces.error
 
 
-def rest(sound: Reader, size: int, path: Path, before: int = 0) -> Iterator[NDArray[np.float32]]:
-    """What is left of a stream, in blocks (n, c) of at most `size` samples.
+def blocks(sound: Reader, size: int, path: Path, before: int = 0) -> Iterator[NDArray[np.float32]]:
+    """The samples of a stream, in blocks (n, c) of at most `size` samples per channel.
 
-    before: samples of the file before this stream, for the message
+    before: samples of the file before this stream, for the error message
     Raises AudioError where it cannot be decoded.
     """
-    left = sound.frames  # a decoder that is asked for more may stumble over what follows
+    left = sound.frames  # a decoder that is asked for more may fail on what follows
     try:
         while left:
             with _quiet() if sound.subtype.startswith("MPEG") else nullcontext():
@@ -106,9 +106,9 @@ def rest(sound: Reader, size: int, path: Path, before: int = 0) -> Iterator[NDAr
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Drop what libmpg123 prints on standard error itself, also of files in good order.
+    """Suppress what libmpg123 prints on standard error, which it also does for intact files.
 
-    That is done where no other thread runs: it might print, or fork a process, meanwhile.
+    Only while no other thread runs, which might print or fork a process meanwhile.
     """
     if threading.active_count() > 1:
         yield
@@ -129,7 +129,7 @@ def _quiet() -> Iterator[None]:
 
 
 def no_audio(path: Path, reason: str) -> AudioError:
-    """The error for what libsndfile does not know."""
+    """The error for a file that libsndfile cannot read, with advice."""
     if path.suffix.lower() in UNREADABLE:
         return AudioError(f"{path} is of a kind that is not read; convert it with `{advice(path)}`")
     return AudioError(

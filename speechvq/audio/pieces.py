@@ -1,7 +1,7 @@
-"""A file made of pieces: ranges of bytes of another file, and bytes that stand in for others.
+"""A file made of pieces: ranges of bytes of another file, and substituted bytes.
 
-libsndfile reads recordings through it. So a header can be put right, and what does not belong to
-the sound left out, without writing a copy.
+libsndfile reads recordings through it, so a header can be corrected and foreign bytes can be
+skipped without writing a copy.
 """
 
 import io
@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import BinaryIO
 
 Piece = tuple[int, int] | bytes
-"""Where a range of bytes begins and where it ends, or the bytes themselves."""
+"""The offsets at which a range of bytes begins and ends, or the bytes themselves."""
 
 
 def length(piece: Piece) -> int:
@@ -27,7 +27,7 @@ def read_at(file: BinaryIO, place: int, count: int) -> bytes:
 
 
 def joined(ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Ranges in order, those that touch made one."""
+    """Ranges in order, with adjacent ones merged; empty ones are dropped."""
     first = last = -1
     for start, stop in ranges:
         if start != last:
@@ -42,10 +42,10 @@ def joined(ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 class Pieces(io.RawIOBase):
     """The pieces of a file as one file that can be read and sought in.
 
-    endless: says that it is far larger than it is. libmpg123 guesses the length of a stream from
-      its size, and reads no further
-    An error of the system is kept in `error` and reads as the end of the file, because libsndfile
-    cannot pass it on.
+    endless: claim a size far beyond the actual one. libmpg123 guesses the length of a stream from
+      the size, and reads no further
+    An OSError is kept in `error` and reads as the end of the file, because libsndfile cannot pass
+    it on.
     """
 
     def __init__(self, file: BinaryIO, pieces: Iterable[Piece], *, endless: bool = False) -> None:
@@ -69,7 +69,7 @@ class Pieces(io.RawIOBase):
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Go to a position, which is never before the beginning."""
+        """Move to a position, at least 0, and return it."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._claimed}[whence]
         self._position = max(0, base + offset)
         return self._position

@@ -1,8 +1,8 @@
 """Audio files of any sample rate and channel count that soundfile knows, as one channel.
 
 Long files are read in chunks through one resampler: memory does not grow with length. Nothing is
-left out in silence: a file that does not hold what it tells of is refused, or read as far as it
-goes with an `AudioWarning`.
+left out silently: a file that holds less than it declares is refused, or read as far as it goes,
+with an `AudioWarning`.
 """
 
 import os
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from speechvq.audio.formats import advice
 from speechvq.audio.layout import Layout, Stream, layout
 from speechvq.audio.mixing import chosen
-from speechvq.audio.opening import no_audio, opened, reader, rest
+from speechvq.audio.opening import blocks, no_audio, opened, reader
 from speechvq.errors import AudioError, AudioWarning
 from speechvq.limits import RATES, SAMPLES, whole
 
@@ -32,13 +32,13 @@ SILENCE = 1e-5
 """Deviation (full scale 1) below which a recording is silent: -100 dB."""
 
 LOUDEST = 8.0
-"""Peak (full scale 1) above which samples are no sound: 18 dB more than full scale."""
+"""Peak (full scale 1) above which samples are refused: 18 dB above full scale."""
 
 INTEGERS = (16, 24, 32)
 """Bits of samples that may have been stored as floating-point numbers."""
 
 QUIETEST_INTEGERS = 256
-"""Peak up to which samples are hardly integers: such a recording would be silent."""
+"""Peak up to which samples are not taken for integers: they would be almost silent."""
 
 CHUNK_SECONDS = 10
 """Seconds of audio read at a time."""
@@ -47,14 +47,14 @@ CHUNK_NUMBERS = 1 << 22
 """Samples of all channels that are read at a time, at most."""
 
 UNKNOWN = 2**63 - 1
-"""What libsndfile says of a FLAC file without a length."""
+"""The number of samples that libsndfile reports for a FLAC file without a length."""
 
 
 @dataclass(frozen=True)
 class Source:
     """An audio file that can be read: its rate in Hz, channels, and length in samples.
 
-    mixed: the indices of the channels that are averaged; None: not decided yet
+    mixed: the indices of the channels to average; None until `mixed` has chosen them
     streams: the recordings in it, one after the other
     """
 
@@ -67,22 +67,22 @@ class Source:
 
     @property
     def seconds(self) -> float:
-        """Length of the file."""
+        """Length in seconds."""
         return self.samples / self.rate
 
 
 def inspect(path: str | Path, channel: int | None = None) -> Source:
-    """The facts of an audio file, and the remarks on what it lacks, as an `AudioWarning` each.
+    """The rate, channels and length of an audio file; each of its faults is an `AudioWarning`.
 
-    channel: the one to read, from 1 on; by default as `mixed` decides
-    Raises AudioError if it cannot be read, is too short, or has no such channel.
+    channel: the one to read, counted from 1; by default `mixed` chooses
+    Raises AudioError for a file that cannot be read, is too short, or has no such channel.
     """
     path = Path(path)
     with opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size == 0:
             raise AudioError(f"{path} is empty; give an audio file")
-        found, facts = _facts(file, size, path)
+        content, facts = _facts(file, size, path)
     if len({fact[:2] for fact in facts}) > 1:
         raise AudioError(
             f"{path} changes its sample rate or its number of channels in the middle; "
@@ -98,25 +98,26 @@ def inspect(path: str | Path, channel: int | None = None) -> Source:
     whole(samples, SAMPLES, AudioError, f"the number of samples of {path}")
     if channel is not None and not 1 <= channel <= channels:
         raise AudioError(f"{path} has {channels} channels, so that there is no channel {channel}")
-    for remark in found.remarks(samples, rate):
+    for remark in content.remarks(samples, rate):
         warnings.warn(AudioWarning(f"{path} {remark}"), stacklevel=2)
-    only = 1 if channels == 1 else channel
-    chosen_now = None if only is None else (only - 1,)
-    return Source(path, rate, channels, samples, chosen_now, found.streams)
+    if channels == 1:
+        channel = 1
+    indices = None if channel is None else (channel - 1,)
+    return Source(path, rate, channels, samples, indices, content.streams)
 
 
 def mixed(source: Source) -> Source:
-    """The source with its channels decided, for which several are listened to from end to end.
+    """The source with its channels chosen; where there are several, the whole file is read for it.
 
     Channels that cancel one another or are silent are left out, with an `AudioWarning`. Raises
     AudioError.
     """
     if source.mixed is not None:
         return source
-    channels, why = chosen(_blocks(source, source.rate))
-    if why:
+    channels, reason = chosen(_selected_channels(source, source.rate))
+    if reason:
         warnings.warn(
-            AudioWarning(f"{source.path}: {why}; --channel N takes another"), stacklevel=2
+            AudioWarning(f"{source.path}: {reason}; --channel N takes another"), stacklevel=2
         )
     return replace(source, mixed=channels)
 
@@ -132,7 +133,7 @@ def chunks(source: Source, sample_rate: int) -> Iterator[Wave]:
     if source.rate != sample_rate:
         resampler = soxr.ResampleStream(source.rate, sample_rate, 1, dtype="float32")
     lowest, highest, seen = np.inf, -np.inf, 0
-    for block in _blocks(source, CHUNK_SECONDS * source.rate):
+    for block in _selected_channels(source, CHUNK_SECONDS * source.rate):
         mono = block.mean(1) if block.shape[1] > 1 else block[:, 0]
         lowest, highest = min(lowest, float(mono.min())), max(highest, float(mono.max()))
         seen += len(mono)
@@ -150,46 +151,46 @@ def chunks(source: Source, sample_rate: int) -> Iterator[Wave]:
 
 
 def read_mono(path: str | Path, sample_rate: int, channel: int | None = None) -> Wave:
-    """All samples (t,) at a rate, with the channels averaged, or of one. Raises AudioError."""
+    """All samples (t,) at a rate, of one channel or of the average. Raises AudioError."""
     return np.concatenate(list(chunks(inspect(path, channel), sample_rate)))
 
 
 def _facts(file: BinaryIO, size: int, path: Path) -> tuple[Layout, list[tuple[int, int, int]]]:
     """The layout of a file, and the rate, channels and samples of each of its streams."""
-    found, facts = layout(file, size, str(path)), []
-    for stream in found.streams:
+    content, facts = layout(file, size, str(path)), []
+    for stream in content.streams:
         with reader(file, stream, path) as sound:
-            if sound.subtype.startswith("MPEG") and not found.mpeg:
+            if sound.subtype.startswith("MPEG") and not content.mpeg:
                 raise no_audio(path, "it only looks like MPEG audio")
             samples = sound.frames if stream.samples is None else stream.samples
             if samples == UNKNOWN:
-                found = replace(found, unknown=not found.end_marked)
-                samples = sum(map(len, rest(sound, CHUNK_NUMBERS // sound.channels, path)))
+                content = replace(content, unknown=not content.end_marked)
+                samples = sum(map(len, blocks(sound, CHUNK_NUMBERS // sound.channels, path)))
             facts.append((sound.samplerate, sound.channels, samples))
     if not facts:
         raise no_audio(path, "no stream in it is sound")
-    return found, facts
+    return content, facts
 
 
-def _blocks(source: Source, size: int) -> Iterator[Wave]:
-    """The wanted channels in blocks (n, c) of at most `size` samples. Raises AudioError."""
+def _selected_channels(source: Source, size: int) -> Iterator[Wave]:
+    """The chosen channels in blocks (n, c) of at most `size` samples. Raises AudioError."""
     size = max(1, min(size, CHUNK_NUMBERS // source.channels))
-    wanted = list(source.mixed or range(source.channels))
+    selected = list(source.mixed or range(source.channels))
     seen, path = 0, source.path
     with opened(path) as file:
         for stream in source.streams:
             with reader(file, stream, path) as sound:
                 if (sound.samplerate, sound.channels) != (source.rate, source.channels):
                     raise AudioError(f"{path} was changed while it was read; try again")
-                for block in rest(sound, size, path, seen):
-                    kept = block if len(wanted) == source.channels else block[:, wanted]
+                for block in blocks(sound, size, path, seen):
+                    kept = block if len(selected) == source.channels else block[:, selected]
                     _check(kept, seen, source)
                     seen += len(block)
                     yield kept
 
 
 def _check(block: Wave, seen: int, source: Source) -> None:
-    """Raises AudioError for samples that are no sound."""
+    """Raises AudioError for samples that are not finite or far beyond full scale."""
     peak = float(max(block.max(initial=0.0), -block.min(initial=0.0)))
     if not np.isfinite(peak):
         place = int(np.argmin(np.isfinite(block).all(1)))
@@ -202,7 +203,7 @@ def _check(block: Wave, seen: int, source: Source) -> None:
 
 
 def too_loud(peak: float) -> str:
-    """What is wrong with samples of such a peak."""
+    """The message for samples with a peak above `LOUDEST`."""
     full = next((1 << bits - 1 for bits in INTEGERS if peak <= 1 << bits), None)
     if full is None:
         return f"the samples go up to {peak:g}, which is no sound; repair the recording"

@@ -1,7 +1,7 @@
-"""A new sound file that is written piece by piece, and whole or not at all.
+"""A new sound file that is written piece by piece, and appears complete or not at all.
 
-libsndfile neither says why the system refuses to write nor, in compressed formats, always that it
-does. So the system is asked again, and the file is read once before it gets its name.
+libsndfile does not report why writing fails, and for compressed formats not always that it does. So
+the system is asked again, and the file is read once before it gets its name.
 """
 
 import os
@@ -24,7 +24,7 @@ def new_sound(
 ) -> Iterator[soundfile.SoundFile]:
     """A sound file of one channel, to write to. An existing file is replaced only with `force`.
 
-    kind, subtype: what soundfile calls the format
+    kind, subtype: the format, as soundfile calls it
     Raises OutputError.
     """
     with new_file(path, force=force) as file:
@@ -36,22 +36,22 @@ def new_sound(
                 yield sound
                 written = sound.frames
         except soundfile.LibsndfileError as error:
-            _ask(descriptor)
+            _probe(descriptor)
             raise OutputError(f"cannot write {path}: {error.error_string}") from error
-        _ask(descriptor)
+        _probe(descriptor)
         if _samples(descriptor) != written:
             raise OutputError(f"cannot write {path}: the system did not take all of it; try again")
 
 
-def _ask(descriptor: int) -> None:
-    """Raises OSError when the system refuses one more byte, as after it has refused others."""
+def _probe(descriptor: int) -> None:
+    """Write one more byte and remove it: raises the OSError that libsndfile has hidden."""
     end = os.lseek(descriptor, 0, os.SEEK_END)
     os.write(descriptor, b"\0")
     os.ftruncate(descriptor, end)
 
 
 def _samples(descriptor: int) -> int:
-    """How many samples a sound file really holds."""
+    """The number of samples that can be read from a sound file."""
     os.lseek(descriptor, 0, os.SEEK_SET)
     count = 0
     try:
@@ -59,5 +59,5 @@ def _samples(descriptor: int) -> int:
             while length := len(sound.read(BLOCK, dtype="int16")):
                 count += length
     except soundfile.LibsndfileError:
-        pass  # it ends before its end
+        pass  # the file is incomplete
     return count

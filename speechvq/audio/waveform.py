@@ -11,7 +11,7 @@ from speechvq.errors import AudioError
 from speechvq.limits import RATES, real, whole
 
 FULL_SCALE = {"int8": 128, "int16": 32768, "int32": 2**31}
-"""What the integers of usual files are divided by."""
+"""Full scale of integer samples, by their type."""
 
 
 def checked_rate(rate: object) -> int:
@@ -50,7 +50,7 @@ def checked_samples(wave: Any) -> Wave:  # noqa: ANN401 - lists, arrays or tenso
 
 
 def _array(wave: Any) -> NDArray[Any]:  # noqa: ANN401 - lists, arrays or tensors
-    """As an array of any type. Raises AudioError."""
+    """An array or tensor as an array of its own type. Raises AudioError."""
     tensor = hasattr(wave, "is_floating_point")
     try:
         if np.ma.is_masked(wave):

@@ -34,13 +34,13 @@ FORMATS = {
     "w64": ("W64", "PCM_16"),
     "rf64": ("RF64", "PCM_16"),
 }
-"""Format and subtype of each suffix. Other formats cannot keep every rate, or write two files."""
+"""Format and subtype by suffix. Other formats cannot hold all rates, or consist of two files."""
 
 
 def check_format(path: Path, rate: int) -> tuple[str, str]:
     """The format and subtype that soundfile writes for this name.
 
-    Raises OutputError for a name that says no format, and for a rate that the format cannot have.
+    Raises OutputError for an unknown suffix, and for a rate that the format cannot have.
     """
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
@@ -73,8 +73,8 @@ def write_mono(
 ) -> None:
     """Write chunks of a waveform at `sample_rate` as a file of exactly `samples` samples at `rate`.
 
-    Samples beyond full scale are clipped, with an `AudioWarning`. Raises OutputError, and leaves
-    nothing behind, when it cannot be written; an existing file is replaced only with `force`.
+    Samples beyond full scale are clipped, with an `AudioWarning`. An existing
+    file is replaced only with `force`. Raises OutputError, and then leaves no file behind.
     """
     kind, subtype = check_format(path, rate)
     resampler = (
