@@ -113,6 +113,30 @@ def isolated() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def standard_defaults() -> Iterator[None]:
+    """New tensors are in float32 and on the CPU, whatever the process has set as its defaults.
+
+    For training, which makes tensors everywhere; afterwards the defaults are as they were. They
+    hold for all threads. Also a decorator: `@standard_defaults()`.
+    """
+    with ExitStack() as stack:
+        if torch.get_default_device() != torch.device("cpu"):
+            stack.enter_context(torch.device("cpu"))
+        stack.enter_context(_float32_default())
+        yield
+
+
+@contextmanager
+def _float32_default() -> Iterator[None]:
+    previous = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(previous)
+
+
 def checked_device(device: object) -> torch.device:
     """A device that there is, and that has memory. Raises ConfigError."""
     try:
@@ -163,16 +187,19 @@ class _Undrawn(TorchFunctionMode):
 
 
 def limited(init: Callable[..., None]) -> Callable[..., None]:
-    """For the `__init__` of a network: refuse one of too many weights before it takes memory.
+    """For the `__init__` of a network: its weights are in float32, and not too many.
 
-    It then raises ConfigError.
+    A network of too many weights raises ConfigError before it takes memory.
     """
 
     @wraps(init)
     def measured(self: nn.Module, *args: Any, **options: Any) -> None:  # noqa: ANN401
         if torch.empty(0).device.type != "meta":
             on_meta(lambda: type(self)(*args, **options))
-        init(self, *args, **options)
+            with _float32_default():
+                init(self, *args, **options)
+        else:  # also while others compute: a model is being loaded, whose weights have their type
+            init(self, *args, **options)
         numbers = sum(part.numel() for part in (*self.parameters(), *self.buffers()))
         if numbers > PARAMETERS:
             raise ConfigError(

@@ -20,6 +20,7 @@ from speechvq.data.speech import read_utterance
 from speechvq.data.split import held_out_speakers, hold_out_speech, spoken
 from speechvq.errors import TrainingError
 from speechvq.nn import speaker
+from speechvq.nn.isolation import standard_defaults
 from speechvq.output import check_writable
 from speechvq.train.checkpoint import best_weights, checkpoints
 from speechvq.train.codec.config import Experiment, read_experiment
@@ -30,6 +31,7 @@ FILES = 50
 """The number of files of a voice whose embeddings are averaged."""
 
 
+@standard_defaults()
 def export_run(run: Path, target: Path, seconds: float, *, force: bool = False) -> Codec:
     """Write the model file of a run and load it again.
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from speechvq.data.corpus import Corpus, Sampler
 from speechvq.data.manifest import read_manifest
+from speechvq.nn.isolation import standard_defaults
 from speechvq.nn.speaker import rounded
 from speechvq.quantize.codebook import Codebook
 from speechvq.quantize.learning import CodebookLearner
@@ -35,6 +36,7 @@ INIT_BATCHES = 4
 """How many batches the k-means initialization of codebooks sees."""
 
 
+@standard_defaults()
 def train(
     experiment: Experiment,
     fabric: lightning_fabric.Fabric,

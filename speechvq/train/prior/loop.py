@@ -14,6 +14,7 @@ from speechvq.data.split import amounts
 from speechvq.data.uncertainty import standard_error
 from speechvq.errors import TrainingError
 from speechvq.input import read_bytes
+from speechvq.nn.isolation import standard_defaults
 from speechvq.output import make_folder, new_file
 from speechvq.prior.batches import Segments, parts_of
 from speechvq.prior.file import Prior
@@ -33,6 +34,7 @@ from speechvq.train.prior.config import (
 from speechvq.train.prior.init import new_prior
 
 
+@standard_defaults()
 def train(
     experiment: PriorExperiment,
     tokens: Tokens,

@@ -14,6 +14,7 @@ from speechvq.data.manifest import read_manifest
 from speechvq.data.speech import read_utterance
 from speechvq.data.split import HeldOut
 from speechvq.errors import AudioError, CodesError, OutputError
+from speechvq.nn.isolation import standard_defaults
 from speechvq.output import check_writable, make_folder, new_file
 from speechvq.prior.batches import hold_out
 from speechvq.prior.compare import Cost, anomaly_thresholds, compare, recording_bits
@@ -97,6 +98,7 @@ def run(
     return export_prior(folder, tokens, folder / PRIOR, codec.sample_rate)
 
 
+@standard_defaults()
 def export_prior(folder: Path, tokens: Tokens, target: Path, sample_rate: int) -> PriorResult:
     """Write the prior's file of a run, and replace the one that is there.
 
