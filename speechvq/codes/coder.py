@@ -36,15 +36,15 @@ class Coder(Protocol):
     def encode(self, codebooks: Sequence[NDArray[np.uint16]], speaker_embedding: bytes, /) -> bytes:
         """Bytes of the codes of the first few codebooks, given the packed speaker embedding.
 
-        Zeros at their end may be cut off or added. Raises ValueError for codes that it cannot
-        code, such as those with a speaker embedding of another length than it knows.
+        Zeros at their end may be cut off or added. Raises ValueError or CodesError for codes that
+        it cannot code, such as those with a speaker embedding of another length than it knows.
         """
         ...
 
     def decode(self, counts: Sequence[int], data: bytes, speaker_embedding: bytes, /) -> CodeArrays:
         """The inverse; counts: the number of codes of each codebook.
 
-        Raises ValueError for bytes that cannot have come from `encode`.
+        Raises ValueError or CodesError for bytes that cannot have come from `encode`.
         """
         ...
 
@@ -66,7 +66,7 @@ def check_size(counts: Sequence[int], data: bytes) -> None:
 def unpacked(
     coder: Coder, counts: Sequence[int], data: bytes, speaker_embedding: bytes
 ) -> CodeArrays:
-    """The inverse of `payload`, for a payload that passed `check_size`. Raises ValueError."""
+    """The inverse of `payload`, for a payload that passed `check_size`."""
     return coder.decode(counts, data + bytes(-len(data) % 4), speaker_embedding)
 
 

@@ -66,7 +66,7 @@ def dump(codes: Codes, coders: Sequence[Coder] = ()) -> bytes:
     for each in (*_checked(coders), *shipped_tables()):
         if each.model == codes.model and each.shapes[: len(codes.shapes)] == codes.shapes:
             start = header.written(header.of(codes, each.coding, each.digest))
-            with suppress(ValueError):  # codes that it cannot code: fixed width holds all
+            with suppress(ValueError, CodesError):  # what it cannot code; fixed width holds all
                 bodies.append(start + coder.payload(each, codes.codebooks, codes.speaker_embedding))
     body = min(bodies, key=len)
     if len(body) + 4 > CODES_BYTES:

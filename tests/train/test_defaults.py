@@ -36,7 +36,9 @@ def prior_weights(folder):
     plan, tokens = prior_experiment(folder / "run", steps=2), source(voices=6, each=2)
     last = prior_loop.train(plan, tokens, fabric(), sample_rate=16_000)
     result = export_prior(folder / "run", tokens, folder / "prior.safetensors", 16_000)
-    return weights_of(last), {cost.name: torch.from_numpy(np.array(cost.bits_per_code)) for cost in result.costs}
+    return weights_of(last), {
+        cost.name: torch.from_numpy(np.array(cost.bits_per_code)) for cost in result.costs
+    }
 
 
 @pytest.fixture(scope="module")

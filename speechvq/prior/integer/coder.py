@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from speechvq.codes import CodebookShape
 from speechvq.codes.header import PRIOR
 from speechvq.codes.range_coder import RangeDecoder, RangeEncoder, distribution
-from speechvq.codes.record import CodeArrays
-from speechvq.errors import ModelError
-from speechvq.limits import CODER_BYTES, instance
+from speechvq.codes.record import CodeArrays, as_array, checked_codes
+from speechvq.errors import CodesError, ModelError, shown
+from speechvq.limits import CODER_BYTES, SAMPLES, instance, whole
 from speechvq.nn.isolation import isolated
 from speechvq.nn.precision import check_weights
 from speechvq.prior.file import Prior
@@ -56,19 +56,50 @@ class PriorCoder:
 
     @isolated()
     def encode(self, codebooks: Sequence[CodeArray], speaker: bytes) -> bytes:
-        """See `Coder`."""
+        """See `Coder`. Raises CodesError for what are no codes of the prior's model."""
+        codebooks = self._codebooks(codebooks)
         return encode(self._streams, codebooks, self._embedding(speaker), self._report)
 
     @isolated()
     def decode(self, counts: Sequence[int], data: bytes, speaker: bytes) -> CodeArrays:
-        """See `Coder`."""
-        return decode(self._streams, counts, data, self._embedding(speaker), self._report)
+        """See `Coder`. Raises CodesError for what cannot have come from `encode`."""
+        instance(data, bytes, CodesError, "coded codes must be bytes")
+        counts, embedding = self._counts(counts), self._embedding(speaker)
+        try:
+            return decode(self._streams, counts, data, embedding, self._report)
+        except ValueError as error:
+            raise CodesError(str(error)) from error
+
+    def _codebooks(self, codebooks: Sequence[CodeArray]) -> list[CodeArray]:
+        """Codes that the prior knows. Raises CodesError."""
+        if not isinstance(codebooks, list | tuple):
+            raise CodesError(f"give a list of codes per codebook, not {shown(codebooks)}")
+        rows = [as_array(index, codes) for index, codes in enumerate(codebooks)]
+        counts = self._counts([row.size for row in rows])
+        samples = counts[0] * self.shapes[0].hop
+        facts = zip(rows, self.shapes, counts, strict=False)
+        return [checked_codes(index, samples, *fact) for index, fact in enumerate(facts)]
+
+    def _counts(self, counts: Sequence[int]) -> list[int]:
+        """The numbers of codes of the first codebooks of a recording. Raises CodesError."""
+        what, most = "the number of codes of a codebook", len(self.shapes)
+        if not isinstance(counts, list | tuple) or not 1 <= len(counts) <= most:
+            raise CodesError(f"give {what} for 1 to {most} codebooks, not {shown(counts)}")
+        numbers = [whole(count, range(SAMPLES.stop), CodesError, what) for count in counts]
+        ratios = [self.shapes[0].hop // shape.hop for shape in self.shapes[: len(numbers)]]
+        if numbers != [numbers[0] * ratio for ratio in ratios]:
+            raise CodesError(
+                f"codebooks of {shown(numbers)} codes are not of one recording: for each code of "
+                f"the first, they have {shown(ratios)}"
+            )
+        return numbers
 
     def _embedding(self, packed: bytes) -> NDArray[np.uint8]:
-        """Raise ValueError for an embedding of another length than the prior's."""
+        """Raise CodesError unless these are as many bytes as the prior's embeddings have."""
+        instance(packed, bytes, CodesError, "a packed speaker embedding must be bytes")
         speaker_dim = self._prior.network.speaker_dim
         if speaker_dim and len(packed) != -(-speaker_dim // 2):
-            raise ValueError(f"a speaker embedding of {len(packed)} bytes does not fit the prior")
+            raise CodesError(f"a speaker embedding of {len(packed)} bytes does not fit the prior")
         return np.frombuffer(packed, np.uint8)
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from speechvq.codes import CodebookShape, Codes, ModelId, dump, parse
-from speechvq.errors import ModelError
+from speechvq.errors import CodesError, ModelError
 from speechvq.nn.speaker import unpack_embeddings
 from speechvq.prior.file import Prior, load_prior, save_prior
 from speechvq.prior.integer import coder
@@ -97,8 +97,57 @@ def test_a_coder_needs_a_prior_with_a_name_and_speaker_vectors_that_fit(network,
             ready.decode([len(codebook) for codebook in given], data, SPEAKER.tobytes()),
         )
     )
-    with pytest.raises(ValueError, match="a speaker embedding of 1 bytes does not fit the prior"):
+    with pytest.raises(CodesError, match="a speaker embedding of 1 bytes does not fit the prior"):
         ready.encode(given, b"1")
+
+
+def test_a_coder_refuses_what_are_no_codes(network, tmp_path):
+    save_prior(tmp_path / "p.safetensors", Prior(network, "p", ModelId("m", b"12345678")))
+    ready, speaker = coder.PriorCoder(load_prior(tmp_path / "p.safetensors")), SPEAKER.tobytes()
+    coarse, middle, fine = codes(9)
+    for codebooks in (
+        None,
+        7,
+        "codes",
+        coarse,
+        [],
+        [coarse, middle, fine, fine],
+        [None],
+        ["codes"],
+        [coarse.astype(float)],
+        [coarse[None]],
+        [coarse, middle[1:]],
+        [fine[:0], middle],
+        [np.full(9, 17)],
+        [np.full(9, -1)],
+    ):
+        with pytest.raises(CodesError):
+            ready.encode(codebooks, speaker)
+    data = ready.encode([coarse.tolist(), middle], speaker)
+    for counts in (
+        None,
+        9,
+        "9",
+        [],
+        [9, 8],
+        [9, 9, 18, 18],
+        [9.0],
+        [-1],
+        [None],
+        [True],
+        [1 << 40],
+    ):
+        with pytest.raises(CodesError):
+            ready.decode(counts, data, speaker)
+    for wrong in (None, "data", data[1:], np.frombuffer(data, np.uint8)):
+        with pytest.raises(CodesError):
+            ready.decode([9, 9], wrong, speaker)
+    for wrong in (None, 7, "speaker", SPEAKER):
+        with pytest.raises(CodesError, match="a packed speaker embedding must be bytes"):
+            ready.encode([coarse], wrong)
+        with pytest.raises(CodesError, match="a packed speaker embedding must be bytes"):
+            ready.decode([9], data, wrong)
+    assert np.array_equal(ready.decode([9, 9], data, speaker)[1], middle)
 
 
 def test_codes_that_a_coder_cannot_code_are_written_in_fixed_width(network, tmp_path):
