@@ -21,7 +21,7 @@ from speechvq.errors import ConfigError
 from speechvq.output import make_folder, new_file
 
 MOST_FAULTS = 100
-"""Faults of a kind after which its campaign stops: they are mended first."""
+"""Faults of a kind after which its campaign stops: they are fixed first."""
 
 SAVE_SECONDS = 2.0
 
@@ -38,11 +38,11 @@ class Tally:
     outcomes: Counter[str] = field(default_factory=Counter)
     faults: dict[int, str] = field(default_factory=dict)
 
-    def add(self, found: Results) -> None:
+    def add(self, results: Results) -> None:
         """Add the results of files."""
-        self.outcomes.update(found.outcomes)
-        self.faults.update(found.faults)
-        self.seconds += found.seconds
+        self.outcomes.update(results.outcomes)
+        self.faults.update(results.faults)
+        self.seconds += results.seconds
 
 
 @dataclass
@@ -98,16 +98,18 @@ class Campaign:
     ) -> Tally:
         """Judge the files of a kind up to `count`; those that were faulty are judged again."""
         tally = self.tallies.setdefault(name, Tally())
-        again, tally.faults = sorted(tally.faults), {}
-        tally.outcomes["fault"] -= len(again)
-        for found in results(make_kind, self.seed, [range(i, i + 1) for i in again], processes):
-            tally.add(found)
+        faulty, tally.faults = sorted(tally.faults), {}
+        tally.outcomes["fault"] -= len(faulty)
+        for span_results in results(
+            make_kind, self.seed, [range(i, i + 1) for i in faulty], processes
+        ):
+            tally.add(span_results)
         starts = range(tally.done, count, chunk)
         spans = [range(first, min(first + chunk, count)) for first in starts]
         saved = time.monotonic()
-        for found in self._in_order(make_kind, spans, processes):
-            tally.add(found)
-            tally.done = found.span.stop
+        for span_results in self._in_order(make_kind, spans, processes):
+            tally.add(span_results)
+            tally.done = span_results.span.stop
             progress(tally.done)
             if time.monotonic() > saved + SAVE_SECONDS:
                 self.save()
@@ -122,11 +124,11 @@ class Campaign:
     def _in_order(
         self, make_kind: MakeKind, spans: list[range], processes: int
     ) -> Iterator[Results]:
-        """The results of spans in the order of their files, whoever was faster."""
+        """The results of spans in the order of their files, not of their completion."""
         early: dict[int, Results] = {}
         next_index = spans[0].start if spans else 0
-        for found in results(make_kind, self.seed, spans, processes):
-            early[found.span.start] = found
+        for span_results in results(make_kind, self.seed, spans, processes):
+            early[span_results.span.start] = span_results
             while next_index in early:
                 done = early.pop(next_index)
                 next_index = done.span.stop

@@ -1,18 +1,18 @@
-"""What a reader may do with a damaged file: read it rightly, or refuse it in one plain sentence.
+"""What a reader may do with a damaged file: read it correctly, or refuse it in one sentence.
 
-Everything else is a fault: another exception than one of `speechvq.errors`, a warning but
+Anything else is a fault: another exception than one of `speechvq.errors`, a warning other than
 `AudioWarning`, more than 2 s of processor time, more than 256 MB of memory, a wrong result, and a
 message that is long, has several lines or control characters, or does not name the file.
 
 Time. The processor time of the process is measured around each file. After 2 s a timer of the
-system (ITIMER_VIRTUAL) raises `OvertimeError` where Python code runs; code in C that does not come
-back ends with the process after 10 s of processor time (ITIMER_PROF), and one that waits for
-something that does not come after a minute (ITIMER_REAL). `workers.py` says which file it was.
+system (ITIMER_VIRTUAL) raises `OvertimeError` where Python code runs; a process that hangs in C
+code is killed after 10 s of processor time (ITIMER_PROF), and one that waits without end after a
+minute (ITIMER_REAL). `workers.py` then names the file.
 
-Memory. The largest resident size of the process is set back before each file
+Memory. The largest resident size of the process is reset before each file
 (/proc/self/clear_refs, Linux only) and read after it; the growth counts. The address space may grow
-by 2 GB, beyond which allocations fail: a file that asks for more than that is found by the
-MemoryError, or by the words of the message into which the library has turned it.
+by 2 GB, beyond which allocations fail: the MemoryError, or the message into which the library turns
+it, is a fault, too.
 """
 
 import os
@@ -33,9 +33,9 @@ from speechvq.errors import AudioWarning, SpeechVQError
 
 CPU_SECONDS = 2.0
 STUCK_SECONDS = 10.0
-"""Processor time after which a process that does not come back is ended."""
+"""Processor time after which a process that hangs is killed."""
 WAITING_SECONDS = 60.0
-"""The same of any time."""
+"""Time after which a process that waits is killed."""
 MEMORY = 256 << 20
 ADDRESSES = 2 << 30
 LONGEST = 600
@@ -84,7 +84,7 @@ def judged(kind: Kind, case: Case, folder: Path) -> Verdict:
 
 
 def limit_addresses() -> None:
-    """Let the address space of this process grow by `ADDRESSES` only."""
+    """Limit the growth of the address space of this process to `ADDRESSES` bytes."""
     used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     limit = used * resource.getpagesize() + ADDRESSES
     resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
@@ -101,7 +101,7 @@ def complaint(text: str, name: str) -> str:
         "the file is not named": name not in text,
         "it asked for more memory than there is": "allocate" in text or "memory" in text.lower(),
     }
-    return next((what for what, holds in complaints.items() if holds), "")
+    return next((text for text, applies in complaints.items() if applies), "")
 
 
 def _refusal(error: SpeechVQError, case: Case) -> Verdict:
@@ -123,7 +123,7 @@ def _place(error: BaseException) -> str:
 
 @contextmanager
 def _alarms() -> Iterator[None]:
-    """The three timers."""
+    """Set the three timers, and reset them."""
     before = signal.signal(signal.SIGVTALRM, _overtime)
     signal.setitimer(signal.ITIMER_VIRTUAL, CPU_SECONDS)
     signal.setitimer(signal.ITIMER_PROF, STUCK_SECONDS)
@@ -155,7 +155,7 @@ class _Peak:
 
 @cache
 def _proc(name: str, flags: int) -> int:
-    """A file of the system on this process, opened once: that takes longer than reading it."""
+    """A file of /proc/self, opened only once, because that takes longer than reading it."""
     return os.open(f"/proc/self/{name}", flags)
 
 

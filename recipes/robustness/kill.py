@@ -1,4 +1,4 @@
-"""Kill every command that writes at random moments, and look at what is left.
+"""Kill each command that writes files at random moments, and check what is left.
 
     python -m recipes.robustness.kill --kills 220 --seed 1
 
@@ -48,21 +48,21 @@ PARTS = (
     "speechvq.units.evaluation.results",
     "torch.utils.tensorboard",
 )
-"""What commands import; here it is there before the forks."""
+"""Modules that commands import; they are imported before the forks."""
 
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 OWN_PROCESS = 20
-"""One trial in so many is a process of its own."""
+"""One trial of this many runs in a process of its own."""
 
 VARYING = ("events.out.tfevents", "train.csv", "validation.csv", "experiment.toml")
-"""Files of a run that tell times, or its folder."""
+"""Files of a run that contain times or its folder."""
 
 Content = dict[str, bytes]
 
 
 @dataclass
 class Tally:
-    """What the kills of a command met.
+    """The outcomes of the kills of a command.
 
     left: temporary files after SIGKILL, which the next run removed
     """
@@ -75,7 +75,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Reference:
-    """A command undisturbed: its result, and how long it took, as a fork and as a process."""
+    """The result of an undisturbed command, and its time in s as a fork and as a process."""
 
     content: Content
     seconds: float
@@ -107,10 +107,10 @@ def main(
 
 
 def table(folder: Path, kills: int, rng: random.Random, only: Sequence[str] | None) -> list[str]:
-    """Print what the kills of each command met; the faults."""
+    """Print the outcomes for each command; return the faults."""
     (folder / "material").mkdir()
-    every = writers(folder / "material")
-    chosen = {name: writer for name, writer in every.items() if not only or name in only}
+    candidates = writers(folder / "material")
+    chosen = {name: writer for name, writer in candidates.items() if not only or name in only}
     material(folder / "material")
     for words in preparations(folder / "material", run="export" in chosen):
         if waited(forked(words)):
@@ -132,7 +132,7 @@ def table(folder: Path, kills: int, rng: random.Random, only: Sequence[str] | No
 
 
 def reference(writer: Writer, folder: Path, *, own: bool) -> Reference:
-    """A command undisturbed."""
+    """Run a command undisturbed. Raises SpeechVQError if it fails."""
     seconds = []
     place = folder / "reference"
     for as_process in (False, True)[: 1 + own]:
@@ -154,7 +154,7 @@ def trial(
     *,
     as_process: bool,
 ) -> None:
-    """Start a command, end it, look, and run it again."""
+    """Start a command, kill it, check the result, and run it again."""
     place = folder / "trial"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
@@ -193,7 +193,7 @@ def trial(
 
 
 def earlier_result(target: Path, undisturbed: Reference) -> Content:
-    """An earlier result, of which no byte is as in the new one."""
+    """Write an earlier result, different from the new one wherever possible."""
     content = dict.fromkeys(undisturbed.content, b"earlier\n" * 99)
     if target.suffix == ".tables":  # only tables are replaced by tables
         content = undisturbed.content
@@ -205,24 +205,25 @@ def earlier_result(target: Path, undisturbed: Reference) -> Content:
 
 
 def state(target: Path, writer: Writer, earlier: Content, new: Content) -> str:
-    """What is there after a kill."""
+    """The state of a result after a kill: nothing, earlier, new, partly run or damaged."""
     if not target.exists():
         return "nothing" if not earlier else "damaged"
-    found = content_of(target, writer)
-    if found in (new, earlier):
-        return "new" if found == new else "earlier"
+    content = content_of(target, writer)
+    if content in (new, earlier):
+        return "new" if content == new else "earlier"
     if writer.run:
-        whole = all((path / "state.json").is_file() for path in checkpoints(target))
+        complete = all((path / "state.json").is_file() for path in checkpoints(target))
         logs = [path.read_bytes() for path in target.glob("*.csv")]
-        return "partly run" if whole and all(log.endswith(b"\n") for log in logs) else "damaged"
-    mixed = set(found) == set(new) == set(earlier) and len(found) > 1
-    if mixed and all(found[name] in (earlier[name], new[name]) for name in found):
+        complete = complete and all(log.endswith(b"\n") for log in logs)
+        return "partly run" if complete else "damaged"
+    mixed = set(content) == set(new) == set(earlier) and len(content) > 1
+    if mixed and all(content[name] in (earlier[name], new[name]) for name in content):
         return "new"  # the files of a folder that was there take their places one by one
     return "damaged"
 
 
 def content_of(target: Path, writer: Writer) -> Content:
-    """The bytes of a file, or of all files in a folder, but for what varies and for logs."""
+    """The bytes of a file, or of the files in a folder except those that vary between runs."""
     if target.is_file():
         return {"": target.read_bytes()}
     return {

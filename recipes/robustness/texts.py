@@ -32,20 +32,20 @@ def encoded(random: Random, text: str, others: Sequence[bytes] = ()) -> bytes:
 
 
 def _number(random: Random, text: str) -> str:
-    """Another number in the place of one."""
-    found = list(re.finditer(r"-?\d+(?:\.\d+)?(?:[eE]-?\d+)?", text))
-    if not found:
+    """Replace a number by another."""
+    matches = list(re.finditer(r"-?\d+(?:\.\d+)?(?:[eE]-?\d+)?", text))
+    if not matches:
         return text
-    match = random.choice(found)
+    match = random.choice(matches)
     return text[: match.start()] + random.choice(NUMERALS) + text[match.end() :]
 
 
 def _near(random: Random, text: str) -> str:
     """A number near the one that is there."""
-    found = list(re.finditer(r"\d{1,15}(?:\.\d{1,9})?", text))
-    if not found:
+    matches = list(re.finditer(r"\d{1,15}(?:\.\d{1,9})?", text))
+    if not matches:
         return text
-    match = random.choice(found)
+    match = random.choice(matches)
     value = float(match[0])
     near = random.choice((value + 1, value - 1, value * 2, value + 1e-3, value - 1e-3, -value))
     return text[: match.start()] + f"{near:.9g}" + text[match.end() :]
@@ -53,10 +53,10 @@ def _near(random: Random, text: str) -> str:
 
 def _word(random: Random, text: str) -> str:
     """Another text in the place of a word."""
-    found = list(re.finditer(r'[^\s"]+', text))
-    if not found:
+    matches = list(re.finditer(r'[^\s"]+', text))
+    if not matches:
         return text
-    match = random.choice(found)
+    match = random.choice(matches)
     return text[: match.start()] + random.choice(TEXTS) + text[match.end() :]
 
 
@@ -79,11 +79,11 @@ def _line(random: Random, text: str) -> str:
 
 
 def _space(random: Random, text: str) -> str:
-    """Another space in the place of one, or a few more."""
-    found = list(re.finditer(r"\s", text))
-    if not found:
+    """Replace a space by another, or by several."""
+    matches = list(re.finditer(r"\s", text))
+    if not matches:
         return text
-    match = random.choice(found)
+    match = random.choice(matches)
     spaces = ("\t", "  ", "", "\xa0", "\u3000", " \t ", "\n", " " * 10_000, *LINE_ENDS)
     return text[: match.start()] + random.choice(spaces) + text[match.end() :]
 

@@ -123,7 +123,7 @@ def raw(text: str) -> str:
 
 def with_raws(text: str) -> str:
     """Written JSON or TOML with the texts in which there is to be something without quotes."""
-    return re.sub('"\ue000(.*?)\ue001"', lambda found: json.loads(f'"{found[1]}"'), text)
+    return re.sub('"\ue000(.*?)\ue001"', lambda match: json.loads(f'"{match[1]}"'), text)
 
 
 def as_json(random: Random, tree: Tree) -> str:
@@ -134,12 +134,12 @@ def as_json(random: Random, tree: Tree) -> str:
     return with_raws(re.sub("[^\x00-\x7f\ue000\ue001]", _escaped, text))
 
 
-def _escaped(found: re.Match[str]) -> str:
-    return json.dumps(found[0])[1:-1]
+def _escaped(match: re.Match[str]) -> str:
+    return json.dumps(match[0])[1:-1]
 
 
 def _places(tree: Tree) -> Iterator[tuple[Any, Any]]:
-    """Every (dictionary or list, key) within a tree."""
+    """All pairs of (dictionary or list, key) within a tree."""
     stack = [tree]
     while stack:
         inside = stack.pop()

@@ -1,4 +1,4 @@
-"""Processes that judge files, each alone with its own, so that one that dies names its file."""
+"""Processes that judge files separately, so that one that dies names its file."""
 
 import multiprocessing
 import os
@@ -50,10 +50,10 @@ def results(
                 running.append(worker)
                 worker.start(waiting.pop())
             ready = wait([worker.connection for worker in running])
-            for worker in [each for each in running if each.connection in ready]:
-                found, rest = worker.finish()
+            for worker in [worker for worker in running if worker.connection in ready]:
+                span_results, rest = worker.finish()
                 waiting += rest
-                yield found
+                yield span_results
                 if worker.process.is_alive() and waiting:
                     worker.start(waiting.pop())
                 else:
@@ -88,9 +88,9 @@ class _Worker:
         if index < 0:
             raise RuntimeError(f"a worker ended with {code} before its first file")
         fault = f"the process ended: {_ending(code)}"
-        found = Results(range(index, index + 1), Counter(fault=1), {index: fault})
+        faulty = Results(range(index, index + 1), Counter(fault=1), {index: fault})
         rest = [range(self.span.start, index), range(index + 1, self.span.stop)]
-        return found, [span for span in rest if span]
+        return faulty, [span for span in rest if span]
 
     def stop(self) -> None:
         self.process.kill()
@@ -128,12 +128,12 @@ def _work(make_kind: MakeKind, seed: int, folder: Path, connection: Connection, 
 
 
 def _judge_span(kind: Kind, seed: int, span: range, folder: Path, index: Any) -> Results:  # noqa: ANN401
-    found, begin = Results(span), time.process_time()
-    for each in span:
-        index.value = each
-        verdict = judged(kind, kind.make(generator(seed, each)), folder)
-        found.outcomes[verdict.outcome] += 1
+    span_results, begin = Results(span), time.process_time()
+    for number in span:
+        index.value = number
+        verdict = judged(kind, kind.make(generator(seed, number)), folder)
+        span_results.outcomes[verdict.outcome] += 1
         if verdict.fault:
-            found.faults[each] = verdict.fault
-    found.seconds = time.process_time() - begin
-    return found
+            span_results.faults[number] = verdict.fault
+    span_results.seconds = time.process_time() - begin
+    return span_results

@@ -181,14 +181,14 @@ def pack(
 
 
 def _packed(samples: Path, index: Path, count: int) -> NDArray[np.int64] | None:
-    """The lengths of the files in a pack; None where there is no pack, or not all of it."""
+    """The lengths in samples of the files in a pack; None where it is missing or incomplete."""
     try:
         lengths = read_array(index, AudioError, advice="")
-        whole = (
+        complete = (
             (lengths.dtype, lengths.shape) == (np.int64, (count,))
             and lengths.min(initial=0) >= 0
             and samples.stat().st_size == 2 * sum(lengths.tolist())
         )
     except (AudioError, OSError):
         return None
-    return np.array(lengths) if whole else None
+    return np.array(lengths) if complete else None

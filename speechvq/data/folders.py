@@ -1,7 +1,7 @@
-"""The files below a folder: through links, each once, and what was passed over.
+"""The files below a folder, through links, each once; and what was left out.
 
-What the system or a program hides is no recording: names that begin with a dot, such as `.git`,
-`.trash` and the `._x.wav` of macOS, and the folders of `HIDDEN`.
+Hidden files are left out: names that begin with a dot, such as `.git`, `.trash` and the `._x.wav`
+of macOS, and the folders of `HIDDEN`.
 """
 
 import os
@@ -26,14 +26,14 @@ HIDDEN = frozenset(
         "system volume information",
     }
 )
-"""Folders of archives, wastebaskets and indexes, in lower case."""
+"""Names of folders of archives, wastebaskets and indexes, in lower case."""
 
 SHOWN = 3
-"""Number of paths in a remark."""
+"""Paths named in a remark, at most."""
 
 
 class LeftOut(NamedTuple):
-    """A file or folder that is not used: why in general, to be counted, and in detail."""
+    """A file or folder that is not used: the reason, by which they are counted, and its detail."""
 
     path: Path
     reason: str
@@ -44,10 +44,10 @@ class LeftOut(NamedTuple):
 class Tree:
     """What is below a folder.
 
-    files: those that were looked for, in the order of paths
+    files: those with a given suffix, in the order of paths
     others: other files
-    folders: all that were entered, the given one too
-    left_out: files that were looked for and folders that were passed over, and why
+    folders: all that were entered, including the given one
+    left_out: folders, and files with a given suffix, that were left out, and why
     """
 
     files: tuple[Path, ...]
@@ -57,15 +57,15 @@ class Tree:
 
 
 def tree(folder: Path, suffixes: Collection[str], error: type[SpeechVQError], advice: str) -> Tree:
-    """All files below a folder, those apart that have some suffix, in any case.
+    """All files below a folder; those with one of the suffixes, in any case, are kept apart.
 
     A link to a folder is followed, and each folder entered once, by its own name where it has one
     here. A file that is there twice, through links of either kind, is taken once. Nothing is passed
-    over in silence: what is hidden, links to nothing, pipes and devices, and what the system does
-    not let us read are named.
+    over silently: `left_out` names what is hidden, dangling links, pipes, devices, and what the
+    system does not let us read.
 
     suffixes: in lower case, such as .wav
-    advice: what to do where the folder is none
+    advice: what to do where `folder` is no folder
     Raises `error` for a folder that cannot be read.
     """
     search = _Search(suffixes)
@@ -85,22 +85,22 @@ def tree(folder: Path, suffixes: Collection[str], error: type[SpeechVQError], ad
 
 
 def remarks(left_out: Iterable[LeftOut], shown: int = SHOWN) -> list[str]:
-    """A sentence for each reason: how many were left out for it, and the first of them."""
+    """A sentence per reason: how many were left out, and the first `shown` of them."""
     by_reason: dict[str, list[LeftOut]] = {}
     for item in left_out:
         by_reason.setdefault(item.reason, []).append(item)
     return [
-        f"left out {len(items)}, {reason}: {_some(items, shown)}"
+        f"left out {len(items)}, {reason}: {_listed(items, shown)}"
         for reason, items in by_reason.items()
     ]
 
 
 def passed_over(below: Tree) -> str:
-    """What was left out, behind a message that something was not found."""
+    """What was left out, in brackets, to follow a message that something is missing."""
     return "".join(f" ({remark})" for remark in remarks(below.left_out))
 
 
-def _some(items: Sequence[LeftOut], shown: int) -> str:
+def _listed(items: Sequence[LeftOut], shown: int) -> str:
     first = "; ".join(
         f"{item.path} ({item.detail})" if item.detail else str(item.path) for item in items[:shown]
     )
@@ -108,7 +108,7 @@ def _some(items: Sequence[LeftOut], shown: int) -> str:
 
 
 class _Search:
-    """A walk through folders: those still to enter, links to follow, and what was seen."""
+    """A walk through folders: those still to enter, links to follow, and what was visited."""
 
     def __init__(self, suffixes: Collection[str]) -> None:
         self.suffixes = suffixes
@@ -121,7 +121,7 @@ class _Search:
         self.seen: dict[tuple[int, int], Path] = {}
 
     def run(self) -> None:
-        """Enter all folders, and after what is there itself, what links lead to."""
+        """Enter all folders, and then follow the links, so that a file's own name comes first."""
         while self.folders or self.links:
             if self.folders:
                 self._list(heappop(self.folders))
@@ -129,7 +129,7 @@ class _Search:
                 self._take(self.links.popleft())
 
     def enter(self, path: Path, status: os.stat_result) -> None:
-        """Note a file or a folder, unless it was seen before."""
+        """Record a file or a folder, unless it was visited before."""
         folder = stat.S_ISDIR(status.st_mode)
         before = self.seen.setdefault((status.st_dev, status.st_ino), path)
         if before is not path:
@@ -143,7 +143,7 @@ class _Search:
             self._pass(path, "neither a file nor a folder")
 
     def _list(self, folder: Path) -> None:
-        """Note everything in a folder."""
+        """Record the content of a folder."""
         try:
             paths = sorted(folder.iterdir())
         except OSError as error:
@@ -157,15 +157,15 @@ class _Search:
                 self._take(path)
 
     def _take(self, path: Path) -> None:
-        """Note what a path leads to."""
-        wanted = path.suffix.lower() in self.suffixes
+        """Record what a path leads to."""
+        matches = path.suffix.lower() in self.suffixes
         try:
             status = path.stat()
         except OSError as error:  # it leads to nothing or to itself, or there is no permission
-            if wanted or not path.suffix:
+            if matches or not path.suffix:
                 self._pass(path, "cannot be read", error.strerror or "")
             return
-        if not wanted and not stat.S_ISDIR(status.st_mode):
+        if not matches and not stat.S_ISDIR(status.st_mode):
             self.others.append(path)
         elif path.name.startswith(".") or path.name.lower() in HIDDEN:
             self._pass(path, "hidden")

@@ -24,7 +24,7 @@ TEXTS = ("text", "name", "language", "sex", "split", "corpus", "align")
 """Metadata that commands and recipes read: texts, where they are there."""
 
 SHORTEST = 1e-3
-"""Seconds of an utterance, at least: manifests have times in milliseconds."""
+"""Seconds of the shortest utterance: manifests have times in milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Utterance:
     """A segment of an audio file: where it lies, its speaker (None: unknown), and metadata.
 
     place: the manifest and the line that it was read from, for messages
-    Raises ManifestError for times that no recording has, and for names and texts that are none.
+    Raises ManifestError for impossible times, and for invalid names and texts.
     """
 
     audio: Path
@@ -66,8 +66,8 @@ class Utterance:
 def read_manifest(path: str | Path) -> list[Utterance]:
     """Read a manifest.
 
-    Raises ManifestError with the line number when a line is not what it must be, or lists the same
-    as another, or when there is none.
+    Raises ManifestError with the line number for an invalid line and for a duplicate, and for a
+    manifest without lines.
     """
     path = Path(path)
     advice = f"make one with `speechvq prepare FOLDER {path.name}`"
@@ -106,7 +106,7 @@ def _utterance(line: str, folder: Path, where: str) -> Utterance:
 
 
 def _real(value: Any) -> Any:  # noqa: ANN401 - any plain value
-    """Whole numbers as floats; anything else as it is."""
+    """An integer as a float; any other value unchanged."""
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 

@@ -1,4 +1,4 @@
-"""Regular expressions of users, which find the speaker in the names of files."""
+"""Regular expressions of users that match the speaker in file names."""
 
 import re
 import signal
@@ -13,7 +13,7 @@ LONGEST = 1000
 """Characters of a regular expression, at most."""
 
 SECONDS = 5
-"""How long all names may take. Most regular expressions take a microsecond for each."""
+"""Time limit for all names together; most regular expressions take a microsecond per name."""
 
 
 def speaker_pattern(pattern: str, error: type[SpeechVQError]) -> re.Pattern[str]:
@@ -41,22 +41,22 @@ def speakers_in(
 ) -> list[str | None]:
     """What the group of a pattern matches in each name; None where it matches nothing.
 
-    Raises `error` for a pattern that takes too long, which only the main thread can tell.
+    Raises `error` for a pattern that takes too long; only the main thread can measure that.
     """
     with _time_limit(SECONDS):
         try:
             matches = [regex.search(name) for name in names]
         except TimeoutError:
             raise error(
-                f"{shown(regex.pattern)} takes too long to be found in {len(names)} names; give a "
-                "simpler pattern: no repetition inside another, as in (a+)+"
+                f"{shown(regex.pattern)} takes too long on {len(names)} names; give a simpler "
+                "pattern: no repetition inside another, as in (a+)+"
             ) from None
     return [(match[1] or None) if match else None for match in matches]
 
 
 @contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """TimeoutError in what takes longer, where the system has timers."""
+    """Raise TimeoutError in code that takes longer, where the system has timers."""
     main = threading.current_thread() is threading.main_thread()
     if not main or not hasattr(signal, "setitimer"):
         yield

@@ -19,22 +19,22 @@ from speechvq.errors import AudioError, AudioWarning, ManifestError, OutputError
 from speechvq.output import check_writable, new_file
 
 MARGIN = 0.15
-"""Seconds of silence kept on each side."""
+"""Seconds of silence kept at both ends."""
 
 BELOW_PEAK = 40
-"""Decibels under the loudest moment from which a moment counts as silence."""
+"""Decibels below the loudest frame from which a frame counts as silence."""
 
-WHOLE = 10
-"""Recordings more than so many times as long as allowed are not read to find silence in them."""
+LONGEST_TRIMMED = 10
+"""Recordings longer than this multiple of the allowed length are not searched for silence."""
 
 
 @dataclass(frozen=True)
 class Survey:
     """What a folder of recordings holds.
 
-    kept: what can be used
-    left_out: what cannot, and why
-    notes: what else its owner should know, a sentence each
+    kept: the recordings that can be used
+    left_out: those that cannot, and why
+    notes: further remarks for the owner, a sentence each
     """
 
     kept: tuple[Utterance, ...]
@@ -43,7 +43,7 @@ class Survey:
 
 
 def check_target(path: Path, below: Tree, *, force: bool) -> None:
-    """Raises OutputError for what cannot be written, or would be or replace a recording."""
+    """Raises OutputError for a path that cannot be written, or has the name of a recording."""
     check_writable(path, force=force, sources=below.files)
     if path.suffix.lower() in READABLE | UNREADABLE:
         raise OutputError(f"{path} has the name of audio; end it in .jsonl")
@@ -69,10 +69,12 @@ def survey(
     channel: int | None = None,
     done: Callable[[], None] = lambda: None,
 ) -> Survey:
-    """Check every file: what can be used, and what cannot with the reason.
+    """Check each file: whether it can be used, and why not.
 
     A file's speaker is the first folder on its way from `folder`; files directly in it have none.
-    channel: the one to use of files with several, from 1 on
+    shortest, longest: seconds of speech
+    channel: the one to use of files with several, counted from 1
+    done: called after each file
     Silence at both ends is measured and left out through the utterance's `start` and `seconds`.
     Raises ManifestError when nothing can be used.
     """
@@ -82,7 +84,7 @@ def survey(
         )
     kept: list[Utterance] = []
     left_out: list[LeftOut] = []
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as remarks:
         warnings.simplefilter("always", AudioWarning)
         for path in below.files:
             checked = _checked(folder, path, shortest, longest, channel)
@@ -98,16 +100,16 @@ def survey(
             f"{left_out[0].path}: {reason}{f' ({detail})' if detail else ''}"
         )
     left_out += below.left_out
-    _warn([warning.message for warning in said])
+    _warn([warning.message for warning in remarks])
     return Survey(tuple(kept), tuple(sorted(left_out)), tuple(_notes(folder, below, kept)))
 
 
 def _warn(messages: Sequence[Warning | str]) -> None:
-    """Pass warnings on, those on sound in one sentence."""
-    on_sound = dict.fromkeys(str(m) for m in messages if isinstance(m, AudioWarning))
-    if on_sound:
-        first = "; ".join(list(on_sound)[:3])
-        more = f"; and {len(on_sound) - 3} more" if len(on_sound) > 3 else ""
+    """Pass warnings on, those on audio in a single sentence."""
+    on_audio = dict.fromkeys(str(m) for m in messages if isinstance(m, AudioWarning))
+    if on_audio:
+        first = "; ".join(list(on_audio)[:3])
+        more = f"; and {len(on_audio) - 3} more" if len(on_audio) > 3 else ""
         warnings.warn(AudioWarning(f"{first}{more}"), stacklevel=3)
     for message in messages:
         if not isinstance(message, AudioWarning):
@@ -127,7 +129,7 @@ def _checked(
 ) -> Utterance | LeftOut:
     """The utterance of a file, or why it has none."""
     try:
-        start, seconds = speech_bounds(path, channel, WHOLE * longest)
+        start, seconds = speech_bounds(path, channel, LONGEST_TRIMMED * longest)
         facts = {} if channel is None else {"channel": channel}
         row = Utterance(path, seconds, _speaker(folder, path), start, facts)
     except ManifestError as error:
@@ -147,7 +149,7 @@ def speech_bounds(
 ) -> tuple[float, float]:
     """The start and the duration of speech in seconds, with a margin. Raises AudioError.
 
-    most: of a longer recording all counts as speech
+    most: seconds; all of a longer recording counts as speech
     """
     source = inspect(path, channel)
     if source.seconds > most:
@@ -160,13 +162,13 @@ def speech_bounds(
 
 
 def _speaker(folder: Path, path: Path) -> str | None:
-    """The first folder on the way to a file. Some systems write the dots of letters apart."""
+    """The first folder on the way to a file, in composed Unicode, as macOS decomposes names."""
     parts = path.relative_to(folder).parts
     return normalize("NFC", parts[0]) if len(parts) > 1 else None
 
 
 def _notes(folder: Path, below: Tree, kept: Sequence[Utterance]) -> Iterator[str]:
-    """What the owner of the recordings should know of speakers and other files."""
+    """Remarks on speakers and other files."""
     speakers = {row.speaker for row in kept if row.speaker is not None}
     if count := sum(row.speaker is None for row in kept):
         yield f"{count} files lie in {folder} itself: they have no speaker"
@@ -190,7 +192,7 @@ def _notes(folder: Path, below: Tree, kept: Sequence[Utterance]) -> Iterator[str
 
 
 def _alike(speakers: set[str]) -> list[str]:
-    """Names that others equal but for upper and lower case."""
+    """Names that differ from another in case only."""
     counts = Counter(name.casefold() for name in speakers)
     return sorted(name for name in speakers if counts[name.casefold()] > 1)
 

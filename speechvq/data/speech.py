@@ -6,14 +6,14 @@ from speechvq.errors import ManifestError
 from speechvq.limits import whole
 
 CHANNELS = range(1, 1025)
-"""What "channel" may be: libsndfile reads no more."""
+"""Possible values of "channel": libsndfile reads no more."""
 
 TOLERANCE = 0.1
-"""Seconds that a file may be shorter than its manifest says, which rounds."""
+"""Seconds that a file may be shorter than its manifest says, because that rounds."""
 
 
 def channel_of(row: Utterance) -> int | None:
-    """The channel that a manifest names, from 1 on. Raises ManifestError for what cannot be one."""
+    """The channel that a manifest names, counted from 1. Raises ManifestError for other values."""
     channel = row.metadata.get("channel")
     if channel is None:
         return None
@@ -23,8 +23,8 @@ def channel_of(row: Utterance) -> int | None:
 def read_utterance(row: Utterance, sample_rate: int) -> Wave:
     """The samples (t,) of an utterance at a rate.
 
-    Raises AudioError, and ManifestError for a file that ends before its utterance does, and for a
-    channel that cannot be.
+    Raises AudioError, and ManifestError for a file that ends before its utterance and for an
+    impossible channel.
     """
     wave = read_mono(row.audio, sample_rate, channel_of(row))
     if len(wave) < (row.start + row.seconds - TOLERANCE) * sample_rate:

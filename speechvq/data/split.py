@@ -1,10 +1,9 @@
-"""The hold-out rule: what is measured on recordings is measured on others than were trained on.
+"""The hold-out rule: measurements are made on other recordings than training.
 
-`hold_out_speech` holds out whole speakers, and what they say: those whose names hash lowest, in
-each corpus in proportion to its speech, until there are enough minutes to decide something. So the
-same names are chosen on any machine and in any order. Neither a held-out speaker nor a held-out
-text is trained on, and no speaker makes up too much of a measurement. `hold_out` is for those who
-hold out a share of a few items.
+`hold_out_speech` holds out complete speakers and their texts: those whose names hash lowest, from
+each corpus in proportion to its speech, until there are enough minutes. So the same speakers are
+chosen on any machine and in any order. Neither a held-out speaker nor a held-out text is trained
+on, and no speaker makes up too much of a measurement. `hold_out` takes a share of a few items.
 """
 
 import hashlib
@@ -46,7 +45,7 @@ def evenly_spaced(items: Sequence[T], count: int) -> list[T]:
 
 
 def drawn(random: np.random.Generator) -> Choice:
-    """A choice at random."""
+    """A random choice."""
 
     def choose(items: Sequence[T], count: int) -> list[T]:
         return [items[index] for index in random.permutation(len(items))[:count]]
@@ -55,7 +54,7 @@ def drawn(random: np.random.Generator) -> Choice:
 
 
 def hold_out(items: Sequence[T], share: float, choose: Choice) -> list[T]:
-    """A share of two items or more: rounded, but at least one, and not all."""
+    """A share of at least two items, rounded: at least one, and never all."""
     return list(choose(items, min(max(1, round(share * len(items))), len(items) - 1)))
 
 
@@ -63,11 +62,11 @@ def hold_out(items: Sequence[T], share: float, choose: Choice) -> list[T]:
 class HeldOut:
     """How much speech is held out.
 
-    minutes: of speech, so far as the next two allow; 0: none
+    minutes: of speech, as far as `share` and `speaker_share` allow; 0: none
     share: the largest share of all speech that is held out, and the largest that is left out of
-      training because a held-out speaker says the same. One speaker is held out in any case
-    speaker_share: the largest share of the held-out speech that one speaker makes up, where there
-      are enough speakers
+      training because a held-out speaker says the same. One speaker is always held out
+    speaker_share: the largest share of the held-out speech that a single speaker makes up, where
+      there are enough speakers
     """
 
     minutes: float = 20.0
@@ -86,7 +85,7 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Spoken:
-    """What the hold-out rule knows of an utterance; None: nobody knows."""
+    """The properties of an utterance that the hold-out rule uses; None: unknown."""
 
     seconds: float
     speaker: str | None = None
@@ -95,23 +94,23 @@ class Spoken:
 
 
 def spoken(row: Utterance) -> Spoken:
-    """What the rule knows of a manifest's row."""
+    """These properties of a row of a manifest."""
     return Spoken(row.seconds, row.speaker, row.metadata.get("corpus"), row.metadata.get("text"))
 
 
 def amounts(rows: Sequence[Spoken], parts: Split) -> dict[str, float]:
-    """Minutes and speakers of what is held out, of all and by corpus.
+    """Minutes and speakers of the held-out speech, in all and by corpus.
 
-    "left_out/minutes" are those of what is on neither side.
+    "left_out/minutes" counts the speech on neither side.
     """
     numbers = _amount([row for row, held in zip(rows, parts.held_out, strict=True) if held])
     corpora = sorted({row.corpus for row in rows if row.corpus})
     for corpus in corpora:
         own = zip(rows, parts.held_out, strict=True)
-        found = _amount([row for row, held in own if held and row.corpus == corpus])
-        numbers |= {f"{corpus}/{name}": value for name, value in found.items()}
-    sides = zip(rows, parts.training | parts.held_out, strict=True)
-    left_out = sum(row.seconds for row, either in sides if not either)
+        amount = _amount([row for row, held in own if held and row.corpus == corpus])
+        numbers |= {f"{corpus}/{name}": value for name, value in amount.items()}
+    used = zip(rows, parts.training | parts.held_out, strict=True)
+    left_out = sum(row.seconds for row, is_used in used if not is_used)
     return numbers | {"left_out/minutes": left_out / 60}
 
 
@@ -179,7 +178,7 @@ def held_out_speakers(rows: Sequence[Spoken], plan: HeldOut, *, least: int = 0) 
 def _queues(
     sizes: Mapping[str, float], corpora: Mapping[str, str], most: float, least: int
 ) -> tuple[dict[str, list[str]], dict[str, int]]:
-    """For each corpus, who is held out first, and how many at most.
+    """For each corpus, its speakers in the order of choice, and how many may be chosen.
 
     most: the size from which on a speaker comes last
     """
@@ -202,15 +201,15 @@ def normalized(text: str) -> str:
 
 
 def _repeated(rows: Sequence[Spoken], held: NDArray[np.bool_], share: float) -> NDArray[np.bool_]:
-    """The utterances that are left out, as somebody on the other side says the same."""
-    said = dict[str, tuple[list[int], list[int]]]()
+    """The utterances that are left out because the other side has the same text."""
+    texts = dict[str, tuple[list[int], list[int]]]()
     for index, row in enumerate(rows):
         if text := normalized(row.text or ""):
-            said.setdefault(text, ([], []))[int(held[index])].append(index)
+            texts.setdefault(text, ([], []))[int(held[index])].append(index)
     repeated, lost = np.zeros_like(held), 0.0
     budget = share * sum(row.seconds for row in rows)
-    for text in by_hash([text for text, (one, other) in said.items() if one and other]):
-        training, held_out = said[text]
+    for text in by_hash([text for text, sides in texts.items() if all(sides)]):
+        training, held_out = texts[text]
         size = sum(rows[index].seconds for index in training)
         fits = lost + size <= budget
         repeated[training if fits else held_out] = True
@@ -219,12 +218,12 @@ def _repeated(rows: Sequence[Spoken], held: NDArray[np.bool_], share: float) -> 
 
 
 def _target(rows: Sequence[Spoken], plan: HeldOut) -> float:
-    """How many seconds are to be held out."""
+    """The seconds of speech to hold out."""
     return min(60 * plan.minutes, plan.share * sum(row.seconds for row in rows))
 
 
 def _limited(rows: Sequence[Spoken], held: NDArray[np.bool_], plan: HeldOut) -> NDArray[np.bool_]:
-    """Of each speaker as many held-out utterances as one may make up of the measurement."""
+    """The held-out utterances, of each speaker no more than `plan.speaker_share` allows."""
     indices: dict[str | None, list[int]] = {}
     for index in np.flatnonzero(held).tolist():
         indices.setdefault(rows[index].speaker, []).append(index)
@@ -242,9 +241,9 @@ def _limited(rows: Sequence[Spoken], held: NDArray[np.bool_], plan: HeldOut) -> 
 
 
 def _within(rows: Sequence[Spoken], most: float) -> list[int]:
-    """Some of a speaker's utterances that last no longer together, but at least one.
+    """The indices of utterances that last at most `most` seconds together, but at least one.
 
-    The hashes of their texts and lengths decide, whatever their order.
+    They are chosen by the hashes of their texts and lengths, so independently of their order.
     """
     order = sorted(range(len(rows)), key=lambda i: _digest(f"{rows[i].text} {rows[i].seconds}"))
     lengths = np.cumsum([rows[index].seconds for index in order])
@@ -252,7 +251,7 @@ def _within(rows: Sequence[Spoken], most: float) -> list[int]:
 
 
 def _largest(totals: Sequence[float], share: float) -> float:
-    """The size c with c = share * sum(min(total, c)), or more where all are smaller."""
+    """The limit c with c = share * sum(min(total, c)), or more where no total exceeds it."""
     ordered = sorted(totals, reverse=True)
     for count, total in enumerate(ordered):
         if share * count >= 1:

@@ -1,4 +1,4 @@
-"""How far a mean over recordings is from that over other speakers: its standard error."""
+"""The standard error of a mean over recordings, as if other speakers had been drawn."""
 
 from collections.abc import Hashable, Sequence
 
@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 def standard_error(
     sums: ArrayLike, counts: ArrayLike, speakers: Sequence[Hashable]
 ) -> NDArray[np.float64]:
-    """The standard error (k,) of sum(sums) / sum(counts), when it is the speakers that are drawn.
+    """The standard error (k,) of sum(sums) / sum(counts), with speakers as the sampling units.
 
-    sums, counts: (n, k) and (n,) or (n, k), of each recording
-    speakers: of each recording
-    NaN for fewer than two speakers. The ratio is linearized (Cochran 1977, 6.4): recordings of one
-    speaker may be as much alike as they are.
+    sums, counts: (n, k) and (n,) or (n, k), for each recording
+    speakers: n names, one for each recording
+    NaN for fewer than two speakers. The ratio is linearized (Cochran 1977, 6.4), and recordings of
+    the same speaker need not be independent.
     """
     parts = np.asarray(sums, np.float64)
     totals = np.asarray(counts, np.float64)
