@@ -43,14 +43,14 @@ def variant_table(path: Path, name: str) -> dict[str, Any]:
     if name not in variants:
         raise ConfigError(f"there is no variant {shown(name)}; variants are {', '.join(variants)}")
     changes = dict(variants[name])
-    chain, known = [changes], list(variants)
+    chain, names = [changes], list(variants)
     while EXTENDS in changes:
-        other = changes.pop(EXTENDS)
-        if other not in known[: known.index(name)]:
+        source = changes.pop(EXTENDS)
+        if source not in names[: names.index(name)]:
             raise ConfigError(
-                f"{path}: variant {shown(name)} extends {shown(other)}, which is not before it"
+                f"{path}: variant {shown(name)} extends {shown(source)}, which is not before it"
             )
-        name, changes = other, dict(variants[other])
+        name, changes = source, dict(variants[source])
         chain.append(changes)
     try:
         for changes in reversed(chain):
@@ -65,7 +65,7 @@ def _tables(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     tables = read_toml(path)
     base, variants = tables.get("base", {}), tables.get("variants", {})
     named = variants.items() if isinstance(variants, dict) else [("", variants)]
-    for place, value in (("base", base), *((f"variants.{name}", each) for name, each in named)):
+    for place, value in (("base", base), *((f"variants.{name}", table) for name, table in named)):
         if not isinstance(value, dict):
             raise ConfigError(f"{path}: {shown(place)} must be a table, not {shown(value)}")
     return base, variants

@@ -43,12 +43,12 @@ def read_arrays(
                 raise ValueError("its arrays are larger than it")
             file.seek(0)
             with np.load(file, allow_pickle=False) as arrays:
-                return {name: _whole(arrays[name]) for name in arrays.files}
+                return {name: _checked(arrays[name]) for name in arrays.files}
         except NO_ARRAY as reason:
             raise error(f"{path} is not a {what}: {reason}; {advice}") from reason
 
 
-def _whole(array: Any) -> NDArray[Any]:  # noqa: ANN401 - bytes, where an entry is no array
+def _checked(array: Any) -> NDArray[Any]:  # noqa: ANN401 - bytes, where an entry is no array
     if not isinstance(array, np.ndarray):
         raise TypeError("one of its entries is no array")
     return array

@@ -47,21 +47,21 @@ def parse(cls: type[C], values: Any, path: str = "") -> C:  # noqa: ANN401 - wha
     if not isinstance(values, dict):
         raise ConfigError(f"{path or 'the configuration'} must be a table, not {shown(values)}")
     hints = get_type_hints(cls)
-    known = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     prefix = f"{path}." if path else ""
     for key in values:
-        if key not in known:
+        if key not in fields:
             name = _named(key)
-            raise ConfigError(_unknown(f"{prefix}{name}", cls, list(known)))
-    for name, field in known.items():
+            raise ConfigError(_unknown(f"{prefix}{name}", cls, list(fields)))
+    for name, field in fields.items():
         required = (
             field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         )
         if required and name not in values:
             raise ConfigError(f"{prefix}{name} is missing")
-    fields = {key: _value(hints[key], value, prefix + key) for key, value in values.items()}
+    arguments = {key: _value(hints[key], value, prefix + key) for key, value in values.items()}
     try:
-        return cls(**fields)
+        return cls(**arguments)
     except ConfigError as error:
         raise ConfigError(f"{prefix}{error}") from error
 
@@ -109,10 +109,10 @@ def override(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
     """
     changed = deepcopy(dict(values))
     for path, value in changes.items():
-        found = re.findall(r"([^.\[\]]+)|\[(\d{1,9})\]", path)
-        steps = [int(index) if index else name for name, index in found]
-        whole = PATH.fullmatch(path) and len(steps) <= STEPS
-        require(bool(whole), f"{shown(path)} names nothing that can be changed")
+        parts = re.findall(r"([^.\[\]]+)|\[(\d{1,9})\]", path)
+        steps = [int(index) if index else name for name, index in parts]
+        fits = PATH.fullmatch(path) is not None and len(steps) <= STEPS
+        require(fits, f"{shown(path)} names nothing that can be changed")
         _set(changed, steps, value, path)
     return changed
 
@@ -132,8 +132,8 @@ def within(config: object, numbers: range, *names: str) -> None:
         value = getattr(config, name)
         items = value if isinstance(value, tuple) else (value,)
         fits = len(items) <= STAGES and all(item in numbers for item in items)
-        each = f"{name} must be {numbers.start} to {numbers.stop - 1}"
-        require(fits, f"{each}, not {shown(list(items) if items is value else value)}")
+        quoted = shown(list(items) if items is value else value)
+        require(fits, f"{name} must be {numbers.start} to {numbers.stop - 1}, not {quoted}")
 
 
 def _value(hint: Any, value: Any, path: str) -> Any:  # noqa: ANN401, PLR0911 - a case a type
@@ -198,12 +198,12 @@ def _named(key: object) -> str:
     return text if text.isprintable() and len(text) < 60 else shown(key)
 
 
-def _unknown(path: str, cls: type[Any], known: list[str]) -> str:
-    if TAG in known:
-        options = ", ".join(name for name in known if name != TAG)
+def _unknown(path: str, cls: type[Any], names: list[str]) -> str:
+    if TAG in names:
+        options = ", ".join(name for name in names if name != TAG)
         kind = get_args(get_type_hints(cls)[TAG])[0]
         return f"{path} is no option of kind {_shown(kind)}; its options are {options}"
-    return f"{path} is not a known key; the keys here are {', '.join(known)}"
+    return f"{path} is not a known key; the keys here are {', '.join(names)}"
 
 
 def _set(values: Any, steps: list[str | int], value: Any, path: str) -> None:  # noqa: ANN401

@@ -35,7 +35,9 @@ def missing(error: ImportError, purpose: str, extra: str | None = None) -> Missi
     """What to say of a module that could not be imported."""
     name = (error.name or "").partition(".")[0]
     if extra is None:
-        extra = next((known for known, names in EXTRAS.items() if name in names), None)
+        extra = next(
+            (name_of_extra for name_of_extra, names in EXTRAS.items() if name in names), None
+        )
     package = "speechvq" if extra is None else f"'speechvq[{extra}]'"
     if isinstance(error, ModuleNotFoundError) and name:
         return MissingExtra(f"{purpose} needs {name}: pip install {package}")

@@ -103,10 +103,10 @@ def checked_path(path: object, error: type[SpeechVQError], what: str = "file") -
 
 def _descriptor(path: Path) -> int | None:
     """The number of the open file that a path names, as `/dev/fd/63` does."""
-    found = re.fullmatch(
+    match = re.fullmatch(
         r"/+dev/(stdin)|/+(?:dev|proc/self)/fd/(\d{1,9})", os.path.normpath(path), re.ASCII
     )
-    return None if found is None else int(found[2] or 0)
+    return None if match is None else int(match[2] or 0)
 
 
 def _content(

@@ -94,9 +94,9 @@ SECONDS: Final = 1e7
 """Seconds of a recording, and times in one, at most: four months."""
 
 MEMORY_SAMPLES: Final = 1 << 25
-"""Samples that are decoded in memory at rates above `USUAL_RATE`, at most: 134 MB."""
+"""Samples that are decoded in memory at rates above `COMMON_RATE`, at most: 134 MB."""
 
-USUAL_RATE: Final = 48_000
+COMMON_RATE: Final = 48_000
 """Hz. A recording of any length is decoded in memory up to this rate."""
 
 
@@ -115,7 +115,7 @@ def checked_name(name: object, error: type[SpeechVQError], what: str) -> str:
     return name
 
 
-def whole(value: object, within: range, error: type[SpeechVQError], what: str) -> int:
+def whole_number(value: object, within: range, error: type[SpeechVQError], what: str) -> int:
     """A whole number within a range, of any integer type but bool.
 
     Raises `error` for anything else, such as 2.0.
@@ -131,7 +131,7 @@ def whole(value: object, within: range, error: type[SpeechVQError], what: str) -
     return number
 
 
-def real(value: object, error: type[SpeechVQError], what: str) -> float:
+def real_number(value: object, error: type[SpeechVQError], what: str) -> float:
     """A number of any real type but bool; infinite, perhaps, but not NaN.
 
     Raises `error` for anything else, such as "1".
@@ -142,8 +142,8 @@ def real(value: object, error: type[SpeechVQError], what: str) -> float:
     return number
 
 
-def finite(value: object, error: type[SpeechVQError], what: str) -> float:
-    """A number as `real` takes it, and finite. Raises `error`."""
+def finite_number(value: object, error: type[SpeechVQError], what: str) -> float:
+    """A number as `real_number` takes it, and finite. Raises `error`."""
     number = _float(value)
     if not math.isfinite(number):
         raise error(f"{what} must be a finite number, not {shown(value)}")

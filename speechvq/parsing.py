@@ -16,7 +16,7 @@ from speechvq.errors import shown
 DEPTH = 64
 """Tables and lists within each other, at most, and parts of a key of TOML."""
 
-WHOLE = range(-(1 << 63), 1 << 63)
+INTEGERS = range(-(1 << 63), 1 << 63)
 """Whole numbers, which have 64 bits in TOML."""
 
 _DEEP = f"it is nested more than {DEPTH} deep"
@@ -42,13 +42,13 @@ def parse_json(data: bytes | str) -> Any:  # noqa: ANN401 - any plain value
     """The value of a JSON text. Raises ValueError."""
     text = data if isinstance(data, str) else _decoded(data)
     depth = 0
-    for found in _JSON_BRACKETS.finditer(text):
-        if found[0][0] != '"':
-            depth += 1 if found[1] else -1
+    for match in _JSON_BRACKETS.finditer(text):
+        if match[0][0] != '"':
+            depth += 1 if match[1] else -1
             if depth > DEPTH:
                 raise ValueError(_DEEP)
     try:
-        value = json.loads(text, object_pairs_hook=_table, parse_int=_whole)
+        value = json.loads(text, object_pairs_hook=_table, parse_int=_integer)
     except json.JSONDecodeError as error:
         raise ValueError(f"it is not JSON: {error}") from error
     return _checked(value)
@@ -56,7 +56,7 @@ def parse_json(data: bytes | str) -> Any:  # noqa: ANN401 - any plain value
 
 def parse_toml(text: str) -> dict[str, Any]:
     """The tables of a TOML text. Raises ValueError."""
-    bare = _TOML_TEXTS.sub(lambda found: "" if found[0][0] == "#" else "x", text)
+    bare = _TOML_TEXTS.sub(lambda match: "" if match[0][0] == "#" else "x", text)
     if any(part.count(".") >= DEPTH for part in re.split(r"[\n,=\[\]{}]", bare)):
         raise ValueError(f"it has a key of more than {DEPTH} parts")
     try:
@@ -86,8 +86,8 @@ def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
-def _whole(digits: str) -> int:
-    if len(digits) > len(str(WHOLE.start)):
+def _integer(digits: str) -> int:
+    if len(digits) > len(str(INTEGERS.start)):
         raise ValueError(_LONG)
     return int(digits)
 
@@ -116,7 +116,7 @@ def _check_scalar(value: object) -> None:
         if not value.isascii() and re.search("[\ud800-\udfff]", value):
             raise ValueError(f"it has a text that UTF-8 cannot hold: {shown(value)}")
     elif isinstance(value, int):
-        if value not in WHOLE:
+        if value not in INTEGERS:
             raise ValueError(_LONG)
     elif isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"it has a number that is not finite: {value}")

@@ -86,10 +86,10 @@ def read_weights(
         what=f"{kind} file",
         advice=f"give the file of a {kind}",
     )
-    return opened(data, path, entry, kind, version, types)
+    return parse_weights(data, path, entry, kind, version, types)
 
 
-def opened(
+def parse_weights(
     data: bytes,
     path: Path,
     entry: str,

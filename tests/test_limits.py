@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from speechvq.errors import ModelError, shown
-from speechvq.limits import NAME_BYTES, RATES, checked_name, whole
+from speechvq.limits import NAME_BYTES, RATES, checked_name, whole_number
 
 
 @pytest.mark.parametrize("name", ["base5", "Müller, 7 (kurz)", "声", "é" * 127 + "x"])
@@ -28,7 +28,7 @@ def test_names_that_no_file_can_hold(name):
     "rate", [16_000, np.int64(16_000), np.uint16(16_000), torch.tensor(16_000)]
 )
 def test_whole_numbers_of_every_type(rate):
-    number = whole(rate, RATES, ModelError, "the rate")
+    number = whole_number(rate, RATES, ModelError, "the rate")
     assert type(number) is int
     assert number == 16_000
 
@@ -44,7 +44,7 @@ def test_whole_numbers_of_every_type(rate):
 )
 def test_numbers_that_are_no_rates(rate):
     with pytest.raises(ModelError, match=r"^the rate must be "):
-        whole(rate, RATES, ModelError, "the rate")
+        whole_number(rate, RATES, ModelError, "the rate")
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speechvq.parsing import DEPTH, WHOLE, parse_json, parse_toml
+from speechvq.parsing import DEPTH, INTEGERS, parse_json, parse_toml
 
 PLAIN = st.recursive(
     st.none()
     | st.booleans()
-    | st.integers(WHOLE.start, WHOLE.stop - 1)
+    | st.integers(INTEGERS.start, INTEGERS.stop - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

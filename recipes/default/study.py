@@ -68,7 +68,7 @@ def main(
     os.environ["OMP_NUM_THREADS"] = "1"  # for the processes to come
     with processes(jobs) as pool:
         missing = [experiment for run, experiment in runs.items() if results[run] is None]
-        started = [pool.submit(train_one, experiment) for experiment in missing]
+        started = [pool.submit(train_experiment, experiment) for experiment in missing]
         for done in progress(started, "training"):
             print(done.result(), file=sys.stderr, flush=True)
     results = {run: _read(experiment) for run, experiment in runs.items()}
@@ -104,7 +104,7 @@ def variant(
     return replace(experiment, run=replace(experiment.run, folder=str(run)))
 
 
-def train_one(experiment: Experiment) -> str:
+def train_experiment(experiment: Experiment) -> str:
     """A run in a process of its own; a line that says how it went."""
     import lightning_fabric
     import torch
@@ -234,12 +234,12 @@ def _read(experiment: Experiment) -> dict[str, Any] | None:
         return None
     result = read_result(path)
     try:  # options newer than the result have their defaults
-        same = parse(Experiment, result.get("made_with")) == parse(
+        is_same = parse(Experiment, result.get("made_with")) == parse(
             Experiment, _made_with(experiment)
         )
     except ConfigError:
-        same = False
-    if not same:
+        is_same = False
+    if not is_same:
         raise TrainingError(
             f"{path} was made with another configuration or other speech: delete it, or give "
             "another --folder"

@@ -170,11 +170,11 @@ def scores(name: str, codec: Codec, recordings: Sequence[Recording], split: Spli
     """The rows of a codec. Raises UnitsError where there is too little speech for clusters."""
     print(f"scoring {name}", file=sys.stderr)
     titles = (name, f"{name}, k-means by speaker")
-    made = zip(titles, codec_units(codec, recordings, split.fit, seed=0), strict=True)
+    titled_units = zip(titles, codec_units(codec, recordings, split.fit, seed=0), strict=True)
     return [
         {"name": title, "rate": units.rate, "size": units.size}
         | evaluate(replace(units, name=title), recordings, split)
-        for title, units in made
+        for title, units in titled_units
     ]
 
 

@@ -21,7 +21,7 @@ from speechvq.audio.layout import Layout, Stream, layout
 from speechvq.audio.mixing import chosen
 from speechvq.audio.opening import blocks, no_audio, opened, reader
 from speechvq.errors import AudioError, AudioWarning
-from speechvq.limits import RATES, SAMPLES, whole
+from speechvq.limits import RATES, SAMPLES, whole_number
 
 Wave = NDArray[np.float32]
 
@@ -89,13 +89,13 @@ def inspect(path: str | Path, channel: int | None = None) -> Source:
             f"`{advice(path)}` makes them one"
         )
     rate, channels, samples = *facts[0][:2], sum(fact[2] for fact in facts)
-    whole(rate, RATES, AudioError, f"the sample rate of {path} in Hz")
+    whole_number(rate, RATES, AudioError, f"the sample rate of {path} in Hz")
     if samples < SHORTEST * rate:
         raise AudioError(
             f"{path} holds {samples} samples ({samples / rate:.3f} s); at least {SHORTEST} s are "
             "needed"
         )
-    whole(samples, SAMPLES, AudioError, f"the number of samples of {path}")
+    whole_number(samples, SAMPLES, AudioError, f"the number of samples of {path}")
     if channel is not None and not 1 <= channel <= channels:
         raise AudioError(f"{path} has {channels} channels, so that there is no channel {channel}")
     for remark in content.remarks(samples, rate):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from speechvq.audio.reading import LOUDEST, Wave, too_loud
 from speechvq.errors import AudioError
-from speechvq.limits import RATES, real, whole
+from speechvq.limits import RATES, real_number, whole_number
 
 FULL_SCALE = {"int8": 128, "int16": 32768, "int32": 2**31}
 """Full scale of integer samples, by their type."""
@@ -16,8 +16,8 @@ FULL_SCALE = {"int8": 128, "int16": 32768, "int32": 2**31}
 
 def checked_rate(rate: object) -> int:
     """A sample rate that a code file can hold, of any type of number. Raises AudioError."""
-    number = real(rate, AudioError, "a sample rate in Hz")
-    return whole(
+    number = real_number(rate, AudioError, "a sample rate in Hz")
+    return whole_number(
         int(number) if number.is_integer() else rate, RATES, AudioError, "a sample rate in Hz"
     )
 

@@ -29,8 +29,8 @@ for command in (
 app.add_typer(prior.app, name="prior")
 
 
-def _version(given: bool) -> None:  # noqa: FBT001 - typer calls it so
-    if given:
+def _version(requested: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if requested:
         typer.echo(f"speechvq {speechvq.__version__}")
         raise typer.Exit
 

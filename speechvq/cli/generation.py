@@ -56,7 +56,7 @@ def sample(
     from speechvq.prior.file import load_prior
     from speechvq.prior.generate import generate
 
-    start = None if prompt is None else _opened(prompt, channel)
+    start = None if prompt is None else _input_file(prompt, channel)
     codec = load(model)
     check_writable(target, force=force, sources=read_files(prompt, prior, model=model))
     check_format(target, codec.sample_rate)
@@ -101,13 +101,13 @@ def score(
     from speechvq.prior.file import load_prior
     from speechvq.prior.score import score as score_codes
 
-    opened = [(source, _opened(source, channel)) for source in sources]  # refuse before any line
+    files = [(source, _input_file(source, channel)) for source in sources]  # refuse before any line
     codec, prior_model = load(model), load_prior(prior)
     prior_model.check(codec.model, 1)
-    known = coders(model, prior_model)
+    file_coders = coders(model, prior_model)
     show("file", "second", "nominal", "prior", "anomaly")
-    for source, file in opened:
-        codes = _codes(codec, file, known)
+    for source, file in files:
+        codes = _codes(codec, file, file_coders)
         scores, index = score_codes(codec, prior_model, codes), len(codes.shapes) - 1
         thresholds = prior_model.anomaly_thresholds[index : index + 1]
         limit = threshold if threshold is not None else next(iter(thresholds), None)
@@ -123,7 +123,7 @@ def _print_row(
     show(source, second, f"{nominal:.0f}", f"{bits:.0f}", anomaly)
 
 
-def _opened(source: Path, channel: int | None) -> "CodeFile | Source":
+def _input_file(source: Path, channel: int | None) -> "CodeFile | Source":
     """A code file or a recording, whose beginning has been checked."""
     from speechvq.audio.reading import inspect
     from speechvq.codes import open_codes
@@ -137,8 +137,8 @@ def _opened(source: Path, channel: int | None) -> "CodeFile | Source":
     return open_codes(source) if codes else inspect(source, channel)
 
 
-def _codes(codec: "Codec", file: "CodeFile | Source", known: "list[Coder]") -> "Codes":
+def _codes(codec: "Codec", file: "CodeFile | Source", file_coders: "list[Coder]") -> "Codes":
     """Codes of a code file, or of a recording, which is encoded."""
     from speechvq.codes.file import CodeFile
 
-    return file.codes(known) if isinstance(file, CodeFile) else codec.encode_file(file)
+    return file.codes(file_coders) if isinstance(file, CodeFile) else codec.encode_file(file)

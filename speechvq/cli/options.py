@@ -101,7 +101,7 @@ def coders(
     return choice
 
 
-def read_files(*given: Path | None, model: Path | None) -> list[Path]:
+def read_files(*paths: Path | None, model: Path | None) -> list[Path]:
     """What a command reads: the files that were given, the model with its tables, what is bundled.
 
     No result may take the place of one of them.
@@ -109,7 +109,7 @@ def read_files(*given: Path | None, model: Path | None) -> list[Path]:
     from speechvq import shipped
 
     beside = [] if model is None else [model, *model.parent.glob(f"{escape(model.stem)}*.tables")]
-    files = [path for path in given if path is not None]
+    files = [path for path in paths if path is not None]
     return [*files, *beside, shipped.MODEL, shipped.PRIOR, *shipped.TABLES]
 
 

@@ -11,9 +11,9 @@ import typer
 from typer.main import get_command
 
 from speechvq.cli import signals
+from speechvq.cli.audio_warnings import audio_warnings
 from speechvq.cli.command import Misuse, let_read
 from speechvq.cli.streams import StandardOutputError, give_up_output, say, standard_streams
-from speechvq.cli.warned import audio_warnings
 from speechvq.errors import SpeechVQError
 from speechvq.extras import missing
 
@@ -42,14 +42,16 @@ def run(app: typer.Typer, name: str, typed: str | None = None) -> None:
     typed: how people start it, where that is not the name
     """
     words = sys.argv[1:]
-    with standard_streams(), audio_warnings(), signals.handled() as ended:
+    with standard_streams(), audio_warnings(), signals.handled() as received:
         try:
             code = _code(app, name, words)
         except SystemExit as end:
             code = end.code
         except Exception as error:  # noqa: BLE001 - the last resort
-            code = ended.code or _said(error, name, _path(app, typed or name, words))
-    sys.exit(code if ended.code is None else ended.code)
+            code = received.code or _print_error(
+                error, name, _command_path(app, typed or name, words)
+            )
+    sys.exit(code if received.code is None else received.code)
 
 
 def _code(app: typer.Typer, name: str, words: Sequence[str]) -> int:
@@ -78,13 +80,13 @@ def _code(app: typer.Typer, name: str, words: Sequence[str]) -> int:
     return REFUSED
 
 
-def _said(error: Exception, name: str, path: str) -> int:
+def _print_error(error: Exception, name: str, path: str) -> int:
     """Print an error, in one sentence if it is no fault of this program. Its exit code."""
     if isinstance(error, Misuse | ClickError):
         text = getattr(error, "format_message", error.__str__)().replace("Value error, ", "")
         say(f"{name}: {' '.join(text.split()).rstrip('.')}; see `{path} --help`")
         return MISUSED
-    _report(error, name)
+    _print_failure(error, name)
     return REFUSED
 
 
@@ -92,10 +94,10 @@ def report_import(kind: type[BaseException], error: BaseException, trace: object
     """A `sys.excepthook` for what goes wrong before `run`, while a program is imported."""
     del kind, trace
     with standard_streams():
-        _report(error, Path(sys.argv[0]).stem)
+        _print_failure(error, Path(sys.argv[0]).stem)
 
 
-def _report(error: BaseException, name: str) -> None:
+def _print_failure(error: BaseException, name: str) -> None:
     sentence = _sentence(error)
     if sentence is None:
         traceback.print_exception(error)
@@ -119,7 +121,7 @@ def _sentence(error: BaseException) -> str | None:
     return None
 
 
-def _path(app: typer.Typer, typed: str, words: Sequence[str]) -> str:
+def _command_path(app: typer.Typer, typed: str, words: Sequence[str]) -> str:
     """The program and the command that words begin with."""
     command, path = get_command(app), [typed]
     for word in words:

@@ -46,12 +46,12 @@ class Signals:
             self.code, self._since = self.code or 128 + number, now
             raise Ended(self.code)
 
-    def again(self, number: int, frame: FrameType | None = None) -> None:
+    def end_again(self, number: int, frame: FrameType | None = None) -> None:
         """The handler of the timer for a signal whose exception was lost. Raises Ended."""
         del number, frame
         raise Ended(self.code)
 
-    def lost(self, arguments: "sys.UnraisableHookArgs") -> None:
+    def catch_lost(self, arguments: "sys.UnraisableHookArgs") -> None:
         """The hook for exceptions that cannot be raised, as in a destructor."""
         if isinstance(arguments.exc_value, Ended):
             signal.setitimer(signal.ITIMER_REAL, AGAIN)
@@ -63,15 +63,15 @@ class Signals:
 def handled() -> Iterator[Signals]:
     """In this context, signals raise Ended; once one has come, all are ignored after it."""
     signals = Signals()
-    before = {each: signal.signal(each, signals.end) for each in _heeded()}
-    before[signal.SIGALRM] = signal.signal(signal.SIGALRM, signals.again)
-    hook, sys.unraisablehook = sys.unraisablehook, signals.lost
+    previous = {number: signal.signal(number, signals.end) for number in _handled_signals()}
+    previous[signal.SIGALRM] = signal.signal(signal.SIGALRM, signals.end_again)
+    hook, sys.unraisablehook = sys.unraisablehook, signals.catch_lost
     try:
         yield signals
     finally:
         sys.unraisablehook = hook
-        for each, handler in before.items():
-            signal.signal(each, handler if signals.code is None else signal.SIG_IGN)
+        for number, handler in previous.items():
+            signal.signal(number, handler if signals.code is None else signal.SIG_IGN)
 
 
 def start() -> None:
@@ -79,12 +79,12 @@ def start() -> None:
 
     For the beginning of a program.
     """
-    for each in _heeded():
-        signal.signal(each, _leave)
+    for number in _handled_signals():
+        signal.signal(number, _leave)
 
 
-def _heeded() -> list[signal.Signals]:
-    return [each for each in ENDING if signal.getsignal(each) is not signal.SIG_IGN]
+def _handled_signals() -> list[signal.Signals]:
+    return [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -39,16 +39,16 @@ class _Stream:
 
     def write(self, text: str) -> int:
         """Write text, as far as it can be; says that all of it was written."""
-        with self._tried():
+        with self._guarded():
             self.stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        with self._tried():
+        with self._guarded():
             self.stream.flush()
 
     @contextmanager
-    def _tried(self) -> Iterator[None]:
+    def _guarded(self) -> Iterator[None]:
         yield
 
 
@@ -56,7 +56,7 @@ class _Drawing(_Stream):
     """Standard error for progress bars, which move the cursor. It never fails."""
 
     @contextmanager
-    def _tried(self) -> Iterator[None]:
+    def _guarded(self) -> Iterator[None]:
         with suppress(OSError, ValueError):
             yield
 
@@ -75,7 +75,7 @@ class _Results(_Stream):
         return super().write(printable(text, keep="\n\t"))
 
     @contextmanager
-    def _tried(self) -> Iterator[None]:
+    def _guarded(self) -> Iterator[None]:
         try:
             yield
         except (OSError, ValueError) as error:
@@ -86,9 +86,9 @@ class _Results(_Stream):
 def standard_streams() -> Iterator[None]:
     """Replace the standard streams, also closed ones, by those of this module."""
     _fill_closed()
-    before = sys.stdout, sys.stderr
-    out, err = before
-    for stream in before:
+    previous = sys.stdout, sys.stderr
+    out, err = previous
+    for stream in previous:
         if hasattr(stream, "reconfigure"):  # a name that an encoding lacks is no reason to fail
             cast("Any", stream).reconfigure(errors="backslashreplace")
     if cast("TextIO | None", out) is None:
@@ -99,7 +99,7 @@ def standard_streams() -> Iterator[None]:
     try:
         yield
     finally:
-        sys.stdout, sys.stderr = before
+        sys.stdout, sys.stderr = previous
 
 
 def _fill_closed() -> None:

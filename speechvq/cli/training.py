@@ -174,8 +174,8 @@ def export(
     with needed("export", "train"):
         from speechvq.train.codec.export import export_run, held_out_of
     codec, held_out = export_run(run, target, seconds, force=force), held_out_of(run)
-    kept = f", {len(held_out)} held-out speakers are none" if held_out else ""
+    omitted = f", {len(held_out)} held-out speakers are none" if held_out else ""
     show(
-        f"{target}: {codec.model}, {len(codec.voices)} voices{kept}, "
+        f"{target}: {codec.model}, {len(codec.voices)} voices{omitted}, "
         f"{target.stat().st_size / 1e6:.1f} MB"
     )

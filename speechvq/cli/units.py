@@ -138,15 +138,15 @@ def _read(
         raise ConfigError(
             f"--codebook {codebook} is not a codebook: give a number from 0 on, or all"
         )
-    files, known = input_files(sources), []
+    files, file_coders = input_files(sources), []
     by_prior = any(read_header(file).coding == PRIOR for file in files if holds_codes(file))
     prior_model = prior_of_files(prior, needed=by_prior, quiet=quiet)
     if prior_model is not None or model is not None:
-        known = coders(model, prior_model)
+        file_coders = coders(model, prior_model)
     return read_inputs(
         files,
         codebook=None if codebook == "all" else int(codebook),
         rate=rate,
         size=size,
-        coders=known,
+        coders=file_coders,
     )

@@ -21,7 +21,7 @@ from speechvq.codes import CodebookShape, Codes, ModelId
 from speechvq.codes.record import bitrates
 from speechvq.errors import ConfigError, OutputError, SpeakerError
 from speechvq.input import checked_path
-from speechvq.limits import real, whole
+from speechvq.limits import real_number, whole_number
 from speechvq.nn.isolation import isolated
 from speechvq.nn.precision import check_weights
 
@@ -85,10 +85,10 @@ class Codec:
         if codebooks is not None and kbps is not None:
             raise ConfigError("give the number of codebooks or the bit rate, not both")
         if codebooks is not None:
-            return whole(codebooks, range(1, len(self.shapes) + 1), ConfigError, "codebooks")
+            return whole_number(codebooks, range(1, len(self.shapes) + 1), ConfigError, "codebooks")
         if kbps is None:
             return len(self.shapes)
-        most = real(kbps, ConfigError, "kbps")
+        most = real_number(kbps, ConfigError, "kbps")
         fitting = sum(rate <= 1000 * most + 1e-6 for rate in self.bitrates)
         if not fitting:
             choices = ", ".join(f"{rate / 1000:g}" for rate in self.bitrates)
@@ -231,8 +231,8 @@ class Codec:
         Raises WrongModel, or CodesError.
         """
         check(codes, self.model, self.network)
-        kept = codes if n_codebooks is None else codes.prefix(n_codebooks)
-        rows = [torch.from_numpy(row.astype(np.int64))[None] for row in kept.codebooks]
+        selection = codes if n_codebooks is None else codes.prefix(n_codebooks)
+        rows = [torch.from_numpy(row.astype(np.int64))[None] for row in selection.codebooks]
         check_weights(self.network)
         return self.network.topdown.decode([row.to(self.network.device) for row in rows])
 

@@ -12,7 +12,7 @@ from speechvq.codec.voices import Voice, checked_voices
 from speechvq.codes import CodebookShape, Codes, ModelId
 from speechvq.codes.record import as_array, checked_codes
 from speechvq.errors import CodesError, ConfigError, SpeakerError, WrongModel, shown
-from speechvq.limits import MEMORY_SAMPLES, USUAL_RATE, finite
+from speechvq.limits import COMMON_RATE, MEMORY_SAMPLES, finite_number
 from speechvq.nn.isolation import isolated
 from speechvq.nn.speaker import beyond, unpack_embeddings
 
@@ -45,11 +45,11 @@ def check_memory(codes: Codes, sample_rate: int) -> None:
     A few hundred bytes of codes can name a high rate, and the sound would take gigabytes.
     sample_rate: of the model
     """
-    usual = max(USUAL_RATE, sample_rate)
-    if codes.source_rate > usual and codes.samples > MEMORY_SAMPLES:
+    highest_rate = max(COMMON_RATE, sample_rate)
+    if codes.source_rate > highest_rate and codes.samples > MEMORY_SAMPLES:
         raise CodesError(
             f"{codes.samples} samples at {codes.source_rate} Hz are too many to decode in memory: "
-            f"above {usual} Hz at most {MEMORY_SAMPLES} are; decode them into a file with "
+            f"above {highest_rate} Hz at most {MEMORY_SAMPLES} are; decode them into a file with "
             "`decode_file`, or in parts"
         )
 
@@ -106,7 +106,7 @@ def embedding_for(network: Network, codes: Codes, voice: Voice | None, strength:
     Raises ConfigError for a strength that is not a finite number, and SpeakerError for a voice that
     does not fit.
     """
-    strength = finite(strength, ConfigError, "the strength of a conversion")
+    strength = finite_number(strength, ConfigError, "the strength of a conversion")
     source = unpacked(network, codes.speaker_embedding)
     if voice is None:
         return source

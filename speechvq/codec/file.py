@@ -17,7 +17,7 @@ from speechvq.config import parse, to_dict
 from speechvq.errors import ConfigError, ModelError
 from speechvq.nn.isolation import checked_device, isolated, with_weights
 from speechvq.output import new_file
-from speechvq.weights import WeightsFile, opened
+from speechvq.weights import WeightsFile, parse_weights
 
 
 @isolated()
@@ -61,7 +61,7 @@ def save_model(
         key: value.detach().cpu().half().contiguous() for key, value in network.state_dict().items()
     }
     data = save(weights, {ENTRY: json.dumps(header, ensure_ascii=False)})
-    file = opened(data, path, ENTRY, "model", FORMAT)
+    file = parse_weights(data, path, ENTRY, "model", FORMAT)
     _network(model_header(file), file)
     with new_file(path, force=force) as result:
         result.write(data)

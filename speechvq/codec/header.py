@@ -30,7 +30,7 @@ from speechvq.limits import (
     RATES,
     STAGES,
     WINDOWS,
-    whole,
+    whole_number,
 )
 from speechvq.weights import WeightsFile, read_weights
 
@@ -139,7 +139,7 @@ def _check_numbers(config: dict[str, Any]) -> None:
     `CodecConfig` checks all others when the network is built.
     """
     stages = [*config["encoder"], *config["decoder"]]
-    whole(len(stages), range(2, 2 * STAGES + 1), ModelError, "the number of its stages")
+    whole_number(len(stages), range(2, 2 * STAGES + 1), ModelError, "the number of its stages")
     numbers = [
         *((config, key, range(1, WINDOWS.stop)) for key in ("window", "hop")),
         *((stage, "stride", KERNELS) for stage in stages),
@@ -150,10 +150,10 @@ def _check_numbers(config: dict[str, Any]) -> None:
         (config["speaker"], "size", range(1, 2 * EMBEDDING_BYTES + 1)),
     ]
     for table, key, within in numbers:
-        whole(table[key], within, ModelError, f"its {key}")
+        whole_number(table[key], within, ModelError, f"its {key}")
     for stage in stages:
         for ahead in stage["lookahead"]:
-            whole(ahead, range(KERNELS.stop), ModelError, "its lookahead")
+            whole_number(ahead, range(KERNELS.stop), ModelError, "its lookahead")
 
 
 def _check(header: ModelHeader, tensors: int) -> None:

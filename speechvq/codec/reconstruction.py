@@ -49,15 +49,15 @@ def reconstruct(
     check_weights(network)
     wave = _checked(waves).to(network.device).unsqueeze(1)
     samples = wave.shape[-1]
-    left = sum(network.topdown.counts) if n_codebooks is None else n_codebooks
+    codebooks_left = sum(network.topdown.counts) if n_codebooks is None else n_codebooks
     features = network.features(wave)
     state = features[0].new_zeros(len(wave), network.topdown.state, features[0].shape[-1])
     codes: list[Tensor] = []
     levels = zip(network.topdown.levels, features, network.topdown.counts, strict=True)
     for index, (level, feature, count) in enumerate(levels):
         state = network.topdown.up[index - 1](state) if index else state
-        n = min(left, count)
-        left -= n
+        n = min(codebooks_left, count)
+        codebooks_left -= n
         if not n:
             state = level.decode([], state)
             continue

@@ -26,7 +26,7 @@ from speechvq.codec.sources import Sources
 from speechvq.codes import CodebookShape, Codes, ModelId
 from speechvq.codes.record import frames
 from speechvq.errors import AudioError, CodesError, ConfigError, shown
-from speechvq.limits import SAMPLES, whole
+from speechvq.limits import SAMPLES, whole_number
 from speechvq.nn.isolation import isolated
 from speechvq.nn.precision import check_weights
 from speechvq.nn.speaker import from_steps, pack, to_steps
@@ -85,7 +85,7 @@ class EncodingSession:
         self._network, self._search = network, search
         check_weights(network)
         config = network.config
-        self.n_codebooks = whole(
+        self.n_codebooks = whole_number(
             n_codebooks, range(1, len(config.codebooks) + 1), ConfigError, "codebooks"
         )
         self._lengths = None if lengths is None else _checked_lengths(lengths)
@@ -167,13 +167,13 @@ class EncodingSession:
 
     def _cut(self, codes: Sequence[Tensor]) -> list[Tensor]:
         """Codes without those of frames that begin after the end, of which padding makes some."""
-        network, before = self._network, self._frames
+        network, first_frame = self._network, self._frames
         self._frames += codes[0].shape[-1]
         if not self._finished:
             return list(codes)
-        left = (network.frames(self._samples) - before) * network.hop
+        samples_left = (network.frames(self._samples) - first_frame) * network.hop
         hops = (hop for hop, _ in network.config.codebooks)
-        return [row[:, : left // hop] for row, hop in zip(codes, hops, strict=False)]
+        return [row[:, : samples_left // hop] for row, hop in zip(codes, hops, strict=False)]
 
 
 class DecodingSession:
@@ -231,7 +231,9 @@ def _checked_lengths(lengths: Iterable[int]) -> list[int]:
         counts = []
     if not counts:
         raise AudioError(f"lengths must be one number of samples or more, not {shown(lengths)}")
-    return [whole(count, SAMPLES, AudioError, "the length of a waveform") for count in counts]
+    return [
+        whole_number(count, SAMPLES, AudioError, "the length of a waveform") for count in counts
+    ]
 
 
 def encoded(
@@ -255,12 +257,12 @@ def encoded(
     check_progress(progress)
     lengths = recordings.lengths
     session = EncodingSession(network, n_codebooks, lengths=lengths, search=search)
-    known: list[list[Tensor]] = []
+    chunk_codes: list[list[Tensor]] = []
     for chunk, last in fixed_length(recordings.chunks, max(lengths)):
-        known.append(session.feed(chunk, last=last))
+        chunk_codes.append(session.feed(chunk, last=last))
         if progress is not None:
             progress(chunk.shape[-1] / recordings.model_rate)
-    parts = zip(*(codes for codes in known if codes), strict=True)
+    parts = zip(*(codes for codes in chunk_codes if codes), strict=True)
     rows = [torch.cat(codes, -1).cpu().numpy().astype(np.uint16) for codes in parts]
     shapes = tuple(CodebookShape(*pair) for pair in network.config.codebooks[:n_codebooks])
     records = []

@@ -66,11 +66,11 @@ def find_voice(voices: Sequence[Voice], name: str) -> Voice:
     if name in by_name:
         return by_name[name]
     folded: dict[str, list[str]] = {}
-    for known in by_name:
-        folded.setdefault(known.casefold(), []).append(known)
+    for voice_name in by_name:
+        folded.setdefault(voice_name.casefold(), []).append(voice_name)
     close = difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)
     if name.casefold() in folded:
         close = [name.casefold()]
-    near = [known for each in close for known in folded[each]]
+    near = [voice_name for key in close for voice_name in folded[key]]
     hint = f"did you mean {' or '.join(near)}?" if near else "`speechvq speakers` lists them"
     raise SpeakerError(f"the model has no voice {shown(name)}; {hint}")

@@ -63,11 +63,13 @@ def dump(codes: Codes, coders: Sequence[Coder] = ()) -> bytes:
     codes = replace(codes)  # its arrays may have been changed since they were checked
     fixed = [bits.pack(row, s.bits) for s, row in zip(codes.shapes, codes.codebooks, strict=True)]
     bodies = [header.written(header.of(codes)) + np.packbits(np.concatenate(fixed)).tobytes()]
-    for each in (*_checked(coders), *shipped_tables()):
-        if each.model == codes.model and each.shapes[: len(codes.shapes)] == codes.shapes:
-            start = header.written(header.of(codes, each.coding, each.digest))
+    for candidate in (*_checked(coders), *shipped_tables()):
+        if candidate.model == codes.model and candidate.shapes[: len(codes.shapes)] == codes.shapes:
+            start = header.written(header.of(codes, candidate.coding, candidate.digest))
             with suppress(ValueError, CodesError):  # what it cannot code; fixed width holds all
-                bodies.append(start + coder.payload(each, codes.codebooks, codes.speaker_embedding))
+                bodies.append(
+                    start + coder.payload(candidate, codes.codebooks, codes.speaker_embedding)
+                )
     body = min(bodies, key=len)
     if len(body) + 4 > CODES_BYTES:
         raise CodesError(
@@ -123,9 +125,9 @@ class CodeFile:
                 "they lie beside the model's file, which --model names, or need a newer speechvq"
             )
         named = [
-            each
-            for each in (*_checked(coders), *shipped_tables())
-            if (each.coding, each.digest) == (head.coding, head.coder)
+            candidate
+            for candidate in (*_checked(coders), *shipped_tables())
+            if (candidate.coding, candidate.digest) == (head.coding, head.coder)
         ]
         if not named:
             raise MissingCoder(
@@ -194,7 +196,9 @@ def write_codes(
 
 def _checked(coders: Sequence[Coder]) -> Sequence[Coder]:
     """Coders, if that is what they are. Raises CodesError."""
-    if not isinstance(coders, list | tuple) or not all(hasattr(each, "coding") for each in coders):
+    if not isinstance(coders, list | tuple) or not all(
+        hasattr(candidate, "coding") for candidate in coders
+    ):
         raise CodesError(f"coders must be a list of coders, not {shown(coders)}")
     return coders
 

@@ -18,7 +18,7 @@ from speechvq.limits import (
     RATES,
     SAMPLES,
     checked_name,
-    whole,
+    whole_number,
 )
 
 CodeArrays = tuple[NDArray[np.uint16], ...]
@@ -61,7 +61,9 @@ class CodebookShape:
     def __post_init__(self) -> None:
         ranges = {"hop": HOPS, "size": CODEBOOK_SIZES}
         for name, within in ranges.items():
-            number = whole(getattr(self, name), within, CodesError, f"the {name} of a codebook")
+            number = whole_number(
+                getattr(self, name), within, CodesError, f"the {name} of a codebook"
+            )
             object.__setattr__(self, name, number)
 
     @property
@@ -138,8 +140,10 @@ class Codes:
         """Only the first codebooks. Raises CodesError when there are fewer than `n_codebooks`."""
         count = len(self.shapes)
         what = f"the number of codebooks to keep, of which there are {count},"
-        kept = whole(n_codebooks, range(1, count + 1), CodesError, what)
-        return replace(self, shapes=self.shapes[:kept], codebooks=self.codebooks[:kept])
+        n_codebooks = whole_number(n_codebooks, range(1, count + 1), CodesError, what)
+        return replace(
+            self, shapes=self.shapes[:n_codebooks], codebooks=self.codebooks[:n_codebooks]
+        )
 
     def with_codebooks(self, arrays: Sequence[Any], *, samples: int | None = None) -> "Codes":
         """The same recording with other codes, of all its codebooks or the first few.
@@ -151,8 +155,8 @@ class Codes:
         """
         most = len(self.shapes)
         try:
-            given = enumerate(itertools.islice(arrays, most + 1))
-            rows = [as_array(index, codes) for index, codes in given]
+            numbered = enumerate(itertools.islice(arrays, most + 1))
+            rows = [as_array(index, codes) for index, codes in numbered]
         except TypeError as error:  # what cannot be iterated
             raise CodesError(f"give a list of codes per codebook, not {shown(arrays)}") from error
         if not 1 <= len(rows) <= most:
@@ -180,7 +184,9 @@ def check_facts(facts: Any) -> None:  # noqa: ANN401 - codes, or the header of a
         "samples": (SAMPLES, "the number of samples of the recording"),
     }
     for name, (within, what) in ranges.items():
-        object.__setattr__(facts, name, whole(getattr(facts, name), within, CodesError, what))
+        object.__setattr__(
+            facts, name, whole_number(getattr(facts, name), within, CodesError, what)
+        )
     shapes = facts.shapes
     if not isinstance(shapes, list | tuple) or not 1 <= len(shapes) <= CODEBOOKS:
         raise CodesError(f"codes have 1 to {CODEBOOKS} shapes of codebooks, not {shown(shapes)}")

@@ -30,9 +30,9 @@ from speechvq.codes.header import TABLES
 from speechvq.codes.range_coder import RangeDecoder, RangeEncoder, distribution
 from speechvq.codes.record import CodeArrays, CodebookShape, ModelId
 from speechvq.errors import ModelError, SpeechVQError, shown
-from speechvq.limits import CODEBOOKS, CODER_BYTES, whole
+from speechvq.limits import CODEBOOKS, CODER_BYTES, whole_number
 from speechvq.output import new_file
-from speechvq.weights import INTEGERS, WeightsFile, opened, read_weights
+from speechvq.weights import INTEGERS, WeightsFile, parse_weights, read_weights
 
 Context = Literal["order 0", "previous code", "coarser code"]
 ENTRY, KIND, FORMAT, SUFFIX = "speechvq-tables", "tables", 1, ".tables"
@@ -172,7 +172,7 @@ def save_tables(
     arrays: dict[str, NDArray] = {"levels": frequencies.astype(np.uint32)}
     arrays |= {f"frequency{index}": table.indices for index, table in enumerate(tables)}
     data = save(arrays, {ENTRY: json.dumps(header)})
-    _opened(opened(data, path, ENTRY, KIND, FORMAT, INTEGERS))
+    _tables_of(parse_weights(data, path, ENTRY, KIND, FORMAT, INTEGERS))
     with new_file(path, force=force) as result:
         result.write(data)
 
@@ -180,14 +180,14 @@ def save_tables(
 def load_tables(path: str | Path) -> TablesCoder:
     """Read a tables file. Raises ModelError."""
     path = Path(path)
-    return _opened(read_weights(path, ENTRY, KIND, FORMAT, INTEGERS))
+    return _tables_of(read_weights(path, ENTRY, KIND, FORMAT, INTEGERS))
 
 
-def _opened(file: WeightsFile) -> TablesCoder:
+def _tables_of(file: WeightsFile) -> TablesCoder:
     header, arrays = file.header, file.arrays()
     try:
         pairs = header["table"] if "table" in header else header["shapes"]
-        whole(len(pairs), range(1, CODEBOOKS + 1), ModelError, "the number of its codebooks")
+        whole_number(len(pairs), range(1, CODEBOOKS + 1), ModelError, "the number of its codebooks")
         shapes = [CodebookShape(hop, size) for hop, size in pairs]
         if any(coarse.hop % fine.hop for coarse, fine in pairwise(shapes)):
             raise ModelError("the hop of each codebook must be a multiple of the next one's")

@@ -3,7 +3,7 @@
 from speechvq.audio.reading import Wave, read_mono
 from speechvq.data.manifest import Utterance
 from speechvq.errors import ManifestError
-from speechvq.limits import whole
+from speechvq.limits import whole_number
 
 CHANNELS = range(1, 1025)
 """Possible values of "channel": libsndfile reads no more."""
@@ -17,7 +17,7 @@ def channel_of(row: Utterance) -> int | None:
     channel = row.metadata.get("channel")
     if channel is None:
         return None
-    return whole(channel, CHANNELS, ManifestError, f'{row.place or row.audio}: "channel"')
+    return whole_number(channel, CHANNELS, ManifestError, f'{row.place or row.audio}: "channel"')
 
 
 def read_utterance(row: Utterance, sample_rate: int) -> Wave:

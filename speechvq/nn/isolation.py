@@ -46,22 +46,22 @@ class _ExactProducts:
 
     def __init__(self) -> None:
         self._lock, self._inside = Lock(), 0
-        self._before: list[tuple[Any, str]] = []
+        self._previous: list[tuple[Any, str]] = []
 
     def __enter__(self) -> None:
         with self._lock:
             self._inside += 1
             if self._inside == 1:
-                found = [(product, product.fp32_precision) for product in PRODUCTS]
-                self._before = [pair for pair in found if pair[1] not in ("none", "ieee")]
-                for product, _ in self._before:
+                settings = [(product, product.fp32_precision) for product in PRODUCTS]
+                self._previous = [pair for pair in settings if pair[1] not in ("none", "ieee")]
+                for product, _ in self._previous:
                     product.fp32_precision = "ieee"
 
     def __exit__(self, *error: object) -> None:
         with self._lock:
             self._inside -= 1
             if not self._inside:
-                for product, precision in self._before:
+                for product, precision in self._previous:
                     product.fp32_precision = precision
 
 
@@ -140,14 +140,14 @@ def _float32_default() -> Iterator[None]:
 def checked_device(device: object) -> torch.device:
     """A device that there is, and that has memory. Raises ConfigError."""
     try:
-        found = torch.device(device)  # type: ignore[arg-type] - whatever was given
-        torch.zeros(1, device=found).cpu()
+        checked = torch.device(device)  # type: ignore[arg-type] - whatever was given
+        torch.zeros(1, device=checked).cpu()
     except (RuntimeError, TypeError, ValueError, AssertionError, ImportError) as error:
         raise ConfigError(
             f"cannot compute on the device {shown(device)}; give one that torch has here, such as "
             "cpu, the default"
         ) from error
-    return found
+    return checked
 
 
 def with_weights(build: Callable[[], N], weights: dict[str, Tensor]) -> N:

@@ -94,9 +94,9 @@ class Tables(Step):
     """
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:  # noqa: FBT001, FBT002 - PyTorch's
-        before = dict(self._buffers)
+        tables = dict(self._buffers)
         super()._apply(fn, recurse)
-        for name, table in before.items():
+        for name, table in tables.items():
             moved = self._buffers[name]
             if table is not None and moved is not None and moved.itemsize < table.itemsize:
                 self._buffers[name] = table.to(moved.device)

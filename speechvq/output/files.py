@@ -11,7 +11,7 @@ from typing import BinaryIO
 from speechvq.errors import OutputError
 from speechvq.limits import instance
 from speechvq.output import partial
-from speechvq.output.targets import failure, file_behind, taken
+from speechvq.output.targets import failure, file_behind, name_in_use
 
 NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 """What file systems without hard links say, such as those of memory cards."""
@@ -33,17 +33,17 @@ def new_file(path: Path, *, force: bool) -> Iterator[BinaryIO]:
     instance(force, bool, OutputError, "force is True or False")
     target = file_behind(path)
     partial.remove_leftovers(target.parent, target)
-    before = _facts(target) if force else None
+    previous = _facts(target) if force else None
     name = ""
     try:
         descriptor = None
         while descriptor is None:
             name = partial.unused_name(target)
-            descriptor = partial.opened(_private if before else _public, name)
+            descriptor = partial.opened(_private if previous else _public, name)
         with os.fdopen(descriptor, "w+b") as file:
             yield file
             file.flush()
-            protect(file.fileno(), target, _facts(target) or before if force else None)
+            protect(file.fileno(), target, _facts(target) or previous if force else None)
             # a name must never lead to less than the file, even when the power fails; and what a
             # network or a quota refuses late is told before the earlier file is gone
             os.fsync(file.fileno())
@@ -69,14 +69,14 @@ def take_place(name: str, path: Path, target: Path, *, force: bool) -> None:
     try:
         os.link(name, target)  # unlike renaming it replaces nothing
     except FileExistsError as error:
-        raise taken(path) from error
+        raise name_in_use(path) from error
     except OSError as error:
         if error.errno not in NO_LINKS:
             raise
         try:
             os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
         except FileExistsError:
-            raise taken(path) from error
+            raise name_in_use(path) from error
         os.replace(name, target)  # noqa: PTH105
 
 
@@ -102,18 +102,18 @@ def _facts(target: Path) -> os.stat_result | None:
         return None
 
 
-def protect(descriptor: int, target: Path, before: os.stat_result | None) -> None:
+def protect(descriptor: int, target: Path, previous: os.stat_result | None) -> None:
     """Give a file the owner, permissions and access list of the one that it replaces.
 
     Where its group cannot be kept, the new group may do no more than everybody.
     """
-    if before is None or not hasattr(os, "fchown"):
+    if previous is None or not hasattr(os, "fchown"):
         return
-    mode = stat.S_IMODE(before.st_mode) & 0o777
+    mode = stat.S_IMODE(previous.st_mode) & 0o777
     with suppress(OSError):
-        os.fchown(descriptor, before.st_uid, -1)
+        os.fchown(descriptor, previous.st_uid, -1)
     try:
-        os.fchown(descriptor, -1, before.st_gid)
+        os.fchown(descriptor, -1, previous.st_gid)
     except OSError:
         mode = mode & ~0o070 | (mode & 0o007) << 3
     os.fchmod(descriptor, mode)

@@ -30,12 +30,12 @@ LINKS = 40
 
 def failure(path: Path, error: OSError) -> OutputError:
     """One sentence on what the system refused."""
-    said = error.strerror or str(error)
+    message = error.strerror or str(error)
     reason = REASONS.get(error.errno or 0)
-    return OutputError(f"cannot write {path}: {f'{said} ({reason})' if reason else said}")
+    return OutputError(f"cannot write {path}: {f'{message} ({reason})' if reason else message}")
 
 
-def taken(path: Path) -> OutputError:
+def name_in_use(path: Path) -> OutputError:
     """One sentence on a name that is in use."""
     return OutputError(f"{path} exists already; use --force to overwrite it")
 
@@ -53,7 +53,7 @@ def check_writable(
     target = file_behind(path)
     folder, exists = target.parent, os.path.lexists(target)
     if exists and not force:
-        raise taken(path)
+        raise name_in_use(path)
     if not folder.is_dir():
         raise OutputError(f"the folder {folder} does not exist; make it first")
     if not os.access(folder, os.W_OK) or (exists and not os.access(target, os.W_OK)):
@@ -74,10 +74,10 @@ def check_sources(path: Path, sources: Iterable[str | os.PathLike[str]]) -> None
         return  # what does not exist replaces nothing
     for source in sources:
         try:
-            same = os.path.samestat(own, os.stat(source))  # noqa: PTH116 - not only paths
+            is_same = os.path.samestat(own, os.stat(source))  # noqa: PTH116 - not only paths
         except (OSError, ValueError):
             continue  # whoever reads it says so
-        if same:
+        if is_same:
             raise OutputError(
                 f"{path} is the same file as {source}, which it would be made from; give another "
                 "name"

@@ -26,13 +26,13 @@ from speechvq.limits import (
     EMBEDDING_BYTES,
     checked_name,
     instance,
-    whole,
+    whole_number,
 )
 from speechvq.nn.isolation import checked_device, isolated, with_weights
 from speechvq.nn.precision import check_weights
 from speechvq.output import new_file
 from speechvq.prior.network import PriorConfig, PriorNetwork
-from speechvq.weights import WeightsFile, opened, read_weights
+from speechvq.weights import WeightsFile, parse_weights, read_weights
 
 ENTRY, FORMAT = "speechvq-prior", 1
 
@@ -62,7 +62,7 @@ class Prior:
         """
         check_weights(self.network)
         instance(model, ModelId, ModelError, "codes are those of a ModelId")
-        whole(n_codebooks, range(1, CODEBOOKS + 1), ConfigError, "the number of codebooks")
+        whole_number(n_codebooks, range(1, CODEBOOKS + 1), ConfigError, "the number of codebooks")
         if self.model != model:
             raise WrongModel(
                 f"the prior {self.name} describes the codes of {self.model}, this is {model}; "
@@ -95,7 +95,7 @@ def save_prior(path: Path, prior: Prior, *, force: bool = False) -> None:
         for name, value in prior.network.state_dict().items()
     }
     data = save(weights, {ENTRY: json.dumps(header)})
-    _opened(opened(data, path, ENTRY, "prior", FORMAT))
+    _prior_of(parse_weights(data, path, ENTRY, "prior", FORMAT))
     with new_file(path, force=force) as result:
         result.write(data)
 
@@ -110,23 +110,23 @@ def load_prior(path: str | Path | None = None, *, device: str | torch.device = "
     """
     where = checked_device(device)
     path = shipped.PRIOR if path is None else checked_path(path, ModelError, "prior file")
-    prior = _opened(read_weights(path, ENTRY, "prior", FORMAT))
+    prior = _prior_of(read_weights(path, ENTRY, "prior", FORMAT))
     prior.network.to(where).eval()
     return prior
 
 
-def _opened(file: WeightsFile) -> Prior:
+def _prior_of(file: WeightsFile) -> Prior:
     """The prior in a file. Raises ModelError."""
     try:
         header, weights = _current(file.header, file.weights())
         config, pairs = parse(PriorConfig, header["prior"]), header["shapes"]
-        whole(len(pairs), range(1, CODEBOOKS + 1), ModelError, "the number of its codebooks")
+        whole_number(len(pairs), range(1, CODEBOOKS + 1), ModelError, "the number of its codebooks")
         layers = "the number of its layers, which its file has weights for,"
-        whole(len(pairs) * config.layers, range(1, len(weights) + 1), ModelError, layers)
+        whole_number(len(pairs) * config.layers, range(1, len(weights) + 1), ModelError, layers)
         shapes = [CodebookShape(hop, size) for hop, size in pairs]
         table = [(shape.hop, shape.size) for shape in shapes]
         dims = range(2 * EMBEDDING_BYTES + 1)
-        speaker_dim = whole(header["speaker_dim"], dims, ModelError, "its speaker_dim")
+        speaker_dim = whole_number(header["speaker_dim"], dims, ModelError, "its speaker_dim")
         network = with_weights(lambda: PriorNetwork(config, table, speaker_dim), weights)
         return Prior(
             network,
@@ -175,7 +175,7 @@ def _current(
         header["prior"] = {names.get(key, key): value for key, value in config.items()}
     pattern = re.compile(rf"(?<=^streams\.)(\d+)\.({'|'.join(FORMER_MODULES)})\.")
     renamed = {
-        pattern.sub(lambda found: f"{found[1]}.{FORMER_MODULES[found[2]]}.", name): value
+        pattern.sub(lambda match: f"{match[1]}.{FORMER_MODULES[match[2]]}.", name): value
         for name, value in weights.items()
     }
     return header, renamed

@@ -8,7 +8,7 @@ import torch
 from speechvq.codec.codec import Codec
 from speechvq.codes import Codes
 from speechvq.errors import CodesError, ConfigError
-from speechvq.limits import instance, real, whole
+from speechvq.limits import instance, real_number, whole_number
 from speechvq.nn.isolation import isolated
 from speechvq.prior.file import Prior
 from speechvq.prior.sampling import sample
@@ -49,8 +49,8 @@ def generate(
     check_codec(codec, prior)
     shapes, coarsest = codec.shapes, codec.shapes[0].hop
     prior.check(codec.model, len(shapes))
-    seed = whole(seed, SEEDS, ConfigError, "the seed")
-    seconds = real(seconds, ConfigError, "the number of seconds")
+    seed = whole_number(seed, SEEDS, ConfigError, "the seed")
+    seconds = real_number(seconds, ConfigError, "the number of seconds")
     if not 0 < seconds <= MAX_SECONDS:
         raise ConfigError(
             f"the number of seconds must be above 0 and at most {MAX_SECONDS:g}, not {seconds:g}"

@@ -20,7 +20,7 @@ from torch import Tensor
 from speechvq.codec.network import Network
 from speechvq.codes import ModelId
 from speechvq.errors import ConfigError, ModelError
-from speechvq.limits import finite, instance
+from speechvq.limits import finite_number, instance
 from speechvq.prior.file import Prior
 from speechvq.quantize.base import Quantizer
 
@@ -43,7 +43,7 @@ class RateDistortion:
 
     def __init__(self, prior: Prior, weight: float = 1.0) -> None:
         instance(prior, Prior, ModelError, "a prior is a Prior, as speechvq.load_prior gives it")
-        weight = finite(weight, ConfigError, "the weight of the rate")
+        weight = finite_number(weight, ConfigError, "the weight of the rate")
         if weight < 0:
             raise ConfigError(f"the weight of the rate must be a number >= 0, not {weight:g}")
         self.prior, self.weight = prior, weight
@@ -92,10 +92,14 @@ class RateDistortion:
         residual, codes, there = z[0].T, list[Tensor](), self.prior.network.device
         for index, codebook in enumerate(quantizer.codebooks[:depth]):
             options, errors = quantizer.options(residual, index, depth, OPTIONS)
-            known = [row.to(there) for row in (*coarser, *codes)]
+            coarser_codes = [row.to(there) for row in (*coarser, *codes)]
             price = self.weight * 2 * errors.amin(1).mean() / quantizer.dim
             chosen = self._choose(
-                options.to(there), errors.to(there), price.to(there), known, speaker_embedding
+                options.to(there),
+                errors.to(there),
+                price.to(there),
+                coarser_codes,
+                speaker_embedding,
             )
             codes.append(chosen.to(z.device))
             residual = residual - codebook.lookup(codes[-1])[0].T

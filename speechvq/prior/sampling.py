@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from speechvq.errors import ConfigError
-from speechvq.limits import finite
+from speechvq.limits import finite_number
 from speechvq.nn.isolation import isolated
 from speechvq.prior.network import PriorNetwork, Stream
 
@@ -28,7 +28,7 @@ class CodeSampler:
 
     def __post_init__(self) -> None:
         for name, what in {"temperature": "the temperature", "top_p": "top-p"}.items():
-            object.__setattr__(self, name, finite(getattr(self, name), ConfigError, what))
+            object.__setattr__(self, name, finite_number(getattr(self, name), ConfigError, what))
         if self.temperature < 0:
             raise ConfigError(f"the temperature must not be negative, not {self.temperature}")
         if not 0 < self.top_p <= 1:

@@ -92,11 +92,11 @@ class Tokens:
 
     def described_by(self, rows: Sequence[Utterance]) -> "Tokens":
         """The same with the corpora and texts of a manifest's rows, one for each recording."""
-        known = [spoken(row) for row in rows]
+        facts = [spoken(row) for row in rows]
         return replace(
             self,
-            corpora=tuple(row.corpus or "" for row in known),
-            texts=tuple(row.text or "" for row in known),
+            corpora=tuple(row.corpus or "" for row in facts),
+            texts=tuple(row.text or "" for row in facts),
         )
 
     def select(self, mask: NDArray[np.bool_]) -> "Tokens":

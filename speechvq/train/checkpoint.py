@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from speechvq.errors import TrainingError
 from speechvq.input import read_bytes
-from speechvq.limits import HEADER_BYTES, WEIGHTS_BYTES, whole
+from speechvq.limits import HEADER_BYTES, WEIGHTS_BYTES, whole_number
 from speechvq.output import discard, new_folder
 from speechvq.parsing import parse_json
 from speechvq.train.ema import WeightEMA
@@ -101,7 +101,7 @@ class TrainState:
             fitting({key: value for key, value in values.items() if key in expected}, expected)
             part.load_state_dict(values)
         text = read_bytes(checkpoint / "state.json", TrainingError, limit=STATE_BYTES)
-        self.step = whole(parse_json(text)["step"], STEPS, TrainingError, "the step")
+        self.step = whole_number(parse_json(text)["step"], STEPS, TrainingError, "the step")
 
 
 def _tensors(path: Path, size: int) -> dict[str, Tensor]:
@@ -124,14 +124,14 @@ def checkpoints(folder: Path) -> list[Path]:
     Raises TrainingError for a folder that is there and cannot be read.
     """
     try:
-        found = [path for path in folder.iterdir() if CHECKPOINT.fullmatch(path.name)]
+        folders = [path for path in folder.iterdir() if CHECKPOINT.fullmatch(path.name)]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise TrainingError(
             f"cannot read the folder {folder}: {error.strerror}; give the folder of a run"
         ) from error
-    return sorted((path for path in found if path.is_dir()), key=lambda path: int(path.name[5:]))
+    return sorted((path for path in folders if path.is_dir()), key=lambda path: int(path.name[5:]))
 
 
 def best_weights(checkpoint: Path, network: nn.Module | None = None) -> dict[str, Tensor]:

@@ -25,12 +25,12 @@ def launched(
     unused: whether steps may leave out some of the parameters
     Raises ConfigError for devices that are not there.
     """
-    for option, value, known in (
+    for option, value, choices in (
         ("accelerator", accelerator, ACCELERATORS),
         ("precision", precision, PRECISIONS),
     ):
-        if value not in known:
-            raise ConfigError(f"--{option} {shown(value)} is unknown; give {' or '.join(known)}")
+        if value not in choices:
+            raise ConfigError(f"--{option} {shown(value)} is unknown; give {' or '.join(choices)}")
     if accelerator == "cpu" and devices > 1:
         # one thread a process: two that spin on the same cores slow each other tenfold
         os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -67,9 +67,9 @@ def _wait_for_end(parent: int) -> None:
     os._exit(1)
 
 
-def _end(others: Iterable[subprocess.Popen[bytes]]) -> None:
+def _end(processes: Iterable[subprocess.Popen[bytes]]) -> None:
     """At the end of the first process: end the others, which write nothing."""
-    for process in others:
+    for process in processes:
         process.kill()
         process.wait()
 

@@ -24,9 +24,9 @@ def check_run(folder: Path, sources: Iterable[str | Path], rows: Sequence[Uttera
     Raises TrainingError when its folder is one of those in which the recordings lie, or holds
     files of the names that runs use, and no run.
     """
-    known = list(sources)
+    inputs = list(sources)
     for name in FILES:
-        check_sources(folder / name, known)
+        check_sources(folder / name, inputs)
     for place in {row.audio.parent for row in rows}:
         if folder.is_dir() and place.is_dir() and folder.samefile(place):
             raise TrainingError(

@@ -49,7 +49,7 @@ class Log:
         file_behind(path)  # no device
         try:
             with path.open("a+b") as file:
-                new = not _whole_lines(file)
+                new = not _drop_partial_line(file)
                 lines = StringIO()
                 csv.writer(lines).writerows([["step", *sorted(values)], row] if new else [row])
                 file.write(lines.getvalue().encode())
@@ -79,12 +79,12 @@ class Log:
             self.board.close()
 
 
-def _whole_lines(file: BinaryIO) -> bool:
+def _drop_partial_line(file: BinaryIO) -> bool:
     """Cut off the beginning of a line that a killed run left at the end; whether lines stay."""
     size = file.seek(0, SEEK_END)
     file.seek(max(0, size - LONGEST_LINE))
     end = file.read()
-    kept = size - len(end) + end.rfind(b"\n") + 1
-    if kept < size:
-        file.truncate(kept)
-    return kept > 0
+    complete = size - len(end) + end.rfind(b"\n") + 1
+    if complete < size:
+        file.truncate(complete)
+    return complete > 0

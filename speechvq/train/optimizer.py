@@ -97,9 +97,9 @@ def fitting(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> di
 
     Raises ValueError otherwise.
     """
-    if other := sorted(tensors.keys() ^ expected.keys()):
-        has = "has" if other[0] in tensors else "lacks"
-        raise ValueError(f"it {has} {shown(other[0])}")
+    if differing := sorted(tensors.keys() ^ expected.keys()):
+        has = "has" if differing[0] in tensors else "lacks"
+        raise ValueError(f"it {has} {shown(differing[0])}")
     for name, value in tensors.items():
         want = expected[name]
         if (value.shape, value.dtype) != (want.shape, want.dtype):

@@ -13,7 +13,7 @@ from safetensors.numpy import save
 
 from speechvq.errors import UnitsError, shown
 from speechvq.input import open_input
-from speechvq.limits import CODEBOOK_SIZES, SECONDS, UNITS_BYTES, checked_name, whole
+from speechvq.limits import CODEBOOK_SIZES, SECONDS, UNITS_BYTES, checked_name, whole_number
 from speechvq.output import check_writable, new_file
 from speechvq.parsing import parse_json
 from speechvq.units.alignments.alignment import Alignment
@@ -80,7 +80,7 @@ class Units:
 
     def __post_init__(self) -> None:
         checked_name(self.name, UnitsError, "the name of units")
-        whole(self.size, SIZES, UnitsError, f"{self.name}: the number of codes")
+        whole_number(self.size, SIZES, UnitsError, f"{self.name}: the number of codes")
         if not SLOWEST <= self.rate <= FASTEST:
             raise UnitsError(
                 f"{self.name}: codes have a rate from {SLOWEST:g} to {FASTEST:g} per second, not "

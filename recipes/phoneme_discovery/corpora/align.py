@@ -106,13 +106,13 @@ def targets(rows: list[Utterance], out: Path) -> list[Path]:
     Raises ManifestError when two rows have the same.
     """
     paths: list[Path] = []
-    seen: dict[Path, Utterance] = {}
+    row_of: dict[Path, Utterance] = {}
     for row in rows:
         path = out / aligned_as(row)
-        other = seen.setdefault(path, row)
-        if other is not row:
+        earlier = row_of.setdefault(path, row)
+        if earlier is not row:
             raise ManifestError(
-                f"{other.audio} and {row.audio} would both be aligned in {path}: list one, or "
+                f"{earlier.audio} and {row.audio} would both be aligned in {path}: list one, or "
                 "rename one"
             )
         paths.append(path)
@@ -121,10 +121,10 @@ def targets(rows: list[Utterance], out: Path) -> list[Path]:
 
 def align(decoder: Decoder, row: Utterance) -> list[Alignment]:
     """The tiers words and phones of a row. Raises LeftOut."""
-    said = words(str(row.metadata.get("text") or ""))
-    if not said:
+    transcript = words(str(row.metadata.get("text") or ""))
+    if not transcript:
         raise LeftOut("without text", "it has no text")
-    unknown = [word for word in dict.fromkeys(said) if not pronounceable(decoder, word)]
+    unknown = [word for word in dict.fromkeys(transcript) if not pronounceable(decoder, word)]
     if unknown:
         raise LeftOut(
             "with words that are in no dictionary", f"in no dictionary: {', '.join(unknown)}"
@@ -135,7 +135,7 @@ def align(decoder: Decoder, row: Utterance) -> list[Alignment]:
         raise LeftOut("that cannot be read", str(error)) from error
     if not len(wave) or abs(wave).max() < QUIETEST:
         raise LeftOut("without sound", "it is silent")
-    spoken = spoken_in(decoder, wave, said)
+    spoken = spoken_in(decoder, wave, transcript)
     return tiers_of(spoken, len(wave) / RATE)
 
 
@@ -148,11 +148,11 @@ def words(text: str) -> list[str]:
     ]
 
 
-def spoken_in(decoder: Decoder, wave: Wave, said: list[str]) -> Spoken:
+def spoken_in(decoder: Decoder, wave: Wave, transcript: list[str]) -> Spoken:
     """The first frame of every phone, in two passes: words first, then phones. Raises LeftOut."""
     sound = (wave.clip(-1, 1) * 32767).astype("<i2").tobytes()
     try:
-        decoder.set_align_text(" ".join(said))
+        decoder.set_align_text(" ".join(transcript))
         decode(decoder, sound)
         decoder.set_alignment()
         decode(decoder, sound)

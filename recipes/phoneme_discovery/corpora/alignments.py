@@ -53,8 +53,8 @@ def folder_of(path: Path) -> Folder:
     files: dict[str, list[Path]] = defaultdict(list)
     utterances: dict[str, tuple[Alignment, Path]] = {}
     advice = "give a folder of alignments or a .ctm file"
-    wanted = {".ctm", *SUFFIXES}
-    below = tree(path, wanted, AlignmentError, advice).files if path.is_dir() else [path]
+    suffixes = {".ctm", *SUFFIXES}
+    below = tree(path, suffixes, AlignmentError, advice).files if path.is_dir() else [path]
     for file in below:
         if file.suffix.lower() == ".ctm":
             named = read_ctm(file)
@@ -155,5 +155,5 @@ def segment(alignment: Alignment, start: float, seconds: float) -> Alignment | N
         )
         for interval in alignment.intervals
     )
-    kept = tuple(interval for interval in cut if interval.end > interval.start)
-    return Alignment(kept, alignment.tier) if kept else None
+    intervals = tuple(interval for interval in cut if interval.end > interval.start)
+    return Alignment(intervals, alignment.tier) if intervals else None

@@ -73,22 +73,22 @@ def usable(rows: list[Utterance], reading: Reading, remarks: Remarks) -> list[Ut
             "speaker, or give --speaker-pattern"
         )
     refused: list[str] = []
-    kept = [
+    usable_rows = [
         usable_row
         for row in script.progress(rows, "checking")
         for usable_row in checked_row(row, reading, remarks, refused)
     ]
-    if not kept:
+    if not usable_rows:
         raise ManifestError(
             f"none of {len(rows)} recordings can be used: {'; '.join(remarks.lines())}"
         )
-    with_phones = sum("phones" in row.metadata for row in kept)
+    with_phones = sum("phones" in row.metadata for row in usable_rows)
     if len(refused) > with_phones:
         raise AlignmentError(
             f"{len(refused)} of {len(refused) + with_phones} alignments cannot be used; the "
             f"first: {refused[0]}"
         )
-    return kept
+    return usable_rows
 
 
 def checked_row(
@@ -153,11 +153,11 @@ def audio_of(row: Utterance) -> Source:
             f"{row.audio} lasts {source.seconds:.3f} s, and its row goes to {last:.3f} s"
         )
     begin, end = round(first * source.rate), round(last * source.rate)
-    peak, seen = 0.0, 0
+    peak, position = 0.0, 0
     for wave in chunks(source, source.rate):
-        within = wave[max(0, begin - seen) : max(0, end - seen)]
+        within = wave[max(0, begin - position) : max(0, end - position)]
         peak = max(peak, float(np.abs(within).max(initial=0.0)))
-        seen += len(wave)
+        position += len(wave)
     if peak <= QUIETEST:
         raise AudioError(
             f"{row.audio} holds no sound from {row.start:.3f} s on for {row.seconds:.3f} s"

@@ -66,12 +66,12 @@ def librispeech(folder: Path) -> Iterator[Entry]:
             .get("text", "")
             .splitlines()
         )
-        said = {name: text.strip() for name, _, text in (line.partition(" ") for line in lines)}
+        texts = {name: text.strip() for name, _, text in (line.partition(" ") for line in lines)}
         for path in sorted(chapter.glob("*.flac")):
             facts = {
                 "corpus": f"librispeech-{folder.name}",
                 "split": folder.name.partition("-")[0],
-                "text": said.get(path.stem),
+                "text": texts.get(path.stem),
             }
             yield Entry(
                 path, chapter.parent.name, {key: value for key, value in facts.items() if value}

@@ -113,12 +113,12 @@ def speech_of(
             np.save(file, statistics, allow_pickle=False)
     advice = f"delete {cache}, then it is made again"
     means, deviations = read_array(scales, UnitsError, advice=advice)[:, lengths > 0]
-    kept = [
+    nonempty = [
         recording for recording, length in zip(recordings, lengths.tolist(), strict=True) if length
     ]
     names, speakers = (
-        tuple(recording.name for recording in kept),
-        tuple(recording.speaker for recording in kept),
+        tuple(recording.name for recording in nonempty),
+        tuple(recording.speaker for recording in nonempty),
     )
     return Speech(
         read_array(frames, UnitsError, advice=advice),
@@ -148,8 +148,8 @@ def _write(
         rows = [_frames(read(recordings[number]), int(lengths[number])) for number in own]
         if not rows:
             continue
-        every = np.concatenate(rows)
-        mean, deviation = every.mean(0), np.maximum(every.std(0), LEAST)
+        spectra = np.concatenate(rows)
+        mean, deviation = spectra.mean(0), np.maximum(spectra.std(0), LEAST)
         scales[0, own], scales[1, own] = mean, deviation
         for number, frames in zip(own, rows, strict=True):
             file.seek(first + 2 * BANDS * int(starts[number]))

@@ -15,7 +15,7 @@ from speechvq.codes.header import PRIOR
 from speechvq.codes.range_coder import RangeDecoder, RangeEncoder, distribution
 from speechvq.codes.record import CodeArrays, as_array, checked_codes
 from speechvq.errors import CodesError, ModelError, shown
-from speechvq.limits import CODER_BYTES, SAMPLES, instance, whole
+from speechvq.limits import CODER_BYTES, SAMPLES, instance, whole_number
 from speechvq.nn.isolation import isolated
 from speechvq.nn.precision import check_weights
 from speechvq.prior.file import Prior
@@ -85,7 +85,7 @@ class PriorCoder:
         what, most = "the number of codes of a codebook", len(self.shapes)
         if not isinstance(counts, list | tuple) or not 1 <= len(counts) <= most:
             raise CodesError(f"give {what} for 1 to {most} codebooks, not {shown(counts)}")
-        numbers = [whole(count, range(SAMPLES.stop), CodesError, what) for count in counts]
+        numbers = [whole_number(count, range(SAMPLES.stop), CodesError, what) for count in counts]
         ratios = [self.shapes[0].hop // shape.hop for shape in self.shapes[: len(numbers)]]
         if numbers != [numbers[0] * ratio for ratio in ratios]:
             raise CodesError(

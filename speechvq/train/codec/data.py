@@ -31,10 +31,10 @@ def load_speech(data: DataConfig, sample_rate: int) -> Speech:
     """The speech to train on and to validate on. Raises ManifestError and AudioError."""
     rows = read_manifest(data.manifest)
     corpus = pack(rows, Path(data.cache), sample_rate, read_utterance)
-    known = [spoken(row) for row in rows]
-    parts = hold_out_speech(known, data.held_out)
+    facts = [spoken(row) for row in rows]
+    parts = hold_out_speech(facts, data.held_out)
     return Speech(
-        corpus.restricted(parts.training), corpus.restricted(parts.held_out), amounts(known, parts)
+        corpus.restricted(parts.training), corpus.restricted(parts.held_out), amounts(facts, parts)
     )
 
 

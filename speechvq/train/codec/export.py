@@ -47,7 +47,7 @@ def export_run(run: Path, target: Path, seconds: float, *, force: bool = False) 
     check_writable(target, force=force, sources=[*sources, *(row.audio for row in rows)])
     corpus = pack(rows, Path(experiment.data.cache), experiment.codec.sample_rate, read_utterance)
     training = hold_out_speech([spoken(row) for row in rows], experiment.data.held_out).training
-    own = [row for row, kept in zip(rows, training, strict=True) if kept]
+    own = [row for row, is_training in zip(rows, training, strict=True) if is_training]
     voices = voices_of(network, corpus.restricted(training), own, seconds)
     save_model(target, network, experiment.name, voices, force=force)
     return load(target)

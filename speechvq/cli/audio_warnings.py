@@ -11,16 +11,16 @@ from speechvq.errors import AudioWarning
 @contextmanager
 def audio_warnings() -> Iterator[None]:
     """Each `AudioWarning` is said once, on stderr, also with --quiet."""
-    said: set[str] = set()
+    messages: set[str] = set()
     with warnings.catch_warnings():
-        other = warnings.showwarning
+        show_other = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *place, **options) -> None:  # noqa: ANN002, ANN003 - see `warnings.showwarning`
             text = str(message)
             if not issubclass(category, AudioWarning):
-                other(message, category, *place, **options)
-            elif text not in said:
-                said.add(text)
+                show_other(message, category, *place, **options)
+            elif text not in messages:
+                messages.add(text)
                 say(f"warning: {text}")
 
         warnings.simplefilter("always", AudioWarning)
