@@ -15,7 +15,7 @@ to themselves.
 Two kinds of rows are references: "plain 1" is decoded from as many codebooks in the source's own
 voice, so that its word errors are what a conversion could reach; "real" are recordings of the
 target, each against the centroid of the others. In brackets are 95 % intervals by the bootstrap
-over the recordings that were converted. --results keeps what was found, as in `listening.py`.
+over the recordings that were converted. --results stores the measurements, as in `listening.py`.
 """
 
 import sys
@@ -69,8 +69,8 @@ Voices = Annotated[
 ]
 
 Findings = dict[str, Any]
-"""Of one recording: "words" that are heard in it, and "rows": for each kind of row what was found
-for each voice."""
+"""Of a recording: the recognized "words"; and "rows": for each kind of row the measurements for
+each voice."""
 
 
 def main(
@@ -153,33 +153,33 @@ def recordings_of(manifest: Path, speaker: str, min_seconds: float, count: int) 
 
 
 def embeddings(encoder: SpeakerEncoder, rows: list[Utterance]) -> list[Embedding]:
-    """The speaker embeddings of recordings, where speech is detected."""
+    """The speaker embeddings of the recordings in which speech is detected."""
     waves = (samples(row, RATE, max_seconds=MAX_SECONDS) for row in rows)
-    found = (encoder(wave, RATE) for wave in waves)
-    return [embedding for embedding in found if embedding is not None]
+    candidates = (encoder(wave, RATE) for wave in waves)
+    return [embedding for embedding in candidates if embedding is not None]
 
 
 class Judges:
-    """Whose voice, how natural, and which words."""
+    """Speaker similarity, naturalness, and recognized words of a waveform."""
 
     def __init__(self, encoder: SpeakerEncoder, mos: LearnedMOS, recognize: Whisper | None) -> None:
         self.encoder, self.mos, self.recognize = encoder, mos, recognize
 
     def words(self, wave: Wave) -> str | None:
-        """The words of a waveform (t,); None where nobody listens to words."""
+        """The words recognized in a waveform (t,); None without a recognizer."""
         return None if self.recognize is None else self.recognize(wave)
 
     def __call__(
         self, wave: Wave, source: Embedding, targets: dict[str, Embedding]
     ) -> list[dict[str, Any]]:
-        """What is found of a waveform (t,) beside every target; nothing without any speech."""
+        """The measurements of a waveform (t,) for each target; none without speech."""
         embedding = self.encoder(wave, RATE)
         if embedding is None:
             return []
-        found = self.mos(wave) | {"words": self.words(wave)}
-        found["to source"] = float(embedding @ source)
+        shared = self.mos(wave) | {"words": self.words(wave)}
+        shared["to source"] = float(embedding @ source)
         return [
-            {"voice": name, "to target": float(embedding @ target)} | found
+            {"voice": name, "to target": float(embedding @ target)} | shared
             for name, target in targets.items()
         ]
 
@@ -200,7 +200,7 @@ def convert(
     depths: list[int],
     centroids: dict[str, Embedding],
 ) -> Findings:
-    """All conversions of a waveform (t,) and what it is decoded to, by kind of row.
+    """The measurements of all conversions of a waveform (t,) and of its decodings, by kind of row.
 
     Recordings in which Resemblyzer detects no speech are left out, with a remark.
     """
@@ -214,9 +214,9 @@ def convert(
             rows[key] = judges(codec.decode(codes).clip(-1, 1), source, centroids)
         else:
             rows[key] = [
-                found
+                row
                 for name, target in centroids.items()
-                for found in judges(codec.decode(codes, name).clip(-1, 1), source, {name: target})
+                for row in judges(codec.decode(codes, name).clip(-1, 1), source, {name: target})
             ]
         if len(rows[key]) < len(centroids):
             print(f"no speech detected: {key}", file=sys.stderr)
@@ -228,25 +228,27 @@ WINS, WORDS = "target wins %", "word error rate %"
 
 
 def summary(rows: list[Findings], key: str, voice: str) -> dict[str, Any]:
-    """A row of the table: means over one voice or all, each as value, low and high."""
-    found = [
-        [one for one in row["rows"].get(key, ()) if voice in (ALL, one["voice"])] for row in rows
+    """A row of the table: means over a voice or all, each as value, low and high."""
+    groups = [
+        [entry for entry in row["rows"].get(key, ()) if voice in (ALL, entry["voice"])]
+        for row in rows
     ]
     values = {
-        name: intervals.mean([[one[name] for one in some] for some in found]) for name in MEANS
+        name: intervals.mean([[entry[name] for entry in group] for group in groups])
+        for name in MEANS
     }
-    wins = [[100.0 * (one["to target"] > one["to source"]) for one in some] for some in found]
+    wins = [[100.0 * (entry["to target"] > entry["to source"]) for entry in g] for g in groups]
     values[WINS] = intervals.mean(wins)
     if any(row["words"] is not None for row in rows):
         errors = [
-            [word_errors(row["words"], one["words"]) for one in some]
-            for row, some in zip(rows, found, strict=True)
+            [word_errors(row["words"], entry["words"]) for entry in group]
+            for row, group in zip(rows, groups, strict=True)
             if row["words"]
         ]
-        sums = [(sum(e for e, _ in some), sum(n for _, n in some)) for some in errors]
+        sums = [(sum(e for e, _ in pairs), sum(n for _, n in pairs)) for pairs in errors]
         values[WORDS] = intervals.word_error_rate(sums)
     named = {name: vars(value) for name, value in values.items()}
-    return {"codebooks": key, "voice": voice, "recordings": sum(map(len, found))} | named
+    return {"codebooks": key, "voice": voice, "recordings": sum(map(len, groups))} | named
 
 
 def columns(table: list[dict[str, Any]]) -> list[str]:

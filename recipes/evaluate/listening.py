@@ -12,8 +12,8 @@ apostrophes only. Recordings in which it hears none are left out of that rate, a
 --whisper, which takes a name or a folder, there are no words.
 
 Values are means over recordings, and for words errors over all words; in brackets are 95 %
-intervals by the bootstrap over recordings. --results keeps what was found of each recording, and
-the table; the same command with a file that exists goes on where it stopped.
+intervals by the bootstrap over recordings. --results stores the measurements of each recording, and
+the table; the same command with an existing file resumes where it stopped.
 """
 
 from typing import Annotated, Any
@@ -91,8 +91,10 @@ def main(
         f"\n{len(rows)} recordings, {duration:.0f} s; intervals: 95 %, bootstrap over recordings."
     )
     if recognize is not None:
-        said = [len(row[ORIGINAL]["words"].split()) for row in rows]
-        print(f"{sum(said)} words heard in the originals; {said.count(0)} without any left out.")
+        counts = [len(row[ORIGINAL]["words"].split()) for row in rows]
+        print(
+            f"{sum(counts)} words heard in the originals; {counts.count(0)} without any left out."
+        )
 
 
 def listen(
@@ -102,15 +104,15 @@ def listen(
     judge: LearnedMOS,
     recognize: Whisper | None,
 ) -> Findings:
-    """What the judges say of a waveform (t,), as it is and decoded from its file's bytes."""
+    """The measurements of a waveform (t,), original and decoded from the bytes of its code file."""
     findings: Findings = {}
     for key in (ORIGINAL, *map(str, depths)):
-        heard, found = wave, {"seconds": len(wave) / RATE}
+        heard, measures = wave, {"seconds": len(wave) / RATE}
         if key != ORIGINAL:
             data = dump(codec.encode(wave, RATE, codebooks=int(key)))
             heard = codec.decode(parse(data)).clip(-1, 1)
-            found = {"kbps": 8 * len(data) * RATE / len(wave) / 1000}
-        findings[key] = found | judge(heard)
+            measures = {"kbps": 8 * len(data) * RATE / len(wave) / 1000}
+        findings[key] = measures | judge(heard)
         if recognize is not None:
             findings[key]["words"] = recognize(heard)
     return findings
@@ -121,9 +123,9 @@ def summary(rows: list[Findings], key: str) -> dict[str, Any]:
     row: dict[str, Any] = {"codebooks": key}
     names = MOS if key == ORIGINAL else ("kbps", *MOS)
     for name in names:
-        row[name] = vars(intervals.mean([[found[key][name]] for found in rows]))
+        row[name] = vars(intervals.mean([[findings[key][name]] for findings in rows]))
     if "words" in rows[0][key]:
-        pairs = [(found[ORIGINAL]["words"], found[key]["words"]) for found in rows]
+        pairs = [(findings[ORIGINAL]["words"], findings[key]["words"]) for findings in rows]
         errors = [word_errors(said, heard) for said, heard in pairs if said]
         row[WORDS] = vars(intervals.word_error_rate(errors)) if errors else None
     return row

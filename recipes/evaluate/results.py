@@ -1,4 +1,4 @@
-"""What a measurement found of each recording, in a JSON file by which it resumes."""
+"""The findings of a measurement for each recording, in a JSON file by which it resumes."""
 
 import json
 import math
@@ -18,10 +18,10 @@ LARGEST = 1 << 30
 class Results:
     """Findings by recording.
 
-    path: a JSON file, written after each recording; None: nothing is kept. One that exists already
-      is gone on with
+    path: a JSON file, written after each recording; None: nothing is stored. An
+      existing file is resumed
     settings: what the findings depend on
-    Raises OutputError for a file with other settings, and for one that is no such file.
+    Raises OutputError for a file with other settings, and for one that holds no results.
     """
 
     def __init__(self, path: Path | None, settings: dict[str, Any]) -> None:
@@ -34,8 +34,8 @@ class Results:
         if path.exists():
             data = read_bytes(path, OutputError, limit=LARGEST, what="file of results")
             try:
-                found = parse_json(data)
-                settings, self._recordings = found["settings"], dict(found["recordings"])
+                content = parse_json(data)
+                settings, self._recordings = content["settings"], dict(content["recordings"])
             except (ValueError, KeyError, TypeError) as error:
                 raise OutputError(f"{path} does not hold results: give another file") from error
             if settings != self._settings:
@@ -45,16 +45,16 @@ class Results:
                 )
 
     def get(self, utterance: Utterance) -> Any:  # noqa: ANN401 - what was added
-        """What was found of a recording before, or None."""
+        """The stored findings of a recording, or None."""
         return self._recordings.get(_key(utterance))
 
     def add(self, utterance: Utterance, findings: Any) -> None:  # noqa: ANN401 - JSON values
-        """Keep what was found of a recording."""
+        """Store the findings of a recording."""
         self._recordings[_key(utterance)] = _plain(findings)
         self._write({})
 
     def finish(self, table: list[dict[str, Any]]) -> None:
-        """Keep the table, too."""
+        """Store the table, too."""
         self._write({"table": table})
 
     def _write(self, more: dict[str, Any]) -> None:

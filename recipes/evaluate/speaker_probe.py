@@ -40,6 +40,7 @@ from speechvq.codec.codec import Codec
 from speechvq.codes import dump, parse
 from speechvq.codes.record import CodeArrays
 from speechvq.data.manifest import Utterance
+from speechvq.data.split import evenly_spaced
 from speechvq.errors import ManifestError
 from speechvq.extras import needed
 
@@ -104,16 +105,15 @@ def balanced(rows: list[Utterance], each: int) -> list[Utterance]:
             f"{len(enough)} speakers have {each} recordings that are long enough: two are needed; "
             "lower --each or --min-seconds"
         )
-    picks = [[(2 * i + 1) * len(some) // (2 * each) for i in range(each)] for some in enough]
-    return [some[index] for some, pick in zip(enough, picks, strict=True) for index in pick]
+    return [row for own_rows in enough for row in evenly_spaced(own_rows, each)]
 
 
 def described(codec: Codec, codes: Sequence[CodeArrays], spectra: Features) -> dict[str, Features]:
-    """Features of all recordings, by what they are of."""
+    """Features of all recordings, by the name of their row of the table."""
     sizes = [shape.size for shape in codec.shapes]
     rows = {
         str(index): np.sqrt(
-            [np.bincount(one[index], minlength=size) / len(one[index]) for one in codes]
+            [np.bincount(books[index], minlength=size) / len(books[index]) for books in codes]
         )
         for index, size in enumerate(sizes)
     }
