@@ -13,7 +13,7 @@ from threading import Thread
 def processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """New processes for jobs that are submitted; they end when this one does, however it does."""
     context = get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_follow) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent) as pool:
         try:
             yield pool
         except BaseException:
@@ -23,7 +23,7 @@ def processes(jobs: int) -> Iterator[ProcessPoolExecutor]:
             raise
 
 
-def _follow() -> None:
+def _end_with_parent() -> None:
     """In a new process: end with the one that made it, and leave signals to that one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_wait_for_end, daemon=True).start()

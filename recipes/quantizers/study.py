@@ -78,7 +78,7 @@ def main(
     with processes(jobs) as pool:
         missing = [(run, path) for run, path in paths.items() if not path.exists()]
         runs = [
-            pool.submit(train_one, name, seed, configs[name], speech, path)
+            pool.submit(train_variant, name, seed, configs[name], speech, path)
             for (name, seed), path in missing
         ]
         for done in progress(runs, "training"):
@@ -122,7 +122,7 @@ def _read(path: Path, config: Variant, speech: Speech) -> dict[str, Any]:
     return result
 
 
-def train_one(name: str, seed: int, config: Variant, speech: Speech, path: Path) -> str:
+def train_variant(name: str, seed: int, config: Variant, speech: Speech, path: Path) -> str:
     """A run in a process of its own; a line that says how it went."""
     from recipes.quantizers.fit import fit
 

@@ -49,11 +49,11 @@ class Group(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-def let_read(app: typer.Typer) -> None:
+def accept_unreadable(app: typer.Typer) -> None:
     """Leave files without permission to what reads them: they are no wrong command line."""
     for group in app.registered_groups:
         if group.typer_instance is not None:
-            let_read(group.typer_instance)
+            accept_unreadable(group.typer_instance)
     for command in app.registered_commands:
         for parameter in inspect.signature(command.callback or print).parameters.values():
             for info in getattr(parameter.annotation, "__metadata__", ()):

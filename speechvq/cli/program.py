@@ -12,7 +12,7 @@ from typer.main import get_command
 
 from speechvq.cli import signals
 from speechvq.cli.audio_warnings import audio_warnings
-from speechvq.cli.command import Misuse, let_read
+from speechvq.cli.command import Misuse, accept_unreadable
 from speechvq.cli.streams import StandardOutputError, give_up_output, say, standard_streams
 from speechvq.errors import SpeechVQError
 from speechvq.extras import missing
@@ -42,7 +42,7 @@ def run(app: typer.Typer, name: str, typed: str | None = None) -> None:
     typed: how people start it, where that is not the name
     """
     words = sys.argv[1:]
-    with standard_streams(), audio_warnings(), signals.handled() as received:
+    with standard_streams(), audio_warnings(), signals.handlers() as received:
         try:
             code = _code(app, name, words)
         except SystemExit as end:
@@ -56,7 +56,7 @@ def run(app: typer.Typer, name: str, typed: str | None = None) -> None:
 
 def _code(app: typer.Typer, name: str, words: Sequence[str]) -> int:
     """The exit code of a command line whose results are all written. Raises what is wrong."""
-    let_read(app)
+    accept_unreadable(app)
     command = get_command(app)
     try:
         with command.make_context(name, list(words)) as context:

@@ -60,7 +60,7 @@ class Signals:
 
 
 @contextmanager
-def handled() -> Iterator[Signals]:
+def handlers() -> Iterator[Signals]:
     """In this context, signals raise Ended; once one has come, all are ignored after it."""
     signals = Signals()
     previous = {number: signal.signal(number, signals.end) for number in _handled_signals()}

@@ -13,15 +13,15 @@ from speechvq.codec.config import CodecConfig
 from speechvq.errors import ModelError
 from speechvq.nn.decoder import Decoder
 from speechvq.nn.encoder import Encoder
-from speechvq.nn.isolation import limited
-from speechvq.nn.portable import Portable
+from speechvq.nn.isolation import network_init
+from speechvq.nn.portable import PortableModule
 from speechvq.nn.speaker import ReferenceEncoder, rounded
 from speechvq.nn.streaming import State
 from speechvq.quantize.base import Quantized
 from speechvq.quantize.topdown import Level, TopDown
 
 
-class Network(Portable):
+class Network(PortableModule):
     """The trained parts.
 
     Waveforms are (b, 1, t) at the configured sample rate, codes one tensor (b, f) per codebook.
@@ -32,7 +32,7 @@ class Network(Portable):
     latency: samples from a sound going in to the same sound coming out, when both run live
     """
 
-    @limited
+    @network_init
     def __init__(self, config: CodecConfig) -> None:
         super().__init__()
         self.config = config

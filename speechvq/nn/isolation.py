@@ -186,7 +186,7 @@ class _Undrawn(TorchFunctionMode):
         return (torch.empty if func is torch.randn else func)(*args, **kwargs or {})
 
 
-def limited(init: Callable[..., None]) -> Callable[..., None]:
+def network_init(init: Callable[..., None]) -> Callable[..., None]:
     """For the `__init__` of a network: its weights are in float32, and not too many.
 
     A network of too many weights raises ConfigError before it takes memory.

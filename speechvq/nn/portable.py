@@ -10,7 +10,7 @@ from torch import nn
 from speechvq.nn.isolation import isolated, with_weights
 
 
-class Portable(nn.Module):
+class PortableModule(nn.Module):
     """A network that is pickled with its weights in one block of bytes.
 
     Torch shares each tensor that goes to another process through an open file of its own, and a
@@ -46,14 +46,14 @@ class Portable(nn.Module):
 @isolated()
 @torch.inference_mode(mode=False)
 def unpacked_network(
-    cls: type[Portable],
+    cls: type[PortableModule],
     arguments: tuple[Any, ...],
     weights: bytes,
     learning: set[str],
     training: bool,  # noqa: FBT001 - as `__reduce__` gives it
     device: str,
-) -> Portable:
-    """The network that `Portable.__reduce__` has packed."""
+) -> PortableModule:
+    """The network that `PortableModule.__reduce__` has packed."""
     network = with_weights(lambda: cls(*arguments), load(weights))
     for name, value in network.named_parameters():
         value.requires_grad_(name in learning)

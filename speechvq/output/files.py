@@ -39,7 +39,7 @@ def new_file(path: Path, *, force: bool) -> Iterator[BinaryIO]:
         descriptor = None
         while descriptor is None:
             name = partial.unused_name(target)
-            descriptor = partial.opened(_private if previous else _public, name)
+            descriptor = partial.create_locked(_private if previous else _public, name)
         with os.fdopen(descriptor, "w+b") as file:
             yield file
             file.flush()

@@ -23,7 +23,7 @@ def make_folder(path: Path) -> None:
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
+def claimed_folder(folder: Path) -> Iterator[None]:
     """Make a folder and hold it: nobody else who asks gets it until the end or the death of this.
 
     Raises OutputError. On file systems that cannot lock folders, such as NFS, it is not held.
@@ -37,7 +37,7 @@ def claimed(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise failure(folder, error) from error
     try:
-        if partial.locked(descriptor) is False:
+        if partial.try_lock(descriptor) is False:
             raise OutputError(
                 f"another run is writing into {folder}; wait for it, or give another folder"
             )
@@ -62,7 +62,7 @@ def new_folder(path: Path, *, force: bool) -> Iterator[Path]:
         descriptor = None
         while descriptor is None:
             name = partial.unused_name(target)
-            descriptor = partial.opened(create, name)
+            descriptor = partial.create_locked(create, name)
         try:
             yield Path(name)
             _settle(Path(name), target, force=force)
@@ -101,7 +101,7 @@ def _settle(filled: Path, target: Path, *, force: bool) -> None:
         filled.rename(target)
         _synchronize(target.parent)
         return
-    with claimed(target):
+    with claimed_folder(target):
         places = {path: target / path.relative_to(filled) for path in files}
         for place in places.values():
             if place.parent.is_dir():

@@ -24,7 +24,7 @@ try:
 except ImportError:  # Windows, which refuses to remove what is open
     fcntl = None
 
-_live: dict[str, int] = {}
+_names_in_use: dict[str, int] = {}
 """Names in use, and the process that uses them: an exit in between removes them."""
 
 
@@ -33,7 +33,7 @@ def unused_name(target: Path) -> str:
     return str(target.with_name(f"{_prefix(target)}{secrets.token_hex(8)}.partial"))
 
 
-def opened(create: Callable[[str], int], name: str) -> int | None:
+def create_locked(create: Callable[[str], int], name: str) -> int | None:
     """The descriptor of a new file or folder under this name, locked.
 
     None when something is called so already, which stays, or when the new one vanished before it
@@ -41,22 +41,22 @@ def opened(create: Callable[[str], int], name: str) -> int | None:
 
     create: makes it, exclusively, and opens it
     """
-    _live[name] = os.getpid()
+    _names_in_use[name] = os.getpid()
     try:
         descriptor = create(name)
     except OSError as error:
-        del _live[name]
+        del _names_in_use[name]
         if isinstance(error, FileExistsError):
             return None
         raise
-    if locked(descriptor) is not False and os.path.lexists(name):
+    if try_lock(descriptor) is not False and os.path.lexists(name):
         return descriptor
     os.close(descriptor)
     remove(name)
     return None
 
 
-def locked(descriptor: int) -> bool | None:
+def try_lock(descriptor: int) -> bool | None:
     """Try to lock until it is closed. False: someone else holds the lock; None: there are none."""
     if fcntl is None:
         return None
@@ -71,7 +71,7 @@ def locked(descriptor: int) -> bool | None:
 
 def remove(name: str) -> None:
     """Remove an unfinished file or folder of this process, if it is there."""
-    if name not in _live:
+    if name not in _names_in_use:
         return
     try:
         os.unlink(name)  # noqa: PTH108
@@ -79,13 +79,13 @@ def remove(name: str) -> None:
         pass
     except OSError:
         shutil.rmtree(name, ignore_errors=True)
-    _live.pop(name, None)
+    _names_in_use.pop(name, None)
 
 
 def discard(folder: Path) -> None:
     """Remove a folder at once: what a killed process leaves of it has a hidden name."""
     name = unused_name(folder)
-    _live[name] = os.getpid()
+    _names_in_use[name] = os.getpid()
     try:
         os.rename(folder, name)  # noqa: PTH104
     finally:
@@ -115,7 +115,7 @@ def _remove_leftover(path: Path) -> None:
     access = os.O_RDONLY if path.is_dir() else os.O_RDWR  # NFS locks only what can be written
     descriptor = os.open(path, access | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        if locked(descriptor):
+        if try_lock(descriptor):
             if path.is_dir():
                 shutil.rmtree(path)
             else:
@@ -135,6 +135,6 @@ def _remove_live() -> None:
 
     A signal that ends the process may come where no `finally` sees it.
     """
-    for name, process in list(_live.items()):
+    for name, process in list(_names_in_use.items()):
         if process == os.getpid():
             remove(name)

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from speechvq.config import require, within
 from speechvq.errors import ConfigError, ModelError
 from speechvq.limits import BLOCKS, WIDTHS
-from speechvq.nn.isolation import limited
+from speechvq.nn.isolation import network_init
 from speechvq.nn.modules import Modules
-from speechvq.nn.portable import Portable
+from speechvq.nn.portable import PortableModule
 from speechvq.nn.streaming import State
 from speechvq.prior.wavenet import ContextNetwork, WaveNet
 
@@ -175,14 +175,14 @@ def _finite(results: Tensor) -> Tensor:
     return results
 
 
-class PriorNetwork(Portable):
+class PriorNetwork(PortableModule):
     """One stream for each codebook of a codec.
 
     shapes: (hop in samples, codebook size) of every codebook, coarse first
     speaker_dim: length of the speaker embedding, 0 for a network without speakers
     """
 
-    @limited
+    @network_init
     def __init__(
         self, config: PriorConfig, shapes: Sequence[tuple[int, int]], speaker_dim: int = 0
     ) -> None:

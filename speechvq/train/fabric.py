@@ -49,13 +49,13 @@ def launched(
             f"cannot train on {devices} x {accelerator} in {precision} here: "
             f"{' '.join(str(error).split())}"
         ) from error
-    _follow()
+    _end_with_parent()
     fabric.launch()
-    atexit.register(_end, getattr(fabric.strategy.launcher, "procs", ()))
+    atexit.register(_kill, getattr(fabric.strategy.launcher, "procs", ()))
     return fabric
 
 
-def _follow() -> None:
+def _end_with_parent() -> None:
     """In a further process: end when the first one does, whose steps this one would wait for."""
     if os.environ.get("LOCAL_RANK", "0") != "0":
         Thread(target=_wait_for_end, args=(os.getppid(),), daemon=True).start()
@@ -67,7 +67,7 @@ def _wait_for_end(parent: int) -> None:
     os._exit(1)
 
 
-def _end(processes: Iterable[subprocess.Popen[bytes]]) -> None:
+def _kill(processes: Iterable[subprocess.Popen[bytes]]) -> None:
     """At the end of the first process: end the others, which write nothing."""
     for process in processes:
         process.kill()

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from speechvq.errors import TrainingError
-from speechvq.output import claimed
+from speechvq.output import claimed_folder
 from speechvq.train.checkpoint import TrainState
 from speechvq.train.log import Log
 from speechvq.train.schedule import Schedule, learning_rate
@@ -93,7 +93,7 @@ def fit(
     Raises TrainingError when the loss is not finite or the checkpoint cannot be used, OutputError
     when another run is writing into the folder.
     """
-    held = nullcontext() if folder is None or fabric.global_rank else claimed(folder)
+    held = nullcontext() if folder is None or fabric.global_rank else claimed_folder(folder)
     with held:
         new = folder is None or not state.load(folder)
         fabric.barrier()

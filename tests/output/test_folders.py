@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from speechvq.errors import OutputError
-from speechvq.output import claimed, make_folder, new_folder
+from speechvq.output import claimed_folder, make_folder, new_folder
 from tests.conftest import contents
 from tests.output.helpers import hidden, names
 
@@ -62,28 +62,29 @@ def test_a_file_is_no_folder(tmp_path):
 
 def test_one_run_at_a_time(tmp_path):
     folder = tmp_path / "run"
-    again = claimed(tmp_path / "run")
-    with claimed(folder), pytest.raises(OutputError, match="another run is writing into"):
+    again = claimed_folder(tmp_path / "run")
+    with claimed_folder(folder), pytest.raises(OutputError, match="another run is writing into"):
         again.__enter__()
-    with claimed(folder):
+    with claimed_folder(folder):
         pass
 
 
 def test_a_run_that_is_killed_lets_go_and_leaves_nothing(tmp_path):
     code = (
         "import os, sys; from pathlib import Path; from speechvq.output import *\n"
-        "with claimed(Path(sys.argv[1])), new_folder(Path(sys.argv[1], 'a'), force=True) as new:\n"
+        "run = Path(sys.argv[1])\n"
+        "with claimed_folder(run), new_folder(run / 'a', force=True) as new:\n"
         "    (new / 'file').write_bytes(b'half'); print(flush=True); input(); os.kill(0, 0)"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        with pytest.raises(OutputError, match="another run"), claimed(tmp_path):
+        with pytest.raises(OutputError, match="another run"), claimed_folder(tmp_path):
             pass
         process.kill()
     assert len(hidden(tmp_path)) == 1
-    with claimed(tmp_path):
+    with claimed_folder(tmp_path):
         assert not hidden(tmp_path)
 
 

@@ -179,7 +179,7 @@ def test_without_locks_nothing_is_removed(tmp_path, monkeypatch):
 
 def test_a_file_that_is_taken_for_a_leftover_is_begun_anew(tmp_path, monkeypatch):
     """Another process comes between the creation of a file and its lock."""
-    locked, calls = partial.locked, []
+    locked, calls = partial.try_lock, []
 
     def late(descriptor):
         calls.append(descriptor)
@@ -187,7 +187,7 @@ def test_a_file_that_is_taken_for_a_leftover_is_begun_anew(tmp_path, monkeypatch
             os.unlink(hidden(tmp_path)[0])  # noqa: PTH108
         return locked(descriptor)
 
-    monkeypatch.setattr(partial, "locked", late)
+    monkeypatch.setattr(partial, "try_lock", late)
     write(tmp_path / "a")
     assert contents(tmp_path) == {tmp_path / "a": b"new"}
     assert len(calls) == 2
@@ -200,7 +200,7 @@ import sys
 from pathlib import Path
 from speechvq.output import partial
 name = partial.unused_name(Path({str(tmp_path / "a")!r}))
-partial.opened(lambda name: __import__("os").open(name, 66), name)
+partial.create_locked(lambda name: __import__("os").open(name, 66), name)
 sys.exit(3)
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 3

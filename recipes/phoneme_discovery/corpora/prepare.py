@@ -45,7 +45,7 @@ from recipes.phoneme_discovery.corpora.options import (
 from recipes.phoneme_discovery.corpora.prepared import held_out_of, load_recordings
 from speechvq.data.manifest import write_manifest
 from speechvq.errors import ManifestError, OutputError, UnitsError
-from speechvq.output import claimed, make_folder, new_file
+from speechvq.output import claimed_folder, make_folder, new_file
 from speechvq.units.recordings import Recording
 
 
@@ -111,7 +111,7 @@ def prepare(
         replace(row, metadata=row.metadata | {"name": name} | ({"held_out": True} if held else {}))
         for row, name, held in zip(rows, unique_names(rows), held_out, strict=True)
     ]
-    with claimed(work):
+    with claimed_folder(work):
         # The record is written first; without a manifest it counts for nothing.
         (work / "manifest.jsonl").unlink(missing_ok=True)
         with new_file(work / "prepare.json", force=True) as file:

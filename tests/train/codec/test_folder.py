@@ -12,7 +12,7 @@ from torch import nn
 from speechvq.data.corpus import pack
 from speechvq.data.manifest import read_manifest
 from speechvq.errors import OutputError, TrainingError
-from speechvq.output import claimed
+from speechvq.output import claimed_folder
 from speechvq.train.checkpoint import TrainState, checkpoints
 from speechvq.train.codec.loop import train
 from speechvq.train.log import Log
@@ -26,7 +26,7 @@ def in_folder(experiment, folder):
 def test_two_runs_in_one_folder_are_refused(manifest, tmp_path):
     experiment = tiny_experiment(manifest, tmp_path)
     run = Path(experiment.run.folder)
-    with claimed(run), pytest.raises(OutputError, match="another run is writing into"):
+    with claimed_folder(run), pytest.raises(OutputError, match="another run is writing into"):
         train(experiment, fabric(), stop_at=1)
     assert not list(run.iterdir())
 
@@ -99,7 +99,7 @@ def test_a_checkpoint_is_deleted_at_once(tmp_path, monkeypatch):
     assert not first.exists()
     assert checkpoints(tmp_path) == [tmp_path / "step-00000002"]
     monkeypatch.undo()
-    with claimed(tmp_path):
+    with claimed_folder(tmp_path):
         assert [path.name for path in tmp_path.iterdir()] == ["step-00000002"]
 
 
