@@ -1,8 +1,8 @@
-"""Audio files of every format that is read: damaged, cut, and joined.
+"""Audio files of all formats that are read: damaged, cut, and joined.
 
-What is accepted gives as many samples as it says, all of them finite. A file that is not damaged
-gives all its samples without a remark. One that is cut off, or several that are joined, give all
-their samples, or a remark.
+A file that is accepted gives as many samples as it declares, all of them finite. An intact file
+gives all its samples without a warning; one that is cut off, or made of several that are joined,
+gives all samples, or a warning.
 """
 
 import io
@@ -55,8 +55,8 @@ FORMATS = (
 
 
 @dataclass(frozen=True)
-class _Good:
-    """A file that is not damaged. samples: how many it holds."""
+class _Intact:
+    """An intact file, and the samples per channel that it holds."""
 
     suffix: str
     data: bytes
@@ -118,7 +118,7 @@ class AudioFiles:
         require(abs(count - expected) <= (rate != source.rate), f"{count} of {expected} samples")
         return source.samples
 
-    def _joined(self, random: Random, good: _Good) -> Case:
+    def _joined(self, random: Random, good: _Intact) -> Case:
         """A stream behind another of its kind: as `cat` joins files."""
         second = audio_bytes.with_serial(good.data, 2) or good.data
         data = good.data + second * random.choice((1, 1, 2))
@@ -128,11 +128,11 @@ class AudioFiles:
 
 def _good(
     random: np.random.Generator, suffix: str, kind: str, subtype: str, rate: int, channels: int
-) -> _Good:
+) -> _Intact:
     buffer = io.BytesIO()
     noise = random.uniform(-0.5, 0.5, (int(SECONDS * rate), channels)).astype(np.float32)
     with soundfile.SoundFile(buffer, "w", rate, channels, subtype, format=kind) as file:
         file.write(noise)
     data = buffer.getvalue()
     data = audio_bytes.with_serial(data, 1) or data  # which is random otherwise
-    return _Good(suffix, data, soundfile.info(io.BytesIO(data)).frames)
+    return _Intact(suffix, data, soundfile.info(io.BytesIO(data)).frames)

@@ -20,8 +20,8 @@ class Case:
 
     name: of the file
     data: its bytes
-    how: in a word, how it was made
-    expected: what it holds, where that is known
+    how: the way in which it was made, in a word
+    expected: its content, where that is known
     """
 
     name: str
@@ -53,7 +53,7 @@ class Kind(Protocol):
 
 
 def generator(*names: object) -> Random:
-    """A generator that follows from names and numbers, on every machine and in every process."""
+    """A generator seeded by names and numbers, the same on all machines and in all processes."""
     return Random("/".join(map(str, names)))  # noqa: S311 - nothing here is a secret
 
 

@@ -5,7 +5,7 @@ from random import Random
 
 NUMBERS = (0, 1, 2, 127, 128, 255, 256, 32767, 32768, 65535, 65536, 2**24, 2**31 - 1, 2**31)
 LARGE = (*NUMBERS, 2**32 - 2, 2**32 - 1, 2**32, 2**53, 2**63 - 1, 2**63, 2**64 - 1)
-"""Whole numbers at the edges of what integers of some width hold."""
+"""Integers at the limits of common widths."""
 
 
 def damaged(random: Random, data: bytes, others: Sequence[bytes] = ()) -> bytes:
@@ -33,7 +33,7 @@ def _overwrite(random: Random, data: bytes) -> bytes:
 
 
 def _number(random: Random, data: bytes) -> bytes:
-    """A whole number of 1 to 8 bytes at an edge, in either order of bytes."""
+    """Overwrite 1 to 8 bytes with a number of `LARGE`, in either byte order."""
     if not data:
         return data
     size, order = random.choice((1, 2, 3, 4, 8)), random.choice(("little", "big"))
@@ -79,7 +79,7 @@ def _splice(random: Random, data: bytes, other: bytes) -> bytes:
 
 
 def _put(data: bytes, place: int, part: bytes) -> bytes:
-    """The part in the place of what is there, without a change of length."""
+    """Overwrite data at an offset with a part, without changing its length."""
     part = part[: len(data) - place]
     return data[:place] + part + data[place + len(part) :]
 

@@ -1,11 +1,11 @@
-"""Damaged files of every kind, read: each is read rightly or refused in one plain sentence.
+"""Fuzzing: damaged files of each kind are read correctly or refused in one plain sentence.
 
     python -m recipes.robustness.fuzz all --out fuzz.json
     python -m recipes.robustness.fuzz codes manifests --count 1000 --seed 7 --out short.json
     python -m recipes.robustness.fuzz codes --seed 7 --replay 17
 
-The same command goes on where it stopped. Faulty files are saved in `fuzz.json.faults`, and the
-next run tries them again first. `judge.py` says what a fault is. Exits with 1 after faults.
+The same command resumes where it stopped. Files with faults are saved in `fuzz.json.faults` and
+judged first in the next run. `judge.py` defines a fault. The exit code is 1 after faults.
 """
 
 import os
@@ -34,8 +34,8 @@ def main(
     count: Annotated[
         int | None, typer.Option(help="Files of each kind, in all runs together.", min=1)
     ] = None,
-    seed: Annotated[int, typer.Option(help="Other files for every number.")] = 1,
-    out: Annotated[Path, typer.Option(help="The counts; a campaign goes on there.")] = Path(
+    seed: Annotated[int, typer.Option(help="Each seed gives other files.")] = 1,
+    out: Annotated[Path, typer.Option(help="File of counts, by which a campaign resumes.")] = Path(
         "fuzz.json"
     ),
     processes: Annotated[int, typer.Option(help="Files judged at a time.", min=1)] = 1,
@@ -75,7 +75,7 @@ def main(
 
 
 def _print_faults(name: str, faults: dict[int, str]) -> None:
-    """One index of each fault, and how many others are like it."""
+    """Print the index of one file for each fault, and the number of similar faults."""
     alike: dict[str, list[int]] = {}
     for index, fault in sorted(faults.items()):
         alike.setdefault(re.sub(r"[\d]+(?![^:]*:)", "0", fault)[:60], []).append(index)

@@ -84,7 +84,7 @@ class Reference:
 
 def main(
     kills: Annotated[int, typer.Option(help="How many, over all commands.", min=1)] = 220,
-    seed: Annotated[int, typer.Option(help="Other moments for every number.")] = 1,
+    seed: Annotated[int, typer.Option(help="Each seed gives other moments.")] = 1,
     only: Annotated[
         list[str] | None, typer.Option(help="This command; may be given again.")
     ] = None,

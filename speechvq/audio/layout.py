@@ -97,7 +97,7 @@ def layout(file: BinaryIO, size: int, name: str) -> Layout:
     for read in (containers.read, sound.read):
         if (content := read(untagged, size - start, name)) is not None:
             return _shifted(_of_sound(untagged, content, name), start)
-    frames = of_mpeg(file, start, size, name)
+    frames = _of_mpeg(file, start, size, name)
     if frames is None and (start or mpeg.looks_like(head)):
         return Layout(())  # libmpg123 would take noise for frames
     return frames or Layout((Stream(((0, size),)),))
@@ -105,7 +105,7 @@ def layout(file: BinaryIO, size: int, name: str) -> Layout:
 
 def _of_sound(file: BinaryIO, content: sound.Sound, name: str) -> Layout:
     """The layout of a file with a header, within which there may be MPEG frames."""
-    frames = None if content.mpeg is None else of_mpeg(file, *content.mpeg, name)
+    frames = None if content.mpeg is None else _of_mpeg(file, *content.mpeg, name)
     inner = frames or Layout((Stream(content.pieces),))
     declared, present = content.declared, content.present
     return replace(
@@ -131,7 +131,7 @@ def _shifted(inner: Layout, start: int) -> Layout:
     return replace(inner, streams=tuple(streams))
 
 
-def of_mpeg(file: BinaryIO, start: int, size: int, name: str) -> Layout | None:
+def _of_mpeg(file: BinaryIO, start: int, size: int, name: str) -> Layout | None:
     """The layout of the MPEG frames between two offsets; None without any. Raises AudioError."""
     frames = mpeg.read(file, start, size, name)
     if frames is None:

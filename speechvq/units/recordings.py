@@ -21,7 +21,7 @@ from speechvq.units.alignments.alignment import Alignment
 Ints = NDArray[np.integer]
 
 SIZES = range(1, CODEBOOK_SIZES.stop)
-"""Possible codes of a system: one is a baseline that says nothing."""
+"""Possible numbers of codes of a system; 1 is a baseline without information."""
 
 SLOWEST, FASTEST = 1e-3, 1e5
 """Codes per second."""
@@ -37,7 +37,7 @@ class Recording:
     phones: the alignment with clean labels (see `alignment.labeled`), in seconds from the start of
         the segment; None: unknown
     audio: the audio file, if there is one; `start`: where the segment starts in it, in seconds
-    channel: the one of the file, from 1 on; None: see `audio.mixing`
+    channel: of the file, counted from 1; None: as `audio.mixing` chooses
     """
 
     name: str

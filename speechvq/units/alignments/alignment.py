@@ -98,7 +98,7 @@ def checked(intervals: Iterable[Interval], tier: str, source: str | Path) -> Ali
 
 
 def _fault(interval: Interval, before: Interval | None, number: int) -> str | None:
-    """What is wrong with an interval behind another one, or None."""
+    """The fault of an interval that follows `before`, as the end of a sentence, or None."""
     start, end, label = interval
     fault = None
     if not (math.isfinite(start) and math.isfinite(end)):

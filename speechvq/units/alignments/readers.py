@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from speechvq.errors import AlignmentError, shown
 from speechvq.limits import MANIFEST_BYTES
 from speechvq.units.alignments.alignment import Alignment, Interval, checked
-from speechvq.units.alignments.text import is_whole, lines_of, number_of, rows_of, text_of
+from speechvq.units.alignments.text import is_integer, lines_of, number_of, rows_of, text_of
 from speechvq.units.alignments.textgrid import read_textgrid
 
 TIMIT_RATE = 16_000
@@ -62,7 +62,7 @@ def read_timit(path: str | Path) -> Alignment:
     path = Path(path)
     intervals: list[Interval] = []
     for where, (first, last, label) in rows_of(path, "first sample, last sample, label", rest=True):
-        if not (is_whole(first) and is_whole(last)):
+        if not (is_integer(first) and is_integer(last)):
             raise AlignmentError(
                 f"{where}: {shown(first)} and {shown(last)} are not numbers of samples; if seconds "
                 "are meant, name it .lab"
@@ -138,7 +138,7 @@ def read_lab(path: str | Path) -> Alignment:
     """
     path = Path(path)
     rows = list(rows_of(path, "start, end, label", "\\"))
-    integers = all(is_whole(time) for _, (start, end, _) in rows for time in (start, end))
+    integers = all(is_integer(time) for _, (start, end, _) in rows for time in (start, end))
     units = HTK_UNITS if integers else 1
     intervals = [
         Interval(number_of(start, at) / units, number_of(end, at) / units, label)

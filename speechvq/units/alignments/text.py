@@ -9,13 +9,13 @@ from speechvq.input import read_bytes
 from speechvq.limits import ALIGNMENT_BYTES
 
 NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
-WHOLE = re.compile(r"[-+]?[0-9]+")
+INTEGER = re.compile(r"[-+]?[0-9]+")
 
 
 def text_of(path: Path, limit: int = ALIGNMENT_BYTES) -> str:
     """The text of a file in UTF-8, or in UTF-16 with a byte order mark. Raises AlignmentError.
 
-    limit: bytes, at most
+    limit: the largest size of the file in bytes
     """
     data = read_bytes(path, AlignmentError, limit=limit, what="alignment")
     utf16 = data[:2] in {b"\xff\xfe", b"\xfe\xff"}
@@ -30,7 +30,7 @@ def text_of(path: Path, limit: int = ALIGNMENT_BYTES) -> str:
 def lines_of(
     path: Path, limit: int = ALIGNMENT_BYTES, *, blank: bool = False
 ) -> Iterator[tuple[int, str]]:
-    """The lines of a file with their numbers from 1; blank ones only if `blank`.
+    """The lines of a file with their numbers from 1; blank lines only if `blank`.
 
     Raises AlignmentError.
     """
@@ -58,10 +58,10 @@ def rows_of(
 ) -> Iterator[tuple[str, list[str]]]:
     """The place and the fields of each line, split at tabs if these give enough fields.
 
-    needs: the names of the fields, between commas
-    comment: how lines start that are skipped
-    limit: bytes of the file, at most
-    rest: whether the last field is all that is left of a line, or one word
+    needs: the names of the fields, separated by commas
+    comment: the beginning of lines that are skipped
+    limit: the largest size of the file in bytes
+    rest: whether the last field is the rest of the line, or a single word
 
     Lines with fewer tabs are split at spaces. Raises AlignmentError for a line with too few fields.
     """
@@ -90,6 +90,6 @@ def number_of(text: str, where: str) -> float:
     return float(text)
 
 
-def is_whole(text: str) -> bool:
+def is_integer(text: str) -> bool:
     """Whether a text is an integer."""
-    return bool(WHOLE.fullmatch(text.strip()))
+    return bool(INTEGER.fullmatch(text.strip()))

@@ -26,13 +26,13 @@ from speechvq.units.alignments.text import text_of
 T = TypeVar("T", str, float)
 
 PHONES = "phone"
-"""What the name of the tier with the phones contains, in upper or lower case."""
+"""Part of the name of the tier with the phones, in any case."""
 
 TOKEN = re.compile(
     r'"(?P<text>[^"]*+(?:""[^"]*+)*+)(?P<close>"?)'
     r"|(?<![^\s=])(?P<number>[-+]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][-+]?[0-9]++)?+)(?!\S)"
 )
-"""No part of it is tried twice: the time is linear in the length of the file."""
+"""A text or a number. Without backtracking, so the time is linear in the length of the file."""
 
 BINARY = "ooBinaryFile"
 KINDS = ("IntervalTier", "TextTier")
@@ -49,8 +49,8 @@ class Tier:
 def read_textgrid(path: str | Path, tier: str | int | None = None) -> Alignment:
     """Read an interval tier of a TextGrid.
 
-    tier: its name, or a part of the name of one tier only, in upper or lower case; or its number in
-        the file, from 1 on, as Praat counts tiers. None: the tier with "phone" in its name, or else
+    tier: its name, or a part of the name that occurs in a single tier, in any case; or its number
+        in the file, counted from 1 as in Praat. None: the tier with "phone" in its name, or else
         the only tier
 
     Raises AlignmentError for a file that is not a TextGrid, when no tier or several tiers match,
@@ -120,15 +120,15 @@ class _Tokens:
         kind = self._next(str, "the type of the file") if self._more(str) else ""
         if not kind.startswith("ooTextFile") or not self._more(str) or self._skip() != "TextGrid":
             raise AlignmentError(f"{self.path} is not a TextGrid saved as text")
-        head = []
-        while self._more(float):  # xmin, xmax and the number of tiers
-            head.append(self._skip())
+        numbers = []  # xmin, xmax and the number of tiers
+        while self._more(float):
+            numbers.append(self._skip())
         tiers: list[Tier] = []
         while self.token is not None:
             tiers.append(self._tier())
-        if len(tiers) < (head[2] if len(head) > 2 else 0):
+        if len(tiers) < (numbers[2] if len(numbers) > 2 else 0):
             raise AlignmentError(
-                f"{self.path} is truncated: it has {len(tiers)} of {head[2]:g} tiers; get a "
+                f"{self.path} is truncated: it has {len(tiers)} of {numbers[2]:g} tiers; get a "
                 "complete copy, or correct that number"
             )
         return tiers
@@ -146,7 +146,7 @@ class _Tokens:
             self._next(float, what)
         size = self._next(float, "the size of a tier")
         if kind == "IntervalTier":
-            intervals, count = self._intervals(), None
+            intervals = self._intervals()
             count = len(intervals)
         else:
             intervals, count = None, self._points()
@@ -158,10 +158,10 @@ class _Tokens:
         return Tier(name, intervals)
 
     def _intervals(self) -> list[Interval]:
-        """The intervals of a tier, until something else follows."""
+        """The intervals of a tier, up to the next token that begins none."""
         intervals = []
         while self._more(float):
-            self._counted()
+            self._count_interval()
             start = self._next(float, "the start of an interval")
             end = self._next(float, "the end of an interval")
             intervals.append(Interval(start, end, self._next(str, "the text of an interval")))
@@ -176,8 +176,8 @@ class _Tokens:
             count += 1
         return count
 
-    def _counted(self) -> None:
-        """Count an interval, of all tiers."""
+    def _count_interval(self) -> None:
+        """Count an interval towards the limit of the file."""
         self.count += 1
         if self.count > INTERVALS:
             raise AlignmentError(f"{self.path} has more than {INTERVALS} intervals; split the file")
