@@ -2,11 +2,11 @@
 
     python -m recipes.benchmark.faster [AUDIO ...] [--rounds 9] > faster.md
 
-Ways: `torch.compile` of every block; 16-bit arithmetic (bfloat16) in all matrices; 8-bit matrices
-(dynamic quantization). Each is tried on a codec of its own, timed in turn with the plain one as
-`speed.py` does. "x" is the speedup over the plain one; "codes changed" is the share of codes, over
-all codebooks, that differ from the plain codec's, which would make files differ between machines;
-"SNR" compares decoded speech with what the plain codec decodes from the same codes.
+Ways: `torch.compile` of every block; 16-bit arithmetic (bfloat16) in the matrices of every block;
+8-bit matrices (dynamic quantization). Each is tried on a codec of its own, timed in turn with the
+plain one as `speed.py` does. "x" is the speedup over the plain one; "codes changed" is the share of
+codes, over all codebooks, that differ from the plain codec's, which would make files differ between
+machines; "SNR" compares decoded speech with what the plain codec decodes from the same codes.
 """
 
 from collections.abc import Callable, Sequence
@@ -82,16 +82,20 @@ def compiled(codec: Codec) -> Functions:
 
 
 def bfloat16(codec: Codec) -> Functions:
-    """Matrices and convolutions in bfloat16, by autocast."""
+    """Matrices and convolutions of every block in bfloat16, by autocast."""
 
-    def rounded(function: Callable[..., Any]) -> Callable[..., Any]:
-        def run(argument: Any) -> Any:  # noqa: ANN401 - a waveform or codes
+    def rounded(step: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any) -> Any:  # noqa: ANN401 - what a block's step takes and gives
             with torch.autocast("cpu", torch.bfloat16):
-                return function(argument)
+                output, state = step(*arguments)
+            return output.float(), state
 
         return run
 
-    return rounded(codec.encode), rounded(codec.decode)
+    for block in codec.network.modules():
+        if isinstance(block, Block):
+            block.step = rounded(block.step)  # type: ignore[method-assign]
+    return codec.encode, codec.decode
 
 
 def int8(codec: Codec) -> Functions:

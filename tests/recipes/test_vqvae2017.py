@@ -149,8 +149,8 @@ def test_from_speech_to_a_table_and_sound(tmp_path):
     (tmp_path / "plan.toml").write_text(PLAN)
     (tmp_path / "prior.toml").write_text(PRIOR)
 
-    def run(script, *words):
-        command = [sys.executable, "-m", f"recipes.vqvae2017.{script}", "--folder", "runs", *words]
+    def run(script, *words, folder="runs"):
+        command = [sys.executable, "-m", f"recipes.vqvae2017.{script}", "--folder", folder, *words]
         return subprocess.run(
             list(map(str, command)), cwd=tmp_path, capture_output=True, text=True, check=False
         )
@@ -160,7 +160,7 @@ def test_from_speech_to_a_table_and_sound(tmp_path):
         assert done.returncode == 0, done.stderr
     again = run("train", "m.jsonl", "--config", "plan.toml")
     assert (again.returncode, again.stderr) == (0, "")  # nothing is left to do
-    half = run("train", "m.jsonl", "--config", "plan.toml", "--bf16", "--folder", "half")
+    half = run("train", "m.jsonl", "--config", "plan.toml", "--bf16", folder="half")
     assert half.returncode == 0, half.stderr
     whole, rounded = (
         bits(tmp_path / folder / "codes" / "train.csv") for folder in ("runs", "half")

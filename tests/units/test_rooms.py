@@ -39,5 +39,5 @@ def test_units_import_no_model():
         if module.startswith("speechvq.units.")
         for other in own_imports(module)
     }
-    files = {"errors", "limits", "input", "parsing", "output"}
+    files = {"errors", "extras", "limits", "input", "arrays", "parsing", "output"}
     assert parts <= {"units", "audio", "codes", "data"} | files
