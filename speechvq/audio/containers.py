@@ -112,6 +112,7 @@ def read(file: BinaryIO, size: int, name: str) -> Sound | None:
 
 
 def _sound(file: BinaryIO, kind: Container, chunk: Chunk, size: int, name: str) -> Sound:
+    """What libsndfile shall read, given the chunk of the sound. Raises AudioError."""
     available = size - chunk.start
     declared = chunk.size
     if declared == 0 and available and not _plausible(read_at(file, chunk.start, kind.name)):

@@ -78,7 +78,7 @@ def layout(file: BinaryIO, size: int, name: str) -> Layout:
     """What a file is made of, and how it is to be read.
 
     size: of the file in bytes; `name`: what messages call it
-    Raises AudioError for a file that cannot be read as far as it goes without loss.
+    Raises AudioError for damage within the sound, and for recordings that cannot be joined.
     """
     start = 0
     while (end := mpeg.id3_end(read_at(file, start, 10))) is not None and start + end < size:

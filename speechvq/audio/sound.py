@@ -58,11 +58,10 @@ def read(file: BinaryIO, size: int, name: str) -> Sound | None:
 
 
 def _sun(head: bytes, size: int) -> Sound | None:
+    """The sound of a Sun/NeXT file; None where its header is incomplete."""
     order = ">" if head.startswith(b".snd") else "<"
     if len(head) < 24:
         return None
-    start: int
-    declared: int | None
     start, declared = struct.unpack(f"{order}4xII", head[:12])
     present = max(0, size - start)
     if declared == LIMIT32 - 1 or (declared == 0 and present):
@@ -73,6 +72,7 @@ def _sun(head: bytes, size: int) -> Sound | None:
 
 
 def _sphere(head: bytes, size: int) -> Sound:
+    """The sound of a NIST SPHERE file."""
     fields = {
         key.decode(): int(value)
         for key, value in re.findall(
