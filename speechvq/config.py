@@ -51,8 +51,8 @@ def parse(cls: type[C], values: Any, path: str = "") -> C:  # noqa: ANN401 - wha
     prefix = f"{path}." if path else ""
     for key in values:
         if key not in fields:
-            name = _named(key)
-            raise ConfigError(_unknown(f"{prefix}{name}", cls, list(fields)))
+            name = _key_name(key)
+            raise ConfigError(_unknown_key(f"{prefix}{name}", cls, list(fields)))
     for name, field in fields.items():
         required = (
             field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
@@ -188,17 +188,19 @@ def _tagged(union: Any, value: Any, path: str) -> Any:  # noqa: ANN401
 
 def _key(key: str, path: str) -> str:
     """A key of a dictionary. Raises ConfigError for one that no message could name."""
-    require(_named(key) == key, f"{path} has the key {shown(key)}; keys are short, printable words")
+    require(
+        _key_name(key) == key, f"{path} has the key {shown(key)}; keys are short, printable words"
+    )
     return key
 
 
-def _named(key: object) -> str:
+def _key_name(key: object) -> str:
     """A key as a message names it: quoted where it is long or not printable."""
     text = str(key)
     return text if text.isprintable() and len(text) < 60 else shown(key)
 
 
-def _unknown(path: str, cls: type[Any], names: list[str]) -> str:
+def _unknown_key(path: str, cls: type[Any], names: list[str]) -> str:
     if TAG in names:
         options = ", ".join(name for name in names if name != TAG)
         kind = get_args(get_type_hints(cls)[TAG])[0]

@@ -10,7 +10,7 @@ import unicodedata
 JOINERS = "\u200c\u200d"
 """Invisible, too, but they do no more than shape letters and emoji."""
 
-OBEYED = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+CONTROL_CATEGORIES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Unicode categories of control and format characters, lone surrogates, and separators of lines."""
 
 
@@ -22,14 +22,14 @@ def printable(text: str, *, keep: str = "") -> str:
     if text.isprintable():
         return text
     return "".join(
-        character if character in keep or not _obeyed(character) else _escaped(character)
+        character if character in keep or not _is_control(character) else _escape(character)
         for character in text
     )
 
 
-def _obeyed(character: str) -> bool:
-    return unicodedata.category(character) in OBEYED and character not in JOINERS
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) in CONTROL_CATEGORIES and character not in JOINERS
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")

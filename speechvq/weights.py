@@ -105,9 +105,11 @@ def parse_weights(
         header = parse_json(text) if isinstance(text, str) else None
         shapes = _shapes(tensors, len(data) - _start(data), types)
     except ValueError as error:
-        raise ModelError(f"{path} is not {_called(kind)}: {error}") from error
+        raise ModelError(f"{path} is not {_description(kind)}: {error}") from error
     if not isinstance(header, dict) or "format" not in header:
-        raise ModelError(f"{path} is not {_called(kind)}: its header does not say that it is one")
+        raise ModelError(
+            f"{path} is not {_description(kind)}: its header does not say that it is one"
+        )
     if header["format"] != version:
         raise ModelError(
             f"{path} has {kind} format {shown(header['format'])}, this speechvq reads {version}"
@@ -115,7 +117,7 @@ def parse_weights(
     return WeightsFile(header, shapes, hashlib.sha256(data).digest(), data, path, kind)
 
 
-def _called(kind: str) -> str:
+def _description(kind: str) -> str:
     return "a file of tables" if kind == "tables" else f"a speechvq {kind}"
 
 

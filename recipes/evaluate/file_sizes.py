@@ -81,10 +81,10 @@ def sizes(codes: Codes, coder: PriorCoder, bits_per_code: NDArray[np.float64]) -
     packed = -(-sum(len(row) * shape.bits for row, shape in pairs) // 8)
     ideal = sum(len(row) * bits for row, bits in zip(codes.codebooks, bits_per_code, strict=True))
     return [
-        overhead(header.of(codes)) + packed,
+        overhead(header.header_of(codes)) + packed,
         len(dump(codes)),
         len(dump(codes, [coder])),
-        overhead(header.of(codes, coder.coding, coder.digest)) + ideal / 8,
+        overhead(header.header_of(codes, coder.coding, coder.digest)) + ideal / 8,
     ]
 
 

@@ -152,25 +152,25 @@ def check_same(path: Path, record: dict[str, Any]) -> None:
 
     Raises OutputError when they differ.
     """
-    before: dict[str, Any] = script.read_result(path) if path.exists() else {}
+    earlier: dict[str, Any] = script.read_result(path) if path.exists() else {}
     if changed := [
         difference
         for key, difference in DIFFERENCES.items()
-        if completed(before, record, key) != record.get(key)
+        if completed(earlier, record, key) != record.get(key)
     ]:
         raise OutputError(
             f"{path.parent} holds a discovery with {', '.join(changed)}; use another folder, or "
             "delete that one"
         )
-    if before != record:
+    if earlier != record:
         with new_file(path, force=True) as file:
             file.write(json.dumps(record, indent=1).encode())
 
 
-def completed(before: dict[str, Any], record: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - any JSON
+def completed(earlier: dict[str, Any], record: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - any JSON
     """The value of a key in an earlier record, with missing fields taken from the present one.
 
     A plan written before a network was introduced says nothing of it, and did not use it.
     """
-    then, now = before.get(key, record.get(key)), record.get(key)
+    then, now = earlier.get(key, record.get(key)), record.get(key)
     return now | then if isinstance(then, dict) and isinstance(now, dict) else then

@@ -20,7 +20,7 @@ from speechvq.cli.options import (
     count_of,
     load_codec,
     prior_of_files,
-    read_files,
+    source_files,
 )
 from speechvq.cli.progress import audio_progress, codes_progress
 from speechvq.cli.streams import say
@@ -94,7 +94,7 @@ def encode(
         raise OutputError(
             f"{target} ends like an audio file, but holds codes; end the name in .codes"
         )
-    check_writable(target, force=force, sources=read_files(source, prior, model=model))
+    check_writable(target, force=force, sources=source_files(source, prior, model=model))
     codec = load_codec(model, device)
     n = codec.n_codebooks(codebooks=codebooks, kbps=kbps)
     prior_model = search = None
@@ -146,7 +146,7 @@ def decode(
     check_prefix(codebooks, kbps)
     file = open_codes(source)
     header = file.header
-    check_writable(target, force=force, sources=read_files(source, prior, model=model))
+    check_writable(target, force=force, sources=source_files(source, prior, model=model))
     check_format(target, header.source_rate)
     codec = load_codec(model, device)
     if header.model != codec.model:
@@ -195,7 +195,7 @@ def convert(
     from speechvq.output import check_writable
 
     recording = inspect(source, channel)
-    check_writable(target, force=force, sources=read_files(source, model=model))
+    check_writable(target, force=force, sources=source_files(source, model=model))
     check_format(target, recording.rate)
     codec = load_codec(model, device)
     voice = codec.voice(speaker)

@@ -34,8 +34,8 @@ class Command(TyperCommand):
         _check_repetition(order)
         rest = super().parse_args(ctx, args)
         for parameter in self.get_params(ctx):
-            words, values = _several(typed.get(parameter.name)), ctx.params.get(parameter.name)
-            _check(_name(parameter), words, _several(values))
+            words, values = _as_list(typed.get(parameter.name)), ctx.params.get(parameter.name)
+            _check_values(_typed_name(parameter), words, _as_list(values))
         return rest
 
 
@@ -64,7 +64,7 @@ def accept_unreadable(app: typer.Typer) -> None:
 def _check_repetition(order: "Iterable[Any]") -> None:
     for parameter, count in Counter(order).items():
         if count > 1 and parameter.param_type_name == "option" and not _repeatable(parameter):
-            raise Misuse(f"{_name(parameter)} is given {count} times; give it once")
+            raise Misuse(f"{_typed_name(parameter)} is given {count} times; give it once")
 
 
 def _repeatable(parameter: Any) -> bool:  # noqa: ANN401 - typer's
@@ -72,18 +72,18 @@ def _repeatable(parameter: Any) -> bool:  # noqa: ANN401 - typer's
     return parameter.multiple or (parameter.is_flag and not parameter.secondary_opts)
 
 
-def _name(parameter: Any) -> str:  # noqa: ANN401 - typer's
+def _typed_name(parameter: Any) -> str:  # noqa: ANN401 - typer's
     """How people type a parameter."""
     if parameter.param_type_name == "option":
         return max(parameter.opts, key=len)
     return parameter.metavar or parameter.name.upper()
 
 
-def _several(value: object) -> "Sequence[object]":
+def _as_list(value: object) -> "Sequence[object]":
     return value if isinstance(value, list | tuple) else [value]
 
 
-def _check(name: str, words: "Sequence[object]", values: "Sequence[object]") -> None:
+def _check_values(name: str, words: "Sequence[object]", values: "Sequence[object]") -> None:
     """words: as they were typed, where the parameter was; values: what was made of them."""
     for value in values:
         if isinstance(value, float) and not math.isfinite(value):

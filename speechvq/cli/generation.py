@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speechvq.cli.options import Channel, Force, Model, PriorFile, Quiet, coders, read_files
+from speechvq.cli.options import Channel, Force, Model, PriorFile, Quiet, coders, source_files
 from speechvq.cli.streams import say, show
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def sample(
 
     start = None if prompt is None else _input_file(prompt, channel)
     codec = load(model)
-    check_writable(target, force=force, sources=read_files(prompt, prior, model=model))
+    check_writable(target, force=force, sources=source_files(prompt, prior, model=model))
     check_format(target, codec.sample_rate)
     prior_model = load_prior(prior)
     codes = generate(
@@ -129,12 +129,12 @@ def _input_file(source: Path, channel: int | None) -> "CodeFile | Source":
     from speechvq.codes import open_codes
     from speechvq.codes.file import MAGIC
 
-    codes = source.suffix == ".codes"
+    is_codes = source.suffix == ".codes"
     with suppress(OSError):  # which `inspect` says
-        if not codes and source.is_file():
+        if not is_codes and source.is_file():
             with source.open("rb") as file:
-                codes = file.read(len(MAGIC)) == MAGIC
-    return open_codes(source) if codes else inspect(source, channel)
+                is_codes = file.read(len(MAGIC)) == MAGIC
+    return open_codes(source) if is_codes else inspect(source, channel)
 
 
 def _codes(codec: "Codec", file: "CodeFile | Source", file_coders: "list[Coder]") -> "Codes":

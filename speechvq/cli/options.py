@@ -101,7 +101,7 @@ def coders(
     return choice
 
 
-def read_files(*paths: Path | None, model: Path | None) -> list[Path]:
+def source_files(*paths: Path | None, model: Path | None) -> list[Path]:
     """What a command reads: the files that were given, the model with its tables, what is bundled.
 
     No result may take the place of one of them.

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speechvq.cli.options import Force, Model, PriorFile, Quiet, coders, prior_of_files, read_files
+from speechvq.cli.options import (
+    Force,
+    Model,
+    PriorFile,
+    Quiet,
+    coders,
+    prior_of_files,
+    source_files,
+)
 from speechvq.cli.streams import say, show_lines
 from speechvq.errors import ConfigError, UnitsError
 
@@ -95,7 +103,7 @@ def units(
         check_lengths(system, corpus.recordings)
     split = split_speakers(corpus.recordings, held_out=held_out or ())
     if out is not None:
-        made_from = [*input_files(sources), *paths.values(), *read_files(prior, model=model)]
+        made_from = [*input_files(sources), *paths.values(), *source_files(prior, model=model)]
         check_folder(out, corpus.recordings, force=force, sources=made_from)
     for remark in corpus.remarks:
         say(remark, quiet=quiet)

@@ -35,7 +35,15 @@ import numpy as np
 
 from speechvq.codes import bits, coder, header
 from speechvq.codes.coder import Coder
-from speechvq.codes.header import FIXED_WIDTH, MAGIC, PRIOR, VERSION, Header
+from speechvq.codes.header import (
+    FIXED_WIDTH,
+    MAGIC,
+    PRIOR,
+    VERSION,
+    Header,
+    header_bytes,
+    header_of,
+)
 from speechvq.codes.record import CodeArrays, Codes
 from speechvq.codes.tables import shipped_tables
 from speechvq.errors import (
@@ -62,10 +70,10 @@ def dump(codes: Codes, coders: Sequence[Coder] = ()) -> bytes:
         raise CodesError(f"only Codes can be written to a code file, not {shown(codes)}")
     codes = replace(codes)  # its arrays may have been changed since they were checked
     fixed = [bits.pack(row, s.bits) for s, row in zip(codes.shapes, codes.codebooks, strict=True)]
-    bodies = [header.written(header.of(codes)) + np.packbits(np.concatenate(fixed)).tobytes()]
+    bodies = [header_bytes(header_of(codes)) + np.packbits(np.concatenate(fixed)).tobytes()]
     for candidate in (*_checked(coders), *shipped_tables()):
         if candidate.model == codes.model and candidate.shapes[: len(codes.shapes)] == codes.shapes:
-            start = header.written(header.of(codes, candidate.coding, candidate.digest))
+            start = header_bytes(header_of(codes, candidate.coding, candidate.digest))
             with suppress(ValueError, CodesError):  # what it cannot code; fixed width holds all
                 bodies.append(
                     start + coder.payload(candidate, codes.codebooks, codes.speaker_embedding)
@@ -79,9 +87,9 @@ def dump(codes: Codes, coders: Sequence[Coder] = ()) -> bytes:
     return body + zlib.crc32(body).to_bytes(4, "little")
 
 
-def overhead(of: Header) -> int:
+def overhead(head: Header) -> int:
     """Bytes of a file that are not codes: header and checksum."""
-    return len(header.written(of)) + 4
+    return len(header_bytes(head)) + 4
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class Header:
         return self.samples / self.source_rate
 
 
-def of(codes: Codes, coding: int = FIXED_WIDTH, coder: bytes = b"") -> Header:
+def header_of(codes: Codes, coding: int = FIXED_WIDTH, coder: bytes = b"") -> Header:
     """The header of codes."""
     facts = (
         codes.model,
@@ -65,7 +65,7 @@ def of(codes: Codes, coding: int = FIXED_WIDTH, coder: bytes = b"") -> Header:
     return Header(coding, coder, *facts)
 
 
-def written(header: Header) -> bytes:
+def header_bytes(header: Header) -> bytes:
     """A header as bytes."""
     name = header.model.name.encode()
     runs = [(len(list(group)), shape) for shape, group in itertools.groupby(header.shapes)]

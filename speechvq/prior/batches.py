@@ -68,9 +68,9 @@ class Segments:
         segments = sorted((segments[i] for i in order), key=lambda segment: len(segment[1][0]))
         self.codebooks = [codebooks for _, codebooks in segments]
         embeddings = unpack_embeddings(tokens.speaker_embeddings)
-        of = [recording for recording, _ in segments]
-        self.speaker_embeddings = embeddings[of]
-        self.voices = [tokens.voices[recording] or recording for recording in of]
+        sources = [recording for recording, _ in segments]
+        self.speaker_embeddings = embeddings[sources]
+        self.voices = [tokens.voices[recording] or recording for recording in sources]
 
     def __len__(self) -> int:
         return len(self.codebooks)

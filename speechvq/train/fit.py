@@ -93,8 +93,8 @@ def fit(
     Raises TrainingError when the loss is not finite or the checkpoint cannot be used, OutputError
     when another run is writing into the folder.
     """
-    held = nullcontext() if folder is None or fabric.global_rank else claimed_folder(folder)
-    with held:
+    claim = nullcontext() if folder is None or fabric.global_rank else claimed_folder(folder)
+    with claim:
         new = folder is None or not state.load(folder)
         fabric.barrier()
         task.begin(new=new)

@@ -15,7 +15,7 @@ from speechvq.codec import sources
 from speechvq.codec.session import encoded
 from speechvq.codec.sources import Sources
 from speechvq.codes.file import dump, overhead
-from speechvq.codes.header import of
+from speechvq.codes.header import header_of
 from speechvq.errors import AudioError
 from speechvq.nn.speaker import unpack_embeddings
 from tests.audio.test_reading import noise
@@ -128,5 +128,5 @@ def test_progress_adds_up_to_the_length(tiny, monkeypatch, tmp_path, long):
 
 def test_ten_seconds_of_speech_at_the_lowest_rate(codec, speech):
     codes = codec.encode(np.tile(speech, 3)[:160_000], codebooks=1)
-    assert overhead(of(codes)) < 64
+    assert overhead(header_of(codes)) < 64
     assert len(dump(codes)) < 64 + codes.bits_per_second * 10 / 8

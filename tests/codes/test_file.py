@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 from speechvq.codes import CodebookShape, Codes, ModelId, dump, parse, read_codes, write_codes
 from speechvq.codes.file import overhead
-from speechvq.codes.header import of
+from speechvq.codes.header import header_of
 from speechvq.errors import NotACodesFile, OutputError
 from tests.helpers.code_files import forged, records, slow_read, small
 
@@ -115,9 +115,9 @@ def test_ten_seconds_are_far_smaller_than_an_npy_of_the_tokens():
 def test_overhead_is_small_and_does_not_grow_with_the_codebooks(codebooks):
     codes = ten_seconds(codebooks)
     payload = -(-codebooks * 250 * 9 // 8)
-    assert overhead(of(codes)) == len(dump(codes)) - payload
-    assert overhead(of(codes)) < 64
-    assert overhead(of(codes)) == overhead(of(codes.prefix(1)))
+    assert overhead(header_of(codes)) == len(dump(codes)) - payload
+    assert overhead(header_of(codes)) < 64
+    assert overhead(header_of(codes)) == overhead(header_of(codes.prefix(1)))
 
 
 def test_another_kind_of_file_is_not_read_to_its_end(tmp_path):

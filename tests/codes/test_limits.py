@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from speechvq.codes import CodebookShape, Codes, ModelId, dump, open_codes, parse, write_codes
 from speechvq.codes.file import read_codes
-from speechvq.codes.header import TABLES, of
+from speechvq.codes.header import TABLES, header_of
 from speechvq.errors import CodesError, NotACodesFile, OutputError, shown
 from speechvq.limits import CODEBOOK_SIZES, CODEBOOKS, HOPS, NAME_BYTES, RATES, SAMPLES
 from tests.helpers.code_files import small
@@ -134,7 +134,7 @@ def test_numbers_of_numpy_and_torch_become_plain():
 )
 def test_coders_that_no_file_can_name(digest):
     with pytest.raises(CodesError, match="must be 4 bytes"):
-        of(small(), TABLES, digest)
+        header_of(small(), TABLES, digest)
 
 
 def test_codes_changed_in_place_are_checked_again():

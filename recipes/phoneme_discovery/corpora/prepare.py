@@ -151,13 +151,13 @@ def is_prepared(work: Path, inputs: dict[str, Any]) -> bool:
     if not manifest.exists():
         return False
     try:
-        before = json.loads(record.read_text(encoding="utf-8"))["inputs"]
+        earlier = json.loads(record.read_text(encoding="utf-8"))["inputs"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(
             f"{manifest} exists and was not made by prepare; use another folder, or --force to "
             "overwrite it"
         ) from error
-    changed = [key for key, value in inputs.items() if before.get(key) != value]
+    changed = [key for key, value in inputs.items() if earlier.get(key) != value]
     if changed:
         raise OutputError(
             f"{work} was prepared with other {', '.join(changed)}; use another folder, or prepare "
