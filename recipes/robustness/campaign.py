@@ -17,7 +17,8 @@ from typing import Any
 
 from recipes.robustness.case import generator
 from recipes.robustness.workers import MakeKind, Results, results
-from speechvq.errors import ConfigError
+from recipes.script import read_result
+from speechvq.errors import ConfigError, OutputError
 from speechvq.output import make_folder, new_file
 
 MOST_FAULTS = 100
@@ -63,10 +64,10 @@ class Campaign:
         if not path.exists():
             return campaign
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_result(path)
             campaign.tallies = {name: _tally(row) for name, row in values["kinds"].items()}
             own_seed = values["seed"]
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (OutputError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise ConfigError(f"{path} is not a campaign of this command: {error!r}") from error
         if own_seed != seed:
             raise ConfigError(f"{path} has the seed {own_seed}, not {seed}; give another --out")

@@ -151,8 +151,8 @@ def is_prepared(work: Path, inputs: dict[str, Any]) -> bool:
     if not manifest.exists():
         return False
     try:
-        earlier = json.loads(record.read_text(encoding="utf-8"))["inputs"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        earlier = dict(script.read_result(record)["inputs"])
+    except (OutputError, KeyError, TypeError, ValueError) as error:
         raise OutputError(
             f"{manifest} exists and was not made by prepare; use another folder, or --force to "
             "overwrite it"

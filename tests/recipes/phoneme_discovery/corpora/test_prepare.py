@@ -129,6 +129,10 @@ def test_the_same_again_is_kept_and_other_inputs_refused(corpus, tmp_path):
     (tmp_path / "work" / "prepare.json").unlink()
     with pytest.raises(OutputError, match="was not made by prepare"):
         prepare_with(corpus, tmp_path / "work", **options)
+    for text in ("[" * 100_000, '{"inputs": [1]}', "[]", "9" * 5000):
+        (tmp_path / "work" / "prepare.json").write_text(text)
+        with pytest.raises(OutputError, match="was not made by prepare"):
+            prepare_with(corpus, tmp_path / "work", **options)
 
 
 def test_nothing_is_made_of_what_is_refused(corpus, tmp_path):
