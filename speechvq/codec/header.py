@@ -20,7 +20,7 @@ from speechvq.codec.former import current_config, current_voice
 from speechvq.codec.voices import Voice, checked_voices
 from speechvq.codes import CodebookShape, ModelId
 from speechvq.codes.record import bitrates
-from speechvq.errors import ModelError, SpeechVQError
+from speechvq.errors import ModelError, SpeechVQError, shown
 from speechvq.input import checked_path
 from speechvq.limits import (
     CODEBOOKS,
@@ -123,7 +123,7 @@ def model_header(file: WeightsFile) -> ModelHeader:
         header = ModelHeader(model, config, voices, file.parameters)
         _check(header, len(file.shapes))
     except KeyError as error:
-        raise _damaged(file, f"it lacks {error}") from error
+        raise _damaged(file, f"it lacks {shown(error.args[0])}") from error
     except (IndexError, TypeError, ValueError, AttributeError, SpeechVQError) as error:
         raise _damaged(file, error) from error
     return header

@@ -200,7 +200,9 @@ def _tables_of(file: WeightsFile) -> TablesCoder:
         digest = file.digest[:CODER_BYTES]
         return TablesCoder(model, shapes, _frequencies(arrays["levels"]), tables, digest)
     except KeyError as error:
-        raise ModelError(f"{file.path} is not a file of {KIND}: it lacks {error}") from error
+        raise ModelError(
+            f"{file.path} is not a file of {KIND}: it lacks {shown(error.args[0])}"
+        ) from error
     except (ValueError, TypeError, SpeechVQError) as error:
         raise ModelError(f"{file.path} is not a file of {KIND}: {error}") from error
 

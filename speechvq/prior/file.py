@@ -136,7 +136,7 @@ def _prior_of(file: WeightsFile) -> Prior:
             file.digest[:CODER_BYTES],
         )
     except KeyError as error:
-        raise _damaged(file, f"it lacks {error}") from error
+        raise _damaged(file, f"it lacks {shown(error.args[0])}") from error
     except (SpeechVQError, RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise _damaged(file, error) from error
 

@@ -174,6 +174,14 @@ def test_other_weights_are_named(tmp_path, change):
     assert "reference.out" in refusal(path)
 
 
+@pytest.mark.parametrize("kind", ["x" * 10_000, "\x1b[31m\n" * 50])
+def test_keys_that_are_missing_are_named_in_short(tmp_path, kind):
+    level = {"stage": 1, "layers": 1, "quantizer": kind}  # as former files have it
+    config = header()["codec"] | {"levels": [level]}
+    small(tmp_path / "m.safetensors", codec=config)
+    assert len(refusal(tmp_path / "m.safetensors", "it lacks '")) < 600
+
+
 def test_the_unchanged_file_is_good(tmp_path):
     path = tmp_path / "m.safetensors"
     path.write_bytes(file_of(tiny_network().state_dict(), ENTRY, header()))
