@@ -100,8 +100,8 @@ def fitting(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> di
     if differing := sorted(tensors.keys() ^ expected.keys()):
         has = "has" if differing[0] in tensors else "lacks"
         raise ValueError(f"it {has} {shown(differing[0])}")
-    for name, value in tensors.items():
-        want = expected[name]
+    for name, want in expected.items():
+        value = tensors[name]
         if (value.shape, value.dtype) != (want.shape, want.dtype):
             raise ValueError(
                 f"{name} has the shape {tuple(value.shape)} of {value.dtype}, not "
