@@ -30,7 +30,8 @@ def read_bytes(
 
     limit: bytes, at most
     what, advice: for messages: what is read, as in "model file", and what to do where it is missing
-    magic: how the file must begin; of one that begins otherwise, only so many bytes are returned
+    magic: how the file must begin; of one that begins otherwise, only its first `len(magic)`
+      bytes are returned
     Raises `error`, in one sentence that names the path.
     """
     try:

@@ -8,9 +8,9 @@ convert` does: a prefix of the codebooks, decoded with the voice's stored speake
 the bytes of a code file. "to target" is the mean cosine of Resemblyzer embeddings between the
 converted recording and the target (the centroid of real recordings of that speaker), "to source"
 the same with the recording that was converted, "target wins" how often the first is larger. Opinion
-scores and words are those of `judges.py`; words are compared with those that Whisper hears in the
-recording, and those of recordings in which it hears none are left out. Speakers are never converted
-to themselves.
+scores and words are those of `learned_metrics.py`; words are compared with those that Whisper hears
+in the recording, and those of recordings in which it hears none are left out. Speakers are never
+converted to themselves.
 
 Two kinds of rows are references: "plain 1" is decoded from as many codebooks in the source's own
 voice, so that its word errors are what a conversion could reach; "real" are recordings of the
@@ -26,7 +26,7 @@ import typer
 
 import speechvq
 from recipes.evaluate import intervals
-from recipes.evaluate.judges import MOS, LearnedMOS, Whisper, word_errors
+from recipes.evaluate.learned_metrics import MOS, LearnedMOS, Whisper, word_errors
 from recipes.evaluate.measures import RATE
 from recipes.evaluate.results import Results
 from recipes.evaluate.speaker_similarity import (
@@ -112,7 +112,9 @@ def main(
         for name in names
     }
     centroids = {name: centroid(rows) for name, rows in real.items()}
-    judges = Judges(encoder, LearnedMOS(), None if whisper is None else Whisper(whisper, language))
+    metrics = Metrics(
+        encoder, LearnedMOS(), None if whisper is None else Whisper(whisper, language)
+    )
     rows: list[Findings] = []
     sources = select(manifest, corpus=corpus, count=count, min_seconds=min_seconds)
     for utterance in progress(sources, "converting"):
@@ -120,7 +122,7 @@ def main(
         if findings is None:
             others = {name: row for name, row in centroids.items() if name != utterance.speaker}
             wave = samples(utterance, RATE, max_seconds=MAX_SECONDS)
-            findings = convert(codec, judges, wave, depths, others)
+            findings = convert(codec, metrics, wave, depths, others)
             kept.add(utterance, findings)
         rows.append(findings)
     table = [
@@ -159,7 +161,7 @@ def embeddings(encoder: SpeakerEncoder, rows: list[Utterance]) -> list[Embedding
     return [embedding for embedding in candidates if embedding is not None]
 
 
-class Judges:
+class Metrics:
     """Speaker similarity, naturalness, and recognized words of a waveform."""
 
     def __init__(self, encoder: SpeakerEncoder, mos: LearnedMOS, recognize: Whisper | None) -> None:
@@ -195,7 +197,7 @@ def kinds(codec: Codec, depths: list[int]) -> list[str]:
 
 def convert(
     codec: Codec,
-    judges: Judges,
+    metrics: Metrics,
     wave: Wave,
     depths: list[int],
     centroids: dict[str, Embedding],
@@ -204,23 +206,23 @@ def convert(
 
     Recordings in which Resemblyzer detects no speech are left out, with a remark.
     """
-    source, rows = judges.encoder(wave, RATE), {}
+    source, rows = metrics.encoder(wave, RATE), {}
     if source is None:
         print("a recording without speech is left out", file=sys.stderr)
         return {"words": None, "rows": rows}
     for key in kinds(codec, depths):
         codes = parse(dump(codec.encode(wave, RATE, codebooks=int(key.split()[-1]))))
         if key.startswith("plain"):
-            rows[key] = judges(codec.decode(codes).clip(-1, 1), source, centroids)
+            rows[key] = metrics(codec.decode(codes).clip(-1, 1), source, centroids)
         else:
             rows[key] = [
                 row
                 for name, target in centroids.items()
-                for row in judges(codec.decode(codes, name).clip(-1, 1), source, {name: target})
+                for row in metrics(codec.decode(codes, name).clip(-1, 1), source, {name: target})
             ]
         if len(rows[key]) < len(centroids):
             print(f"no speech detected: {key}", file=sys.stderr)
-    return {"words": judges.words(wave), "rows": rows}
+    return {"words": metrics.words(wave), "rows": rows}
 
 
 MEANS = ("to target", "to source", *MOS[:1])

@@ -6,10 +6,10 @@ r"""Listening without listeners: learned opinion scores and word error rates, be
 
 Of each recording of a manifest at most 10 s are used. It is encoded with some of the codebooks,
 written to the bytes of a code file, read back and decoded; "file kbit/s" are all bytes of that file
-over the duration of the recording. The judges are those of `judges.py`. Words are compared with
-those that Whisper hears in the original, as both are normalized: lower case, letters, digits and
-apostrophes only. Recordings in which it hears none are left out of that rate, and counted. Without
---whisper, which takes a name or a folder, there are no words.
+over the duration of the recording. The metrics are those of `learned_metrics.py`. Words are
+compared with those that Whisper hears in the original, as both are normalized: lower case, letters,
+digits and apostrophes only. Recordings in which it hears none are left out of that rate, and
+counted. Without --whisper, which takes a name or a folder, there are no words.
 
 Values are means over recordings, and for words errors over all words; in brackets are 95 %
 intervals by the bootstrap over recordings. --results stores the measurements of each recording, and
@@ -22,7 +22,7 @@ import typer
 
 import speechvq
 from recipes.evaluate import intervals
-from recipes.evaluate.judges import MOS, LearnedMOS, Whisper, word_errors
+from recipes.evaluate.learned_metrics import MOS, LearnedMOS, Whisper, word_errors
 from recipes.evaluate.measures import RATE
 from recipes.evaluate.quality import limit
 from recipes.evaluate.results import Results
@@ -62,7 +62,7 @@ def main(
     model: ModelFile = None,
     results: ResultsFile = None,
 ) -> None:
-    """Judge originals and decoded speech; print a Markdown table with intervals."""
+    """Score originals and decoded speech; print a Markdown table with intervals."""
     codec = speechvq.load(model)
     depths = [codec.n_codebooks(codebooks=n) for n in codebooks or range(1, len(codec.shapes) + 1)]
     settings = {
@@ -74,13 +74,13 @@ def main(
         "language": language,
     }
     kept = Results(results, settings)
-    judge, recognize = LearnedMOS(), None if whisper is None else Whisper(whisper, language)
+    mos, recognize = LearnedMOS(), None if whisper is None else Whisper(whisper, language)
     rows: list[Findings] = []
     for utterance in progress(select(manifest, corpus=corpus, count=count), "listening"):
         findings = kept.get(utterance)
         if findings is None:
             wave = limit(samples(utterance, RATE, max_seconds=seconds))
-            findings = listen(codec, wave, depths, judge, recognize)
+            findings = listen(codec, wave, depths, mos, recognize)
             kept.add(utterance, findings)
         rows.append(findings)
     table = [summary(rows, key) for key in (ORIGINAL, *map(str, depths))]
@@ -101,7 +101,7 @@ def listen(
     codec: Codec,
     wave: Wave,
     depths: list[int],
-    judge: LearnedMOS,
+    mos: LearnedMOS,
     recognize: Whisper | None,
 ) -> Findings:
     """The measurements of a waveform (t,), original and decoded from the bytes of its code file."""
@@ -112,7 +112,7 @@ def listen(
             data = dump(codec.encode(wave, RATE, codebooks=int(key)))
             heard = codec.decode(parse(data)).clip(-1, 1)
             measures = {"kbps": 8 * len(data) * RATE / len(wave) / 1000}
-        findings[key] = measures | judge(heard)
+        findings[key] = measures | mos(heard)
         if recognize is not None:
             findings[key]["words"] = recognize(heard)
     return findings

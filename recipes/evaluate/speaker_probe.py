@@ -91,7 +91,7 @@ def main(
 
 
 def balanced(rows: list[Utterance], each: int) -> list[Utterance]:
-    """The same number of recordings, spread evenly, of every speaker who has so many.
+    """The same number of recordings, spread evenly, of every speaker who has enough.
 
     Raises ManifestError where these are fewer than two.
     """

@@ -17,7 +17,7 @@ import soundfile
 from recipes.robustness import audio_bytes
 from recipes.robustness.case import Case, require
 from recipes.robustness.damage import damaged
-from recipes.robustness.judge import complaint
+from recipes.robustness.oracle import complaint
 from speechvq.audio.reading import chunks, inspect
 from speechvq.errors import AudioWarning
 

@@ -1,4 +1,4 @@
-"""Campaigns: how many files of each kind were judged, in a JSON file that is written whole.
+"""Campaigns: how many files of each kind were checked, in a JSON file that is written whole.
 
     {"seed": 1, "kinds": {"codes": {"done": 1000, "seconds": 0.9, "outcomes": {"read": 30, ...},
     "faults": {"17": "KeyError at header.py:88: ..."}}}}
@@ -31,7 +31,7 @@ SAVE_SECONDS = 2.0
 class Tally:
     """The campaign of a kind.
 
-    done: the files from 0 up to this one are judged
+    done: the files from 0 up to this one are checked
     """
 
     done: int = 0
@@ -97,7 +97,7 @@ class Campaign:
         chunk: int,
         progress: Callable[[int], None] = lambda _: None,
     ) -> Tally:
-        """Judge the files of a kind up to `count`; those that were faulty are judged again."""
+        """Check the files of a kind up to `count`; those that were faulty are checked again."""
         tally = self.tallies.setdefault(name, Tally())
         faulty, tally.faults = sorted(tally.faults), {}
         tally.outcomes["fault"] -= len(faulty)

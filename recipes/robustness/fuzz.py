@@ -5,7 +5,7 @@
     python -m recipes.robustness.fuzz codes --seed 7 --replay 17
 
 The same command resumes where it stopped. Files with faults are saved in `fuzz.json.faults` and
-judged first in the next run. `judge.py` defines a fault. The exit code is 1 after faults.
+checked first in the next run. `oracle.py` defines a fault. The exit code is 1 after faults.
 """
 
 import os
@@ -23,8 +23,8 @@ from rich.progress import Progress
 
 from recipes.robustness.campaign import Campaign
 from recipes.robustness.case import generator
-from recipes.robustness.judge import judged
 from recipes.robustness.kinds import PLANS, Plan
+from recipes.robustness.oracle import verdict_of
 from recipes.script import print_header, print_row, run
 from speechvq.errors import ConfigError
 
@@ -38,12 +38,12 @@ def main(
     out: Annotated[Path, typer.Option(help="File of counts, by which a campaign resumes.")] = Path(
         "fuzz.json"
     ),
-    processes: Annotated[int, typer.Option(help="Files judged at a time.", min=1)] = 1,
+    processes: Annotated[int, typer.Option(help="Files checked at a time.", min=1)] = 1,
     replay: Annotated[
-        int | None, typer.Option(help="Judge this file alone, and show what happens.", min=0)
+        int | None, typer.Option(help="Check this file alone, and show what happens.", min=0)
     ] = None,
 ) -> None:
-    """Judge damaged files; print a Markdown table."""
+    """Check damaged files; print a Markdown table."""
     plans = _plans(kinds)
     if replay is not None:
         for name, plan in plans.items():
@@ -95,12 +95,12 @@ def _plans(names: Sequence[str]) -> dict[str, Plan]:
 
 
 def _replay(name: str, plan: Plan, seed: int, index: int) -> None:
-    """Judge one file in this process, and print how the reader ends."""
+    """Check one file in this process, and print how the reader ends."""
     kind = plan.make_kind(seed)
     case = kind.make(generator(seed, index))
     print(f"{name} {index}: {case.name}, {len(case.data)} bytes, {case.how}: {case.data[:200]!r}")
     with TemporaryDirectory() as folder:
-        verdict = judged(kind, case, Path(folder))
+        verdict = verdict_of(kind, case, Path(folder))
         print(f"{verdict.outcome} {verdict.fault}", flush=True)
         try:
             kind.check(case, Path(folder))

@@ -1,4 +1,4 @@
-"""The kinds of files that campaigns judge."""
+"""The kinds of files that campaigns check."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ class Plan:
 
     make_kind: makes it
     count: files of a full campaign
-    chunk: files that a process judges at a time
+    chunk: files that a process checks at a time
     """
 
     make_kind: MakeKind

@@ -1,4 +1,4 @@
-"""Processes that judge files separately, so that one that dies names its file."""
+"""Processes that check files separately, so that one that dies names its file."""
 
 import multiprocessing
 import os
@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from recipes.robustness.case import Kind, generator
-from recipes.robustness.judge import judged, limit_addresses
+from recipes.robustness.oracle import limit_addresses, verdict_of
 
 MakeKind = Callable[[int], Kind]
 """Makes a kind of files from a seed; a function at the top of a module."""
@@ -39,7 +39,7 @@ class Results:
 def results(
     make_kind: MakeKind, seed: int, spans: Iterable[range], processes: int
 ) -> Iterator[Results]:
-    """Judge the files of all spans, in any order."""
+    """Check the files of all spans, in any order."""
     waiting, running = list(reversed(list(spans))), list[_Worker]()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="fuzz-")))
@@ -111,7 +111,7 @@ def _ending(code: int) -> str:
 
 
 def _work(make_kind: MakeKind, seed: int, folder: Path, connection: Connection, index: Any) -> None:  # noqa: ANN401 - a shared number
-    """Judge spans until there are no more."""
+    """Check spans until there are no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main process ends this one
     own = folder / str(os.getpid())
     own.mkdir()
@@ -131,7 +131,7 @@ def _judge_span(kind: Kind, seed: int, span: range, folder: Path, index: Any) ->
     span_results, begin = Results(span), time.process_time()
     for number in span:
         index.value = number
-        verdict = judged(kind, kind.make(generator(seed, number)), folder)
+        verdict = verdict_of(kind, kind.make(generator(seed, number)), folder)
         span_results.outcomes[verdict.outcome] += 1
         if verdict.fault:
             span_results.faults[number] = verdict.fault

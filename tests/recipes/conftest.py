@@ -138,10 +138,10 @@ def fake_recognizer(monkeypatch):
 
 
 @pytest.fixture
-def fake_judges(monkeypatch):
+def fake_metrics(monkeypatch):
     """Opinion scores: 3 and the signal's power; Whisper: "loud" or "quiet" for each half second.
 
-    Raises where what is heard is not as the judges need it.
+    Raises where what is heard is not as the metrics need it.
     """
 
     def power(wave):

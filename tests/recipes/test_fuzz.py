@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recipes.robustness import code_bytes, judge
+from recipes.robustness import code_bytes, oracle
 from recipes.robustness.audio_bytes import ogg_pages, with_checksum
 from recipes.robustness.campaign import Campaign
 from recipes.robustness.case import Case, WrongResultError, generator
 from recipes.robustness.code_files import CodeFiles
 from recipes.robustness.fuzz import main
-from recipes.robustness.judge import judged
 from recipes.robustness.kinds import PLANS
+from recipes.robustness.oracle import verdict_of
 from speechvq.codes import parse
 from speechvq.errors import CodesError, ConfigError
 from tests.helpers.planted import make_crashing
@@ -69,12 +69,12 @@ def overflows():
 
 def fault_of(check, folder):
     kind = Planted(check)
-    return judged(kind, kind.make(generator(1)), folder)
+    return verdict_of(kind, kind.make(generator(1)), folder)
 
 
 def test_what_is_read_or_refused_in_a_plain_sentence_is_no_fault(tmp_path):
-    assert fault_of(lambda: None, tmp_path) == judge.Verdict("read")
-    assert fault_of(refuses("a.bin is damaged"), tmp_path) == judge.Verdict("CodesError")
+    assert fault_of(lambda: None, tmp_path) == oracle.Verdict("read")
+    assert fault_of(refuses("a.bin is damaged"), tmp_path) == oracle.Verdict("CodesError")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_what_is_read_or_refused_in_a_plain_sentence_is_no_fault(tmp_path):
     ],
 )
 def test_planted_faults_are_found(check, fault, tmp_path, monkeypatch):
-    monkeypatch.setattr(judge, "CPU_SECONDS", 0.2)
+    monkeypatch.setattr(oracle, "CPU_SECONDS", 0.2)
     verdict = fault_of(check, tmp_path)
     assert verdict.outcome == "fault"
     assert fault in verdict.fault
@@ -107,7 +107,7 @@ def test_planted_faults_are_found(check, fault, tmp_path, monkeypatch):
     ],
 )
 def test_messages_that_no_error_of_the_library_can_have_are_faults(message, fault):
-    assert judge.complaint(message, "a.bin") == fault
+    assert oracle.complaint(message, "a.bin") == fault
 
 
 def other_codes(codes):
@@ -128,7 +128,7 @@ def test_a_reader_of_code_files_that_errs_is_found(change, tmp_path, monkeypatch
     kind = CodeFiles(1)
     good = next(original for original in kind.originals if original.codes.model.name != "tiny")
     case = Case("good.codes", good.data + b"", "good", good.codes)
-    assert judged(kind, case, tmp_path).outcome == "read"
+    assert verdict_of(kind, case, tmp_path).outcome == "read"
 
     def wrong(*arguments):
         return change(parse(*arguments))
@@ -137,7 +137,7 @@ def test_a_reader_of_code_files_that_errs_is_found(change, tmp_path, monkeypatch
         monkeypatch.setattr(f"recipes.robustness.code_files.{name}", wrong)
     kind.check = lambda case, folder: CodeFiles.check(kind, replace(case, expected=None), folder)
     monkeypatch.setattr(Case, "written", lambda case, _: case.data)
-    verdict = judged(kind, case, tmp_path)
+    verdict = verdict_of(kind, case, tmp_path)
     assert "wrong result" in verdict.fault
 
 
@@ -147,7 +147,7 @@ def test_accepting_a_wrong_checksum_is_a_fault(tmp_path, monkeypatch):
     for name in ("parse", "read_codes"):
         monkeypatch.setattr(f"recipes.robustness.code_files.{name}", lambda *_: good.codes)
     case = Case("raw.codes", good.data[:-1] + bytes([good.data[-1] ^ 1]), "raw")
-    assert "wrong checksum" in judged(kind, case, tmp_path).fault
+    assert "wrong checksum" in verdict_of(kind, case, tmp_path).fault
 
 
 @pytest.mark.slow
@@ -221,7 +221,7 @@ def test_a_short_run_finds_no_fault(name, tmp_path):
     kind = PLANS[name].make_kind(20)
     faults = []
     for index in range(COUNTS.get(name, 100)):
-        verdict = judged(kind, kind.make(generator(20, index)), tmp_path)
+        verdict = verdict_of(kind, kind.make(generator(20, index)), tmp_path)
         if verdict.fault:
             faults.append(f"{index}: {verdict.fault}")
     assert not faults

@@ -101,8 +101,8 @@ def test_averaged_weights_are_the_mean_and_what_is_exported(manifest, tmp_path):
 
 
 def test_frozen_parts_keep_their_weights_and_their_codes(manifest, tmp_path):
-    """Decoder-only refinement against discriminators: the judges come in at their time, and codes
-    stay valid."""
+    """Decoder-only refinement against discriminators: the discriminators come in at their
+    time, and codes stay valid."""
     experiment = adversarial(
         tiny_experiment(manifest, tmp_path, steps=8, frozen=("encoder", "topdown"), bypass=0.0)
     )

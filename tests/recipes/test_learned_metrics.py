@@ -1,4 +1,4 @@
-"""Learned judges of decoded and converted speech, and the speaker probe."""
+"""Learned metrics of decoded and converted speech, and the speaker probe."""
 
 import json
 import sys
@@ -6,7 +6,14 @@ import sys
 import numpy as np
 import pytest
 
-from recipes.evaluate import conversion, intervals, judges, listening, speaker_probe, utterances
+from recipes.evaluate import (
+    conversion,
+    intervals,
+    learned_metrics,
+    listening,
+    speaker_probe,
+    utterances,
+)
 from recipes.evaluate.results import Results
 from speechvq.audio.reading import read_mono
 from speechvq.codes import dump
@@ -23,7 +30,7 @@ def values(rows, name):
     return [float(cell.split()[0]) for cell in column(rows, name)]
 
 
-@pytest.mark.usefixtures("fake_judges")
+@pytest.mark.usefixtures("fake_metrics")
 def test_listening_judges_the_bytes_of_files_beside_the_originals(
     table, tiny, manifest, model, tmp_path
 ):
@@ -50,7 +57,7 @@ def test_listening_judges_the_bytes_of_files_beside_the_originals(
     assert "word error rate %" not in without[0]
 
 
-@pytest.mark.usefixtures("fake_judges")
+@pytest.mark.usefixtures("fake_metrics")
 def test_what_was_found_is_not_measured_again(table, manifest, model, tmp_path, monkeypatch):
     path = tmp_path / "found.json"
     options = {"codebooks": [1], "model": model, "results": path}
@@ -70,7 +77,7 @@ def test_what_was_found_is_not_measured_again(table, manifest, model, tmp_path, 
         listening.main(manifest, **options)
 
 
-@pytest.mark.usefixtures("fake_speaker_encoder", "fake_judges")
+@pytest.mark.usefixtures("fake_speaker_encoder", "fake_metrics")
 def test_conversion_compares_with_target_and_source(table, manifest, model, tmp_path):
     options = {
         "voices": ["bdl", "slt"],
@@ -143,29 +150,29 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
 
 def test_words_are_compared_without_case_and_punctuation():
     assert (
-        judges.normalized("Don\u2019t \u2014 STOP, 3 caf\u00e9s_now!")
+        learned_metrics.normalized("Don\u2019t \u2014 STOP, 3 caf\u00e9s_now!")
         == "don't stop 3 caf\u00e9s now"
     )
-    assert judges.word_errors("", "some words") == (2, 0)
+    assert learned_metrics.word_errors("", "some words") == (2, 0)
 
 
-@pytest.mark.usefixtures("fake_judges")
+@pytest.mark.usefixtures("fake_metrics")
 def test_a_judge_that_is_missing_or_unknown_is_one_sentence(monkeypatch, tmp_path):
     with pytest.raises(ConfigError, match="Whisper model unknown cannot be loaded: Invalid model"):
-        judges.Whisper("unknown")
+        learned_metrics.Whisper("unknown")
     with pytest.raises(ConfigError, match="there is no folder"):
-        judges.Whisper(str(tmp_path / "none"))
-    assert all(np.isnan(score) for score in judges.LearnedMOS()(np.zeros(8000)).values())
-    for package, judge in (
-        ("faster_whisper", lambda: judges.Whisper("base")),
-        ("distillmos", judges.LearnedMOS),
-        ("speechmos", judges.LearnedMOS),
-        ("jiwer", lambda: judges.word_errors("a", "b")),
+        learned_metrics.Whisper(str(tmp_path / "none"))
+    assert all(np.isnan(score) for score in learned_metrics.LearnedMOS()(np.zeros(8000)).values())
+    for package, metric in (
+        ("faster_whisper", lambda: learned_metrics.Whisper("base")),
+        ("distillmos", learned_metrics.LearnedMOS),
+        ("speechmos", learned_metrics.LearnedMOS),
+        ("jiwer", lambda: learned_metrics.word_errors("a", "b")),
     ):
         with monkeypatch.context() as without:
             without.setitem(sys.modules, package, None)
             with pytest.raises(MissingExtra, match=r"pip install 'speechvq\[eval\]'"):
-                judge()
+                metric()
 
 
 def test_results_without_a_file_are_kept_in_memory(manifest):
@@ -181,12 +188,12 @@ def test_the_real_scores_are_between_one_and_five():
     pytest.importorskip("speechmos")
     wave = read_mono(CLIPS / "female.flac", 16_000)
     noise = 0.1 * np.random.default_rng(0).normal(size=len(wave)).astype(np.float32)
-    judge = judges.LearnedMOS()
-    clean, noisy = judge(wave), judge(wave + noise)
-    assert all(1 <= noisy[name] < clean[name] <= 5 for name in judges.MOS)
+    metric = learned_metrics.LearnedMOS()
+    clean, noisy = metric(wave), metric(wave + noise)
+    assert all(1 <= noisy[name] < clean[name] <= 5 for name in learned_metrics.MOS)
 
 
 def test_the_real_word_errors_are_counted():
     pytest.importorskip("jiwer")
-    assert judges.word_errors("a b c d", "a x d e f") == (4, 4)
-    assert judges.word_errors("a b", "") == (2, 2)
+    assert learned_metrics.word_errors("a b c d", "a x d e f") == (4, 4)
+    assert learned_metrics.word_errors("a b", "") == (2, 2)

@@ -4,8 +4,8 @@
     DNSMOS      Reddy et al. 2022, signal and overall quality, from 1 to 5, by the package speechmos
     Whisper     Radford et al. 2022, by the package faster-whisper
 
-All hear 16 kHz waveforms. None is a person, and none may be a training loss: what is optimized for
-a judge is no longer judged by it. The first two bring their weights; those of Whisper are found by
+All hear 16 kHz waveforms. None is a person, and none may be a training loss: a metric that is
+optimized measures no longer what it did. The first two bring their weights; those of Whisper are found by
 name on the Hugging Face Hub, or lie in a folder.
 """
 

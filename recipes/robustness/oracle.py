@@ -54,8 +54,8 @@ class Verdict:
     fault: str = ""
 
 
-def judged(kind: Kind, case: Case, folder: Path) -> Verdict:
-    """Let a kind read a file, and judge what it does."""
+def verdict_of(kind: Kind, case: Case, folder: Path) -> Verdict:
+    """Let a kind read a file, and check what it does."""
     peak = _Peak()
     begin = time.process_time()
     try:
