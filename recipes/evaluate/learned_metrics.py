@@ -5,8 +5,8 @@
     Whisper     Radford et al. 2022, by the package faster-whisper
 
 All hear 16 kHz waveforms. None is a person, and none may be a training loss: a metric that is
-optimized measures no longer what it did. The first two bring their weights; those of Whisper are found by
-name on the Hugging Face Hub, or lie in a folder.
+optimized measures no longer what it did. The first two bring their weights; those of Whisper are
+found by name on the Hugging Face Hub, or lie in a folder.
 """
 
 import os
